@@ -1,0 +1,3 @@
+"""pyroify makes existing PyTorch source Bayesian, as source."""
+
+__version__ = "0.1.0"

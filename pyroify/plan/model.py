@@ -1,0 +1,92 @@
+"""What the plan says, as frozen plain data: the input of the rewrite and of every report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pyroify.diagnostics import Finding
+
+Action = Literal["sample", "param", "keep"]
+Status = Literal["converted", "unchanged", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRef:
+    """A rule of the spec as reports name it: its number (from 0), pattern and line."""
+
+    index: int
+    match: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """One parameter and what becomes of it.
+
+    ``path`` is relative to the class (``fc1.weight``; ``layers.*.weight`` where the index is only
+    known at run time). ``shape`` is source text (``[out_features, in_features]`` or
+    ``self.fc1.weight.shape``), ``layer`` the library class that owns the parameter (``Linear``) or
+    empty for the class's own parameters. ``source`` is the declaration that will be written.
+    """
+
+    path: str
+    line: int
+    column: int
+    action: Action
+    shape: str
+    layer: str = ""
+    source: str = ""
+    rule: RuleRef | None = None
+    beaten: tuple[RuleRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPlan:
+    """One ``nn.Module`` class of the project and what becomes of it."""
+
+    module: str
+    qualname: str
+    path: str
+    line: int
+    column: int
+    status: Status
+    sites: tuple[SitePlan, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``module:Class``, as the spec names it."""
+        return f"{self.module}:{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of one syntax node; the transform named ``kind`` knows how to make it.
+
+    ``line`` (from 1) and ``column`` (from 0, in characters) are where the node starts.
+    ``data`` is what the transform needs: strings, numbers and tuples of them.
+    """
+
+    kind: str
+    line: int
+    column: int
+    data: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """All edits of one file. ``path`` is relative to the project root, with forward slashes."""
+
+    path: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What ``pyroify plan`` shows and ``pyroify rewrite`` does."""
+
+    classes: tuple[ClassPlan, ...] = ()
+    files: tuple[FilePlan, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+    """Findings that belong to no class: spec rules that match nothing, imports that are ambiguous."""
