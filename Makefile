@@ -1,0 +1,68 @@
+# Everything starts from Python 3.11 and make: `make demo`, `make test`.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+# More threads than cores only slow small tensors down.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test coverage lint format corpus bench bench-train docs site wheel clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(READY)  ## create or update .venv
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No python3.11 on PATH; name one: make PYTHON=/path/to/python3.11"; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older; make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Setting up $(VENV) (torch comes with it, so this takes a few minutes the first time)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt torch pyro-ppl --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## the whole tool on the example project: plan, rewrite, verify, emit, train
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)  ## all tests
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+coverage: $(READY)  ## all tests, with a coverage report
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
+
+lint: $(READY)  ## formatting, lint rules, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(READY)  ## format and fix what can be fixed by itself
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+corpus: $(READY)  ## rewrite public packages, compare outputs, refresh the coverage table
+	@$(BIN)/python benchmarks/corpus.py
+
+bench: $(READY)  ## speed of the rewrite
+	@$(BIN)/python benchmarks/speed.py
+
+bench-train: $(READY)  ## quality and speed of the emitted training script
+	@$(BIN)/python benchmarks/train.py
+
+docs: $(READY)  ## regenerate the pages that come from the code
+	@$(BIN)/python docs/generate.py
+
+site: docs  ## build the website into build/site
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	@$(BIN)/mkdocs build --strict
+
+wheel: $(READY)  ## build the distributions into dist
+	@$(BIN)/python -m build --no-isolation
+
+clean:  ## remove what the targets above made, .venv included
+	rm -rf $(VENV) build dist demo corpus .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

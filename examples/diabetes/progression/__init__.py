@@ -1,0 +1,1 @@
+"""Predict how far diabetes has progressed after one year."""
