@@ -1,0 +1,278 @@
+"""The project a command works on: its root, its spec, its Python files, and which may be written.
+
+The root is the nearest ancestor of the targets that holds the spec, ``.git`` or
+``pyproject.toml``. The files are all Python files below it (the index covers them all); the
+selected ones are those that the user named, directly or by folder, and that git does not ignore.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from pyroify.diagnostics import Finding
+
+SPEC_NAME = "pyroify.yaml"
+NEVER_ENTERED = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".eggs",
+        ".mypy_cache",
+        ".nox",
+        ".pyroify",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".tox",
+        ".venv",
+        "__pycache__",
+        "__pypackages__",
+        "node_modules",
+        "site-packages",
+    }
+)
+ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
+
+
+class ProjectError(Exception):
+    """The targets, or what surrounds them, do not make a project; ``finding`` says why."""
+
+    def __init__(self, code: str, path: Path, message: str, help: str) -> None:
+        super().__init__(message)
+        self.finding = Finding(str(path), 1, 1, code, message, help)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """``files`` and ``selected`` are relative to ``root``, with forward slashes, sorted."""
+
+    root: Path
+    spec_path: Path | None
+    files: tuple[str, ...]
+    selected: tuple[str, ...]
+
+    def narrowed(self, include: Sequence[str], exclude: Sequence[str]) -> Project:
+        """The project without the selected files that the spec's globs leave out.
+
+        The globs are git's, relative to the root; without ``include`` everything is included.
+        """
+        wanted = GitIgnoreSpec.from_lines(include or ("**",))
+        unwanted = GitIgnoreSpec.from_lines(exclude)
+        selected = (path for path in self.selected if wanted.match_file(path))
+        return replace(self, selected=tuple(p for p in selected if not unwanted.match_file(p)))
+
+
+def open_project(
+    targets: Sequence[Path], spec: Path | None, stdin_filename: Path | None = None
+) -> Project:
+    """Finds the project of ``targets`` (files and folders; none means the current folder).
+
+    ``stdin_filename`` stands for a target whose text comes from elsewhere: it need not exist.
+    Raises ProjectError for a target that is missing or no Python file, for targets of several
+    projects, and where there is no Python file at all.
+    """
+    named = tuple(_resolve_target(target) for target in targets or (Path(),))
+    if stdin_filename is not None:
+        named = (_absolute(stdin_filename),)
+    folders = {target if target.is_dir() else target.parent for target in named}
+    spec_path = _resolve_spec(spec) if spec else _find_spec(_common_folder(folders))
+    root = _find_root(folders, spec_path)
+    walked = set(_walk(root, root))
+    selected = set(_select(named, root, walked))
+    if not selected:
+        raise ProjectError(
+            "PYR202",
+            named[0],
+            "no Python files found",
+            "name a folder that holds .py files which git does not ignore; "
+            "virtual environments and installed packages are never rewritten",
+        )
+    return Project(root, spec_path, tuple(sorted(walked | selected)), tuple(sorted(selected)))
+
+
+def _absolute(path: Path) -> Path:
+    """``path`` with its folder resolved, but not followed where it is itself a link."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+
+
+def _resolve_target(target: Path) -> Path:
+    if not target.exists():
+        raise ProjectError("PYR201", target, "no such file or folder", "check the path")
+    if target.is_file() and target.suffix != ".py":
+        help = "name .py files, or folders that hold some"
+        raise ProjectError("PYR208", target, "is not a Python source file", help)
+    return _absolute(target)
+
+
+def _resolve_spec(spec: Path) -> Path:
+    if not spec.is_file():
+        help = "check --spec, or write a first spec with `pyroify init`"
+        raise ProjectError("PYR201", spec, "no such spec file", help)
+    return spec.resolve()
+
+
+def _common_folder(folders: Iterable[Path]) -> Path:
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError as error:  # several drives
+        raise _several_projects(folders) from error
+
+
+def _upward(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from folder.parents
+
+
+def _find_spec(folder: Path) -> Path | None:
+    """The spec that governs ``folder``; a repository's top folder is the last one looked into."""
+    for ancestor in _upward(folder):
+        spec = _named_in_pyproject(ancestor / "pyproject.toml") or ancestor / SPEC_NAME
+        if spec.is_file():
+            return spec
+        if (ancestor / ".git").exists():
+            return None
+    return None
+
+
+def _named_in_pyproject(pyproject: Path) -> Path | None:
+    """The file that ``[tool.pyroify] spec`` names."""
+    if not pyproject.is_file():
+        return None
+    try:
+        document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        help = "correct the file; pyroify looks there for [tool.pyroify]"
+        raise ProjectError("PYR212", pyproject, f"is no valid TOML: {error}", help) from error
+    table = document.get("tool", {}).get("pyroify")
+    if table is None:
+        return None
+    if not isinstance(table, dict) or set(table) != {"spec"} or not isinstance(table["spec"], str):
+        help = 'write: [tool.pyroify] spec = "path/to/pyroify.yaml"'
+        raise ProjectError("PYR212", pyproject, "[tool.pyroify] takes one key, spec", help)
+    spec = pyproject.parent / table["spec"]
+    if not spec.is_file():
+        help = "correct the path (it is relative to pyproject.toml)"
+        message = f"[tool.pyroify] names {table['spec']}, which does not exist"
+        raise ProjectError("PYR212", pyproject, message, help)
+    return spec.resolve()
+
+
+def _find_root(folders: set[Path], spec_path: Path | None) -> Path:
+    if len({_nearest(folder, ".git") for folder in folders}) > 1:
+        raise _several_projects(folders)
+    common = _common_folder(folders)
+    for ancestor in _upward(common):
+        if spec_path is not None and spec_path.parent == ancestor:
+            return ancestor
+        if any((ancestor / mark).exists() for mark in (SPEC_NAME, ".git", "pyproject.toml")):
+            return ancestor
+    if len({_nearest(folder, "pyproject.toml") for folder in folders}) > 1:
+        raise _several_projects(folders)
+    return common
+
+
+def _nearest(folder: Path, mark: str) -> Path | None:
+    return next((ancestor for ancestor in _upward(folder) if (ancestor / mark).exists()), None)
+
+
+def _several_projects(folders: Iterable[Path]) -> ProjectError:
+    first, *rest = sorted(folders)
+    message = f"belongs to another project than {', '.join(map(str, rest))}"
+    return ProjectError("PYR203", first, message, "run pyroify once for each project")
+
+
+def _select(named: Sequence[Path], root: Path, walked: set[str]) -> Iterator[str]:
+    """The files that ``named`` stands for; what is named itself counts although git ignores it."""
+    for target in named:
+        path = target.relative_to(root).as_posix()
+        if _is_in_environment(root, target):
+            continue
+        if not target.is_dir():
+            yield path
+        elif target == root:
+            yield from walked
+        else:
+            inside = [file for file in walked if file.startswith(path + "/")]
+            yield from inside or _walk(target, root)
+
+
+def _is_in_environment(root: Path, target: Path) -> bool:
+    folders = target.parents if target.is_file() else (target, *target.parents)
+    return any(
+        folder.name in NEVER_ENTERED or _is_environment(folder)
+        for folder in folders
+        if folder.is_relative_to(root) and folder != root
+    )
+
+
+def _is_environment(folder: Path) -> bool:
+    return any((folder / marker).exists() for marker in ENVIRONMENT_MARKERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _IgnoreFile:
+    """The patterns of one ignore file, which are relative to ``folder`` (it ends in a slash)."""
+
+    folder: str
+    patterns: GitIgnoreSpec
+
+
+def _walk(start: Path, root: Path) -> Iterator[str]:
+    """The Python files below ``start`` that git does not ignore, relative to ``root``."""
+    above = _ignore_files_above(start)
+    levels = () if _is_ignored(above, f"{start}/") else above
+    for path in _walk_folder(start, levels):
+        yield Path(path).relative_to(root).as_posix()
+
+
+def _walk_folder(folder: Path, above: tuple[_IgnoreFile, ...]) -> Iterator[str]:
+    levels = (*above, *_read_ignore_file(folder / ".gitignore", folder))
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        help = "make it readable, or add it to .gitignore"
+        message = f"cannot be listed: {error.strerror}"
+        raise ProjectError("PYR201", folder, message, help) from error
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name in NEVER_ENTERED or _is_ignored(levels, entry.path + "/"):
+                continue
+            if not _is_environment(Path(entry.path)):
+                yield from _walk_folder(Path(entry.path), levels)
+        elif entry.name.endswith(".py") and entry.is_file() and not _is_ignored(levels, entry.path):
+            yield entry.path
+
+
+def _ignore_files_above(folder: Path) -> tuple[_IgnoreFile, ...]:
+    """The ignore files between the top of ``folder``'s repository and ``folder``, top first."""
+    top = _nearest(folder, ".git")
+    if top is None or top == folder:
+        exclude = folder / ".git" / "info" / "exclude"
+        return _read_ignore_file(exclude, folder)
+    between = [ancestor for ancestor in folder.parents if ancestor.is_relative_to(top)]
+    files = [(top / ".git" / "info" / "exclude", top)]
+    files += [(ancestor / ".gitignore", ancestor) for ancestor in reversed(between)]
+    return tuple(ignore for file, base in files for ignore in _read_ignore_file(file, base))
+
+
+def _read_ignore_file(file: Path, folder: Path) -> tuple[_IgnoreFile, ...]:
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    return (_IgnoreFile(f"{folder}/", GitIgnoreSpec.from_lines(lines)),)
+
+
+def _is_ignored(levels: Sequence[_IgnoreFile], path: str) -> bool:
+    """Whether git ignores ``path`` (a folder ends in a slash): the deepest file decides."""
+    for level in reversed(levels):
+        verdict = level.patterns.check_file(path.removeprefix(level.folder)).include
+        if verdict is not None:
+            return verdict
+    return False

@@ -1,0 +1,98 @@
+"""Python source between bytes and text, exactly: decoded text encodes to the same bytes again."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyroify.diagnostics import Finding
+
+
+class SourceError(Exception):
+    """A file that pyroify cannot take as Python source; ``finding`` says which and why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file as text.
+
+    ``text`` has neither the BOM nor translated line ends: CRLF, lone CR, mixed line ends and a
+    missing final newline are in it as they are in the file. ``encoding`` is what PEP 263 says.
+    """
+
+    text: str
+    encoding: str
+    bom: bool
+
+    @property
+    def newline(self) -> str:
+        """The line end of the first line, which inserted lines take over (``\\n`` if none)."""
+        first = self.text.find("\n")
+        if first < 0:
+            return "\r" if "\r" in self.text else "\n"
+        return "\r\n" if self.text[first - 1 : first] == "\r" else "\n"
+
+    def encode(self, text: str) -> bytes:
+        """``text`` as bytes in this file's encoding, with its BOM."""
+        data = text.encode(self.encoding)
+        return codecs.BOM_UTF8 + data if self.bom else data
+
+
+def read_source(path: Path, name: str = "") -> Source:
+    """Reads ``path``; errors call it ``name``. Raises SourceError where it is no Python text."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _refused(name or str(path), "PYR204", f"cannot be read: {error.strerror}") from error
+    return decode_source(data, name or str(path))
+
+
+def decode_source(data: bytes, name: str) -> Source:
+    """Decodes ``data`` as Python would. Raises SourceError on NUL bytes and undecodable bytes."""
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise _refused(
+            name,
+            "PYR205",
+            "contains NUL bytes, which Python refuses in source",
+            "save the file as UTF-8 text, or exclude it in the spec",
+            line,
+        )
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        raise _refused(name, "PYR204", f"cannot be decoded: {error.msg}", _COOKIE_HELP) from error
+    bom = data.startswith(codecs.BOM_UTF8)
+    encoding = "utf-8" if bom else encoding
+    body = data[len(codecs.BOM_UTF8) :] if bom else data
+    try:
+        source = Source(body.decode(encoding), encoding, bom)
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        message = f"is not {encoding}: byte {body[error.start]:#04x} at offset {error.start}"
+        raise _refused(name, "PYR204", message, _COOKIE_HELP, line) from error
+    if not _encodes_back(source, data):
+        message = f"does not survive a round trip through {encoding}, so it could not be kept whole"
+        raise _refused(name, "PYR204", message, "save the file as UTF-8")
+    return source
+
+
+_COOKIE_HELP = "save the file as UTF-8, or correct its coding comment (PEP 263)"
+
+
+def _encodes_back(source: Source, data: bytes) -> bool:
+    try:
+        return source.encode(source.text) == data
+    except UnicodeEncodeError:
+        return False
+
+
+def _refused(name: str, code: str, message: str, help: str = "", line: int = 1) -> SourceError:
+    return SourceError(Finding(name, line, 1, code, message, help))
