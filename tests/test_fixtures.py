@@ -1,0 +1,218 @@
+"""Every case under ``tests/fixtures``: what goes in, what comes out, and that it computes the same.
+
+A case is ``<area>/<case>.in.py`` beside ``<case>.out.py``, or a folder ``<case>.in/`` beside
+``<case>.out/``. No ``.out`` means: nothing may change. ``<case>.spec.yaml`` is the spec (default:
+a Normal(0, 1) on every parameter) and ``<case>.findings.txt`` what must be reported (default:
+nothing), one ``[file:]line:column CODE [message]`` a line; without a message any will do.
+
+A case that can run defines ``example()``, which returns ``(model, args)`` or
+``(model, args, method)``, or ``examples()``, a dict of functions that do.
+
+``PYROIFY_UPDATE_FIXTURES=1`` writes what the tool does now, for review with ``git diff``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FIXTURES = Path(__file__).parent / "fixtures"
+UPDATE = os.environ.get("PYROIFY_UPDATE_FIXTURES") == "1"
+DEFAULT_SPEC = """\
+version: 1
+priors:
+  - match: "**"
+    sample: Normal(0, 1)
+"""
+EXAMPLE = re.compile(r"^def examples?\(\)", re.MULTILINE)
+
+Sources = dict[str, str]
+"""File texts by path relative to the project root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One fixture; ``folder`` and ``stem`` name its files, ``is_folder`` their form."""
+
+    folder: Path
+    stem: str
+    is_folder: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.folder.relative_to(FIXTURES).as_posix()}/{self.stem}"
+
+    def read(self, kind: str) -> Sources:
+        """The sources of ``in`` or ``out``; empty where there are none."""
+        if self.is_folder:
+            root = self.folder / f"{self.stem}.{kind}"
+            return {p.relative_to(root).as_posix(): read_text(p) for p in sorted(root.rglob("*.py"))}
+        file = self.folder / f"{self.stem}.{kind}.py"
+        return {f"{self.stem}.py": read_text(file)} if file.exists() else {}
+
+    def write(self, kind: str, sources: Sources) -> None:
+        for path, text in sources.items():
+            target = self.folder / f"{self.stem}.{kind}.py"
+            if self.is_folder:
+                target = self.folder / f"{self.stem}.{kind}" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text.encode())
+
+    @property
+    def sources(self) -> Sources:
+        return self.read("in")
+
+    @property
+    def expected(self) -> Sources:
+        return {**self.sources, **self.read("out")}
+
+    @property
+    def spec(self) -> str:
+        file = self.folder / f"{self.stem}.spec.yaml"
+        return file.read_text() if file.exists() else DEFAULT_SPEC
+
+    @property
+    def findings_file(self) -> Path:
+        return self.folder / f"{self.stem}.findings.txt"
+
+    @property
+    def findings(self) -> list[str]:
+        return self.findings_file.read_text().splitlines() if self.findings_file.exists() else []
+
+    @property
+    def runs(self) -> bool:
+        return any(EXAMPLE.search(text) for text in self.sources.values())
+
+
+def read_text(path: Path) -> str:
+    """Like ``Path.read_text``, but newlines stay what they are."""
+    return path.read_bytes().decode()
+
+
+def all_cases() -> list[Case]:
+    found = []
+    for path in sorted(FIXTURES.rglob("*.in*")):
+        stem, dot_in, rest = path.name.rpartition(".in")
+        if dot_in and rest in ("", ".py"):
+            found.append(Case(path.parent, stem, is_folder=path.is_dir()))
+    return found
+
+
+CASES = all_cases()
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+each_running_case = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.runs], ids=lambda case: case.name
+)
+
+
+def lay_out(root: Path, sources: Sources) -> list[str]:
+    for path, text in sources.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode())
+    return sorted(sources)
+
+
+def rewrite(root: Path, sources: Sources, spec_text: str) -> tuple[Sources, list[str]]:
+    """Runs the whole pipeline in ``root``; returns the new sources and the findings as lines."""
+    from pyroify.pipeline import rewrite_project
+    from pyroify.spec.load import load_spec
+
+    files = lay_out(root, sources)
+    (root / "pyroify.yaml").write_text(spec_text)
+    outcome = rewrite_project(root, files, load_spec(root / "pyroify.yaml"))
+    return {**sources, **outcome.sources}, [finding_line(f, sources) for f in outcome.findings]
+
+
+def finding_line(finding: Any, sources: Sources) -> str:
+    file = f"{finding.path}:" if len(sources) > 1 else ""
+    return f"{file}{finding.line}:{finding.column} {finding.code} {finding.message}"
+
+
+def as_expected(got: list[str], expected: list[str]) -> list[str]:
+    """``got`` with the messages cut off where the expectation gives none."""
+    bare = {line for line in expected if line.count(" ") == 1}
+    return [head if (head := " ".join(line.split(" ")[:2])) in bare else line for line in got]
+
+
+@each_case
+def test_output_and_findings(case: Case, tmp_path: Path) -> None:
+    got, findings = rewrite(tmp_path, case.sources, case.spec)
+    if UPDATE:
+        case.write("out", {p: text for p, text in got.items() if text != case.sources[p]})
+        case.findings_file.unlink(missing_ok=True)
+        if findings:
+            case.findings_file.write_text("\n".join(findings) + "\n")
+    assert got == case.expected
+    assert as_expected(findings, case.findings) == case.findings
+
+
+@each_case
+def test_output_is_left_alone_by_a_second_run(case: Case, tmp_path: Path) -> None:
+    again, _ = rewrite(tmp_path, case.expected, case.spec)
+    assert again == case.expected
+
+
+@each_case
+def test_output_compiles(case: Case) -> None:
+    for path, text in case.expected.items():
+        compile(text, path, "exec", dont_inherit=True)
+
+
+@each_running_case
+def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> None:
+    pytest.importorskip("pyro")
+    from pyroify.verify.pin import compare
+
+    before = list(run_examples(tmp_path / "before", case.sources))
+    after = list(run_examples(tmp_path / "after", case.expected))
+    assert [name for name, *_ in after] == [name for name, *_ in before]
+    for (name, old, args, method), (_, new, _, _) in zip(before, after, strict=True):
+        comparison = compare(old, new, args, method=method)
+        assert comparison.equal, (name, comparison.problems)
+
+
+def run_examples(root: Path, sources: Sources) -> Iterator[tuple[str, Any, tuple[Any, ...], str]]:
+    """Yields ``(name, model, args, method)`` for each example, built from the same seed."""
+    import torch
+
+    lay_out(root, sources)
+    for path, text in sources.items():
+        if not EXAMPLE.search(text):
+            continue
+        with imported(root, path.removesuffix(".py").replace("/", ".")) as module:
+            for name, build in examples_of(module).items():
+                torch.manual_seed(0)
+                model, args, *method = build()
+                yield name, model, args, method[0] if method else "forward"
+
+
+def examples_of(module: ModuleType) -> dict[str, Callable[[], Any]]:
+    if hasattr(module, "examples"):
+        return dict(module.examples())
+    return {"example": module.example}
+
+
+@contextmanager
+def imported(root: Path, name: str) -> Iterator[ModuleType]:
+    """Imports ``name`` from ``root`` and forgets everything that came from there afterwards."""
+    sys.path.insert(0, str(root))
+    known = set(sys.modules)
+    importlib.invalidate_caches()
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.path.remove(str(root))
+        for new in set(sys.modules) - known:
+            if str(getattr(sys.modules[new], "__file__", "")).startswith(str(root)):
+                del sys.modules[new]
