@@ -1,0 +1,169 @@
+"""The prior spec as frozen plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pyroify.spec.expressions import Call, Expression
+
+Init = Literal["keep", "exp", "softplus", "unconstrained"] | float
+"""What a PyroParam starts from: the value the original code gives (``keep``), its ``exp`` or
+``softplus``, the value read as the unconstrained one (``unconstrained``), or a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the spec file; both count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in the spec: where, what, and what to do about it."""
+
+    code: str
+    path: str
+    position: Position
+    message: str
+    help: str = ""
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        """``file:line:column: CODE message``, the line with a caret below, and the help."""
+        place = f"{self.path}:{self.position.line}:{self.position.column}"
+        lines = [f"{place}: {self.code} {self.message}"]
+        if self.excerpt:
+            lines += [f"    {self.excerpt}", f"    {' ' * (self.position.column - 1)}^"]
+        if self.help:
+            lines.append(f"  help: {self.help}")
+        return "\n".join(lines)
+
+
+class SpecError(Exception):
+    """A spec that cannot be used; ``problems`` holds every fault found, in order of position."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Make the parameter a PyroSample of ``distribution``.
+
+    With ``centered`` false the parameter becomes ``loc + scale * noise`` with standard noise as
+    the latent, which samples better under hierarchical priors.
+    """
+
+    distribution: Call
+    centered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deterministic:
+    """Make the attribute a PyroSample that returns the tensor ``value`` and draws nothing."""
+
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """Make the parameter a PyroParam under ``constraint``."""
+
+    constraint: Call
+    init: Init = "keep"
+    event_dim: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Leave the parameter as it is."""
+
+
+Action = Sample | Deterministic | Param | Keep
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One entry of ``priors:``: which sites, and what becomes of them.
+
+    ``layers`` are globs over names of torch.nn classes; empty means every owner.
+    """
+
+    index: int
+    match: str
+    layers: tuple[str, ...]
+    action: Action
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """One entry of ``latents:``: a new random attribute.
+
+    ``class_pattern`` is ``[module:]Class`` with globs. ``name`` is the attribute, dotted to put
+    it on a submodule (``fc1.tau``). ``shape`` lists sizes; empty is a scalar.
+    """
+
+    index: int
+    class_pattern: str
+    name: str
+    action: Sample | Deterministic
+    shape: tuple[Expression, ...]
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the declarations are written."""
+
+    follow_module: bool = False
+    load_original_state_dict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole spec file. ``path`` is how messages name it.
+
+    ``svi`` is the section as plain values; whoever emits the training script checks it.
+    """
+
+    version: int
+    path: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    latents: tuple[Latent, ...] = ()
+    options: Options = Options()
+    svi: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+    text: str = field(default="", repr=False)
+    positions: Mapping[str, Position] = field(default_factory=dict, repr=False, compare=False)
+
+    def position(self, key: str) -> Position:
+        """Where ``key`` (``svi.guide.family``, ``priors.0.sample``) is, or its closest parent."""
+        while key and key not in self.positions:
+            key = key.rpartition(".")[0]
+        return self.positions.get(key, Position(1, 1))
+
+    def problem(self, key: str, code: str, message: str, help: str = "") -> Problem:
+        """A problem at ``key``, for those who check a section further."""
+        return self.problem_at(self.position(key), code, message, help)
+
+    def problem_at(self, position: Position, code: str, message: str, help: str = "") -> Problem:
+        """A problem at ``position``, with the line it points at."""
+        return Problem(code, self.path, position, message, help, excerpt(self.text, position))
+
+
+def excerpt(text: str, position: Position) -> str:
+    """The line of ``text`` at ``position``, with tabs as single spaces so that a caret fits."""
+    lines = text.splitlines()
+    if position.line > len(lines):
+        return ""
+    return lines[position.line - 1].replace("\t", " ").rstrip()
