@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pathspec import GitIgnoreSpec
 
@@ -94,6 +96,20 @@ def open_project(
             "virtual environments and installed packages are never rewritten",
         )
     return Project(root, spec_path, tuple(sorted(walked | selected)), tuple(sorted(selected)))
+
+
+@contextmanager
+def stand_in(project: Project, data: bytes) -> Iterator[Path]:
+    """A root of links to the project's files, in which the selected file holds ``data``."""
+    with TemporaryDirectory(prefix="pyroify-") as folder:
+        for path in project.files:
+            stand_in = Path(folder, path)
+            stand_in.parent.mkdir(parents=True, exist_ok=True)
+            if path in project.selected:
+                stand_in.write_bytes(data)
+            else:
+                stand_in.symlink_to(project.root / path)
+        yield Path(folder)
 
 
 def _absolute(path: Path) -> Path:

@@ -1,0 +1,6 @@
+"""`python -m pyroify`."""
+
+from pyroify.cli import main
+
+if __name__ == "__main__":
+    main()

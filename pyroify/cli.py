@@ -1,0 +1,339 @@
+"""The command line: parse, call, map the result to an exit code.
+
+Results go to stdout, chatter to stderr. Exit codes: 0 done and complete; 1 something would change
+or was left unconverted; 2 bad usage, spec or source, or a failed check; 130 interrupted.
+Everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from pyroify import __version__
+
+if TYPE_CHECKING:
+    from pyroify.pipeline import Outcome
+    from pyroify.project import Project
+    from pyroify.report.plan import NamedSite
+    from pyroify.report.run import Report
+    from pyroify.spec.model import Spec
+
+INTERRUPTED = 130
+STDIN = Path("-")
+SITE = re.compile(r"([\w.]+:)?[A-Za-z_]\w*(\.[\w*]+)+")
+
+Command = Callable[..., int]
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(args, prog_name="pyroify", standalone_mode=False)
+    except click.Abort:
+        click.echo("interrupted; every file is whole", err=True)
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    sys.exit(code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Makes a polite kill clean up as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _reports_failures(command: Command) -> Command:
+    """Turns what the user has to put right into a message and exit code 2; bugs stay tracebacks."""
+
+    @functools.wraps(command)
+    def run(**options: Any) -> int:
+        try:
+            return command(**options)
+        except Exception as error:
+            from pyroify.report.failure import describe_failure, render_failure
+
+            failure = describe_failure(error)
+            if failure is None:
+                raise
+            click.echo(failure.text, err=True, nl=False)
+            if options.get("output") == "json":
+                _put(render_failure(failure, command.__name__))
+            return 2
+
+    return run
+
+
+PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+SPEC = click.option(
+    "--spec",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The prior spec. Default: the nearest pyroify.yaml from the target upward.",
+)
+FORMAT = click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to report.",
+)
+ALLOW_UNMATCHED = click.option(
+    "--allow-unmatched", is_flag=True, help="Accept rules of the spec that match nothing."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Make PyTorch source Bayesian, as source.
+
+    Rewrites nn.Module classes into Pyro modules whose parameters have the priors that a spec
+    (pyroify.yaml) gives them.
+    """
+
+
+@cli.command()
+@PATHS
+@_reports_failures
+def init(paths: tuple[Path, ...]) -> int:
+    """Write a starter pyroify.yaml for the classes found in PATHS."""
+    from pyroify.pipeline import make_plan
+    from pyroify.project import SPEC_NAME, open_project
+    from pyroify.publish import Change, publish
+    from pyroify.report.starter import default_spec, render_starter
+
+    project = open_project(paths, None)
+    found = make_plan(project.root, project.files, default_spec(), project.selected)
+    publish(project.root, [Change(SPEC_NAME, None, render_starter(found).encode())])
+    click.echo(f"wrote {_from_here(project.root / SPEC_NAME)}; next: pyroify plan", err=True)
+    return 0
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, metavar="[PATHS | SITES]...")
+@SPEC
+@FORMAT
+@ALLOW_UNMATCHED
+@_reports_failures
+def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatched: bool) -> int:
+    """Show every parameter in PATHS and what will become of it.
+
+    For a SITE (Class.path or module:Class.path), explain which rule decides and which it beats.
+    """
+    from pyroify.pipeline import Outcome, make_plan
+    from pyroify.report.json import render_json
+    from pyroify.report.plan import render_plan
+    from pyroify.report.run import exit_code
+    from pyroify.report.text import render_findings
+
+    sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
+    project, prior_spec = _open([Path(t) for t in targets if t not in sites], spec)
+    made = make_plan(project.root, project.files, prior_spec, project.selected)
+    report = _make_report(project, prior_spec, Outcome(made, ()), allow_unmatched)
+    if sites:
+        _explain(sites, report)
+        return 0
+    code = exit_code(report, would_change=False)
+    if output == "json":
+        _put(render_json(report, "plan", code))
+        return code
+    _put(render_plan(report))
+    click.echo(render_findings(report.findings, project.root), err=True, nl=False)
+    return code
+
+
+def _explain(names: Sequence[str], report: Report) -> None:
+    from pyroify.report.plan import explain_site, named_sites
+
+    sites = named_sites(report.classes)
+    found = [site for name in names for site in _find_sites(name, sites)]
+    _put("\n".join(explain_site(site, report.spec) for site in found))
+
+
+def _find_sites(name: str, sites: Sequence[NamedSite]) -> list[NamedSite]:
+    from difflib import get_close_matches
+
+    found = [site for site in sites if name in (site.name, site.short_name)]
+    if not found:
+        known = [known for site in sites for known in (site.short_name, site.name)]
+        close = "".join(f"; did you mean {near}?" for near in get_close_matches(name, known, 1))
+        raise click.UsageError(f"{name} is neither a file nor a parameter of the plan{close}")
+    return found
+
+
+@cli.command()
+@PATHS
+@SPEC
+@FORMAT
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change.")
+@click.option("--diff", is_flag=True, help="Like --check, and print the changes as a diff.")
+@click.option(
+    "--stdin-filename",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With `-` as the path: the file that stdin stands for.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes to use. Default: one for each core, one under pre-commit.",
+)
+@click.option(
+    "--min-coverage",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Tolerate refused classes as long as this share of the classes is not refused.",
+)
+@ALLOW_UNMATCHED
+@click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals; no summary.")
+@click.option("-v", "--verbose", is_flag=True, help="Name every class; show tracebacks.")
+@_reports_failures
+def rewrite(
+    paths: tuple[Path, ...],
+    spec: Path | None,
+    output: str,
+    check: bool,
+    diff: bool,
+    stdin_filename: Path | None,
+    jobs: int | None,
+    min_coverage: float | None,
+    allow_unmatched: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Rewrite the files in PATHS in place.
+
+    With `-` one file is read from stdin, and the result goes to stdout.
+    """
+    from pyroify.pipeline import rewrite_project
+    from pyroify.project import stand_in
+    from pyroify.report.json import render_json
+    from pyroify.report.run import exit_code
+    from pyroify.report.text import render_run
+
+    if (paths == (STDIN,)) != (stdin_filename is not None):
+        raise click.UsageError("`-` and --stdin-filename go together")
+    if stdin_filename and output == "json" and not (check or diff):
+        raise click.UsageError("`-` writes the file to stdout, where --format json would go")
+    writes = not (check or diff or stdin_filename)
+    project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename)
+    _finish_interrupted_run(project.root, writes)
+    text = sys.stdin.buffer.read() if stdin_filename else b""
+    with stand_in(project, text) if stdin_filename else nullcontext(project.root) as root:
+        outcome = rewrite_project(
+            root, project.files, prior_spec, project.selected, jobs or _default_jobs()
+        )
+    if writes:
+        _publish(project, outcome)
+    report = _make_report(project, prior_spec, outcome, allow_unmatched, writes)
+    code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
+    if output == "json":
+        _put(render_json(report, "rewrite", code, with_diff=diff))
+        return code
+    if diff:
+        _put_diff(report)
+    elif stdin_filename and not check:
+        _put(next((result.after or text for result in report.results), text))
+    with_content = diff or bool(stdin_filename and not check)
+    (_note if with_content else _put)(render_run(report, quiet=quiet, verbose=verbose))
+    return code
+
+
+def _open(
+    paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None = None
+) -> tuple[Project, Spec]:
+    """The project of ``paths`` and its spec; the spec's globs narrow what is selected."""
+    from pyroify.project import SPEC_NAME, ProjectError, open_project
+    from pyroify.spec.load import load_spec
+
+    project = open_project(paths, spec_path, stdin_filename)
+    if project.spec_path is None:
+        help = "write a first one with `pyroify init`, or name one with --spec"
+        message = f"no {SPEC_NAME} here or in the folders above"
+        raise ProjectError("PYR207", project.root, message, help)
+    spec = load_spec(_from_here(project.spec_path))
+    return project.narrowed(spec.include, spec.exclude), spec
+
+
+def _default_jobs() -> int:
+    """pre-commit runs several processes itself."""
+    return 1 if os.environ.get("PRE_COMMIT") else os.cpu_count() or 1
+
+
+def _finish_interrupted_run(root: Path, writes: bool) -> None:
+    """If a killed run left some files old and some new, makes all new; only warns unless writing."""
+    from pyroify.publish import is_interrupted, recover
+
+    if not is_interrupted(root):
+        return
+    if not writes:
+        _note("an earlier run was killed while it wrote; `pyroify rewrite` finishes it first\n")
+        return
+    recovery = recover(root)
+    for path in recovery.finished:
+        _note(f"finished what a killed run began: {path}\n")
+    for path in recovery.left:
+        _note(f"edited since a run was killed, left as it is: {path}\n")
+
+
+def _publish(project: Project, outcome: Outcome) -> None:
+    from pyroify.publish import Change, publish
+
+    changes = [Change(r.path, r.before, r.after) for r in outcome.changes if r.after is not None]
+    publish(project.root, changes)
+
+
+def _make_report(
+    project: Project, spec: Spec, outcome: Outcome, allow_unmatched: bool, written: bool = False
+) -> Report:
+    from pyroify.report.run import make_report
+
+    return make_report(project.root, spec, project.selected, outcome, written)
+
+
+def _put_diff(report: Report) -> None:
+    from pyroify.report.diff import colour_diff, render_diff
+
+    diff = render_diff(report.results)
+    _put(colour_diff(diff) if _is_colourful() else diff)
+
+
+def _is_colourful() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _put(result: str | bytes) -> None:
+    """Writes a result to stdout; a reader that has seen enough is no error."""
+    try:
+        sys.stdout.buffer.write(result.encode() if isinstance(result, str) else result)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _note(text: str) -> None:
+    """Writes chatter to stderr."""
+    click.echo(text, err=True, nl=False)
+
+
+def _from_here(path: Path) -> Path:
+    """``path`` relative to the current folder where it lies below it."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,171 @@
+"""The stages in order: project, index, plan, rewritten files. Nothing is written here."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pyroify import index as indexing
+from pyroify import plan as planning
+from pyroify.diagnostics import Finding
+from pyroify.plan.model import ClassPlan, FilePlan, Plan
+from pyroify.source import SourceError, decode_source
+from pyroify.spec.model import Spec
+
+FILES_PER_PROCESS = 4
+"""With fewer files than this, a process costs more time to start than it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file. ``after`` is None where the rewrite failed; findings say why."""
+
+    path: str
+    before: bytes
+    after: bytes | None
+    findings: tuple[Finding, ...] = ()
+    traceback: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to write."""
+        return self.after is not None and self.after != self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The plan as far as it could be carried out, and what became of each file it touches."""
+
+    plan: Plan
+    results: tuple[FileResult, ...]
+
+    @property
+    def changes(self) -> tuple[FileResult, ...]:
+        """The files to write."""
+        return tuple(result for result in self.results if result.changed)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, by place, each once."""
+        found = set(self.plan.findings)
+        found.update(finding for plan in self.plan.classes for finding in plan.findings)
+        found.update(finding for result in self.results for finding in result.findings)
+        return tuple(sorted(found))
+
+
+def make_plan(root: Path, files: Sequence[str], spec: Spec, selected: Sequence[str]) -> Plan:
+    """What the spec makes of the ``selected`` files; all ``files`` are looked at."""
+    return planning.build_plan(indexing.build_index(root, files), spec, frozenset(selected))
+
+
+def rewrite_project(
+    root: Path,
+    files: Sequence[str],
+    spec: Spec,
+    selected: Sequence[str] | None = None,
+    jobs: int = 1,
+) -> Outcome:
+    """Rewrites the ``selected`` files (None: all), in up to ``jobs`` processes.
+
+    A file whose rewrite fails stays as it is, and with it every change that would need it: the
+    plan is made again without that file, until the rest goes through.
+    """
+    index = indexing.build_index(root, files)
+    remaining = frozenset(files if selected is None else selected)
+    done: dict[FilePlan, FileResult] = {}
+    failed: dict[str, FileResult] = {}
+    while True:
+        plan = planning.build_plan(index, spec, remaining)
+        todo = [file for file in plan.files if file not in done]
+        done.update(zip(todo, rewrite_files(root, todo, jobs), strict=True))
+        broken = {file.path: done[file] for file in plan.files if done[file].after is None}
+        if not broken:
+            results = (*failed.values(), *(done[file] for file in plan.files))
+            return Outcome(_refuse(plan, failed), tuple(sorted(results, key=lambda r: r.path)))
+        failed |= broken
+        remaining -= broken.keys()
+
+
+def _refuse(plan: Plan, failed: dict[str, FileResult]) -> Plan:
+    """The plan with the classes of failed files as what they are: not converted."""
+
+    def refuse(plan: ClassPlan) -> ClassPlan:
+        if plan.path not in failed or plan.status == "unchanged":
+            return plan
+        return replace(plan, status="refused", findings=failed[plan.path].findings)
+
+    return replace(plan, classes=tuple(refuse(entry) for entry in plan.classes))
+
+
+def rewrite_files(root: Path, plans: Sequence[FilePlan], jobs: int = 1) -> Iterator[FileResult]:
+    """One result for each plan, in order; a process that dies takes only its own file along."""
+    processes = min(jobs, len(plans) // FILES_PER_PROCESS)
+    if processes <= 1:
+        yield from (rewrite_file(root, plan) for plan in plans)
+        return
+    with _pool(processes) as pool:
+        futures = [pool.submit(rewrite_file, root, plan) for plan in plans]
+        try:
+            for plan, future in zip(plans, futures, strict=True):
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield _rewrite_alone(root, plan)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _rewrite_alone(root: Path, plan: FilePlan) -> FileResult:
+    """The file again in a process of its own: was it the one that killed the pool?"""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(rewrite_file, root, plan).result()
+        except BrokenProcessPool:
+            finding = _internal(plan.path, "the process that rewrote it died")
+            return FileResult(plan.path, b"", None, (finding,))
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
+    )
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent alone is to answer it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
+    """Carries out the plan of one file. Never raises: what goes wrong is in the findings."""
+    from pyroify.rewrite import RewriteError, rewrite_source  # loads LibCST
+
+    try:
+        data = (root / plan.path).read_bytes()
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        return FileResult(plan.path, b"", None, (Finding(plan.path, 1, 1, "PYR204", message),))
+    try:
+        source = decode_source(data, plan.path)
+        after = source.encode(rewrite_source(source.text, plan.edits))
+    except SourceError as error:
+        return FileResult(plan.path, data, None, (error.finding,))
+    except RewriteError as error:
+        finding = Finding(plan.path, 1, 1, error.code, error.message)
+        return FileResult(plan.path, data, None, (finding,))
+    except Exception as error:  # a bug of ours: it must not cost the user the other files
+        finding = _internal(plan.path, f"{type(error).__name__}: {error}".splitlines()[0])
+        return FileResult(plan.path, data, None, (finding,), traceback.format_exc())
+    return FileResult(plan.path, data, after)
+
+
+def _internal(path: str, what: str) -> Finding:
+    help = "this is a bug in pyroify: please report it with the file and the output of `-v`"
+    return Finding(path, 1, 1, "PYR211", f"could not be rewritten: {what}", help)

@@ -1,0 +1,86 @@
+"""The report as one JSON document, for programs. Keys are only ever added.
+
+::
+
+    version      1, the version of this format
+    pyroify      the version of pyroify
+    command      "plan" or "rewrite"
+    root         absolute path of the project; all other paths are relative to it
+    spec         the spec file, as it was named
+    written      whether the files were changed (false: they only would be)
+    exit_code    0, 1 or 2, as the command ended
+    summary      files:    {changed, failed}                     numbers
+                 classes:  {converted, unchanged, refused}       numbers
+                 sites:    {sample, param, keep}                 numbers
+                 coverage: percentage of the classes that are not refused
+                 refused:  {CODE: number of classes}
+    files[]      path, status ("changed" | "unchanged" | "failed");
+                 diff (unified, as text) with --diff
+    classes[]    name ("module:Class"), module, qualname, path, line, column,
+                 status ("converted" | "unchanged" | "refused"), codes[],
+                 sites[]: path, line, column, action ("sample" | "param" | "keep"), shape, layer,
+                          source (the declaration), rule and beaten[]: {index, match, line}
+    findings[]   path, line, column, code, severity ("error" | "refused" | "warning"),
+                 message, help, subject ("module:Class" or "")
+
+Lines and columns count from 1; the index of a rule counts from 0.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from pyroify import __version__
+from pyroify.diagnostics import Finding
+from pyroify.pipeline import FileResult
+from pyroify.plan.model import ClassPlan
+from pyroify.report.diff import render_diff
+from pyroify.report.run import Report, severity
+
+
+def render_json(report: Report, command: str, exit_code: int, *, with_diff: bool = False) -> str:
+    """The document, indented, with a final newline."""
+    document = {
+        "version": 1,
+        "pyroify": __version__,
+        "command": command,
+        "root": str(report.root),
+        "spec": report.spec.path,
+        "written": report.written,
+        "exit_code": exit_code,
+        "summary": {
+            "files": {"changed": len(report.changed), "failed": len(report.failed)},
+            "classes": report.statuses,
+            "sites": report.actions,
+            "coverage": round(report.coverage, 2),
+            "refused": report.refusals,
+        },
+        "files": [_file(result, with_diff) for result in report.results],
+        "classes": [_class(entry) for entry in report.classes],
+        "findings": [finding_document(finding) for finding in report.findings],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def finding_document(finding: Finding) -> dict[str, object]:
+    """One entry of ``findings``."""
+    return asdict(finding) | {"severity": severity(finding.code)}
+
+
+def _file(result: FileResult, with_diff: bool) -> dict[str, object]:
+    status = "failed" if result.after is None else "changed" if result.changed else "unchanged"
+    entry: dict[str, object] = {"path": result.path, "status": status}
+    if with_diff:
+        entry["diff"] = render_diff([result]).decode("utf-8", "replace")
+    return entry
+
+
+def _class(entry: ClassPlan) -> dict[str, object]:
+    document = asdict(entry)
+    findings = document.pop("findings")
+    return {
+        "name": entry.name,
+        **document,
+        "codes": sorted({finding["code"] for finding in findings}),
+    }

@@ -1,0 +1,100 @@
+"""The report of one run of `plan` or `rewrite`: plain data that every renderer reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyroify.diagnostics import Finding, Severity, lookup
+from pyroify.pipeline import FileResult, Outcome
+from pyroify.plan.model import ClassPlan
+from pyroify.spec.model import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was seen in the selected files, and what became of it.
+
+    ``written`` says whether ``results`` are in the files now (else they only would be).
+    """
+
+    root: Path
+    spec: Spec
+    classes: tuple[ClassPlan, ...]
+    results: tuple[FileResult, ...]
+    findings: tuple[Finding, ...]
+    written: bool = False
+
+    @property
+    def changed(self) -> tuple[FileResult, ...]:
+        """The files that were changed, or would be."""
+        return tuple(result for result in self.results if result.changed)
+
+    @property
+    def failed(self) -> tuple[FileResult, ...]:
+        """The files that could not be rewritten."""
+        return tuple(result for result in self.results if result.after is None)
+
+    @property
+    def statuses(self) -> Mapping[str, int]:
+        """How many classes are converted, unchanged and refused."""
+        counts = Counter(entry.status for entry in self.classes)
+        return {status: counts[status] for status in ("converted", "unchanged", "refused")}
+
+    @property
+    def actions(self) -> Mapping[str, int]:
+        """How many parameters become samples, become PyroParams, and are kept."""
+        counts = Counter(site.action for entry in self.classes for site in entry.sites)
+        return {action: counts[action] for action in ("sample", "param", "keep")}
+
+    @property
+    def refusals(self) -> Mapping[str, int]:
+        """How many classes were refused, by the codes of their findings; most frequent first."""
+        refused = (entry for entry in self.classes if entry.status == "refused")
+        codes = Counter(
+            code
+            for entry in refused
+            for code in {finding.code for finding in entry.findings}
+            if severity(code) != "warning"
+        )
+        return dict(sorted(codes.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def coverage(self) -> float:
+        """Percentage of the classes that were not refused."""
+        if not self.classes:
+            return 100.0
+        return 100 * (1 - self.statuses["refused"] / len(self.classes))
+
+
+def make_report(
+    root: Path, spec: Spec, selected: Collection[str], outcome: Outcome, written: bool = False
+) -> Report:
+    """The report on ``outcome``, without what it says of files that were not selected."""
+    classes = tuple(entry for entry in outcome.plan.classes if entry.path in selected)
+    hidden = {entry.path for entry in outcome.plan.classes} - set(selected)
+    findings = tuple(finding for finding in outcome.findings if finding.path not in hidden)
+    return Report(root, spec, classes, outcome.results, findings, written)
+
+
+def exit_code(report: Report, *, would_change: bool, min_coverage: float | None = None) -> int:
+    """2: an error; 1: something left unconverted, or to be changed; 0: done and complete.
+
+    ``would_change`` makes changes count (`--check` and `--diff`). ``min_coverage``, in percent,
+    is how much must be converted for what is left unconverted to be tolerated.
+    """
+    severities = {severity(finding.code) for finding in report.findings}
+    if "error" in severities:
+        return 2
+    if would_change and report.changed:
+        return 1
+    if min_coverage is not None:
+        return int(report.coverage < min_coverage)
+    return int("refused" in severities or report.statuses["refused"] > 0)
+
+
+def severity(code: str) -> Severity:
+    """How bad a finding with this code is."""
+    return lookup(code).severity

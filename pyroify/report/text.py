@@ -1,0 +1,63 @@
+"""The report of `rewrite` for people: one line per finding, then what was done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pyroify.diagnostics import Finding
+from pyroify.report.run import Report, severity
+
+
+def render_findings(findings: Iterable[Finding], root: Path) -> str:
+    """`path:line:column CODE message` and the help below it; paths as seen from here."""
+    return "".join(f"{line}\n" for finding in findings for line in _finding_lines(finding, root))
+
+
+def _finding_lines(finding: Finding, root: Path) -> Iterator[str]:
+    place = f"{_from_here(root / finding.path)}:{finding.line}:{finding.column}"
+    yield f"{place} {finding.code} {finding.message}"
+    if finding.help:
+        yield f"    help: {finding.help}"
+
+
+def _from_here(path: Path) -> str:
+    """``path`` relative to the current folder where it lies below it, else in full."""
+    try:
+        return str(path.relative_to(os.getcwd()))
+    except ValueError:
+        return str(path)
+
+
+def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) -> str:
+    """All there is to say about a run of `rewrite`; ``quiet`` leaves warnings and counts out."""
+    if quiet:
+        grave = [finding for finding in report.findings if severity(finding.code) != "warning"]
+        return render_findings(grave, report.root)
+    verb = "rewrote" if report.written else "would rewrite"
+    lines = [f"{verb} {_from_here(report.root / result.path)}\n" for result in report.changed]
+    if verbose:
+        lines += [f"{entry.status} {entry.name}\n" for entry in report.classes]
+        lines += [result.traceback for result in report.results]
+    return "".join((render_findings(report.findings, report.root), *lines, _summary(report)))
+
+
+def _summary(report: Report) -> str:
+    changed, classes = len(report.changed), report.statuses
+    verb = "changed" if report.written else "to change"
+    lines = [
+        f"{_count(changed, 'file')} {verb}"
+        + (f", {_count(len(report.failed), 'file')} failed" if report.failed else ""),
+        f"{_count(len(report.classes), 'class', 'classes')}: {classes['converted']} converted, "
+        f"{classes['unchanged']} unchanged, {classes['refused']} refused "
+        f"(coverage {report.coverage:.1f} %)",
+    ]
+    if report.refusals:
+        counts = ", ".join(f"{code} x{count}" for code, count in report.refusals.items())
+        lines.append(f"refused by code: {counts}; `pyroify rule CODE` explains")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
