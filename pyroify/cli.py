@@ -276,7 +276,7 @@ def _default_jobs() -> int:
 
 
 def _finish_interrupted_run(root: Path, writes: bool) -> None:
-    """If a killed run left some files old and some new, makes all new; only warns unless writing."""
+    """Makes all files new where a killed run left some old; only says so unless writing."""
     from pyroify.publish import is_interrupted, recover
 
     if not is_interrupted(root):

@@ -302,12 +302,13 @@ def _sync_folders(root: Path, entries: Sequence[_Entry]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes renames in ``folder`` survive a power cut."""
+    """Makes renames in ``folder`` survive a power cut, where the file system can."""
     if sys.platform == "win32":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with suppress(OSError):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
