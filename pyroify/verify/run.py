@@ -1,0 +1,116 @@
+"""One call of a module under a trace, with its random numbers and its priors fixed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.poutine.messenger import Messenger
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One entry point and its arguments: a method, or a property without any."""
+
+    method: str = "forward"
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def on(self, module: nn.Module) -> Any:
+        """Make the call, with copies of the arguments: a forward may change them in place."""
+        args, kwargs = _copied(self.args), _copied(self.kwargs)
+        if self.method == "forward":
+            return module(*args, **kwargs)
+        attribute = getattr(module, self.method)
+        return attribute(*args, **kwargs) if callable(attribute) else attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a call returned, and its trace: the sites by name."""
+
+    output: Any
+    sites: Mapping[str, Any]
+
+    def latents(self) -> dict[str, Any]:
+        """The sample sites that inference would have to infer."""
+        return {
+            name: site
+            for name, site in self.sites.items()
+            if site["type"] == "sample"
+            and not site["is_observed"]
+            and not poutine.util.site_is_subsample(site)
+        }
+
+
+class _Pinned(Messenger):
+    """Gives latents their old values.
+
+    Latents the original does not have are drawn apart, so that dropout sees the same random
+    numbers as before. Deterministic sites keep what they computed: a tie must show.
+    """
+
+    def __init__(self, values: Mapping[str, Tensor], added: Set[str]) -> None:
+        super().__init__()
+        self.values = values
+        self.added = added
+
+    def _pyro_sample(self, msg: Any) -> None:
+        name = msg["name"]
+        if msg["is_observed"]:
+            return
+        if name in self.values:
+            msg["value"] = self.values[name]
+        elif name in self.added:
+            with torch.random.fork_rng():
+                msg["value"] = msg["fn"](*msg["args"], **msg["kwargs"])
+
+
+def run(
+    module: nn.Module,
+    call: Call,
+    seed: int,
+    values: Mapping[str, Tensor] | None = None,
+    added: Set[str] = frozenset(),
+) -> Run:
+    """Make the call under a trace, with the latents in ``values`` fixed.
+
+    ``added`` names the latents that are not in ``values`` and that the original does not have.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(pyro.get_param_store().scope())
+        trace = stack.enter_context(poutine.trace())
+        stack.enter_context(_Pinned(values or {}, added))
+        pyro.set_rng_seed(seed)
+        output = call.on(module)
+    return Run(output, dict(trace.trace.nodes))
+
+
+def describe(error: BaseException) -> str:
+    """Name an exception and what it says, on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Leave the random numbers of torch, numpy and Python as they were."""
+    state = pyro.util.get_rng_state()
+    try:
+        yield
+    finally:
+        pyro.util.set_rng_state(state)
+
+
+def _copied(values: Any) -> Any:
+    try:
+        return copy.deepcopy(values)
+    except Exception:
+        return values  # a generator, say: then both calls share it

@@ -1,0 +1,53 @@
+"""Where the priors of a module are, and which parameters of the original they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyro.nn import PyroModule
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """One ``PyroSample``: the module that owns it, and its name there."""
+
+    owner: PyroModule
+    name: str
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What stays the same when one module is reached by two paths."""
+        return id(self.owner), self.name
+
+
+def dotted(path: str, name: str) -> str:
+    """Join a module's path and an attribute; the root's path is empty."""
+    return f"{path}.{name}" if path else name
+
+
+def priors(module: nn.Module) -> dict[str, Prior]:
+    """Map the dotted path of every ``PyroSample`` to it; a shared module gives several paths."""
+    return {
+        dotted(path, name): Prior(owner, name)
+        for path, owner in module.named_modules(remove_duplicate=False)
+        for name in getattr(owner, "_pyro_samples", ())
+    }
+
+
+def constrained(module: nn.Module) -> Iterator[tuple[str, PyroModule, str]]:
+    """Yield the dotted path, the owner and the name of every ``PyroParam``."""
+    for path, owner in module.named_modules(remove_duplicate=False):
+        for name in getattr(owner, "_pyro_params", ()):
+            yield dotted(path, name), owner, name
+
+
+def parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """All parameters by dotted path, tied ones under each of their names."""
+    return dict(module.named_parameters(remove_duplicate=False))
+
+
+def buffers(module: nn.Module) -> dict[str, Tensor]:
+    """All buffers by dotted path, shared ones under each of their names."""
+    return dict(module.named_buffers(remove_duplicate=False))
