@@ -258,14 +258,14 @@ def _open(
     paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None = None
 ) -> tuple[Project, Spec]:
     """The project of ``paths`` and its spec; the spec's globs narrow what is selected."""
-    from pyroify.project import SPEC_NAME, ProjectError, open_project
+    from pyroify.project import NO_SPEC, SPEC_NAME, ProjectError, open_project
     from pyroify.spec.load import load_spec
 
     project = open_project(paths, spec_path, stdin_filename)
     if project.spec_path is None:
         help = "write a first one with `pyroify init`, or name one with --spec"
         message = f"no {SPEC_NAME} here or in the folders above"
-        raise ProjectError("PYR207", project.root, message, help)
+        raise ProjectError(NO_SPEC, project.root, message, help)
     spec = load_spec(_from_here(project.spec_path))
     return project.narrowed(spec.include, spec.exclude), spec
 

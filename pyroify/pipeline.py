@@ -15,9 +15,10 @@ from pyroify import index as indexing
 from pyroify import plan as planning
 from pyroify.diagnostics import Finding
 from pyroify.plan.model import ClassPlan, FilePlan, Plan
-from pyroify.source import SourceError, decode_source
+from pyroify.source import NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
 
+CRASHED = "PYR214"
 FILES_PER_PROCESS = 4
 """With fewer files than this, a process costs more time to start than it saves."""
 
@@ -151,14 +152,14 @@ def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
         data = (root / plan.path).read_bytes()
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
-        return FileResult(plan.path, b"", None, (Finding(plan.path, 1, 1, "PYR204", message),))
+        return FileResult(plan.path, b"", None, (Finding(plan.path, 1, 1, NOT_DECODABLE, message),))
     try:
         source = decode_source(data, plan.path)
         after = source.encode(rewrite_source(source.text, plan.edits))
     except SourceError as error:
         return FileResult(plan.path, data, None, (error.finding,))
     except RewriteError as error:
-        finding = Finding(plan.path, 1, 1, error.code, error.message)
+        finding = Finding(plan.path, 1, 1, error.code, error.message, error.help)
         return FileResult(plan.path, data, None, (finding,))
     except Exception as error:  # a bug of ours: it must not cost the user the other files
         finding = _internal(plan.path, f"{type(error).__name__}: {error}".splitlines()[0])
@@ -168,4 +169,4 @@ def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
 
 def _internal(path: str, what: str) -> Finding:
     help = "this is a bug in pyroify: please report it with the file and the output of `-v`"
-    return Finding(path, 1, 1, "PYR211", f"could not be rewritten: {what}", help)
+    return Finding(path, 1, 1, CRASHED, f"could not be rewritten: {what}", help)

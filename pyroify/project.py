@@ -19,6 +19,13 @@ from pathspec import GitIgnoreSpec
 
 from pyroify.diagnostics import Finding
 
+MISSING = "PYR201"
+NO_PYTHON = "PYR202"
+NO_SPEC = "PYR207"
+SEVERAL_PROJECTS = "PYR210"
+NOT_PYTHON = "PYR211"
+BAD_PYPROJECT = "PYR215"
+
 SPEC_NAME = "pyroify.yaml"
 NEVER_ENTERED = frozenset(
     {
@@ -89,7 +96,7 @@ def open_project(
     selected = set(_select(named, root, walked))
     if not selected:
         raise ProjectError(
-            "PYR202",
+            NO_PYTHON,
             named[0],
             "no Python files found",
             "name a folder that holds .py files which git does not ignore; "
@@ -119,17 +126,17 @@ def _absolute(path: Path) -> Path:
 
 def _resolve_target(target: Path) -> Path:
     if not target.exists():
-        raise ProjectError("PYR201", target, "no such file or folder", "check the path")
+        raise ProjectError(MISSING, target, "no such file or folder", "check the path")
     if target.is_file() and target.suffix != ".py":
         help = "name .py files, or folders that hold some"
-        raise ProjectError("PYR208", target, "is not a Python source file", help)
+        raise ProjectError(NOT_PYTHON, target, "is not a Python source file", help)
     return _absolute(target)
 
 
 def _resolve_spec(spec: Path) -> Path:
     if not spec.is_file():
         help = "check --spec, or write a first spec with `pyroify init`"
-        raise ProjectError("PYR201", spec, "no such spec file", help)
+        raise ProjectError(MISSING, spec, "no such spec file", help)
     return spec.resolve()
 
 
@@ -164,18 +171,18 @@ def _named_in_pyproject(pyproject: Path) -> Path | None:
         document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         help = "correct the file; pyroify looks there for [tool.pyroify]"
-        raise ProjectError("PYR212", pyproject, f"is no valid TOML: {error}", help) from error
+        raise ProjectError(BAD_PYPROJECT, pyproject, f"is no valid TOML: {error}", help) from error
     table = document.get("tool", {}).get("pyroify")
     if table is None:
         return None
     if not isinstance(table, dict) or set(table) != {"spec"} or not isinstance(table["spec"], str):
         help = 'write: [tool.pyroify] spec = "path/to/pyroify.yaml"'
-        raise ProjectError("PYR212", pyproject, "[tool.pyroify] takes one key, spec", help)
+        raise ProjectError(BAD_PYPROJECT, pyproject, "[tool.pyroify] takes one key, spec", help)
     spec = pyproject.parent / table["spec"]
     if not spec.is_file():
         help = "correct the path (it is relative to pyproject.toml)"
         message = f"[tool.pyroify] names {table['spec']}, which does not exist"
-        raise ProjectError("PYR212", pyproject, message, help)
+        raise ProjectError(BAD_PYPROJECT, pyproject, message, help)
     return spec.resolve()
 
 
@@ -200,7 +207,7 @@ def _nearest(folder: Path, mark: str) -> Path | None:
 def _several_projects(folders: Iterable[Path]) -> ProjectError:
     first, *rest = sorted(folders)
     message = f"belongs to another project than {', '.join(map(str, rest))}"
-    return ProjectError("PYR203", first, message, "run pyroify once for each project")
+    return ProjectError(SEVERAL_PROJECTS, first, message, "run pyroify once for each project")
 
 
 def _select(named: Sequence[Path], root: Path, walked: set[str]) -> Iterator[str]:
@@ -254,7 +261,7 @@ def _walk_folder(folder: Path, above: tuple[_IgnoreFile, ...]) -> Iterator[str]:
     except OSError as error:
         help = "make it readable, or add it to .gitignore"
         message = f"cannot be listed: {error.strerror}"
-        raise ProjectError("PYR201", folder, message, help) from error
+        raise ProjectError(MISSING, folder, message, help) from error
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             if entry.name in NEVER_ENTERED or _is_ignored(levels, entry.path + "/"):

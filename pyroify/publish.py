@@ -26,6 +26,10 @@ from pyroify.diagnostics import Finding
 if sys.platform != "win32":
     import fcntl
 
+EDITED_MEANWHILE = "PYR212"
+NOT_WRITABLE = "PYR213"
+BAD_JOURNAL = "PYR216"
+
 STATE_FOLDER = ".pyroify"
 JOURNAL = "journal.json"
 
@@ -143,10 +147,12 @@ def _locate(root: Path, change: Change) -> str:
     real = path.resolve()
     if not real.is_relative_to(root.resolve()):
         help = "run pyroify where that file lives, or exclude the link in the spec"
-        raise PublishError("PYR210", change.path, f"is a link to {real}, outside the project", help)
+        raise PublishError(
+            NOT_WRITABLE, change.path, f"is a link to {real}, outside the project", help
+        )
     if change.before is not None and real.exists() and not _is_writable(real):
         help = "make it writable (chmod u+w), or exclude it in the spec"
-        raise PublishError("PYR210", change.path, "is read-only", help)
+        raise PublishError(NOT_WRITABLE, change.path, "is read-only", help)
     return real.relative_to(root.resolve()).as_posix()
 
 
@@ -161,7 +167,7 @@ def _check_agreement(by_target: dict[str, Change], changes: Sequence[Change], ro
         if agreed.after != change.after:
             help = "name only one of them, or exclude the link in the spec"
             message = f"and {agreed.path} are one file, and would be rewritten differently"
-            raise PublishError("PYR210", change.path, message, help)
+            raise PublishError(NOT_WRITABLE, change.path, message, help)
 
 
 def _staging_name(target: str, token: str, number: int) -> str:
@@ -201,7 +207,7 @@ def _check_unchanged(root: Path, by_target: dict[str, Change]) -> None:
     for target, change in by_target.items():
         if _digest_of(root / target) != _digest(change.before):
             message = "was edited while pyroify was running; nothing was written"
-            raise PublishError("PYR209", change.path, message, "run the command again")
+            raise PublishError(EDITED_MEANWHILE, change.path, message, "run the command again")
 
 
 def _rename_all(root: Path, entries: Sequence[_Entry], by_target: dict[str, Change]) -> None:
@@ -229,7 +235,9 @@ def _roll_back(root: Path, done: Sequence[_Entry], by_target: dict[str, Change])
         except (OSError, PublishError) as error:
             new = ", ".join(late.target for late in done[number:])
             message = f"could not be restored after a failed rename; new content is in: {new}"
-            raise PublishError("PYR210", entry.target, message, "restore them from git") from error
+            raise PublishError(
+                NOT_WRITABLE, entry.target, message, "restore them from git"
+            ) from error
 
 
 def _discard(root: Path, entries: Sequence[_Entry]) -> None:
@@ -240,7 +248,7 @@ def _discard(root: Path, entries: Sequence[_Entry]) -> None:
 
 def _unwritable(path: str, error: OSError) -> PublishError:
     message = f"cannot be written: {error.strerror or error}; nothing was changed"
-    return PublishError("PYR210", path, message, "free some space or correct the permissions")
+    return PublishError(NOT_WRITABLE, path, message, "free some space or correct the permissions")
 
 
 @contextmanager
@@ -288,7 +296,7 @@ def _read_journal(state: Path) -> tuple[str, tuple[_Entry, ...]]:
     except (ValueError, KeyError, TypeError) as error:
         path = f"{STATE_FOLDER}/{JOURNAL}"
         help = "look at `git status`, remove files named .pyroify-*, then remove the journal"
-        raise PublishError("PYR213", path, f"cannot be understood: {error}", help) from error
+        raise PublishError(BAD_JOURNAL, path, f"cannot be understood: {error}", help) from error
 
 
 def _remove_journal(state: Path) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from pyroify.diagnostics import Finding
 
+NOT_DECODABLE = "PYR204"
+HAS_NUL = "PYR205"
+
 
 class SourceError(Exception):
     """A file that pyroify cannot take as Python source; ``finding`` says which and why."""
@@ -50,7 +53,9 @@ def read_source(path: Path, name: str = "") -> Source:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise _refused(name or str(path), "PYR204", f"cannot be read: {error.strerror}") from error
+        raise _refused(
+            name or str(path), NOT_DECODABLE, f"cannot be read: {error.strerror}"
+        ) from error
     return decode_source(data, name or str(path))
 
 
@@ -60,7 +65,7 @@ def decode_source(data: bytes, name: str) -> Source:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise _refused(
             name,
-            "PYR205",
+            HAS_NUL,
             "contains NUL bytes, which Python refuses in source",
             "save the file as UTF-8 text, or exclude it in the spec",
             line,
@@ -68,7 +73,9 @@ def decode_source(data: bytes, name: str) -> Source:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
-        raise _refused(name, "PYR204", f"cannot be decoded: {error.msg}", _COOKIE_HELP) from error
+        raise _refused(
+            name, NOT_DECODABLE, f"cannot be decoded: {error.msg}", _COOKIE_HELP
+        ) from error
     bom = data.startswith(codecs.BOM_UTF8)
     encoding = "utf-8" if bom else encoding
     body = data[len(codecs.BOM_UTF8) :] if bom else data
@@ -77,10 +84,10 @@ def decode_source(data: bytes, name: str) -> Source:
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
         message = f"is not {encoding}: byte {body[error.start]:#04x} at offset {error.start}"
-        raise _refused(name, "PYR204", message, _COOKIE_HELP, line) from error
+        raise _refused(name, NOT_DECODABLE, message, _COOKIE_HELP, line) from error
     if not _encodes_back(source, data):
         message = f"does not survive a round trip through {encoding}, so it could not be kept whole"
-        raise _refused(name, "PYR204", message, "save the file as UTF-8")
+        raise _refused(name, NOT_DECODABLE, message, "save the file as UTF-8")
     return source
 
 
