@@ -96,10 +96,14 @@ def _run(command: str, expected: int, project: Path) -> str:
     return done.stdout.replace(str(project), "diabetes")
 
 
-def stale() -> Iterator[tuple[Path, str]]:
-    """Each file that is out of date, with the text it should have."""
+def stale_pages() -> Iterator[tuple[Path, str]]:
+    """Each generated page that is out of date, with the text it should have."""
     for name, make in PAGES.items():
         yield from _if_changed(ROOT / name, make())
+
+
+def stale_sessions() -> Iterator[tuple[Path, str]]:
+    """The same for files that show commands and their output."""
     for name in SESSIONS:
         yield from _if_changed(ROOT / name, refresh_session((ROOT / name).read_text()))
 
@@ -112,7 +116,7 @@ def _if_changed(path: Path, text: str) -> Iterator[tuple[Path, str]]:
 def main() -> None:
     """Write what is out of date, or only name it."""
     check = sys.argv[1:] == ["--check"]
-    outdated = list(stale())
+    outdated = [*stale_pages(), *stale_sessions()]
     for path, text in outdated:
         print(f"{'out of date' if check else 'refreshed'}: {path.relative_to(ROOT)}")
         if not check:
