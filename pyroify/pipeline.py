@@ -77,8 +77,10 @@ def rewrite_project(
     A file whose rewrite fails stays as it is, and with it every change that would need it: the
     plan is made again without that file, until the rest goes through.
     """
-    index = indexing.build_index(root, files)
     remaining = frozenset(files if selected is None else selected)
+    if not remaining:
+        return Outcome(Plan(), ())
+    index = indexing.build_index(root, files)
     done: dict[FilePlan, FileResult] = {}
     failed: dict[str, FileResult] = {}
     while True:

@@ -8,6 +8,7 @@ selected ones are those that the user named, directly or by folder, and that git
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -127,10 +128,17 @@ def _absolute(path: Path) -> Path:
 def _resolve_target(target: Path) -> Path:
     if not target.exists():
         raise ProjectError(MISSING, target, "no such file or folder", "check the path")
-    if target.is_file() and target.suffix != ".py":
-        help = "name .py files, or folders that hold some"
+    if target.is_file() and not _is_python(target):
+        help = "name .py files, scripts that start with #! and python, or folders that hold some"
         raise ProjectError(NOT_PYTHON, target, "is not a Python source file", help)
     return _absolute(target)
+
+
+def _is_python(file: Path) -> bool:
+    if file.suffix:
+        return file.suffix == ".py"
+    with file.open("rb") as opened:
+        return re.match(rb"#!.*python", opened.readline(200)) is not None
 
 
 def _resolve_spec(spec: Path) -> Path:

@@ -173,6 +173,11 @@ class TestFiles:
         named = (root / "models/a.py", root / "models", root / "models/../models/a.py")
         assert selected(*named) == ["models/a.py"]
 
+    def test_a_script_without_suffix_counts_when_it_is_named(self, lay_out: Callable) -> None:
+        root = lay_out({"pyproject.toml": "", "train": "#!/usr/bin/env python3\n", "net.py": NET})
+        assert selected(root / "train") == ["train"]
+        assert selected(root) == ["net.py"]
+
     def test_linked_folders_are_not_followed(self, lay_out: Callable) -> None:
         root = lay_out({"pyproject.toml": "", "pkg/net.py": NET})
         (root / "pkg/loop").symlink_to(root)

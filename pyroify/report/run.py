@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyroify.diagnostics import Finding, Severity, lookup
 from pyroify.pipeline import FileResult, Outcome
 from pyroify.plan.model import ClassPlan
+from pyroify.project import Project
 from pyroify.spec.model import Spec
 
 
@@ -70,13 +71,14 @@ class Report:
 
 
 def make_report(
-    root: Path, spec: Spec, selected: Collection[str], outcome: Outcome, written: bool = False
+    project: Project, spec: Spec, outcome: Outcome, written: bool = False
 ) -> Report:
     """The report on ``outcome``, without what it says of files that were not selected."""
+    selected = frozenset(project.selected)
+    hidden = frozenset(project.files) - selected
     classes = tuple(entry for entry in outcome.plan.classes if entry.path in selected)
-    hidden = {entry.path for entry in outcome.plan.classes} - set(selected)
     findings = tuple(finding for finding in outcome.findings if finding.path not in hidden)
-    return Report(root, spec, classes, outcome.results, findings, written)
+    return Report(project.root, spec, classes, outcome.results, findings, written)
 
 
 def exit_code(report: Report, *, would_change: bool, min_coverage: float | None = None) -> int:

@@ -1,0 +1,69 @@
+"""The commented first spec that `init` writes for the classes it found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+
+from pyroify.plan.model import ClassPlan, Plan
+from pyroify.spec.load import parse_spec
+from pyroify.spec.model import Spec
+
+_HEAD = """\
+# Which parameters become random, and under which prior.
+# The last rule that matches a parameter decides; `pyroify plan` shows the result.
+version: 1
+
+# Only these files are rewritten, and never those (globs as in .gitignore).
+# include: ["src/**/*.py"]
+# exclude: ["tests/**"]
+
+priors:
+  # Every parameter of every class.
+  - match: "**"
+    sample: Normal(0, 1)
+"""
+_NORMS = """
+  # Normalisation layers stay as they are: one learned value for each parameter.
+{mark}  - match: "**"
+{mark}    layer: [{layers}]
+{mark}    keep: true
+"""
+_FOUND = """
+  # What was found. Copy a line and give it a prior of its own, for example
+  #   - match: "**.weight"
+  #     sample: Normal(0, fan_in ** -0.5)
+  #   - match: "Net.scale"
+  #     param: positive
+"""
+
+
+def default_spec() -> Spec:
+    """A standard normal prior on everything: what the starter begins with."""
+    return parse_spec(_HEAD, "pyroify.yaml")
+
+
+def render_starter(plan: Plan) -> str:
+    """YAML for the classes of ``plan``; a rule that would match nothing stays a comment."""
+    sites = [site for entry in plan.classes for site in entry.sites]
+    norms = sorted({site.layer for site in sites if "Norm" in site.layer})
+    mark, layers = ("", ", ".join(norms)) if norms else ("#", 'LayerNorm, "BatchNorm*"')
+    found = "".join(f"  # {line}".rstrip() + "\n" for line in _found(plan))
+    return _HEAD + _NORMS.format(mark=mark, layers=layers) + _FOUND + (found and "  #\n" + found)
+
+
+def _found(plan: Plan) -> Iterator[str]:
+    for path, classes in groupby(plan.classes, key=lambda entry: entry.path):
+        yield path
+        for entry in classes:
+            yield from _describe(entry)
+
+
+def _describe(entry: ClassPlan) -> Iterator[str]:
+    if entry.status == "refused":
+        yield f"  {entry.name} is refused; `pyroify plan` says why"
+    for site in entry.sites:
+        owner = f"{site.layer} " if site.layer else ""
+        pattern = json.dumps(f"{entry.name}.{site.path}")
+        yield f"  - match: {pattern}  {owner}{site.shape}".rstrip()
