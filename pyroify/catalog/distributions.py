@@ -312,7 +312,7 @@ UNSUITABLE: Final[Mapping[str, str]] = {
     "SoftAsymmetricLaplace": _no_expand("AsymmetricLaplace"),
     "SpanningTree": _STRUCTURED,
     "TorchDistribution": _ABSTRACT,
-    "TransformedDistribution": "a transform cannot be written in a spec; use LogNormal and its like",
+    "TransformedDistribution": "a spec cannot write transforms; use LogNormal or the like",
     "TruncatedPolyaGamma": _no_expand("Gamma"),
     "Unit": "it has no value",
     "VonMises3D": "it cannot be sampled",

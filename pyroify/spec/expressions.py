@@ -116,9 +116,12 @@ class ExpressionError(Exception):
         super().__init__(message)
 
 
-def parse_expression(text: str) -> Expression:
-    """The tree of ``text``; raises ExpressionError."""
-    parser = _Parser(text)
+def parse_expression(text: str, locate: Callable[[int], int] = int) -> Expression:
+    """The tree of ``text``; raises ExpressionError.
+
+    ``locate`` turns an offset into ``text`` into the one that nodes and errors carry.
+    """
+    parser = _Parser(text, locate)
     tree = parser.expression()
     if parser.kind != "end":
         parser.fail(f"unexpected {parser.token!r}")
@@ -220,7 +223,7 @@ def join_operators(expression: Negative | Binary, write: Callable[[Expression], 
             return f"{operand(left, strength)} {operator} {operand(right, strength + 1)}"
 
 
-def tokens_used(expression: Expression, kind: type[Expression]) -> bool:
+def contains(expression: Expression, kind: type[Expression]) -> bool:
     """Whether a node of ``kind`` is anywhere in ``expression``."""
     return any(isinstance(node, kind) for node in walk(expression))
 
@@ -260,16 +263,22 @@ def _static_value(expression: Expression) -> float | None:
         case Number(value):
             return float(value)
         case Negative(operand):
-            value = _static_value(operand)
-            return None if value is None else -value
+            inner = _static_value(operand)
+            return None if inner is None else -inner
         case Binary(operator, left, right):
             a, b = _static_value(left), _static_value(right)
             return None if a is None or b is None else _OPERATIONS[operator](a, b)
-        case Call("sqrt" | "exp" | "log" as function, (argument,), ()):
-            value = _static_value(argument)
-            return None if value is None else getattr(math, function)(value)
+        case Call(name, (argument,), ()) if name in FUNCTIONS:
+            inner = _static_value(argument)
+            return None if inner is None else _FUNCTIONS[name](inner)
     return None
 
+
+_FUNCTIONS: Final[dict[str, Callable[[float], float]]] = {
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+}
 
 _OPERATIONS: Final[dict[Operator, Callable[[float, float], float]]] = {
     "+": operator.add,
@@ -294,8 +303,9 @@ _TOKEN = re.compile(
 class _Parser:
     """Recursive descent over ``text``; ``kind``, ``token`` and ``offset`` are the next token."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, locate: Callable[[int], int]) -> None:
         self.text = text
+        self.locate = locate
         self.end = 0
         self.nesting = 0
         self.operators = 0
@@ -308,7 +318,7 @@ class _Parser:
         assert match is not None and match.lastgroup is not None
         self.kind = match.lastgroup
         self.token = match[self.kind]
-        self.offset = match.start(self.kind)
+        self.offset = self.locate(match.start(self.kind))
         self.end = match.end()
         if self.kind == "other":
             self.fail(f"unexpected {self.token!r}")

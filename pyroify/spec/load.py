@@ -1,0 +1,381 @@
+"""YAML text to a checked Spec; every fault is reported with its place and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from keyword import iskeyword
+from math import isfinite
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from pyroify.catalog.layers import LAYERS
+from pyroify.spec.check import (
+    UNKNOWN_DISTRIBUTION,
+    Fault,
+    check_constraint,
+    check_deterministic,
+    check_distribution,
+    check_event_dim,
+    check_init,
+    check_noncentered,
+    suggest,
+)
+from pyroify.spec.expressions import Attribute, Call, Expression, Number
+from pyroify.spec.match import PatternError, check_pattern, has_wildcard
+from pyroify.spec.model import (
+    Action,
+    Deterministic,
+    Init,
+    Keep,
+    Latent,
+    Options,
+    Param,
+    Position,
+    Problem,
+    Rule,
+    Sample,
+    Spec,
+    SpecError,
+)
+from pyroify.spec.reader import (
+    NOT_YAML,
+    UNKNOWN_KEY,
+    WRONG_VALUE,
+    Entry,
+    Reader,
+    is_null,
+    plain_scalar,
+    plain_value,
+    positions,
+)
+
+MISSING_KEY = "PYR102"
+BAD_PATTERN = "PYR104"
+UNKNOWN_LAYER = "PYR116"
+
+ACTIONS: Final = ("sample", "value", "param", "keep")
+INITS: Final = ("keep", "exp", "softplus", "unconstrained")
+
+_SPEC_KEYS: Final = ("version", "include", "exclude", "priors", "latents", "options", "svi")
+_RULE_KEYS: Final = ("match", "layer", *ACTIONS, "init", "event_dim", "centered")
+_LATENT_KEYS: Final = ("class", "name", "sample", "value", "shape")
+
+_A = TypeVar("_A", bound=Action)
+
+
+def load_spec(path: Path) -> Spec:
+    """The spec in the file ``path``; raises SpecError, also where the file cannot be read."""
+    name = path.as_posix()
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        message = f"cannot read the spec: {error.strerror}"
+        raise SpecError([Problem(NOT_YAML, name, Position(1, 1), message)]) from None
+    except UnicodeDecodeError as error:
+        message = f"the spec is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+        help = "save the file as UTF-8"
+        raise SpecError([Problem(NOT_YAML, name, Position(1, 1), message, help)]) from None
+    return parse_spec(text, name)
+
+
+def parse_spec(text: str, name: str) -> Spec:
+    """The spec in ``text``; ``name`` is how messages call it. Raises SpecError."""
+    reader = Reader(text, name)
+    root = reader.compose()
+    spec = _read_spec(reader, root)
+    if reader.problems:
+        raise SpecError(sorted(reader.problems, key=lambda problem: _order(problem.position)))
+    warnings = sorted(reader.warnings, key=lambda problem: _order(problem.position))
+    return replace(spec, warnings=tuple(warnings))
+
+
+def _order(position: Position) -> tuple[int, int]:
+    return position.line, position.column
+
+
+def _read_spec(reader: Reader, root: MappingNode) -> Spec:
+    entries = reader.entries(root, "the spec", _SPEC_KEYS)
+    _check_version(reader, root, entries.get("version"))
+    include, exclude = (
+        reader.strings(entries[key].value, key) if key in entries else ()
+        for key in ("include", "exclude")
+    )
+    rules = [
+        rule
+        for index, node in enumerate(_section(reader, entries, "priors"))
+        if (rule := _read_rule(reader, node, index)) is not None
+    ]
+    latents = [
+        latent
+        for index, node in enumerate(_section(reader, entries, "latents"))
+        if (latent := _read_latent(reader, node, index)) is not None
+    ]
+    options = _read_options(reader, entries.get("options"))
+    svi = _read_svi(reader, entries.get("svi"))
+    return Spec(
+        version=1,
+        path=reader.name,
+        include=include,
+        exclude=exclude,
+        rules=tuple(rules),
+        latents=tuple(latents),
+        options=options,
+        svi=svi,
+        text=reader.text,
+        positions=dict(positions(reader, root)),
+    )
+
+
+def _section(reader: Reader, entries: Mapping[str, Entry], key: str) -> list[Node]:
+    return reader.sequence(entries[key].value, key) if key in entries else []
+
+
+def _check_version(reader: Reader, root: Node, entry: Entry | None) -> None:
+    if entry is None:
+        reader.report(root, MISSING_KEY, "the spec has no version", "add `version: 1`")
+        return
+    version = reader.integer(entry.value, "version")
+    if version not in (None, 1):
+        message = f"version {version} of the spec is not known"
+        reader.report(entry.value, WRONG_VALUE, message, "this pyroify reads `version: 1`")
+
+
+def _read_rule(reader: Reader, node: Node, index: int) -> Rule | None:
+    entries = reader.entries(node, "a rule", _RULE_KEYS)
+    if not entries:
+        return None
+    match = _read_pattern(reader, node, entries.get("match"), "a rule", "match")
+    layers = _read_layers(reader, entries.get("layer"))
+    action = _read_action(reader, node, entries)
+    if match is None or action is None:
+        return None
+    place = reader.position(node.start_mark.index)
+    return Rule(index, match, layers, action, place.line, place.column)
+
+
+def _read_latent(reader: Reader, node: Node, index: int) -> Latent | None:
+    entries = reader.entries(node, "a latent", _LATENT_KEYS)
+    if not entries:
+        return None
+    pattern = _read_pattern(reader, node, entries.get("class"), "a latent", "class")
+    name = _read_attribute_name(reader, node, entries.get("name"))
+    action = _read_latent_action(reader, node, entries)
+    shape = _read_shape(reader, entries.get("shape"))
+    if pattern is None or name is None or action is None:
+        return None
+    place = reader.position(node.start_mark.index)
+    return Latent(index, pattern, name, action, shape, place.line, place.column)
+
+
+def _read_pattern(
+    reader: Reader, owner: Node, entry: Entry | None, what: str, key: str
+) -> str | None:
+    if entry is None:
+        example = 'match: "**"' if key == "match" else "class: MyModule"
+        reader.report(owner, MISSING_KEY, f"{what} has no {key}", f"add `{example}`")
+        return None
+    pattern = reader.string(entry.value, key)
+    if pattern is None:
+        return None
+    try:
+        check_pattern(pattern)
+    except PatternError as error:
+        offset = reader.locator(entry.value, pattern)(error.offset)
+        reader.problems.append(reader.problem(BAD_PATTERN, offset, error.message, error.help))
+        return None
+    return pattern
+
+
+def _read_layers(reader: Reader, entry: Entry | None) -> tuple[str, ...]:
+    """Names of torch.nn layers, as globs; ``nn.`` and ``torch.nn.`` before them are dropped."""
+    if entry is None:
+        return ()
+    layers = []
+    for node in [entry.value] if isinstance(entry.value, ScalarNode) else entry.value.value:
+        name = reader.string(node, "layer")
+        if name is None:
+            continue
+        name = re.sub(r"^(torch\.)?nn\.", "", name)
+        if not has_wildcard(name) and name not in LAYERS:
+            help = suggest(name, LAYERS) or "match classes of your own by `match: MyLayer.**`"
+            reader.report(node, UNKNOWN_LAYER, f"torch.nn has no layer {name!r}", help)
+        layers.append(name)
+    return tuple(layers)
+
+
+def _read_action(reader: Reader, node: Node, entries: Mapping[str, Entry]) -> Action | None:
+    chosen = _one_action(reader, node, entries, ACTIONS, "a rule")
+    if chosen is None:
+        return None
+    for key, needs in (("init", "param"), ("event_dim", "param"), ("centered", "sample")):
+        if key in entries and chosen.name != needs:
+            reader.report(entries[key].key, UNKNOWN_KEY, f"{key} only goes with {needs}")
+    if chosen.name == "sample":
+        return _read_sample(reader, chosen.value, entries.get("centered"))
+    if chosen.name == "param":
+        return _read_param(reader, chosen.value, entries)
+    if chosen.name == "value":
+        return _read_deterministic(reader, chosen.value)
+    if reader.boolean(chosen.value, "keep") is False:
+        reader.report(chosen.value, WRONG_VALUE, "keep: false says nothing", "delete the rule")
+        return None
+    return Keep()
+
+
+def _read_latent_action(
+    reader: Reader, node: Node, entries: Mapping[str, Entry]
+) -> Sample | Deterministic | None:
+    chosen = _one_action(reader, node, entries, ("sample", "value"), "a latent")
+    if chosen is None:
+        return None
+    if chosen.name == "value":
+        return _read_deterministic(reader, chosen.value)
+    return _read_sample(reader, chosen.value, None)
+
+
+def _one_action(
+    reader: Reader,
+    node: Node,
+    entries: Mapping[str, Entry],
+    actions: tuple[str, ...],
+    what: str,
+) -> Entry | None:
+    given = [entries[key] for key in actions if key in entries]
+    choices = f"{', '.join(actions[:-1])} or {actions[-1]}"
+    if not given:
+        reader.report(node, MISSING_KEY, f"{what} says nothing to do", f"add {choices}")
+    elif len(given) > 1:
+        names = " and ".join(entry.name for entry in given)
+        reader.report(
+            given[1].key, WRONG_VALUE, f"{what} has both {names}", f"keep one of {choices}"
+        )
+    else:
+        return given[0]
+    return None
+
+
+def _read_sample(reader: Reader, node: Node, centered: Entry | None) -> Sample | None:
+    is_centered = reader.boolean(centered.value, "centered") if centered else True
+    expression = reader.expression(node, "sample")
+    if expression is None:
+        return None
+    if not isinstance(expression, Call):
+        help = "for example: sample: Normal(0, 1)"
+        reader.report(node, WRONG_VALUE, "sample must be a distribution", help)
+        return None
+    faults = list(check_distribution(expression))
+    if (
+        centered
+        and is_centered is False
+        and not any(f.code == UNKNOWN_DISTRIBUTION for f in faults)
+    ):
+        faults += check_noncentered(expression)
+    return _without_faults(reader, faults, Sample(expression, is_centered is not False))
+
+
+def _read_deterministic(reader: Reader, node: Node) -> Deterministic | None:
+    expression = reader.expression(node, "value")
+    if expression is None:
+        return None
+    faults = check_deterministic(expression)
+    return _without_faults(reader, faults, Deterministic(expression))
+
+
+def _read_param(reader: Reader, node: Node, entries: Mapping[str, Entry]) -> Param | None:
+    expression = reader.expression(node, "param")
+    init = _read_init(reader, entries.get("init"))
+    event_dim = None
+    if "event_dim" in entries:
+        event_dim = reader.integer(entries["event_dim"].value, "event_dim")
+    if expression is None or init is None:
+        return None
+    if not isinstance(expression, Call):
+        help = "for example: param: positive"
+        reader.report(node, WRONG_VALUE, "param must be a constraint", help)
+        return None
+    faults = list(check_constraint(expression))
+    if not faults:
+        faults += check_init(expression, init, _offset(entries, "init", node))
+        faults += check_event_dim(expression, event_dim, _offset(entries, "event_dim", node))
+    return _without_faults(reader, faults, Param(expression, init, event_dim))
+
+
+def _offset(entries: Mapping[str, Entry], key: str, otherwise: Node) -> int:
+    node = entries[key].value if key in entries else otherwise
+    return int(node.start_mark.index)
+
+
+def _read_init(reader: Reader, entry: Entry | None) -> Init | None:
+    if entry is None:
+        return "keep"
+    value = plain_scalar(entry.value) if isinstance(entry.value, ScalarNode) else None
+    if value in INITS:
+        return cast(Init, value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        return float(value)
+    help = suggest(value, INITS) if isinstance(value, str) else ""
+    reader.report(
+        entry.value,
+        WRONG_VALUE,
+        "init must be a number, keep, exp, softplus or unconstrained",
+        help,
+    )
+    return None
+
+
+def _read_attribute_name(reader: Reader, owner: Node, entry: Entry | None) -> str | None:
+    if entry is None:
+        reader.report(owner, MISSING_KEY, "a latent has no name", "add `name: tau`")
+        return None
+    name = reader.string(entry.value, "name")
+    if name is None:
+        return None
+    if not all(part.isidentifier() and not iskeyword(part) for part in name.split(".")):
+        message = f"{name!r} is not the name of an attribute"
+        reader.report(entry.value, WRONG_VALUE, message)
+        return None
+    if name.split(".")[-1].startswith("_pyro") or name.endswith("_unconstrained"):
+        reader.report(entry.value, WRONG_VALUE, f"Pyro uses the name {name!r} itself")
+        return None
+    return name
+
+
+def _read_shape(reader: Reader, entry: Entry | None) -> tuple[Expression, ...]:
+    if entry is None:
+        return ()
+    sizes = [reader.expression(node, "shape") for node in reader.sequence(entry.value, "shape")]
+    for node, size in zip(reader.sequence(entry.value, "shape"), sizes, strict=True):
+        is_count = isinstance(size, Number) and isinstance(size.value, int) and size.value > 0
+        if size is not None and not is_count and not isinstance(size, Attribute):
+            message = "a size must be a whole number above 0, or an attribute: self.hidden"
+            reader.report(node, WRONG_VALUE, message)
+    return tuple(size for size in sizes if size is not None)
+
+
+def _read_options(reader: Reader, entry: Entry | None) -> Options:
+    if entry is None or is_null(entry.value):
+        return Options()
+    names = tuple(option.name for option in fields(Options))
+    entries = reader.entries(entry.value, "options", names)
+    values = {key: reader.boolean(option.value, key) for key, option in entries.items()}
+    return Options(**{key: value for key, value in values.items() if value is not None})
+
+
+def _read_svi(reader: Reader, entry: Entry | None) -> Mapping[str, object]:
+    if entry is None or is_null(entry.value):
+        return {}
+    reader.entries(entry.value, "svi")
+    value = plain_value(reader, entry.value, "svi")
+    return value if isinstance(value, dict) else {}
+
+
+def _without_faults(reader: Reader, faults: Iterable[Fault], value: _A) -> _A | None:
+    errors = 0
+    for fault in faults:
+        reader.report_fault(fault)
+        errors += not fault.is_warning
+    return None if errors else value

@@ -1,0 +1,264 @@
+"""Which rule decides a site: globs per segment, and the last rule that matches wins.
+
+A pattern is ``[module:]Class.path``. ``*``, ``?`` and ``[...]`` match within one segment, ``**``
+any number of segments. A site's path may hold ``*`` itself, for an index that only exists at run
+time; a pattern may then match all of those sites, or only some.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Final
+
+from pyroify.spec.model import Action, Keep, Rule, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKey:
+    """One parameter as rules see it.
+
+    ``path`` is relative to the class (``fc1.weight``, ``layers.*.weight``). ``layer`` is the
+    torch.nn class that owns the parameter, empty for the class's own. ``frozen`` says that the
+    source sets ``requires_grad`` to False.
+    """
+
+    module: str
+    qualname: str
+    path: str
+    layer: str
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a site, and why.
+
+    ``rule`` decided, or is None where no rule matched and the parameter is kept. ``beaten`` are
+    the earlier rules it overrides, in the order of the file. ``partial`` are later rules that
+    match only some of the sites a run-time index stands for; they decide those.
+    """
+
+    action: Action
+    rule: Rule | None
+    beaten: tuple[Rule, ...] = ()
+    partial: tuple[Rule, ...] = ()
+
+
+class PatternError(ValueError):
+    """A pattern that cannot match anything; ``offset`` is where, counting from 0."""
+
+    def __init__(self, message: str, offset: int, help: str = "") -> None:
+        self.message = message
+        self.offset = offset
+        self.help = help
+        super().__init__(message)
+
+
+class _Extent(IntEnum):
+    """How much of what a site's path stands for a pattern matches."""
+
+    NONE = 0
+    SOME = 1
+    ALL = 2
+
+
+def decide(spec: Spec, key: SiteKey) -> Decision:
+    """What ``spec`` says about the site ``key``."""
+    partial: list[Rule] = []
+    complete: list[Rule] = []
+    for rule in reversed(spec.rules):
+        extent = _extent(rule, key)
+        if extent is _Extent.ALL:
+            complete.append(rule)
+        elif extent is _Extent.SOME and not complete:
+            partial.append(rule)
+    partial.reverse()
+    if not complete:
+        return Decision(Keep(), None, partial=tuple(partial))
+    winner, *beaten = complete
+    return Decision(winner.action, winner, tuple(reversed(beaten)), tuple(partial))
+
+
+def unmatched_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
+    """The rules that match none of the sites ``keys``."""
+    left = list(spec.rules)
+    for key in keys:
+        left = [rule for rule in left if _extent(rule, key) is _Extent.NONE]
+        if not left:
+            break
+    return tuple(left)
+
+
+def shadowed_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
+    """The rules that match sites among ``keys`` but decide none: later rules take them all."""
+    beaten: set[int] = set()
+    deciding: set[int] = set()
+    for key in keys:
+        decision = decide(spec, key)
+        beaten.update(rule.index for rule in decision.beaten)
+        deciding.update(rule.index for rule in decision.partial)
+        if decision.rule is not None:
+            deciding.add(decision.rule.index)
+    return tuple(rule for rule in spec.rules if rule.index in beaten - deciding)
+
+
+def matches_class(pattern: str, module: str, qualname: str) -> bool:
+    """Whether ``[module:]Class``, the ``class`` of a latent, names this class."""
+    compiled = _compile(pattern)
+    if not _module_matches(compiled, module):
+        return False
+    return _match_segments(compiled.path, qualname.split(".")) is _Extent.ALL
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise PatternError unless ``pattern`` is well formed."""
+    module, colon, path = pattern.rpartition(":")
+    if ":" in module:
+        raise PatternError("more than one ':'", pattern.index(":"))
+    if colon and not module:
+        raise PatternError("nothing before ':'", 0, "write the module, or leave ':' out")
+    if colon:
+        _check_segments(module, 0)
+    _check_segments(path, len(module) + len(colon))
+
+
+def has_wildcard(pattern: str) -> bool:
+    """Whether ``pattern`` can match more than one name."""
+    return any(character in pattern for character in "*?[")
+
+
+def _check_segments(part: str, start: int) -> None:
+    if not part:
+        raise PatternError("the pattern is empty", start, 'write "**" for every parameter')
+    for segment in part.split("."):
+        if not segment:
+            raise PatternError("two dots with nothing between, or a dot at an end", start)
+        if bad := _NOT_IN_SEGMENT.search(segment):
+            raise PatternError(f"unexpected {bad[0]!r} in a pattern", start + bad.start())
+        try:
+            re.compile("".join(map(_to_regex, _TOKEN.findall(segment))))
+        except re.error:
+            raise PatternError(f"{segment!r} has a bad character range", start) from None
+        if "**" in segment and segment != "**":
+            raise PatternError(
+                "'**' stands for whole segments",
+                start + segment.index("**"),
+                "put dots around '**', or use a single '*'",
+            )
+        start += len(segment) + 1
+
+
+_NOT_IN_SEGMENT: Final = re.compile(r"[^\w*?\[\]!<>-]")
+
+
+def _extent(rule: Rule, key: SiteKey) -> _Extent:
+    if key.frozen and has_wildcard(rule.match):
+        return _Extent.NONE
+    if rule.layers and not any(
+        _match_name(layer, key.layer) is _Extent.ALL for layer in rule.layers
+    ):
+        return _Extent.NONE
+    compiled = _compile(rule.match)
+    if not _module_matches(compiled, key.module):
+        return _Extent.NONE
+    return _match_segments(compiled.path, f"{key.qualname}.{key.path}".split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    module: tuple[str, ...]
+    path: tuple[str, ...]
+
+
+@cache
+def _compile(pattern: str) -> _Pattern:
+    module, _, path = pattern.rpartition(":")
+    return _Pattern(tuple(module.split(".")) if module else (), tuple(path.split(".")))
+
+
+def _module_matches(pattern: _Pattern, module: str) -> bool:
+    if not pattern.module:
+        return True
+    return _match_segments(pattern.module, module.split(".")) is _Extent.ALL
+
+
+def _match_segments(pattern: Sequence[str], segments: Sequence[str]) -> _Extent:
+    """The best alignment of ``pattern`` with ``segments``; as good as its worst segment.
+
+    ``best[j]`` is the extent to which the rest of the pattern matches ``segments[j:]``.
+    """
+    count = len(segments)
+    best = [_Extent.NONE] * count + [_Extent.ALL]
+    for glob in reversed(pattern):
+        if glob == "**":
+            for j in range(count - 1, -1, -1):
+                best[j] = max(best[j], best[j + 1])
+            continue
+        best = [
+            min(_match_name(glob, segments[j]), best[j + 1]) if best[j + 1] else _Extent.NONE
+            for j in range(count)
+        ] + [_Extent.NONE]
+    return best[0]
+
+
+_TOKEN: Final = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_RUN_TIME: Final = "\0"
+"""Stands for the text of a run-time index when a glob is matched against a site's segment."""
+
+
+@cache
+def _match_name(glob: str, name: str) -> _Extent:
+    tokens = _TOKEN.findall(glob)
+    if re.fullmatch("".join(map(_to_regex, tokens)), name.replace("*", _RUN_TIME), re.DOTALL):
+        return _Extent.ALL
+    if "*" in name and _can_match(tokens, name):
+        return _Extent.SOME
+    return _Extent.NONE
+
+
+def _to_regex(token: str) -> str:
+    """The expression for one step of a glob; only ``*`` takes in a run-time index."""
+    if token == "*":
+        return ".*"
+    if token == "?":
+        return f"[^{_RUN_TIME}]"
+    if len(token) > 1:
+        inside = token[1:-1].replace("!", "^", 1) if token[1] == "!" else token[1:-1]
+        return f"(?!{_RUN_TIME})[{inside}]"
+    return re.escape(token)
+
+
+def _can_match(tokens: Sequence[str], name: str) -> bool:
+    """Whether some text in place of each ``*`` of ``name`` makes the glob ``tokens`` match it.
+
+    Walks the pairs (step of the glob, character of the name) that can be reached together.
+    """
+    end = (len(tokens), len(name))
+    reached = {(0, 0)}
+    pending = [(0, 0)]
+    while pending:
+        for pair in _next_pairs(tokens, name, *pending.pop()):
+            if pair not in reached:
+                reached.add(pair)
+                pending.append(pair)
+    return end in reached
+
+
+def _next_pairs(tokens: Sequence[str], name: str, i: int, j: int) -> Iterator[tuple[int, int]]:
+    token = tokens[i] if i < len(tokens) else ""
+    character = name[j] if j < len(name) else ""
+    if token == "*":
+        yield i + 1, j
+    if character == "*":
+        yield i, j + 1
+    if token and character:
+        if token == "*":
+            yield i, j + 1
+        elif character == "*":
+            yield i + 1, j
+        elif re.fullmatch(_to_regex(token), character, re.DOTALL):
+            yield i + 1, j + 1
