@@ -222,6 +222,32 @@ def scaled_by_tau(layer: PyroModule) -> dist.Distribution:
     return dist.Normal(0.0, layer.tau).expand([3, 3]).to_event(2)
 
 
+class NoBias(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2, bias=False)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class NonCentred(PyroModule):
+    """The latent is noise; the weight is computed from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = PyroModule[nn.Linear](3, 2, bias=False)
+        self.fc.weight_noise = PyroSample(dist.Normal(0.0, 1.0).expand([2, 3]).to_event(2))
+        self.fc.weight = PyroSample(functools.partial(twice_the_noise))
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+def twice_the_noise(layer: nn.Module) -> torch.Tensor:
+    return 2.0 * layer.weight_noise
+
+
 class TiedWithDropout(Tied):
     def forward(self, x):
         return F.dropout(super().forward(x), 0.5, self.training)
@@ -237,6 +263,7 @@ RIGHT = {
     "tied weights": (Tied, BayesTied, ROWS),
     "nested classes, frozen parameter": (Nested, BayesNested, ROWS),
     "hierarchical prior beside dropout": (TiedWithDropout, Hierarchical, ROWS),
+    "weight computed from noise": (NoBias, NonCentred, ROWS),
     "unchanged class": (MLP, MLP, ROWS),
 }
 
@@ -457,15 +484,6 @@ class TiedByClosure(TiedTwice):
         super().__init__()
         encoder = self.enc
         self.dec.weight = PyroSample(lambda decoder: encoder.weight)
-
-
-class NoBias(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(3, 2, bias=False)
-
-    def forward(self, x):
-        return self.fc(x)
 
 
 class AddedBias(PyroModule):

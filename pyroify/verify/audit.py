@@ -11,7 +11,7 @@ from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 
 from pyroify.verify.run import Run
-from pyroify.verify.sites import Prior, buffers, constrained, dotted, parameters, priors
+from pyroify.verify.sites import Prior, buffers, constrained, dotted, parameters, priors, ties
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -112,12 +112,9 @@ def _outside_constraint(original: nn.Module, rewritten: nn.Module) -> list[str]:
 
 def _untied(original: nn.Module, rewritten: nn.Module, after: Run) -> list[str]:
     """Names that shared one parameter share one latent (the others repeat it), or one parameter."""
-    tied: dict[int, list[str]] = {}
-    for name, parameter in parameters(original).items():
-        tied.setdefault(id(parameter), []).append(name)
     free, paths, latents = parameters(rewritten), priors(rewritten), after.latents()
     found = []
-    for names in tied.values():
+    for names in ties(original):
         kept = {id(free[name]) for name in names if name in free}
         declared = {paths[name].key for name in names if name in paths}
         drawn = {paths[name].key for name in names if name in paths and name in latents}

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.distributions import transform_to
 
 from pyroify.verify.outputs import difference, tensors
-from pyroify.verify.sites import constrained, parameters
+from pyroify.verify.run import describe
+from pyroify.verify.sites import constrained, parameters, ties
 
 ROUNDING = 1e-5
 """Looser than for outputs: sums over a batch may be taken in another order."""
@@ -42,15 +43,19 @@ def compare_gradients(
     A gradient that is new is no problem: the rewrite may read ``self.weight`` where the original
     read ``self.weight.data``.
     """
-    before = parameters(original)
     after = parameters(rewritten) | dict(pinned)
-    wanted = _gradients(expected, before)
-    got = _gradients(actual, after)
-    expectations = dict(_kept_or_sampled(before, after, wanted)) | dict(
-        _constrained(rewritten, wanted)
-    )
+    try:
+        wanted = _gradients(expected, parameters(original))
+    except RuntimeError:
+        return Gradients()  # the original cannot be trained with this call either
+    try:
+        got = _gradients(actual, after)
+    except RuntimeError as error:
+        return Gradients(problems=(f"differentiating the output raises {describe(error)}",))
+    shared = {names: wanted[names[0]] for names in ties(original) if names[0] in wanted}
+    sampled_or_kept = {k: v for k, v in shared.items() if any(name in after for name in k)}
     problems: list[str] = []
-    for names, gradient in expectations.items():
+    for names, gradient in (sampled_or_kept | dict(_constrained(rewritten, wanted))).items():
         found = sum(got[name] for name in _distinct(names, after) if name in got)
         problems += _mismatches(names[0], gradient, found)
     used = (name for name, gradient in wanted.items() if gradient.count_nonzero())
@@ -67,18 +72,6 @@ def _gradients(output: object, leaves: Mapping[str, Tensor]) -> dict[str, Tensor
     weights = [torch.randn(end.shape, generator=generator).to(end) for end in ends]
     found = torch.autograd.grad(ends, list(starts.values()), weights, allow_unused=True)
     return {name: g for name, g in zip(starts, found, strict=True) if g is not None}
-
-
-def _kept_or_sampled(
-    before: Mapping[str, Tensor], after: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
-) -> Iterator[tuple[tuple[str, ...], Tensor]]:
-    """Yield the names that share a parameter, and its gradient."""
-    tied: dict[int, list[str]] = {}
-    for name, parameter in before.items():
-        tied.setdefault(id(parameter), []).append(name)
-    for names in tied.values():
-        if names[0] in wanted and any(name in after for name in names):
-            yield tuple(names), wanted[names[0]]
 
 
 def _constrained(

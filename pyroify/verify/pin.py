@@ -7,8 +7,10 @@ the original; :func:`compare` calls both and says what differs.
 from __future__ import annotations
 
 import copy
+import math
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +21,8 @@ from torch import Tensor, nn
 from pyroify.verify.audit import audit_declarations, audit_flags, audit_reads, audit_trace
 from pyroify.verify.gradients import compare_gradients
 from pyroify.verify.outputs import difference
-from pyroify.verify.run import Call, Run, describe, kept_random_state, run
-from pyroify.verify.sites import buffers, constrained, parameters, priors
+from pyroify.verify.run import Call, Pins, Run, describe, kept_random_state, run
+from pyroify.verify.sites import buffers, constrained, parameters, priors, ties
 from pyroify.verify.step import svi_step
 
 
@@ -36,15 +38,16 @@ class Site:
 class Comparison:
     """Whether the rewritten module is the original with priors, and what speaks against it.
 
-    ``equal`` means: same output up to rounding, and no problem of any other kind.
-    ``max_difference`` is the largest absolute difference of the outputs. ``sites`` are the
-    latents that were drawn, by name.
+    ``equal`` means: same output up to rounding, and no problem of any other kind. ``same_output``
+    is only the first. ``max_difference`` is the largest absolute difference of the outputs.
+    ``sites`` are the latents that were drawn, by name.
     """
 
     equal: bool
-    max_difference: float
-    sites: Mapping[str, Site] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    same_output: bool = False
+    max_difference: float = math.inf
+    sites: Mapping[str, Site] = field(default_factory=dict)
 
 
 def pin(original: nn.Module, rewritten: nn.Module) -> dict[str, Tensor]:
@@ -70,54 +73,69 @@ def compare(
     *,
     method: str = "forward",
     seed: int = 0,
+    within: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Comparison:
     """Call both modules with the same weights, arguments and random numbers, and compare.
 
     Works in the mode the original is in (train or eval) and in the ``module_local_params``
-    setting of the moment; it must be the one the modules were built in. Raises what the original
-    raises. What only the rewritten module raises is a problem.
+    setting of the moment; it must be the one the modules were built in. ``within`` is entered
+    around what the original does. Raises what the original raises; what only the rewritten module
+    raises is a problem.
     """
     call = Call(method, tuple(args), dict(kwargs or {}))
     with kept_random_state(), pyro.get_param_store().scope():
-        return _compare(original, rewritten, call, seed)
+        return _compare(original, rewritten, call, seed, within)
 
 
-def _compare(original: nn.Module, rewritten: nn.Module, call: Call, seed: int) -> Comparison:
+def _compare(
+    original: nn.Module,
+    rewritten: nn.Module,
+    call: Call,
+    seed: int,
+    within: Callable[[], AbstractContextManager[None]],
+) -> Comparison:
     _copy_mode(original, rewritten)
     declared = audit_declarations(original, rewritten)
-    pinned = pin(original, rewritten)
+    pins = _pins(original, rewritten)
     flags = {name: value.requires_grad for name, value in parameters(rewritten).items()}
-    old = {name: value.detach().clone() for name, value in pinned.items()}
-    before = run(original, call, seed)
+    old = {name: value.detach().clone() for name, value in pins.values.items()}
+    with within():
+        before = run(original, call, seed)
     try:
-        after = _run_pinned(rewritten, call, seed, pinned)
+        after = run(rewritten, call, seed, pins)
     except Exception as error:
-        return Comparison(False, torch.inf, {}, (*declared, f"raises {describe(error)}"))
+        return Comparison(False, (f"raises {describe(error)}", *declared))
     outputs = difference(before.output, after.output)
-    gradients = compare_gradients(original, rewritten, before.output, after.output, pinned)
+    gradients = compare_gradients(original, rewritten, before.output, after.output, pins.values)
     problems = (
-        *declared,
         *outputs.mismatches,
+        *declared,
         *_state_mismatches(original, rewritten),
-        *difference(old, pinned, "the draws changed in place:").mismatches,
-        *audit_trace(original, rewritten, pinned, before, after),
+        *difference(old, pins.values, "the draws changed in place:").mismatches,
+        *audit_trace(original, rewritten, pins.values, before, after),
         *audit_reads(rewritten, after, gradients.used),
         *gradients.problems,
         *audit_flags(rewritten, flags),
     )
     if not problems:
-        problems += _copy_problems(original, rewritten, call, seed, pinned, after)
-    if not problems and call.method == "forward" and not before.latents():
-        problems += svi_step(rewritten, call, pinned, after)
+        with within():
+            ways = _ways_to_copy(original)
+        problems += _copy_problems(rewritten, ways, call, seed, pins, after)
+    trainable = call.method == "forward" and not before.latents()
+    if not problems and trainable and "copy.deepcopy" in ways:
+        problems += svi_step(rewritten, call, pins.values, after)
     sites = {
         name: Site(tuple(site["value"].shape), site["fn"].event_dim)
         for name, site in after.latents().items()
     }
-    return Comparison(not problems, outputs.maximum, sites, problems)
+    same = not outputs.mismatches
+    return Comparison(not problems, problems, same, outputs.maximum, sites)
 
 
-def _run_pinned(module: nn.Module, call: Call, seed: int, pinned: Mapping[str, Tensor]) -> Run:
-    return run(module, call, seed, pinned, priors(module).keys() - pinned.keys())
+def _pins(original: nn.Module, rewritten: nn.Module) -> Pins:
+    values = pin(original, rewritten)
+    tied = {name for names in ties(original) if len(names) > 1 for name in names}
+    return Pins(values, tied, priors(rewritten).keys() - values.keys())
 
 
 def _copy_mode(original: nn.Module, rewritten: nn.Module) -> None:
@@ -168,27 +186,37 @@ def _state_mismatches(original: nn.Module, rewritten: nn.Module) -> tuple[str, .
     ).mismatches
 
 
+def _duplicate_by_pickle(module: nn.Module) -> nn.Module:
+    duplicate: nn.Module = pickle.loads(pickle.dumps(module))
+    return duplicate
+
+
+_WAYS_TO_COPY: Mapping[str, Callable[[nn.Module], nn.Module]] = {
+    "copy.deepcopy": copy.deepcopy,
+    "pickle": _duplicate_by_pickle,
+}
+
+
+def _ways_to_copy(original: nn.Module) -> set[str]:
+    return {way for way, duplicate in _WAYS_TO_COPY.items() if _succeeds(duplicate, original)}
+
+
+def _succeeds(duplicate: Callable[[nn.Module], nn.Module], module: nn.Module) -> bool:
+    try:
+        duplicate(module)
+    except Exception:
+        return False
+    return True
+
+
 def _copy_problems(
-    original: nn.Module,
-    rewritten: nn.Module,
-    call: Call,
-    seed: int,
-    pinned: Mapping[str, Tensor],
-    after: Run,
+    rewritten: nn.Module, ways: Set[str], call: Call, seed: int, pins: Pins, after: Run
 ) -> tuple[str, ...]:
-    """Where the original can be copied or pickled, the rewritten module can, and is the same."""
-    ways: dict[str, Callable[[nn.Module], nn.Module]] = {
-        "copy.deepcopy": copy.deepcopy,
-        "pickle": lambda module: pickle.loads(pickle.dumps(module)),
-    }
+    """Where the original can be copied, the rewritten module can, and the copy is the same."""
     problems: list[str] = []
-    for way, duplicate in ways.items():
+    for way in sorted(ways):
         try:
-            duplicate(original)
-        except Exception:
-            continue
-        try:
-            twin = _run_pinned(duplicate(rewritten), call, seed, pinned)
+            twin = run(_WAYS_TO_COPY[way](rewritten), call, seed, pins)
         except Exception as error:
             problems.append(f"{way} fails: {describe(error)}")
             continue

@@ -50,44 +50,50 @@ class Run:
         }
 
 
-class _Pinned(Messenger):
-    """Gives latents their old values.
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What becomes of the sample sites of a run.
 
-    Latents the original does not have are drawn apart, so that dropout sees the same random
-    numbers as before. Deterministic sites keep what they computed: a tie must show.
+    ``values`` are the old weights, by site. ``tied`` names those that shared one weight, ``added``
+    the latents that the original does not have.
     """
 
-    def __init__(self, values: Mapping[str, Tensor], added: Set[str]) -> None:
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    tied: Set[str] = frozenset()
+    added: Set[str] = frozenset()
+
+
+NO_PINS = Pins()
+
+
+class _Pinned(Messenger):
+    """Gives sites their old values.
+
+    A site that is computed from other sites takes its old value too, unless it repeats a tied
+    weight: a tie must show. Added latents are drawn apart, so that dropout sees the same random
+    numbers as before.
+    """
+
+    def __init__(self, pins: Pins) -> None:
         super().__init__()
-        self.values = values
-        self.added = added
+        self.pins = pins
 
     def _pyro_sample(self, msg: Any) -> None:
-        name = msg["name"]
-        if msg["is_observed"]:
-            return
-        if name in self.values:
-            msg["value"] = self.values[name]
-        elif name in self.added:
+        name, pins = msg["name"], self.pins
+        if name in pins.values:
+            if not (msg["is_observed"] and name in pins.tied):
+                msg["value"] = pins.values[name]
+        elif name in pins.added and not msg["is_observed"]:
             with torch.random.fork_rng():
                 msg["value"] = msg["fn"](*msg["args"], **msg["kwargs"])
 
 
-def run(
-    module: nn.Module,
-    call: Call,
-    seed: int,
-    values: Mapping[str, Tensor] | None = None,
-    added: Set[str] = frozenset(),
-) -> Run:
-    """Make the call under a trace, with the latents in ``values`` fixed.
-
-    ``added`` names the latents that are not in ``values`` and that the original does not have.
-    """
+def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
+    """Make the call under a trace, with the random numbers of ``seed`` and with pinned sites."""
     with ExitStack() as stack:
         stack.enter_context(pyro.get_param_store().scope())
         trace = stack.enter_context(poutine.trace())
-        stack.enter_context(_Pinned(values or {}, added))
+        stack.enter_context(_Pinned(pins))
         pyro.set_rng_seed(seed)
         output = call.on(module)
     return Run(output, dict(trace.trace.nodes))

@@ -48,6 +48,14 @@ def parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     return dict(module.named_parameters(remove_duplicate=False))
 
 
+def ties(module: nn.Module) -> list[tuple[str, ...]]:
+    """All parameters, each as the paths it has: more than one where weights are tied."""
+    paths: dict[int, list[str]] = {}
+    for path, parameter in parameters(module).items():
+        paths.setdefault(id(parameter), []).append(path)
+    return [tuple(names) for names in paths.values()]
+
+
 def buffers(module: nn.Module) -> dict[str, Tensor]:
     """All buffers by dotted path, shared ones under each of their names."""
     return dict(module.named_buffers(remove_duplicate=False))
