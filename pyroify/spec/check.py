@@ -171,7 +171,12 @@ def check_constraint(call: Call) -> Iterator[Fault]:
 def check_init(call: Call, init: Init, offset: int) -> Iterator[Fault]:
     """Whether a PyroParam under the (checked) constraint ``call`` can start from ``init``."""
     constraint = find_constraint(call.name)
-    if constraint is None or init in ("keep", "unconstrained"):
+    if constraint is None or init == "keep":
+        return
+    if init == "unconstrained":
+        if constraint.name in ("corr_cholesky", "corr_matrix"):
+            message = f"the unconstrained form of {call.name} has another shape"
+            yield Fault(INIT_OUTSIDE, offset, message, "use init: keep")
         return
     arguments = constraint_values(call)
     if isinstance(init, str):

@@ -1,0 +1,94 @@
+"""The values an initial tensor can hold, where its source shows them.
+
+``torch.zeros(3)`` holds 0, ``0.1 * torch.randn(n)`` anything. Parsed, never evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+
+Range = tuple[float, float]
+"""Lowest and highest value."""
+
+_FILLS: dict[str, Range] = {
+    "zeros": (0.0, 0.0),
+    "zeros_like": (0.0, 0.0),
+    "ones": (1.0, 1.0),
+    "ones_like": (1.0, 1.0),
+    "eye": (0.0, 1.0),
+    "randn": (-math.inf, math.inf),
+    "randn_like": (-math.inf, math.inf),
+}
+# torch.rand is left out: it can give 0, but practically never does.
+
+_SAME = frozenset({"float", "double", "clone", "detach", "requires_grad_", "to", "contiguous"})
+
+
+def value_range(source: str) -> Range | None:
+    """The range of the tensor that the expression ``source`` makes, or None where unknown."""
+    try:
+        values = _range(ast.parse(source, mode="eval").body)
+    except (SyntaxError, ArithmeticError, ValueError, RecursionError):
+        return None
+    return None if values is None or any(map(math.isnan, values)) else values
+
+
+def _range(node: ast.expr) -> Range | None:
+    match node:
+        case ast.Constant(value=bool() | int() | float() as value):
+            return float(value), float(value)
+        case ast.List(elts=elements) | ast.Tuple(elts=elements) if elements:
+            return _union([_range(element) for element in elements])
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _negated(_range(operand))
+        case ast.BinOp(left=left, op=operator, right=right):
+            return _combined(operator, _range(left), _range(right))
+        case ast.Call(func=ast.Attribute(value=inner, attr=name)):
+            return _of_call(node, inner, name)
+    return None
+
+
+def _of_call(node: ast.Call, inner: ast.expr, name: str) -> Range | None:
+    if name in _SAME:
+        return _range(inner)
+    if name == "exp" and not node.args:
+        below = _range(inner)
+        return below and (math.exp(below[0]), math.exp(below[1]))
+    if name in _FILLS:
+        return _FILLS[name]
+    if name in ("tensor", "as_tensor", "Tensor", "FloatTensor") and node.args:
+        # torch.Tensor(3) is three arbitrary numbers; torch.Tensor([3]) is the number 3.
+        is_size = name.endswith("Tensor") and not isinstance(node.args[0], ast.List)
+        return None if is_size else _range(node.args[0])
+    if name in ("full", "full_like"):
+        fill = [keyword.value for keyword in node.keywords if keyword.arg == "fill_value"]
+        fill += node.args[1:2]
+        return _range(fill[0]) if fill else None
+    return None
+
+
+def _combined(operator: ast.operator, left: Range | None, right: Range | None) -> Range | None:
+    if left is None or right is None:
+        return None
+    if isinstance(operator, ast.Sub):
+        operator, right = ast.Add(), (-right[1], -right[0])
+    if isinstance(operator, ast.Add):
+        return left[0] + right[0], left[1] + right[1]
+    if isinstance(operator, ast.Div) and right[0] == right[1]:
+        operator, right = ast.Mult(), (1 / right[0], 1 / right[0])
+    if isinstance(operator, ast.Mult):
+        products = [a * b for a in left for b in right]
+        return min(products), max(products)
+    return None
+
+
+def _negated(values: Range | None) -> Range | None:
+    return None if values is None else (-values[1], -values[0])
+
+
+def _union(ranges: list[Range | None]) -> Range | None:
+    known = [values for values in ranges if values is not None]
+    if len(known) < len(ranges):
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)

@@ -1,0 +1,497 @@
+"""A decision about a site to the source of its declaration.
+
+The source names nothing but what :class:`Names` and :class:`Place` hand in;
+:func:`free_names` tells which of those it uses.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pyroify.catalog.distributions import DISTRIBUTIONS, Distribution, Parameter
+from pyroify.spec.check import (
+    INIT_OUTSIDE,
+    bind,
+    constraint_values,
+    describe,
+    find_constraint,
+    tensor_shape,
+)
+from pyroify.spec.expressions import (
+    FUNCTIONS,
+    Attribute,
+    Binary,
+    Call,
+    Expression,
+    Items,
+    Negative,
+    Number,
+    SiteName,
+    Size,
+    contains,
+    expand_presets,
+    join_operators,
+    static_value,
+    to_text,
+    walk,
+)
+from pyroify.spec.literals import value_range
+from pyroify.spec.model import Deterministic, Param, Sample
+
+WRONG_EVENT_SHAPE = "PYR113"
+NOT_AT_THIS_SITE = "PYR114"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the file calls the things a declaration uses."""
+
+    dist: str = "dist"
+    constraints: str = "constraints"
+    sample: str = "PyroSample"
+    param: str = "PyroParam"
+    torch: str = "torch"
+    math: str = "math"
+    transform_to: str = "transform_to"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The site in source text.
+
+    ``target`` reads the parameter (``self.fc1.weight``, or a loop variable), ``owner`` the
+    module that owns it. ``shape`` is the source of each dimension, or None where only the target
+    knows; ``ndim`` is known on its own then, or not at all. ``fan_in`` and ``fan_out`` are given
+    for layers whose fans the shape does not tell (the bias of a Linear). ``initial`` is what the
+    code passes to ``nn.Parameter``; without it the value is read from the target.
+    """
+
+    target: str
+    owner: str
+    shape: tuple[str, ...] | None = None
+    ndim: int | None = None
+    fan_in: str | None = None
+    fan_out: str | None = None
+    initial: str | None = None
+
+    @property
+    def dimensions(self) -> int | None:
+        """The number of dimensions, where known."""
+        return self.ndim if self.shape is None else len(self.shape)
+
+
+class RenderError(Exception):
+    """A decision that cannot be written at this site."""
+
+    def __init__(self, code: str, message: str, help: str = "") -> None:
+        self.code = code
+        self.message = message
+        self.help = help
+        super().__init__(message)
+
+
+def render_sample(sample: Sample, place: Place, names: Names) -> str:
+    """``PyroSample(dist.Normal(0.0, 1.0).expand([n]).to_event(1))``; raises RenderError."""
+    writer = _writer(sample.distribution, place, names)
+    body = writer.expanded(sample.distribution)
+    return f"{names.sample}({writer.lambda_head()}{body})"
+
+
+def render_noise(sample: Sample, place: Place, names: Names) -> str:
+    """The standard noise behind a prior that is not centred; see :func:`render_noncentered`."""
+    given = bind(DISTRIBUTIONS[sample.distribution.name], sample.distribution)
+    standard = {**given, "loc": Number(0), "scale": Number(1)}
+    noise = Call(sample.distribution.name, (), tuple(standard.items()))
+    return render_sample(Sample(noise), place, names)
+
+
+def render_noncentered(sample: Sample, noise: str, place: Place, names: Names) -> str:
+    """``PyroSample(lambda self: loc + self.noise * scale)``; ``noise`` is the attribute's name."""
+    given = bind(DISTRIBUTIONS[sample.distribution.name], sample.distribution)
+    value: Expression = Attribute((noise,))
+    scale, loc = given.get("scale", Number(1)), given.get("loc", Number(0))
+    if scale != Number(1):
+        value = Binary("*", value, scale)
+    if loc != Number(0):
+        value = Binary("+", loc, value)
+    return render_deterministic(Deterministic(value), place, names)
+
+
+def render_deterministic(value: Deterministic, place: Place, names: Names) -> str:
+    """``PyroSample(lambda self: self.scale * self.raw)``: a site that draws nothing."""
+    writer = _writer(value.value, place, names)
+    body = writer.number(value.value)
+    return f"{names.sample}({writer.lambda_head()}{body})"
+
+
+def render_param(param: Param, place: Place, names: Names) -> str:
+    """``PyroParam(torch.ones(1), constraint=constraints.positive)``; raises RenderError."""
+    _check_event_dim(param.constraint, place)
+    constraint = render_constraint(param.constraint, names)
+    event_dim = "" if param.event_dim is None else f", event_dim={param.event_dim}"
+    initial = _initial(param, place, names)
+    return f"{names.param}({initial}, constraint={constraint}{event_dim})"
+
+
+def render_constraint(call: Call, names: Names) -> str:
+    """``constraints.interval(0.0, 1.0)``."""
+    values = constraint_values(call)
+    arguments = f"({', '.join(_float(value) for value in values)})" if values else ""
+    return f"{names.constraints}.{call.name}{arguments}"
+
+
+def attributes_read(expression: Expression) -> tuple[str, ...]:
+    """The attributes of the owner that ``expression`` reads, dotted, in order."""
+    paths = (node.path for node in walk(expression) if isinstance(node, Attribute))
+    return tuple(dict.fromkeys(".".join(path) for path in paths))
+
+
+def free_names(source: str) -> frozenset[str]:
+    """The names that ``source``, an expression, takes from its surroundings."""
+    tree = ast.parse(source, mode="eval")
+    own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return frozenset(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in own
+    )
+
+
+# Priors -----------------------------------------------------------------------------------------
+
+
+def _writer(expression: Expression, place: Place, names: Names) -> _Writer:
+    reads = attributes_read(expression)
+    if not reads:
+        return _Writer(place, names)
+    if place.owner != "self":
+        raise RenderError(
+            NOT_AT_THIS_SITE,
+            f"self.{reads[0]} would be read from {place.owner}, which owns the parameter",
+            "a prior can only read attributes of the class that declares the parameter",
+        )
+    own = re.sub(r"^self\.", "", place.target)
+    if own in reads:
+        message = f"the prior of self.{own} reads self.{own} itself"
+        raise RenderError(NOT_AT_THIS_SITE, message, "read another attribute")
+    return _Writer(place, names, is_lambda=True)
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes expressions at one place.
+
+    In a lambda the target is the random value itself, so what is read from it (its shape, fans)
+    is captured beforehand as the default of an argument.
+    """
+
+    place: Place
+    names: Names
+    is_lambda: bool = False
+    captured: dict[str, str] = field(default_factory=dict)
+
+    def lambda_head(self) -> str:
+        if not self.is_lambda:
+            return ""
+        defaults = "".join(f", {name}={source}" for name, source in self.captured.items())
+        return f"lambda self{defaults}: "
+
+    def capture(self, name: str, source: str) -> str:
+        """``source``, or in a lambda the argument that holds it."""
+        if not self.is_lambda or not _mentions(source, self.place.target):
+            return source
+        self.captured[name] = source
+        return name
+
+    # Distributions
+
+    def expanded(self, call: Call) -> str:
+        """The distribution over the whole site: expanded to its shape, all of it one event."""
+        distribution = DISTRIBUTIONS[call.name]
+        base = self.distribution(call)
+        dimensions, own = self.place.dimensions, distribution.event_dim
+        if dimensions is not None and dimensions < own:
+            raise RenderError(
+                WRONG_EVENT_SHAPE,
+                f"a draw of {call.name} has {own} dimensions, and the parameter {dimensions}",
+                "use a distribution over single numbers, such as Normal",
+            )
+        if dimensions == own:
+            return base
+        return f"{base}.expand({self.batch_shape(own)}).to_event({self.batch_ndim(own)})"
+
+    def batch_shape(self, event_dim: int) -> str:
+        if self.place.shape is not None:
+            batch = self.place.shape[: len(self.place.shape) - event_dim]
+            return f"[{', '.join(batch)}]"
+        shape = self.shape()
+        return f"{shape}[:-{event_dim}]" if event_dim else shape
+
+    def batch_ndim(self, event_dim: int) -> str:
+        if self.place.dimensions is not None:
+            return str(self.place.dimensions - event_dim)
+        ndim = "len(shape)" if self.is_lambda else f"{self.place.target}.dim()"
+        return f"{ndim} - {event_dim}" if event_dim else ndim
+
+    def shape(self) -> str:
+        """The run-time shape of the target."""
+        return self.capture("shape", f"{self.place.target}.shape")
+
+    def distribution(self, call: Call) -> str:
+        distribution = DISTRIBUTIONS[call.name]
+        given = bind(distribution, call)
+        self.check_event_shape(distribution, given)
+        choices = {name for choice in distribution.choices for name in choice}
+        arguments: list[str] = []
+        is_named = False
+        for parameter, (name, value) in zip(distribution.parameters, given.items(), strict=False):
+            # By position, as people write it, until one is left out or is one of several forms.
+            is_named = is_named or parameter.name != name or name in choices
+            source = self.argument(distribution, name, value)
+            arguments.append(f"{name}={source}" if is_named else source)
+        return f"{self.names.dist}.{call.name}({', '.join(arguments)})"
+
+    def argument(self, distribution: Distribution, name: str, value: Expression) -> str:
+        parameter = distribution.parameter(name)
+        assert parameter is not None
+        if parameter.kind == "distribution":
+            assert isinstance(value, Call)
+            return self.distribution(value)
+        if parameter.kind == "size":
+            return to_text(value)
+        if isinstance(value, Items):
+            return f"{self.names.torch}.tensor({self.items(value)})"
+        if isinstance(value, Attribute):
+            return self.number(value)
+        if parameter.event_dim:
+            return self.filled(parameter, value)
+        source = self.number(value)
+        return f"{self.names.torch}.tensor({source})" if parameter.kind == "tensor" else source
+
+    def filled(self, parameter: Parameter, value: Expression) -> str:
+        """A number where a vector or matrix belongs: all elements, or that much identity."""
+        torch, size = self.names.torch, self.event_size()
+        static = static_value(value)
+        if parameter.event_dim == 2:
+            eye = f"{torch}.eye({size})"
+            return eye if static == 1 else f"{_parenthesize(self.number(value))} * {eye}"
+        if static in (0, 1):
+            return f"{torch}.{'ones' if static else 'zeros'}({size})"
+        return f"{torch}.full([{size}], {self.number(value)})"
+
+    def event_size(self) -> str:
+        """The last dimension of the site."""
+        if self.place.shape:
+            return self.place.shape[-1]
+        return f"{self.shape()}[-1]"
+
+    def check_event_shape(
+        self, distribution: Distribution, given: Mapping[str, Expression]
+    ) -> None:
+        """Refuse lists whose length is not that of the site's last dimension."""
+        shape = self.place.shape
+        if not shape or not distribution.event_dim or not shape[-1].isdecimal():
+            return
+        size = int(shape[-1])
+        for name, value in given.items():
+            parameter = distribution.parameter(name)
+            length = tensor_shape(value)[-1:] if parameter and parameter.event_dim == 1 else ()
+            if parameter is not None and parameter.kind == "size":
+                length = (int(static_value(value) or 0),)
+            if length and length[0] != size:
+                raise RenderError(
+                    WRONG_EVENT_SHAPE,
+                    f"{name} of {distribution.name} has size {length[0]}, "
+                    f"and the last dimension of the parameter is {size}",
+                    f"give {size}",
+                )
+
+    # Numbers
+
+    def number(self, expression: Expression) -> str:
+        """A number or tensor; a lone whole number is written as a float."""
+        expression = expand_presets(expression)
+        if isinstance(expression, Number):
+            return _float(expression.value)
+        if isinstance(expression, Negative) and isinstance(expression.operand, Number):
+            return _float(-expression.operand.value)
+        return self.source(expression)
+
+    def items(self, expression: Items) -> str:
+        """A list literal, floats throughout: integers would make an integer tensor."""
+        parts = [
+            self.items(item) if isinstance(item, Items) else self.element(item)
+            for item in expression.items
+        ]
+        return f"[{', '.join(parts)}]"
+
+    def element(self, expression: Expression) -> str:
+        if contains(expression, Attribute):
+            raise RenderError(
+                NOT_AT_THIS_SITE,
+                f"a list cannot hold {to_text(expression)}, which is random",
+                "let the attribute be the whole vector",
+            )
+        static = static_value(expression)
+        return self.number(expression) if static is None else _float(static)
+
+    def source(self, expression: Expression) -> str:
+        match expression:
+            case Number(value):
+                return repr(value)
+            case Attribute(path):
+                return ".".join(("self", *path))
+            case SiteName(name):
+                return self.site_name(name)
+            case Size(index):
+                return self.size(index)
+            case Call("sqrt", (argument,)):
+                return self.source(Binary("**", argument, Number(0.5)))
+            case Call(name, (argument,)) if name in FUNCTIONS:
+                return self.function(name, argument)
+            case Negative() | Binary():
+                return join_operators(expression, self.operand)
+        raise AssertionError(f"not checked: {expression}")
+
+    def operand(self, expression: Expression) -> str:
+        """An operand; what is no operator itself binds tighter than any."""
+        source = self.source(expression)
+        return source if isinstance(expression, Negative | Binary) else _parenthesize(source)
+
+    def function(self, name: str, argument: Expression) -> str:
+        """``exp`` or ``log``: of numbers by the math module, of tensors by their method."""
+        if contains(argument, Attribute):
+            return f"{_parenthesize(self.source(argument))}.{name}()"
+        return f"{self.names.math}.{name}({self.source(argument)})"
+
+    def site_name(self, name: str) -> str:
+        if name == "fan_in":
+            return self.fan("fan_in", self.place.fan_in)
+        if name == "fan_out":
+            return self.fan("fan_out", self.place.fan_out)
+        shape, target = self.place.shape, self.place.target
+        if name == "ndim":
+            dimensions = self.place.dimensions
+            unknown = self.capture("ndim", f"{target}.dim()") if dimensions is None else ""
+            return unknown or str(dimensions)
+        return self.capture("numel", f"{target}.numel()") if shape is None else _product(shape)
+
+    def fan(self, name: str, given: str | None) -> str:
+        """Inputs or outputs: as the layer says, else from the shape as torch.nn.init does."""
+        if given is not None:
+            return self.capture(name, given)
+        place = self.place
+        if place.dimensions is None or place.dimensions < 2:
+            raise RenderError(
+                NOT_AT_THIS_SITE,
+                f"{name} is not defined for this parameter: it has fewer than two dimensions, "
+                "or their number is not known",
+                "give these parameters a rule of their own, with a number",
+            )
+        if place.shape is not None:
+            first, second, *kernel = place.shape
+            return _product((first if name == "fan_out" else second, *kernel))
+        slice_ = "[0]" if name == "fan_in" else "[:, 0]"
+        return self.capture(name, f"{place.target}{slice_}.numel()")
+
+    def size(self, index: int) -> str:
+        dimensions = self.place.dimensions
+        if dimensions is not None and not -dimensions <= index < dimensions:
+            message = f"shape[{index}]: the parameter has {dimensions} dimensions"
+            raise RenderError(NOT_AT_THIS_SITE, message)
+        if self.place.shape is not None:
+            return self.place.shape[index]
+        return f"{self.shape()}[{index}]"
+
+
+# Parameters -------------------------------------------------------------------------------------
+
+
+def _initial(param: Param, place: Place, names: Names) -> str:
+    if isinstance(param.init, float):
+        return _filled(param.init, place, names)
+    initial = place.initial or f"{place.target}.detach()"
+    if param.init == "exp":
+        return f"{_parenthesize(initial)}.exp()"
+    if param.init == "softplus":
+        return f"{names.torch}.nn.functional.softplus({initial})"
+    if param.init == "unconstrained":
+        return f"{names.transform_to}({render_constraint(param.constraint, names)})({initial})"
+    if place.initial is not None:
+        _check_initial(param.constraint, place.initial)
+        return initial
+    return f"{initial}.clone()"
+
+
+def _check_event_dim(call: Call, place: Place) -> None:
+    constraint = find_constraint(call.name)
+    dimensions = place.dimensions
+    if constraint is not None and dimensions is not None and dimensions < constraint.event_dim:
+        needs = constraint.event_dim
+        raise RenderError(
+            WRONG_EVENT_SHAPE,
+            f"{call.name} needs {needs} dimensions, and the parameter has {dimensions}",
+            "use a constraint on single numbers, such as positive",
+        )
+
+
+def _filled(value: float, place: Place, names: Names) -> str:
+    if place.shape is None:
+        return f"{names.torch}.full_like({place.target}, {_float(value)})"
+    if not place.shape:
+        return f"{names.torch}.tensor({_float(value)})"
+    sizes = ", ".join(place.shape)
+    if value in (0, 1):
+        return f"{names.torch}.{'ones' if value else 'zeros'}({sizes})"
+    return f"{names.torch}.full([{sizes}], {_float(value)})"
+
+
+def _check_initial(call: Call, source: str) -> None:
+    """Refuse a start that is, or may be, outside the constraint; the result would be nan."""
+    values = value_range(source)
+    constraint = find_constraint(call.name)
+    if values is None or constraint is None or constraint.event_dim:
+        return
+    bounds = constraint_values(call)
+    if all(constraint.is_interior(value, bounds) for value in values):
+        return
+    raise RenderError(
+        INIT_OUTSIDE,
+        f"{source} is not inside {describe(constraint, bounds)}",
+        _initial_help(constraint.bounds(bounds)),
+    )
+
+
+def _initial_help(bounds: tuple[float, float]) -> str:
+    lower, upper = bounds
+    if lower == 0 and upper == math.inf:
+        return "give `init: 1.0`, or `init: exp` where the code treats the value as a logarithm"
+    if math.isfinite(lower) and math.isfinite(upper):
+        return f"give `init: {(lower + upper) / 2:g}`, or `init: unconstrained`"
+    return "give `init:` with a number inside, or `init: unconstrained`"
+
+
+# Source text ------------------------------------------------------------------------------------
+
+_ATOM: Final = re.compile(
+    r"[A-Za-z_][\w.]*(\[[\w:, -]*\]|\([^()]*\)|\.\w+)*|\d+(\.\d+)?|\([^()]*\)"
+)
+
+
+def _parenthesize(source: str) -> str:
+    return source if _ATOM.fullmatch(source) else f"({source})"
+
+
+def _product(sizes: tuple[str, ...]) -> str:
+    return " * ".join(map(_parenthesize, sizes)) if len(sizes) > 1 else "".join(sizes) or "1"
+
+
+def _float(value: float) -> str:
+    return repr(float(value))
+
+
+def _mentions(source: str, target: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(target)}(?!\w)", source) is not None
