@@ -254,6 +254,24 @@ def rewrite(
     return code
 
 
+@cli.command()
+@click.argument("code", required=False)
+def rule(code: str | None) -> int:
+    """Explain a finding by its CODE, or list all codes."""
+    from pyroify.diagnostics import UnknownCode, all_codes, lookup
+    from pyroify.report.rule import render_codes, render_rule
+
+    if code is None:
+        _put(render_codes([lookup(known) for known in all_codes()]))
+        return 0
+    try:
+        diagnostic = lookup(code)
+    except UnknownCode as error:
+        raise click.UsageError(f"{error}; `pyroify rule` lists them all") from error
+    _put(render_rule(diagnostic, colour=_is_colourful()))
+    return 0
+
+
 def _open(
     paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None = None
 ) -> tuple[Project, Spec]:

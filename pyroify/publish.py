@@ -26,9 +26,9 @@ from pyroify.diagnostics import Finding
 if sys.platform != "win32":
     import fcntl
 
-EDITED_MEANWHILE = "PYR212"
-NOT_WRITABLE = "PYR213"
-BAD_JOURNAL = "PYR216"
+EDITED_MEANWHILE = "PYR222"
+NOT_WRITABLE = "PYR223"
+BAD_JOURNAL = "PYR226"
 
 STATE_FOLDER = ".pyroify"
 JOURNAL = "journal.json"
