@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,7 +57,9 @@ class Case:
         """The sources of ``in`` or ``out``; empty where there are none."""
         if self.is_folder:
             root = self.folder / f"{self.stem}.{kind}"
-            return {p.relative_to(root).as_posix(): read_text(p) for p in sorted(root.rglob("*.py"))}
+            return {
+                p.relative_to(root).as_posix(): read_text(p) for p in sorted(root.rglob("*.py"))
+            }
         file = self.folder / f"{self.stem}.{kind}.py"
         return {f"{self.stem}.py": read_text(file)} if file.exists() else {}
 
@@ -131,7 +134,21 @@ def rewrite(root: Path, sources: Sources, spec_text: str) -> tuple[Sources, list
     files = lay_out(root, sources)
     (root / "pyroify.yaml").write_text(spec_text)
     outcome = rewrite_project(root, files, load_spec(root / "pyroify.yaml"))
-    return {**sources, **outcome.sources}, [finding_line(f, sources) for f in outcome.findings]
+    changed = {change.path: (change.after or b"").decode() for change in outcome.changes}
+    return {**sources, **changed}, [finding_line(f, sources) for f in outcome.findings]
+
+
+def differences(expected: Sources, got: Sources) -> str:
+    return "".join(
+        line
+        for path in sorted({*expected, *got})
+        for line in unified_diff(
+            expected.get(path, "").splitlines(keepends=True),
+            got.get(path, "").splitlines(keepends=True),
+            f"expected {path}",
+            f"got {path}",
+        )
+    )
 
 
 def finding_line(finding: Any, sources: Sources) -> str:
@@ -153,14 +170,14 @@ def test_output_and_findings(case: Case, tmp_path: Path) -> None:
         case.findings_file.unlink(missing_ok=True)
         if findings:
             case.findings_file.write_text("\n".join(findings) + "\n")
-    assert got == case.expected
+    assert not differences(case.expected, got), differences(case.expected, got)
     assert as_expected(findings, case.findings) == case.findings
 
 
 @each_case
 def test_output_is_left_alone_by_a_second_run(case: Case, tmp_path: Path) -> None:
     again, _ = rewrite(tmp_path, case.expected, case.spec)
-    assert again == case.expected
+    assert not differences(case.expected, again), differences(case.expected, again)
 
 
 @each_case

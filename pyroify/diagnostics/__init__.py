@@ -7,11 +7,16 @@ documentation are made from those files and from nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal, cast
 
 Severity = Literal["error", "refused", "warning"]
 """``error``: nothing was done (exit 2). ``refused``: something was left unconverted (exit 1).
 ``warning``: converted, but worth a look (exit code unchanged)."""
+
+RULES: Final = Path(__file__).parent / "rules"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,3 +35,45 @@ class Finding:
     message: str
     help: str = ""
     subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """What a code means. ``text`` is Markdown: what, why, an example, and what to do."""
+
+    code: str
+    title: str
+    severity: Severity
+    text: str
+
+
+class UnknownCode(KeyError):
+    """No diagnostic has this code; ``suggestions`` are codes that look like it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.suggestions = tuple(get_close_matches(code.upper(), all_codes(), cutoff=0.5))
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {' or '.join(self.suggestions)}?" if self.suggestions else ""
+        return f"there is no rule {self.code}{hint}"
+
+
+@cache
+def lookup(code: str) -> Diagnostic:
+    """The diagnostic with this code, in either case; raises UnknownCode."""
+    code = code.upper()
+    if code not in all_codes():
+        raise UnknownCode(code)
+    _, front, text = (RULES / f"{code}.md").read_text(encoding="utf-8").split("---\n", 2)
+    fields = dict(line.split(": ", 1) for line in front.splitlines())
+    return Diagnostic(
+        code, fields["title"], cast(Severity, fields["severity"]), text.strip() + "\n"
+    )
+
+
+@cache
+def all_codes() -> tuple[str, ...]:
+    """Every code there is, in order."""
+    return tuple(sorted(path.stem for path in RULES.glob("PYR*.md")))

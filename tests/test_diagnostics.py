@@ -1,0 +1,76 @@
+"""Each code has one text, each text is used, and the texts have one form."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from pyroify.diagnostics import RULES, UnknownCode, all_codes, lookup
+
+PACKAGE = RULES.parents[1]
+CODE = re.compile(r"""["'](PYR\d{3})["']""")
+SECTIONS = ["What it does", "Why it is bad", "Example", "What to do"]
+PENDING: frozenset[str] = frozenset()
+"""Texts of findings that nothing reports yet."""
+
+
+def used_codes() -> set[str]:
+    sources = [p.read_text() for p in PACKAGE.rglob("*.py")]
+    return {code for source in sources for code in CODE.findall(source)}
+
+
+each_code = pytest.mark.parametrize("code", all_codes())
+
+
+def test_every_code_of_the_source_has_a_text() -> None:
+    assert used_codes() <= set(all_codes())
+
+
+def test_every_text_is_of_a_code_of_the_source() -> None:
+    assert set(all_codes()) - used_codes() == PENDING
+
+
+@each_code
+def test_title_and_severity(code: str) -> None:
+    rule = lookup(code)
+    assert 10 <= len(rule.title) <= 72
+    assert rule.title[-1] not in ".:"
+    assert rule.severity in ("error", "refused", "warning")
+
+
+@each_code
+def test_sections_are_the_four(code: str) -> None:
+    assert re.findall(r"^## (.*)$", lookup(code).text, re.MULTILINE) == SECTIONS
+    assert max(map(len, lookup(code).text.splitlines())) <= 100
+
+
+@each_code
+def test_examples_in_python_parse(code: str) -> None:
+    for block in re.findall(r"^```python\n(.*?)^```", lookup(code).text, re.MULTILINE | re.DOTALL):
+        ast.parse(block)
+
+
+def test_lookup_takes_either_case() -> None:
+    assert lookup("pyr002").code == "PYR002"
+
+
+def test_unknown_code_suggests_near_ones() -> None:
+    with pytest.raises(
+        UnknownCode, match=r"there is no rule PYR0022; did you mean .*PYR002"
+    ) as info:
+        lookup("PYR0022")
+    assert "PYR002" in info.value.suggestions
+
+
+def test_unknown_code_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        lookup("E501")
+
+
+def test_fixtures_expect_known_codes() -> None:
+    files = (Path(__file__).parent / "fixtures").rglob("*.findings.txt")
+    expected = {code for file in files for code in re.findall(r"PYR\d{3}", file.read_text())}
+    assert expected <= set(all_codes())
