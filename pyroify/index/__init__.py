@@ -1,0 +1,23 @@
+"""The whole repository, as far as modules are concerned: files, classes, and who descends from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyroify.index.resolve import Index, ModuleClass
+
+__all__ = ["Index", "ModuleClass", "build_index"]
+
+
+def build_index(root: Path, files: Sequence[str]) -> Index:
+    """Index the files of a project (paths relative to ``root``).
+
+    Only files that may hold a module class are parsed at once; others when a name leads to them.
+    """
+    from pyroify.index.scan import candidates
+
+    index = Index(root, tuple(files))
+    for path in candidates(root, files):
+        index.file(path)
+    return index

@@ -1,0 +1,69 @@
+"""Which statements at the end of a function are declarations of random attributes.
+
+The plan writes these anew on every run and compares, so that a second run changes nothing and a
+changed spec changes just what it concerns. Code written by hand in the same idiom is recognised
+in the same way.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Protocol
+
+from pyroify.index.uses import chain
+
+DECLARING = {
+    "pyro.nn.PyroSample",
+    "pyro.nn.module.PyroSample",
+    "pyro.nn.PyroParam",
+    "pyro.nn.module.PyroParam",
+}
+CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
+
+
+class Source(Protocol):
+    """What is needed of a file."""
+
+    def dotted(self, node: ast.AST) -> str: ...
+
+
+def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[str]) -> str:
+    """Normalised source of a declaration at the end of a function, or ``""`` for another statement.
+
+    ``self.w = PyroSample(...)`` counts only where ``self.w`` exists before: where the class assigns
+    it elsewhere (``known``), or the declaration reads it. Else it stands in place of the original
+    assignment, and belongs to the body.
+    """
+    if not _declares(file, node):
+        return ""
+    if isinstance(node, ast.Assign):
+        parts = chain(node.targets[0])
+        if len(parts) == 2 and parts[0] == this and parts[1] not in known:
+            reads = {chain(item)[:2] for item in ast.walk(node.value)}
+            if parts not in reads:
+                return ""
+    return ast.unparse(node)
+
+
+def _declares(file: Source, node: ast.stmt) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Name(id="prior" | "kept")]):
+            return True
+        case ast.Assign(targets=[target], value=ast.Call() as call):
+            return file.dotted(call.func) in DECLARING and isinstance(
+                target, ast.Attribute | ast.Subscript
+            )
+        case ast.Assign(targets=[ast.Attribute(attr="_tied")]):
+            return True
+        case ast.Expr(value=ast.Call() as call):
+            name = file.dotted(call.func)
+            if name == "setattr" and len(call.args) == 3 and isinstance(call.args[2], ast.Call):
+                return file.dotted(call.args[2].func) in DECLARING
+            return name in CONVERTING
+        case ast.If():
+            return bool(node.body) and all(_declares(file, item) for item in [*node.body, *node.orelse])
+        case ast.For():
+            return all(_declares(file, item) for item in node.body) and not node.orelse
+        case ast.Continue():
+            return True
+    return False

@@ -1,0 +1,305 @@
+"""What is known of one source file, as frozen plain data: no syntax nodes, no files.
+
+Values describe what an expression makes as far as modules and parameters are concerned. They are
+unresolved: names are dotted and absolute as the file's imports say, and nothing of another file
+has been looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Path = tuple[str, ...]
+"""Attribute names below ``self``: ``("fc", "weight")`` for ``self.fc.weight``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal, by its ``repr``."""
+
+    text: str
+
+
+NONE = Constant("None")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Something importable or defined in the file: ``torch.nn.Linear``, ``models.blocks.Block``."""
+
+    dotted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of the function at hand."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelfRead:
+    """The value of ``self.<path>``."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Anything else; ``text`` is its source."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several values: the branches of an ``if``."""
+
+    options: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Any number of values of one form: a comprehension, or what a loop appends."""
+
+    item: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list, tuple or dict literal with what was appended to it; ``keys`` are source texts."""
+
+    items: tuple[Value, ...]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One argument of a call. ``star`` is ``""``, ``"*"`` or ``"**"``.
+
+    ``stable``: evaluating ``text`` again at the end of the same function gives the same value.
+    """
+
+    keyword: str
+    star: str
+    text: str
+    stable: bool
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``callee(args)`` at ``line`` (from 1) and ``column`` (from 0, in characters).
+
+    ``wrapped``: written ``PyroModule[callee](args)``. ``text`` is the source of the callee.
+    """
+
+    callee: Value
+    line: int
+    column: int
+    args: tuple[Passed, ...]
+    text: str
+    wrapped: bool = False
+
+    def argument(self, keyword: str, position: int) -> Passed | None:
+        """The argument given for a parameter, or None where it is left out or not to be told."""
+        for passed in self.args:
+            if passed.keyword == keyword:
+                return passed
+        plain = [passed for passed in self.args if not passed.keyword]
+        if position < len(plain) and not any(passed.star for passed in plain[: position + 1]):
+            return plain[position]
+        return None
+
+    @property
+    def starred(self) -> bool:
+        """Whether arguments are handed on with ``*`` or ``**``."""
+        return any(passed.star for passed in self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCall:
+    """``self.name(args)`` or ``super().name(args)``."""
+
+    name: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """``nn.Parameter(initial)``, with what is known of it.
+
+    ``shape``: source of each dimension, where it can be told. ``frozen``: ``requires_grad`` is
+    False (True), not (False), or an expression (None). ``stable``: see ``Passed``.
+    """
+
+    line: int
+    column: int
+    initial: str
+    shape: tuple[str, ...] | None
+    stable: bool
+    frozen: bool | None = False
+    chained: bool = False
+    dtype: str = ""
+    trailing: int = 0
+    """Characters that follow the call on its last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A declaration that is there already: ``PyroSample(...)`` (sample) or ``PyroParam(...)``."""
+
+    action: str
+    line: int
+    column: int
+    text: str
+    shape: tuple[str, ...] | None
+    initial: str = ""
+
+
+Value = (
+    Constant
+    | Name
+    | Argument
+    | SelfRead
+    | Unknown
+    | Choice
+    | Repeat
+    | Items
+    | Call
+    | MethodCall
+    | Parameter
+    | Declared
+)
+
+Branch = tuple[str, int, int]
+"""An enclosing compound statement: kind (``if``, ``for``, ``with``, ``try``), line, arm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``self.<path> = value``, or another way to attach something to ``self``.
+
+    ``how``: ``assign``, ``register`` (``register_parameter``, ``add_module``), ``append``,
+    ``extend``, ``insert``, ``setitem``, ``setattr`` (a computed name), ``chain`` (``a = b = value``).
+    ``line`` and ``column`` are the statement's, ``value_line`` and ``value_column`` the value's.
+    """
+
+    path: Path
+    how: str
+    line: int
+    column: int
+    value: Value
+    value_line: int
+    value_column: int
+    branches: tuple[Branch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One chain of attributes below ``self``, longest first: ``("w", "data")`` in ``self.w.data``.
+
+    ``how``: ``read``, ``call`` (the last name is called), ``store``, ``augmented``, ``setitem``,
+    ``delete``. ``plate``: inside ``with pyro.plate(...)``. ``within``: dotted name of the innermost
+    call it is an argument of.
+    """
+
+    path: Path
+    how: str
+    line: int
+    column: int
+    within: str = ""
+    plate: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """The statements at the end of a function that declare random attributes already."""
+
+    line: int
+    end_line: int
+    count: int
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or method: how it is declared, what it attaches to ``self``, what it returns."""
+
+    name: str
+    line: int
+    column: int
+    arguments: tuple[str, ...]
+    defaults: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    decorators: tuple[str, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    uses: tuple[Use, ...] = ()
+    self_calls: frozenset[str] = frozenset()
+    super_calls: frozenset[str] = frozenset()
+    base_calls: tuple[tuple[str, int, int], ...] = ()
+    returns: tuple[Value, ...] = ()
+    return_lines: tuple[int, ...] = ()
+    generator: bool = False
+    layer_calls: tuple[Call, ...] = ()
+    names: frozenset[str] = frozenset()
+    declarations: Declarations | None = None
+    indirect: tuple[tuple[str, int, int], ...] = ()
+
+    @property
+    def passes_on(self) -> tuple[str, ...]:
+        """Arguments that have no default."""
+        given = {name for name, _ in self.defaults}
+        return tuple(name for name in self.arguments if name not in given)
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """One class. ``bases`` and ``keywords`` are (source, dotted, line, column)."""
+
+    name: str
+    qualname: str
+    line: int
+    column: int
+    bases: tuple[tuple[str, str, int, int], ...]
+    metaclass: str = ""
+    decorators: tuple[str, ...] = ()
+    methods: tuple[Function, ...] = ()
+    class_attributes: tuple[tuple[str, Value], ...] = ()
+    inside_function: bool = False
+    body_column: int = 4
+
+    def method(self, name: str) -> Function | None:
+        """The method defined last under this name."""
+        for method in reversed(self.methods):
+            if method.name == name:
+                return method
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class NotedCall:
+    """A call of a function that matters wherever it stands (``torch.jit.script``, ...)."""
+
+    target: str
+    line: int
+    column: int
+    arguments: tuple[str, ...]
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """All that is known of one file. ``imports`` maps local names to dotted absolute ones."""
+
+    path: str
+    module: str
+    imports: tuple[tuple[str, str], ...] = ()
+    stars: tuple[str, ...] = ()
+    classes: tuple[Class, ...] = ()
+    functions: tuple[Function, ...] = ()
+    aliases: tuple[tuple[str, Value], ...] = ()
+    bound: frozenset[str] = frozenset()
+    noted: tuple[NotedCall, ...] = ()
+    suppressed: tuple[tuple[int, str], ...] = ()
+    module_calls: tuple[Call, ...] = ()

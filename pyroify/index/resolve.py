@@ -1,0 +1,377 @@
+"""Names to what they stand for, across files, import styles and re-exports."""
+
+from __future__ import annotations
+
+import posixpath
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pyroify.catalog.layers import Layer, lookup
+from pyroify.catalog.thirdparty import MODULE_BASES
+from pyroify.diagnostics import Finding
+from pyroify.index.extract import extract
+from pyroify.index.facts import Class, File, Function, Name, Value
+from pyroify.source import SourceError, read_source
+
+MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
+PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
+PLAIN_BASES = {"object", "typing.Generic", "typing.Protocol", "abc.ABC"}
+
+BaseKind = Literal["module", "pyro", "layer", "local", "external", "unresolved", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """One base of a module class: what it is, as written, and the class it names."""
+
+    kind: BaseKind
+    text: str
+    dotted: str
+    local: ModuleClass | None = None
+    layer: Layer | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModuleClass:
+    """A class of the project that descends from ``nn.Module``, and where it stands."""
+
+    file: File
+    cls: Class
+    bases: tuple[Base, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Path and qualified name: unique in the project."""
+        return self.file.path, self.cls.qualname
+
+    @property
+    def is_pyro(self) -> bool:
+        """Whether it is a ``PyroModule`` already."""
+        return any(
+            base.kind == "pyro" or (base.local is not None and base.local.is_pyro)
+            for base in self.bases
+        )
+
+    @property
+    def lineage(self) -> tuple[ModuleClass, ...]:
+        """The class and its bases in the project, nearest first."""
+        found: dict[tuple[str, str], ModuleClass] = {self.key: self}
+        for base in self.bases:
+            if base.local is not None:
+                for item in base.local.lineage:
+                    found.setdefault(item.key, item)
+        return tuple(found.values())
+
+    @property
+    def library_base(self) -> Layer | None:
+        """The layer of torch.nn it directly derives from, if any."""
+        return next((base.layer for base in self.bases if base.layer is not None), None)
+
+    def find_method(self, name: str) -> tuple[ModuleClass, Function] | None:
+        """A method of the class or of its bases in the project, with the class that defines it."""
+        for item in self.lineage:
+            if method := item.cls.method(name):
+                return item, method
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a dotted name stands for: exactly one field is set, or none for something outside."""
+
+    module_class: ModuleClass | None = None
+    plain_class: Class | None = None
+    function: Function | None = None
+    alias: Value | None = None
+    file: File | None = None
+
+
+@dataclass
+class Index:
+    """Files of a project and what their names mean. Files are read when they are asked for."""
+
+    root: Path
+    paths: tuple[str, ...]
+    findings: list[Finding] = field(default_factory=list)
+    _files: dict[str, File | None] = field(default_factory=dict)
+    _by_module: dict[str, str] = field(default_factory=dict)
+    _classes: dict[tuple[str, str], ModuleClass | None] = field(default_factory=dict)
+    _pending: set[tuple[str, str]] = field(default_factory=set)
+    _known: frozenset[str] = frozenset()
+    _roots: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._known = frozenset(self.paths)
+        tops = {self._package_parent(path) for path in self.paths}
+        self._roots = tuple(dict.fromkeys(["", "src", *sorted(tops)]))
+
+    # Files
+
+    def file(self, path: str) -> File | None:
+        """Facts of a file; None where it cannot be read, which is then among the findings."""
+        if path not in self._files:
+            self._files[path] = self._read(path)
+            if found := self._files[path]:
+                self._by_module.setdefault(found.module, path)
+        return self._files[path]
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All files read so far, in the project's order."""
+        return tuple(
+            found for path in self.paths if (found := self._files.get(path)) is not None
+        )
+
+    def _read(self, path: str) -> File | None:
+        try:
+            source = read_source(self.root / path, path)
+        except SourceError as error:
+            self.findings.append(error.finding)
+            return None
+        try:
+            return extract(
+                source.text, path, self.module_name(path), path.endswith("__init__.py")
+            )
+        except SyntaxError as error:
+            self.findings.append(
+                Finding(
+                    path,
+                    error.lineno or 1,
+                    max(error.offset or 1, 1),
+                    "PYR203",
+                    f"not valid Python: {error.msg}",
+                    "mend the file, or exclude it in the spec",
+                )
+            )
+        except (RecursionError, ValueError) as error:
+            self.findings.append(
+                Finding(path, 1, 1, "PYR203", f"cannot be parsed: {error}", "exclude it in the spec")
+            )
+        return None
+
+    def module_name(self, path: str) -> str:
+        """Dotted name of a file, below the parent of its top-level package."""
+        parent = self._package_parent(path)
+        relative = path[len(parent) + 1 :] if parent else path
+        if not parent and relative.startswith("src/"):
+            relative = relative[4:]
+        stem = relative.removesuffix(".py").removesuffix(".pyi")
+        return stem.removesuffix("/__init__").replace("/", ".")
+
+    def _package_parent(self, path: str) -> str:
+        """Folder that holds the top-level package of a file, or the file itself."""
+        folder = posixpath.dirname(path)
+        if f"{folder}/__init__.py".lstrip("/") not in self._known:
+            # A script, or a package without __init__.py: named from the root.
+            return "src" if path.startswith("src/") else ""
+        while folder and f"{folder}/__init__.py" in self._known:
+            folder = posixpath.dirname(folder)
+        return folder
+
+    def find_module(self, dotted: str, importer: str) -> str | None:
+        """File of a module, as an import in ``importer`` finds it."""
+        if not dotted:
+            return None
+        tail = dotted.replace(".", "/")
+        own = (self._package_parent(importer), posixpath.dirname(importer))
+        for roots in (own, self._roots):
+            hits = {
+                path: None
+                for base in roots
+                for path in (
+                    posixpath.join(base, f"{tail}.py"),
+                    posixpath.join(base, tail, "__init__.py"),
+                )
+                if path in self._known
+            }
+            if len(hits) == 1 or (hits and roots is own):
+                return next(iter(hits))
+            if len(hits) > 1:
+                self._say_ambiguous(dotted, importer, sorted(hits))
+                return None
+        return None
+
+    def _say_ambiguous(self, dotted: str, importer: str, hits: list[str]) -> None:
+        finding = Finding(
+            importer,
+            1,
+            1,
+            "PYR206",
+            f"import of {dotted} may mean {' or '.join(hits)}",
+            "rewrite from the folder that is on the import path, or exclude one of them",
+        )
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    # Names
+
+    def resolve(self, dotted: str, importer: str, depth: int = 0) -> Target:
+        """What a dotted name of a file stands for; an empty target for something outside."""
+        if depth > 20 or not dotted:
+            return Target()
+        file = self._files.get(importer)
+        if file is not None and dotted.startswith(f"{file.module}."):
+            found = self._member(file, dotted[len(file.module) + 1 :], depth)
+            if found != Target():
+                return found
+        parts = dotted.split(".")
+        for cut in range(len(parts) - 1, 0, -1):
+            path = self.find_module(".".join(parts[:cut]), importer)
+            inner = self.file(path) if path and path != importer else None
+            if inner is not None:
+                return self._member(inner, ".".join(parts[cut:]), depth)
+        if file is not None and len(parts) == 1:
+            return self._from_stars(file, parts[0], depth)
+        return Target()
+
+    def _member(self, file: File, name: str, depth: int) -> Target:
+        """A name of another file: defined there, re-exported, or under a star import."""
+        for cls in file.classes:
+            if cls.qualname == name and not cls.inside_function:
+                made = self.module_class(file, cls)
+                return Target(module_class=made, file=file) if made else Target(plain_class=cls, file=file)
+        for function in file.functions:
+            if function.name == name:
+                return Target(function=function, file=file)
+        head, _, rest = name.partition(".")
+        for local, value in file.aliases:
+            if local == name:
+                return self._alias(file, value, depth)
+        for local, dotted in file.imports:
+            if local == head and dotted != name:
+                return self.resolve(f"{dotted}.{rest}" if rest else dotted, file.path, depth + 1)
+        return self._from_stars(file, name, depth)
+
+    def _alias(self, file: File, value: Value, depth: int) -> Target:
+        if isinstance(value, Name):
+            found = self.resolve(value.dotted, file.path, depth + 1)
+            if found != Target():
+                return found
+        return Target(alias=value, file=file)
+
+    def _from_stars(self, file: File, name: str, depth: int) -> Target:
+        for source in file.stars:
+            path = self.find_module(source, file.path)
+            inner = self.file(path) if path else None
+            if inner is not None and inner is not file:
+                found = self._member(inner, name, depth + 1)
+                if found != Target():
+                    return found
+        return Target()
+
+    def canonical(self, dotted: str, importer: str) -> str:
+        """A dotted name with re-exports and star imports followed out of the project."""
+        for _ in range(10):
+            file = self._files.get(importer)
+            if file is None:
+                return dotted
+            if "." not in dotted:
+                for source in file.stars:
+                    if lookup(f"{source}.{dotted}") or f"{source}.{dotted}" in MODULE:
+                        return f"{source}.{dotted}"
+            step = self._reexport(dotted, importer)
+            if step is None:
+                return dotted
+            dotted, importer = step
+        return dotted
+
+    def _reexport(self, dotted: str, importer: str) -> tuple[str, str] | None:
+        module, _, name = dotted.rpartition(".")
+        path = self.find_module(module, importer)
+        inner = self.file(path) if path else None
+        if inner is None:
+            return None
+        for local, target in inner.imports:
+            if local == name and target != dotted:
+                return target, inner.path
+        for local, value in inner.aliases:
+            if local == name and isinstance(value, Name) and value.dotted != dotted:
+                return value.dotted, inner.path
+        return None
+
+    def layer(self, dotted: str, importer: str) -> Layer | None:
+        """The layer of torch.nn a name stands for, if any."""
+        return lookup(dotted) or lookup(self.canonical(dotted, importer))
+
+    # Classes
+
+    @property
+    def module_classes(self) -> tuple[ModuleClass, ...]:
+        """All classes of the files read so far that descend from ``nn.Module``, in order."""
+        found = []
+        for file in self.files:
+            for cls in file.classes:
+                made = self.module_class(file, cls)
+                if made is not None:
+                    found.append(made)
+        return tuple(found)
+
+    def module_class(self, file: File, cls: Class) -> ModuleClass | None:
+        """The class as a module, or None where it does not descend from ``nn.Module``."""
+        key = (file.path, f"{cls.qualname}:{cls.line}")
+        if key in self._classes:
+            return self._classes[key]
+        if key in self._pending:
+            return None
+        self._pending.add(key)
+        bases = tuple(self._base(file, text, dotted) for text, dotted, _, _ in cls.bases)
+        self._pending.discard(key)
+        descends = any(base.kind in ("module", "pyro", "layer", "local", "external") for base in bases)
+        if not descends and any(base.kind == "unresolved" for base in bases):
+            descends = looks_like_module(cls)
+        made = ModuleClass(file, cls, bases) if descends else None
+        self._classes[key] = made
+        return made
+
+    def _base(self, file: File, text: str, dotted: str) -> Base:
+        name = self.canonical(dotted, file.path)
+        if name in PYRO_MODULE:
+            return Base("pyro", text, name, layer=self._bracketed(file, text))
+        if name in MODULE:
+            return Base("module", text, name)
+        if layer := lookup(name):
+            return Base("layer", text, name, layer=layer)
+        target = self.resolve(dotted, file.path)
+        if target.module_class is not None:
+            return Base("local", text, name, local=target.module_class)
+        if target.plain_class is not None or target.function is not None:
+            return Base("plain", text, name)
+        if name in PLAIN_BASES or name.partition(".")[0] in sys.stdlib_module_names:
+            return Base("plain", text, name)
+        if name.startswith("torch."):
+            last = name.rpartition(".")[2]
+            return Base("external" if ".nn." in name or last.endswith("Module") else "plain", text, name)
+        if MODULE_BASES.fullmatch(name):
+            return Base("external", text, name)
+        return Base("unresolved", text, name)
+
+    def _bracketed(self, file: File, text: str) -> Layer | None:
+        """The layer in ``PyroModule[nn.Linear]``."""
+        _, bracket, inner = text.partition("[")
+        if not bracket:
+            return None
+        parts = tuple(inner.rstrip("] ").split("."))
+        imports = dict(file.imports)
+        return lookup(".".join([imports.get(parts[0], parts[0]), *parts[1:]]))
+
+
+def looks_like_module(cls: Class) -> bool:
+    """Whether a class whose base is not known behaves like an ``nn.Module``.
+
+    It attaches parameters or layers of torch to itself, or has ``forward`` and calls the base's
+    ``__init__``.
+    """
+    from pyroify.index.facts import Call, Parameter
+
+    constructor = cls.method("__init__")
+    if constructor is None:
+        return cls.method("forward") is not None
+    for assignment in constructor.assignments:
+        value = assignment.value
+        if isinstance(value, Parameter):
+            return True
+        if isinstance(value, Call) and isinstance(value.callee, Name) and lookup(value.callee.dotted):
+            return True
+    return cls.method("forward") is not None and "__init__" in constructor.super_calls

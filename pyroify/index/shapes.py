@@ -1,0 +1,131 @@
+"""The shape of what ``nn.Parameter`` is given, as source text, where the source shows it."""
+
+from __future__ import annotations
+
+import ast
+from typing import Protocol
+
+SIZED = {"zeros", "ones", "randn", "rand", "empty"}
+LEGACY = {"Tensor", "FloatTensor", "DoubleTensor"}
+SAME_SHAPE = {
+    *("normal_", "uniform_", "fill_", "zero_", "clone", "detach", "float", "contiguous", "mul_"),
+    *("exp", "log", "abs", "sqrt", "neg", "sigmoid", "tanh", "requires_grad_", "div_", "add_"),
+    *("trunc_normal_", "exp_", "log_", "mul", "div", "add", "sub", "pow", "clamp", "to", "cuda"),
+}
+SCALARS = {"float", "int", "len", "math.sqrt", "math.log", "math.exp", "math.pow", "np.sqrt"}
+
+
+class Source(Protocol):
+    """What is needed of a file: the text of an expression and the dotted name of another."""
+
+    def source(self, node: ast.AST) -> str: ...
+    def dotted(self, node: ast.AST) -> str: ...
+
+
+def initial_shape(file: Source, node: ast.expr) -> tuple[tuple[str, ...] | None, str]:
+    """Shape (source of each dimension) and dtype (source) of a tensor expression.
+
+    None where the shape cannot be told from the expression alone.
+    """
+    if isinstance(node, ast.UnaryOp):
+        return initial_shape(file, node.operand)
+    if isinstance(node, ast.BinOp):
+        return _arithmetic(file, node)
+    if not isinstance(node, ast.Call):
+        return None, ""
+    dtype = next((file.source(k.value) for k in node.keywords if k.arg == "dtype"), "")
+    name = file.dotted(node.func)
+    head, _, last = name.rpartition(".")
+    if head == "torch":
+        return _factory(file, node, last), dtype
+    if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_SHAPE:
+        shape, inner = initial_shape(file, node.func.value)
+        if any(not _is_scalar(file, argument) for argument in node.args) and node.func.attr != "to":
+            return None, inner
+        if node.func.attr == "to" and node.args:
+            inner = inner or file.source(node.args[0])
+        return shape, inner
+    return None, dtype
+
+
+def _arithmetic(file: Source, node: ast.BinOp) -> tuple[tuple[str, ...] | None, str]:
+    """A tensor times or plus a number keeps its shape."""
+    for tensor, other in ((node.left, node.right), (node.right, node.left)):
+        shape, dtype = initial_shape(file, tensor)
+        if shape is not None and _is_scalar(file, other):
+            return shape, dtype
+    return None, ""
+
+
+def _factory(file: Source, node: ast.Call, name: str) -> tuple[str, ...] | None:
+    if any(isinstance(argument, ast.Starred) for argument in node.args):
+        return None
+    if name in SIZED or name in LEGACY:
+        size = next((k.value for k in node.keywords if k.arg == "size"), None)
+        return _sizes(file, [size] if size is not None else list(node.args), name in LEGACY)
+    if name == "full" and node.args:
+        return _sizes(file, [node.args[0]], tuple_only=True)
+    if name == "tensor" and len(node.args) == 1 and _is_scalar(file, node.args[0]):
+        return () if not isinstance(node.args[0], ast.Name | ast.Attribute) else None
+    if name == "tensor" and len(node.args) == 1 and isinstance(node.args[0], ast.List):
+        row = node.args[0].elts
+        if row and all(_is_scalar(file, item) and not isinstance(item, ast.Name) for item in row):
+            return (str(len(row)),)
+    if name == "eye" and len(node.args) in (1, 2):
+        sizes = _sizes(file, list(node.args))
+        return sizes * 2 if sizes and len(sizes) == 1 else sizes
+    if name == "normal" and len(node.args) == 3:
+        return _sizes(file, [node.args[2]], tuple_only=True)
+    if name == "linspace" and len(node.args) == 3:
+        return _sizes(file, [node.args[2]])
+    return None
+
+
+def _sizes(
+    file: Source, arguments: list[ast.expr], legacy: bool = False, tuple_only: bool = False
+) -> tuple[str, ...] | None:
+    """Sizes given one by one, or as one tuple or list."""
+    if len(arguments) == 1 and isinstance(arguments[0], ast.Tuple | ast.List):
+        if legacy:  # torch.Tensor([3, 4]) holds the numbers, it is not of that shape
+            return None
+        sizes = arguments[0].elts
+    elif tuple_only:
+        return None
+    else:
+        sizes = arguments
+        if len(sizes) == 1 and not _is_number(sizes[0]):
+            # torch.zeros(n) may be given an int or a torch.Size: only a plain name of a size will do.
+            return _lone_size(file, sizes[0])
+    if any(isinstance(size, ast.Starred) for size in sizes):
+        return None
+    return tuple(file.source(size) for size in sizes)
+
+
+def _lone_size(file: Source, node: ast.expr) -> tuple[str, ...] | None:
+    text = file.source(node)
+    shaped = ("shape", "size", "sizes", "dims")
+    if isinstance(node, ast.Name | ast.Attribute) and not text.rpartition(".")[2].endswith(shaped):
+        return (text,)
+    if isinstance(node, ast.BinOp):
+        return (text,)
+    if isinstance(node, ast.Call) and file.dotted(node.func) in ("int", "len"):
+        return (text,)
+    return None
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int)
+
+
+def _is_scalar(file: Source, node: ast.expr) -> bool:
+    """Whether an expression is surely a number and no tensor."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int | float)
+    if isinstance(node, ast.UnaryOp):
+        return _is_scalar(file, node.operand)
+    if isinstance(node, ast.BinOp):
+        return _is_scalar(file, node.left) and _is_scalar(file, node.right)
+    if isinstance(node, ast.Call):
+        return file.dotted(node.func) in SCALARS
+    # A bare name in arithmetic with a tensor is nearly always a size or a factor.
+    return isinstance(node, ast.Name | ast.Attribute)

@@ -1,0 +1,614 @@
+"""Facts and spec to a plan: which classes are converted, by which edits, and what is left."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from pyroify.diagnostics import Finding, lookup
+from pyroify.index.facts import Call, Choice, Function, Name, Parameter, Value
+from pyroify.index.resolve import Index, ModuleClass
+from pyroify.plan.checks import check_class, check_files, suppressed
+from pyroify.plan.declare import Declarations, Declarer
+from pyroify.plan.methods import methods_to_decorate
+from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan, Status
+from pyroify.plan.names import FileNames
+from pyroify.plan.structure import (
+    Box,
+    Leaf,
+    Opaque,
+    Own,
+    Resolver,
+    Scope,
+    holds_parameters,
+    walk,
+)
+from pyroify.plan.study import Study
+from pyroify.plan.ties import Tie, find_ties, tie_statements
+from pyroify.spec.match import SiteKey, unmatched_rules
+from pyroify.spec.model import Keep, Spec
+
+Key = tuple[str, str]
+
+PYRO_ABC_META = '''\
+class PyroABCMeta(type({pyro_module}), {abc_meta}):
+    """Lets a PyroModule have abstract methods."""
+'''
+
+
+@dataclass
+class Case:
+    """One class on its way to a plan."""
+
+    study: Study
+    names: FileNames
+    stages: list[tuple[Function | None, Declarations]] = field(default_factory=list)
+    ties: tuple[Tie, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    refused: bool = False
+    wanted: bool = False
+
+    @property
+    def cls(self) -> ModuleClass:
+        """The class itself."""
+        return self.study.cls
+
+    @property
+    def key(self) -> Key:
+        """Path and qualified name."""
+        return self.cls.key
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it has sites that are no plain parameters any more."""
+        return any(
+            site.action != "keep" for _, declared in self.stages for site in declared.sites
+        )
+
+    @property
+    def at_run_time(self) -> bool:
+        """Whether its layers are converted at run time."""
+        return any(declared.at_run_time for _, declared in self.stages)
+
+    @cached_property
+    def random_names(self) -> frozenset[str]:
+        """Names of own attributes that are, or hold, random ones."""
+        return frozenset(
+            site.path.partition(".")[0]
+            for _, declared in self.stages
+            for site in declared.sites
+            if site.action == "sample"
+        )
+
+    def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
+        """A finding about this class."""
+        subject = f"{self.cls.file.module}:{self.cls.cls.qualname}"
+        return Finding(self.cls.file.path, line, column + 1, code, message, help, subject)
+
+
+def build_plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
+    """Plan the conversion of the ``selected`` files; the whole index is looked at."""
+    return _Planner(index, spec, selected).plan()
+
+
+@dataclass
+class _Planner:
+    index: Index
+    spec: Spec
+    selected: frozenset[str]
+
+    def plan(self) -> Plan:
+        cases = self.cases
+        self._choose()
+        self._check()
+        self._spread_refusals()
+        files = self._files()
+        self._refuse_half_runs(files)
+        if any(case.refused for case in cases.values()):
+            files = self._files()
+        classes = tuple(
+            self._class_plan(case) for case in cases.values() if case.cls.file.path in self.selected
+        )
+        loose = [
+            *self.index.findings,
+            *check_files(self.index, frozenset(k for k, c in cases.items() if self._converts(c)), self.selected),
+            *self._unmatched(),
+        ]
+        return Plan(
+            classes=classes,
+            files=tuple(
+                FilePlan(path, edits) for path, edits in files.items() if edits and path in self.selected
+            ),
+            findings=tuple(suppressed(loose, self.index)),
+        )
+
+    # Studies
+
+    @cached_property
+    def classes(self) -> tuple[ModuleClass, ...]:
+        return self.index.module_classes
+
+    @cached_property
+    def subclasses(self) -> Mapping[Key, tuple[ModuleClass, ...]]:
+        found: dict[Key, list[ModuleClass]] = {}
+        for cls in self.classes:
+            for base in cls.lineage[1:]:
+                found.setdefault(base.key, []).append(cls)
+        return {key: tuple(items) for key, items in found.items()}
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        return Resolver(self.index, self.subclasses)
+
+    @cached_property
+    def cases(self) -> dict[Key, Case]:
+        cases: dict[Key, Case] = {}
+        touched = self._touched()
+        for cls in self.classes:
+            relatives = (*cls.lineage[1:], *self.subclasses.get(cls.key, ()))
+            names = FileNames(cls.file, touched)
+            case = Case(Study(cls, self.resolver, relatives), names)
+            case.ties = find_ties(case.study)
+            cases[cls.key] = case
+        for case in cases.values():
+            self._declare(case)
+        return cases
+
+    def _declare(self, case: Case) -> None:
+        declarer = Declarer(case.study, self.spec, case.names, frozenset(t.left for t in case.ties))
+        stages = case.study.stages
+        if case.study.constructor is None:
+            case.stages.append((None, declarer.declare(None, ())))
+        for method, covered in stages:
+            case.stages.append((method, declarer.declare(method, covered)))
+
+    def _touched(self) -> frozenset[str]:
+        """Names of parameters that code initialises or sets through an instance."""
+        found: set[str] = set()
+        for cls in self.classes:
+            for method in cls.cls.methods:
+                for use in method.uses:
+                    changes = use.how in ("store", "augmented", "setitem", "delete")
+                    initial = "init" in use.within or use.path[-1] == "data"
+                    if changes or initial or use.path[-1].endswith("_"):
+                        found.update(use.path[1:])
+        return frozenset(found)
+
+    # Which classes
+
+    def _converts(self, case: Case) -> bool:
+        return case.wanted and not case.refused
+
+    def _choose(self) -> None:
+        """Random classes, all that hold them, derive from them or stand beside them."""
+        cases = self.cases
+        wanted = {key for key, case in cases.items() if case.is_random}
+        held = {
+            key: [cls.key for cls in case.study.held if cls.key in cases] for key, case in cases.items()
+        }
+        changed = bool(wanted)
+        while changed:
+            before = len(wanted)
+            for key, case in cases.items():
+                if key in wanted:
+                    wanted.update(base.key for base in case.cls.lineage[1:])
+                    wanted.update(k for k in held[key] if cases[k].study.has_parameters)
+                elif any(k in wanted for k in held[key]) or any(
+                    base.key in wanted for base in case.cls.lineage[1:]
+                ):
+                    wanted.add(key)
+            changed = len(wanted) > before
+        for key in wanted:
+            if key in cases:
+                cases[key].wanted = True
+
+    def _check(self) -> None:
+        for case in self.cases.values():
+            if not case.wanted:
+                continue
+            found = [
+                *(f for _, declared in case.stages for f in declared.findings),
+                *check_class(case.study, case.random_names, case.at_run_time, self.index),
+            ]
+            case.findings = list(suppressed(found, self.index))
+            case.refused = any(_refuses(finding) for finding in case.findings)
+
+    def _spread_refusals(self) -> None:
+        """What a refused class holds keeps its old form too, and so does what derives from it.
+
+        A plain module between the root and a PyroModule would drop the prefix of its sites.
+        """
+        cases = self.cases
+        changed = True
+        while changed:
+            changed = False
+            for case in cases.values():
+                if self._converts(case) and (reason := self._dragged(case)):
+                    case.findings.append(reason)
+                    case.refused = changed = True
+
+    def _dragged(self, case: Case) -> Finding | None:
+        line, column = case.cls.cls.line, case.cls.cls.column
+        for base in case.cls.lineage[1:]:
+            other = self.cases.get(base.key)
+            if other is not None and other.wanted and other.refused:
+                return case.finding(
+                    line, column, "PYR062", f"its base {base.cls.qualname} is not converted"
+                )
+        for other in self.cases.values():
+            if other.wanted and other.refused and other is not case:
+                if any(cls.key == case.key for cls in other.study.held) and not case.cls.is_pyro:
+                    return case.finding(
+                        line,
+                        column,
+                        "PYR062",
+                        f"{other.cls.cls.qualname}, which holds it, is not converted: its sites "
+                        "would lose their prefix",
+                    )
+        return None
+
+    def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> None:
+        """A selected class that needs a change in a file that was not given is refused."""
+        pending = {path for path, edits in files.items() if edits and path not in self.selected}
+        if not pending:
+            return
+        for case in self.cases.values():
+            if not self._converts(case) or case.cls.file.path not in self.selected:
+                continue
+            needed = {base.file.path for base in case.cls.lineage[1:]}
+            needed |= {cls.file.path for cls in case.study.held}
+            for path in sorted(needed & pending):
+                case.findings.append(
+                    case.finding(
+                        case.cls.cls.line,
+                        case.cls.cls.column,
+                        "PYR221",
+                        f"needs a change in {path}, which was not given",
+                        f"give {path} too, or the folder that holds both",
+                    )
+                )
+                case.refused = True
+        self._spread_refusals()
+
+    # Edits
+
+    def _files(self) -> dict[str, tuple[Edit, ...]]:
+        edits: dict[str, list[Edit]] = {}
+        names: dict[str, FileNames] = {}
+        wrapped: set[tuple[str, int, int]] = set()
+        for case in self.cases.values():
+            path = case.cls.file.path
+            if not self._converts(case):
+                continue
+            shared = names.setdefault(path, FileNames(case.cls.file))
+            made = list(self._class_edits(case, wrapped))
+            if made:
+                edits.setdefault(path, []).extend(made)
+                shared.used |= case.names.used
+                shared.definitions |= case.names.definitions
+        for path, made in self._function_edits(wrapped):
+            file = self.index.file(path)
+            if file is not None:
+                shared = names.setdefault(path, FileNames(file))
+                shared.use("PyroModule")
+                edits.setdefault(path, []).append(made)
+        for path, shared in names.items():
+            if edits.get(path):
+                edits[path].extend(_whole_file_edits(shared))
+        return {path: tuple(found) for path, found in edits.items()}
+
+    def _class_edits(self, case: Case, wrapped: set[tuple[str, int, int]]) -> Iterator[Edit]:
+        limit = self.limit
+        yield from self._base_edits(case)
+        yield from self._initialiser_edits(case)
+        for method, declared in case.stages:
+            yield from self._in_place_edits(case, declared)
+            statements = [*declared.statements]
+            if method is None or method is case.study.constructor:
+                statements += tie_statements(case.ties, case.names, case.random_names)
+            yield from self._tail_edits(case, method, statements, limit)
+        yield from self._wrap_edits(case, wrapped)
+        for function, position in methods_to_decorate(case.study, self._random_of(case)):
+            case.names.use("pyro_method")
+            yield Edit(
+                "methods", function.line, function.column, (case.names.local("pyro_method"), position)
+            )
+
+    def _random_of(self, case: Case) -> frozenset[str]:
+        """Names that give random values when read or called, those of its bases included."""
+        found: set[str] = set()
+        for cls in case.cls.lineage:
+            other = self.cases.get(cls.key)
+            if other is None:
+                continue
+            found |= other.random_names
+            for attribute in other.study.everything:
+                if any(
+                    isinstance(item, Own) and (c := self.cases.get(item.cls.key)) and self._converts(c)
+                    for item in walk(attribute.node)
+                ):
+                    found.add(attribute.name)
+        return frozenset(found)
+
+    def _base_edits(self, case: Case) -> Iterator[Edit]:
+        cls, names = case.cls, case.names
+        if cls.is_pyro:
+            return
+        replaced: list[tuple[int, str]] = []
+        inherited = False
+        for position, base in enumerate(cls.bases):
+            if base.kind == "module":
+                names.use("PyroModule")
+                replaced.append((position, names.local("PyroModule")))
+            elif base.kind == "layer" and base.layer is not None and base.layer.kind == "recurrent":
+                names.use("PyroModule")
+                replaced.append((position, f"{names.local('PyroModule')}[{base.text}]"))
+            elif base.local is not None:
+                other = self.cases.get(base.local.key)
+                inherited = inherited or bool(other and (self._converts(other) or base.local.is_pyro))
+        added: tuple[str, ...] = ()
+        if not replaced and not inherited:
+            names.use("PyroModule")
+            added = (names.local("PyroModule"),)
+        metaclass = self._metaclass(case, inherited)
+        if replaced or added or metaclass:
+            yield Edit("bases", cls.cls.line, cls.cls.column, (tuple(replaced), added, metaclass))
+
+    def _metaclass(self, case: Case, inherited: bool) -> str:
+        """The metaclass that joins PyroModule's with ABCMeta, where a class needs it."""
+        cls = case.cls
+        direct = cls.cls.metaclass.endswith("ABCMeta") or any(
+            self._is_abstract(base.dotted, cls.file.path) for base in cls.bases if base.kind == "plain"
+        )
+        if not direct:
+            return ""
+        if any(
+            other.cls.metaclass.endswith("PyroABCMeta")
+            or any(self._is_abstract(b.dotted, other.file.path) for b in other.bases if b.kind == "plain")
+            for other in cls.lineage[1:]
+        ):
+            return ""
+        names = case.names
+        names.use("PyroModule", "ABCMeta")
+        names.define(
+            "PyroABCMeta",
+            PYRO_ABC_META.format(pyro_module=names.local("PyroModule"), abc_meta=names.local("ABCMeta")),
+        )
+        return "PyroABCMeta"
+
+    def _is_abstract(self, dotted: str, path: str, depth: int = 0) -> bool:
+        if dotted == "abc.ABC" or dotted.startswith("collections.abc."):
+            return True
+        target = self.index.resolve(dotted, path)
+        if target.plain_class is None or target.file is None or depth > 10:
+            return False
+        if target.plain_class.metaclass.endswith("ABCMeta"):
+            return True
+        return any(
+            self._is_abstract(base, target.file.path, depth + 1)
+            for _, base, _, _ in target.plain_class.bases
+        )
+
+    def _initialiser_edits(self, case: Case) -> Iterator[Edit]:
+        """``nn.Module.__init__(self)`` would pass PyroModule by."""
+        module = {"torch.nn.Module", "torch.nn.modules.module.Module"}
+        for method in case.cls.cls.methods:
+            for target, line, column in method.base_calls:
+                if target in module:
+                    yield Edit("initialisers", line, column)
+
+    def _in_place_edits(self, case: Case, declared: Declarations) -> Iterator[Edit]:
+        limit = self.limit
+        for parameter in case.study.all_parameters:
+            sources = declared.in_place.get(parameter.name)
+            if not sources:
+                continue
+            if parameter.declared is not None:
+                old = parameter.declared
+                indent = parameter.assignments[0].column
+                yield Edit("parameters", old.line, old.column, (sources[0], old.column, indent, limit))
+                continue
+            remaining = list(sources)
+            for assignment in parameter.assignments:
+                for made in _parameters(assignment.value):
+                    source = remaining.pop(0)
+                    if assignment.how == "register":
+                        text = f"self.{parameter.name} = {source}"
+                        data = (text, assignment.column, limit)
+                        yield Edit("registrations", assignment.line, assignment.column, data)
+                    else:
+                        data = (source, made.column, assignment.column, limit - made.trailing)
+                        yield Edit("parameters", made.line, made.column, data)
+
+    def _tail_edits(
+        self, case: Case, method: Function | None, statements: Sequence[str], limit: int
+    ) -> Iterator[Edit]:
+        if method is None:
+            if statements:
+                column = case.cls.cls.body_column
+                yield Edit(
+                    "constructors",
+                    case.cls.cls.line,
+                    case.cls.cls.column,
+                    (tuple(statements), column + 4, limit),
+                )
+            return
+        existing = method.declarations
+        if existing is None and not statements:
+            return
+        if existing is not None and existing.texts == tuple(map(_normal, statements)):
+            return
+        count = existing.count if existing else 0
+        yield Edit(
+            "declarations",
+            method.line,
+            method.column,
+            (tuple(statements), count, method.column + 4, limit),
+        )
+
+    def _wrap_edits(self, case: Case, wrapped: set[tuple[str, int, int]]) -> Iterator[Edit]:
+        kept = self._kept_lines(case)
+        for method in case.cls.cls.methods:
+            if case.at_run_time and method.name in case.study.building:
+                continue
+            for call in method.layer_calls:
+                spot = (case.cls.file.path, call.line, call.column)
+                if spot in wrapped or (call.line, call.column) in kept:
+                    continue
+                if self._is_wrappable(call, case.study.scope):
+                    wrapped.add(spot)
+                    case.names.use("PyroModule")
+                    yield _wrap(call, case.names)
+
+    def _kept_lines(self, case: Case) -> set[tuple[int, int]]:
+        """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
+        random = {
+            site.path.partition(".")[0]
+            for _, declared in case.stages
+            for site in declared.sites
+            if site.action != "keep"
+        }
+        kept = set()
+        for attribute in case.study.everything:
+            if attribute.name in random:
+                continue
+            for item in walk(attribute.node):
+                if isinstance(item, Own | Opaque):
+                    break
+                if isinstance(item, Leaf) and item.call is not None:
+                    kept.add((item.call.line, item.call.column))
+            else:
+                kept |= {
+                    (item.call.line, item.call.column)
+                    for item in walk(attribute.node)
+                    if isinstance(item, Box) and item.call is not None
+                }
+        return kept
+
+    def _is_wrappable(self, call: Call, scope: Scope) -> bool:
+        """Whether a call surely makes a layer or container that may have parameters."""
+        if call.wrapped or not isinstance(call.callee, Name | Choice):
+            return False
+        options = call.callee.options if isinstance(call.callee, Choice) else (call.callee,)
+        layers = [
+            self.index.layer(option.dotted, scope.path) if isinstance(option, Name) else None
+            for option in options
+        ]
+        if None in layers or all(layer is not None and layer.kind == "stateless" for layer in layers):
+            return False
+        if all(layer is not None and layer.kind == "container" for layer in layers):
+            node = self.resolver.resolve(call, replace(scope, inside=True))
+            empty = isinstance(node, Box) and not node.children
+            return empty or holds_parameters(node)
+        return True
+
+    def _function_edits(self, wrapped: set[tuple[str, int, int]]) -> Iterator[tuple[str, Edit]]:
+        """Layers built by functions that converted classes call."""
+        if not any(self._converts(case) for case in self.cases.values()):
+            return
+        for (path, name), _ in list(self.resolver.functions.items()):
+            file = self.index.file(path)
+            if file is None:
+                continue
+            scope = Scope(path)
+            for function in file.functions:
+                if function.name != name and not function.name.startswith(f"{name}.<locals>."):
+                    continue
+                for call in function.layer_calls:
+                    spot = (path, call.line, call.column)
+                    if spot not in wrapped and self._is_wrappable(call, scope):
+                        wrapped.add(spot)
+                        yield path, _wrap(call, FileNames(file))
+
+    @cached_property
+    def limit(self) -> int:
+        """Longest line the project's formatter allows."""
+        return line_limit(self.index.root)
+
+    # Results
+
+    def _class_plan(self, case: Case) -> ClassPlan:
+        cls = case.cls
+        status: Status = "unchanged"
+        if case.refused:
+            status = "refused"
+        elif case.wanted:
+            status = "converted"
+        sites = tuple(site for _, declared in case.stages for site in declared.sites)
+        return ClassPlan(
+            module=cls.file.module,
+            qualname=cls.cls.qualname,
+            path=cls.file.path,
+            line=cls.cls.line,
+            column=cls.cls.column + 1,
+            status=status,
+            sites=sites,
+            findings=tuple(case.findings),
+        )
+
+    def _unmatched(self) -> Iterator[Finding]:
+        """Rules that match no site of the whole project."""
+        keys: list[SiteKey] = [
+            key for case in self.cases.values() for _, made in case.stages for key in made.keys
+        ]
+        opaque = any(case.at_run_time for case in self.cases.values())
+        for rule in unmatched_rules(self.spec, keys):
+            if opaque and rule.match.startswith("**"):
+                continue  # it may match what only run time shows
+            if isinstance(rule.action, Keep) and rule.match == "**":
+                continue  # a keep rule for layers that happen not to be there
+            yield Finding(
+                self.spec.path,
+                rule.line,
+                rule.column,
+                "PYR150",
+                f"rule {rule.index + 1} ({rule.match}) matches no parameter",
+                "see pyroify plan for the sites there are, or pass --allow-unmatched",
+            )
+
+
+def line_limit(root: Path) -> int:
+    """Line length of ruff or black as the project's pyproject.toml sets it; 88 without one."""
+    try:
+        tools = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return 88
+    for tool in ("ruff", "black"):
+        value = tools.get(tool, {}).get("line-length")
+        if isinstance(value, int):
+            return value
+    return 88
+
+
+def _refuses(finding: Finding) -> bool:
+    return lookup(finding.code).severity != "warning"
+
+
+def _wrap(call: Call, names: FileNames) -> Edit:
+    bare = not call.args and call.text.rpartition(".")[2] == "ModuleList"
+    return Edit(
+        "submodules", call.line, call.column, (names.local("PyroModule"), "[]" if bare else "")
+    )
+
+
+def _whole_file_edits(names: FileNames) -> Iterable[Edit]:
+    if names.definitions:
+        yield Edit("definitions", 1, 0, (tuple(names.definitions.values()),))
+    if imports := names.imports():
+        yield Edit("imports", 1, 0, (imports,))
+
+
+def _parameters(value: Value) -> tuple[Parameter, ...]:
+    options = value.options if isinstance(value, Choice) else (value,)
+    return tuple(option for option in options if isinstance(option, Parameter))
+
+
+def _normal(source: str) -> str:
+    import ast
+
+    return ast.unparse(ast.parse(source))
+
+

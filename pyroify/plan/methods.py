@@ -1,0 +1,86 @@
+"""Which methods other than ``forward`` need ``@pyro_method``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.index.facts import Function
+from pyroify.plan.study import METADATA, Study
+
+DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
+NEVER = {"staticmethod", "classmethod", "abc.abstractmethod", "abstractmethod"}
+PROPERTY = {"property", "functools.cached_property"}
+
+
+def methods_to_decorate(
+    study: Study, random: frozenset[str]
+) -> Iterator[tuple[Function, int]]:
+    """Methods that read random attributes and may be called from outside, with the position of
+    the decorator among those they have."""
+    building = building_names(study)
+    called = {
+        name
+        for item in (study.cls, *study.relatives)
+        for method in item.cls.methods
+        for name in method.self_calls
+        if name != method.name
+    }
+    for method in study.cls.cls.methods:
+        if method.name == "forward" or method.name in building or method.generator:
+            continue
+        if method.name.startswith("__") and method.name != "__call__":
+            continue
+        if set(method.decorators) & (DECORATED | NEVER) or _is_setter(method):
+            continue
+        if method.name.startswith("_") and method.name != "__call__" and method.name in called:
+            continue
+        if touches(study, method, random):
+            yield method, _position(method)
+
+
+def building_names(study: Study) -> frozenset[str]:
+    """Methods that run during construction of the class or of a relative."""
+    names = set(study.building)
+    for item in study.relatives:
+        relative = Study(item, study.resolver, ())
+        names |= relative.building
+        for name in relative.building:
+            if method := item.cls.method(name):
+                names |= method.self_calls
+    return frozenset(names)
+
+
+def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
+    """Whether a method draws: it reads a random attribute, or calls a method that does."""
+    seen = {method.name}
+    waiting = [method]
+    while waiting:
+        current = waiting.pop()
+        if any(reads(use.path, use.how, random) for use in current.uses):
+            return True
+        for name in current.self_calls | current.super_calls:
+            if name in ("forward", "__call__"):
+                return True
+            found = study.cls.find_method(name)
+            if found and name not in seen:
+                seen.add(name)
+                waiting.append(found[1])
+    return False
+
+
+def reads(path: tuple[str, ...], how: str, random: frozenset[str]) -> bool:
+    """Whether a use of ``self.<path>`` reads values, not only their shape or device."""
+    if path[0] not in random or how in ("store", "delete"):
+        return False
+    return not set(path[1:]) & METADATA or how == "call" and path[-1] not in METADATA
+
+
+def _is_setter(method: Function) -> bool:
+    return any(name.endswith((".setter", ".deleter", ".getter")) for name in method.decorators)
+
+
+def _position(method: Function) -> int:
+    for index, name in enumerate(method.decorators):
+        if name in PROPERTY:
+            return index + 1
+    return 0

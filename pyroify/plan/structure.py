@@ -1,0 +1,393 @@
+"""What an attribute of a module holds: layers, containers of layers, classes of the project.
+
+The values of the facts are followed through helper functions and methods, local variables and
+aliases, over the whole project. Where the source does not show what is made, the answer is Opaque.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from pyroify.catalog.layers import Layer
+from pyroify.catalog.thirdparty import MODULE_FREE, NO_MODULES
+from pyroify.index.facts import (
+    Argument,
+    Call,
+    Choice,
+    Constant,
+    Declared,
+    Function,
+    Items,
+    MethodCall,
+    Name,
+    Parameter,
+    Repeat,
+    SelfRead,
+    Unknown,
+    Value,
+)
+from pyroify.index.resolve import Index, ModuleClass
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A layer of torch.nn that owns its parameters. ``call`` is None where arguments are not seen."""
+
+    layer: Layer
+    call: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An instance of a class of the project, which declares its own parameters."""
+
+    cls: ModuleClass
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A container of torch.nn with its children; ``keys`` as far as they are written."""
+
+    layer: Layer
+    call: Call | None
+    children: tuple[Node, ...]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Any number of modules of one structure."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of several structures; which one is known at run time."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Modules in a Python list, tuple or dict."""
+
+    children: tuple[Node, ...]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something that may be a module and whose structure is not visible; ``text`` is its source.
+
+    ``sure``: it is a module with parameters, as far as the name tells.
+    """
+
+    text: str
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A parameter."""
+
+    parameter: Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Nothing that holds parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """None."""
+
+
+PLAIN, NOTHING = Plain(), Nothing()
+Node = Leaf | Own | Box | Many | OneOf | Listed | Opaque | Owned | Plain | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a value stands: its file, the class whose method it is in, and the arguments known."""
+
+    path: str
+    cls: ModuleClass | None = None
+    arguments: Mapping[str, tuple[Value, Scope]] = field(default_factory=dict)
+    depth: int = 0
+    inside: bool = True
+    """Whether names of the value are those of the declaring function itself."""
+
+
+MAX_DEPTH = 12
+CLONES = {"copy.deepcopy", "copy.copy"}
+NORMED = {
+    "torch.nn.utils.weight_norm",
+    "torch.nn.utils.spectral_norm",
+    "torch.nn.utils.parametrizations.weight_norm",
+    "torch.nn.utils.parametrizations.spectral_norm",
+    "torch.nn.utils.parametrizations.orthogonal",
+}
+
+
+@dataclass
+class Resolver:
+    """Follows values to structures over an index."""
+
+    index: Index
+    subclasses: Mapping[tuple[str, str], tuple[ModuleClass, ...]]
+    functions: dict[tuple[str, str], Function] = field(default_factory=dict)
+    """Functions of the project that make layers for classes, by path and name, as met."""
+
+    def resolve(self, value: Value, scope: Scope) -> Node:
+        """The structure of a value."""
+        match value:
+            case Constant(text="None"):
+                return NOTHING
+            case Constant() | Name() | Declared():
+                return PLAIN
+            case Parameter():
+                return Owned(value)
+            case Argument(name=name):
+                if name in scope.arguments:
+                    passed, outer = scope.arguments[name]
+                    return self.resolve(passed, outer)
+                return Opaque(name)
+            case SelfRead(path=path):
+                return self._self_read(path, scope)
+            case Choice(options=options):
+                return one_of(*[self.resolve(option, scope) for option in options])
+            case Repeat(item=item):
+                node = self.resolve(item, scope)
+                return node if isinstance(node, Plain | Nothing) else Many(node)
+            case Items():
+                return self._items(value, scope)
+            case MethodCall():
+                return self._method_call(value, scope)
+            case Call():
+                return self._call(value, scope)
+            case Unknown(text=text):
+                return Opaque(text)
+        return PLAIN
+
+    def _items(self, value: Items, scope: Scope) -> Node:
+        children = tuple(self.resolve(item, scope) for item in value.items)
+        if all(isinstance(child, Plain | Nothing) for child in children):
+            return PLAIN
+        if all(is_data(child) for child in children):
+            return PLAIN
+        return Listed(children, value.keys)
+
+    def _self_read(self, path: tuple[str, ...], scope: Scope) -> Node:
+        if scope.cls is None or len(path) != 1 or scope.depth > MAX_DEPTH:
+            return Opaque(".".join(("self", *path)))
+        for owner in scope.cls.lineage:
+            constructor = owner.cls.method("__init__")
+            found = [
+                assignment
+                for assignment in (constructor.assignments if constructor else ())
+                if assignment.path == path and assignment.how in ("assign", "chain", "tuple")
+            ]
+            if found:
+                inner = replace(scope, cls=owner, depth=scope.depth + 1, inside=False)
+                return one_of(*[self.resolve(item.value, inner) for item in found])
+        return Opaque(".".join(("self", *path)))
+
+    def _method_call(self, value: MethodCall, scope: Scope) -> Node:
+        if scope.cls is None or scope.depth > MAX_DEPTH:
+            return Opaque(value.call.text)
+        found = scope.cls.find_method(value.name)
+        if found is None:
+            attribute = dict(scope.cls.cls.class_attributes).get(value.name)
+            if isinstance(attribute, Name) and not self._overridden(value.name, scope.cls):
+                return self._call(replace(value.call, callee=attribute), scope)
+            return Opaque(value.call.text)
+        if self._overridden(value.name, scope.cls):
+            return Opaque(value.call.text)
+        owner, method = found
+        return self._returned(method, value.call, replace(scope, cls=owner), owner.file.path)
+
+    def _overridden(self, name: str, cls: ModuleClass) -> bool:
+        return any(
+            sub.cls.method(name) is not None or name in dict(sub.cls.class_attributes)
+            for sub in self.subclasses.get(cls.key, ())
+        )
+
+    def _returned(self, function: Function, call: Call, scope: Scope, path: str) -> Node:
+        """What a function gives for a call: the union of what it returns."""
+        if not function.returns or function.generator:
+            return Opaque(call.text) if function.generator else PLAIN
+        arguments: dict[str, tuple[Value, Scope]] = {}
+        for position, name in enumerate(function.arguments):
+            if passed := call.argument(name, position):
+                arguments[name] = (passed.value, scope)
+            elif default := dict(function.defaults).get(name):
+                if default in ("None", "True", "False"):
+                    arguments[name] = (Constant(default), scope)
+        inner = Scope(path, scope.cls, arguments, scope.depth + 1, inside=False)
+        return one_of(*[self.resolve(value, inner) for value in function.returns])
+
+    def _call(self, call: Call, scope: Scope) -> Node:
+        if scope.depth > MAX_DEPTH:
+            return Opaque(call.text)
+        match call.callee:
+            case Name(dotted=dotted):
+                return self._named_call(call, dotted, scope)
+            case Choice(options=options):
+                return one_of(*[self._call(replace(call, callee=option), scope) for option in options])
+            case Argument(name=name) if name in scope.arguments:
+                passed, outer = scope.arguments[name]
+                if isinstance(passed, Name):
+                    return self._named_call(call, passed.dotted, replace(scope, path=outer.path))
+                return Opaque(call.text)
+            case Call() as made:
+                return self._partial(call, made, scope)
+            case Constant():
+                return PLAIN
+        return Opaque(call.text)
+
+    def _partial(self, call: Call, made: Call, scope: Scope) -> Node:
+        """``partial(nn.Conv2d, bias=False)(...)``: the layer, its arguments not seen."""
+        if isinstance(made.callee, Name) and made.callee.dotted in ("functools.partial",) and made.args:
+            return without_call(self._call(replace(call, callee=made.args[0].value), scope))
+        return Opaque(call.text)
+
+    def _named_call(self, call: Call, dotted: str, scope: Scope) -> Node:
+        index = self.index
+        layer = index.layer(dotted, scope.path)
+        if layer is not None:
+            return self._layer_call(call, layer, scope)
+        name = index.canonical(dotted, scope.path)
+        if name in CLONES and call.args:
+            return without_call(self.resolve(call.args[0].value, scope))
+        if name in NORMED:
+            return Opaque(call.text, sure=True)
+        target = index.resolve(dotted, scope.path)
+        if target.module_class is not None:
+            return Own(target.module_class)
+        if target.plain_class is not None:
+            return PLAIN
+        if target.function is not None and target.file is not None:
+            node = self._returned(
+                target.function, call, replace(scope, cls=None), target.file.path
+            )
+            if holds_parameters(node):
+                self.functions[target.file.path, target.function.name] = target.function
+            return without_call(node)
+        if target.alias is not None and target.file is not None:
+            return self._alias_call(call, target.alias, replace(scope, path=target.file.path, cls=None))
+        return self._outside_call(call, name)
+
+    def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Node:
+        if isinstance(alias, Call):
+            return self._partial(call, alias, scope)
+        if isinstance(alias, Name | Choice):
+            return self._call(replace(call, callee=alias), replace(scope, depth=scope.depth + 1))
+        return Opaque(call.text)
+
+    def _outside_call(self, call: Call, name: str) -> Node:
+        head = name.partition(".")[0]
+        if "." not in name and (name in dir(__builtins__) or name in BUILTINS):
+            return PLAIN
+        if head in sys.stdlib_module_names or head in NO_MODULES or MODULE_FREE.fullmatch(name):
+            return PLAIN
+        return Opaque(call.text, sure=name.rpartition(".")[2][:1].isupper())
+
+    def _layer_call(self, call: Call, layer: Layer, scope: Scope) -> Node:
+        if layer.kind == "stateless":
+            return PLAIN
+        if layer.kind == "container":
+            return self._box(call, layer, scope)
+        return Leaf(layer, call if scope.inside else None)
+
+    def _box(self, call: Call, layer: Layer, scope: Scope) -> Node:
+        children: list[Node] = []
+        keys: list[str] = []
+        for passed in call.args:
+            value = passed.value
+            if isinstance(value, Items):
+                children.extend(self.resolve(item, scope) for item in value.items)
+                keys.extend(value.keys)
+                continue
+            node = self.resolve(value, scope)
+            if isinstance(node, Listed):
+                children.extend(node.children)
+                keys.extend(node.keys)
+            elif passed.star or layer.name != "Sequential":
+                children.append(node if isinstance(node, Plain | Nothing) else Many(node))
+            else:
+                children.append(node)
+        return Box(layer, call if scope.inside else None, tuple(children), tuple(keys))
+
+
+BUILTINS = {
+    *("int", "float", "str", "bool", "len", "range", "min", "max", "sum", "abs", "round", "set"),
+    *("isinstance", "hasattr", "getattr", "print", "sorted", "zip", "enumerate", "type", "pow"),
+    *("list", "tuple", "dict", "frozenset", "any", "all", "callable", "id", "slice", "open"),
+}
+BUILTINS.discard("getattr")  # getattr(nn, name) may well give a layer
+
+
+def one_of(*nodes: Node) -> Node:
+    """One of several structures, flattened; a single one as it is."""
+    flat: dict[Node, None] = {}
+    for node in nodes:
+        for inner in node.nodes if isinstance(node, OneOf) else (node,):
+            flat[inner] = None
+    if len(flat) == 1:
+        return next(iter(flat))
+    return OneOf(tuple(flat)) if flat else PLAIN
+
+
+def is_data(node: Node) -> bool:
+    """Whether a member of a list is a number, a size or the like and no module."""
+    if isinstance(node, Opaque):
+        return not node.sure
+    if isinstance(node, Many):
+        return is_data(node.node)
+    if isinstance(node, Listed):
+        return all(is_data(child) for child in node.children)
+    return isinstance(node, Plain | Nothing)
+
+
+def without_call(node: Node) -> Node:
+    """The structure without the calls that made it: their names mean nothing elsewhere."""
+    match node:
+        case Leaf():
+            return replace(node, call=None)
+        case Box():
+            return replace(node, call=None, children=tuple(map(without_call, node.children)))
+        case Many():
+            return Many(without_call(node.node))
+        case OneOf():
+            return one_of(*map(without_call, node.nodes))
+        case Listed():
+            return replace(node, children=tuple(map(without_call, node.children)))
+    return node
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A structure and everything inside it; classes of the project are not entered."""
+    yield node
+    match node:
+        case Box(children=children) | Listed(children=children):
+            for child in children:
+                yield from walk(child)
+        case Many(node=inner):
+            yield from walk(inner)
+        case OneOf(nodes=nodes):
+            for inner in nodes:
+                yield from walk(inner)
+
+
+def holds_parameters(node: Node) -> bool:
+    """Whether a structure has, or may have, parameters."""
+    return any(isinstance(item, Leaf | Own | Opaque | Owned) for item in walk(node))
+
+
+def is_opaque(node: Node) -> bool:
+    """Whether part of a structure is not visible."""
+    return any(isinstance(item, Opaque) for item in walk(node))

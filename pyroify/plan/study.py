@@ -1,0 +1,347 @@
+"""One class under study: what it attaches to itself, when, and what of it is visible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pyroify.index.facts import (
+    Assignment,
+    Call,
+    Constant,
+    Declared,
+    Function,
+    Items,
+    MethodCall,
+    Name,
+    Parameter,
+    SelfRead,
+    Use,
+    Value,
+)
+from pyroify.index.resolve import ModuleClass
+from pyroify.plan.structure import (
+    Box,
+    Leaf,
+    Listed,
+    Many,
+    Node,
+    Opaque,
+    Own,
+    Owned,
+    Plain,
+    Resolver,
+    Scope,
+    holds_parameters,
+    one_of,
+    walk,
+)
+
+CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
+DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]")
+ATTACHING = ("assign", "chain", "tuple", "register")
+METADATA = frozenset(
+    ("shape", "size", "dim", "ndim", "numel", "device", "dtype", "requires_grad", "is_cuda")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnParameter:
+    """A parameter the class itself registers, with the assignments that make it."""
+
+    name: str
+    assignments: tuple[Assignment, ...]
+    method: Function
+
+    @property
+    def made(self) -> tuple[Parameter, ...]:
+        """The ``nn.Parameter(...)`` calls behind it."""
+        return tuple(
+            item for assignment in self.assignments for item in parameters_in(assignment.value)
+        )
+
+    @property
+    def declared(self) -> Declared | None:
+        """The declaration that stands in its place already, if any."""
+        for assignment in self.assignments:
+            for item in _options(assignment.value):
+                if isinstance(item, Declared):
+                    return item
+        return None
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be None, or not be there at all."""
+        if any(
+            isinstance(item, Constant) for entry in self.assignments for item in _options(entry.value)
+        ):
+            return True
+        return not always_assigned(self.assignments)
+
+    @property
+    def frozen(self) -> bool | None:
+        """Whether ``requires_grad`` is False; None where an expression decides."""
+        states = {made.frozen for made in self.made}
+        return states.pop() if len(states) == 1 else None if states else False
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """Something with parameters that hangs below ``self``: a layer, a container, a class."""
+
+    name: str
+    node: Node
+    assignments: tuple[Assignment, ...]
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there however the constructor runs."""
+        return always_assigned(self.assignments)
+
+    @property
+    def line(self) -> int:
+        """Where it is attached first."""
+        return self.assignments[0].line
+
+
+def _options(value: Value) -> tuple[Value, ...]:
+    from pyroify.index.facts import Choice
+
+    return value.options if isinstance(value, Choice) else (value,)
+
+
+def parameters_in(value: Value) -> tuple[Parameter, ...]:
+    """The parameters a value may be."""
+    return tuple(item for item in _options(value) if isinstance(item, Parameter))
+
+
+def always_assigned(assignments: Iterable[Assignment]) -> bool:
+    """Whether one of several assignments is surely made: unconditionally, or in both arms."""
+    arms: dict[tuple[int, ...], set[int]] = {}
+    for item in assignments:
+        deciding = [branch for branch in item.branches if branch[0] != "with"]
+        if not deciding:
+            return True
+        if len(deciding) == 1 and deciding[0][0] == "if":
+            arms.setdefault((deciding[0][1],), set()).add(deciding[0][2])
+    return any(found >= {0, 1} for found in arms.values())
+
+
+@dataclass(frozen=True)
+class Study:
+    """A module class with the structures of its attributes, ready to be decided upon."""
+
+    cls: ModuleClass
+    resolver: Resolver
+    relatives: tuple[ModuleClass, ...]
+    """Bases and subclasses in the project: their methods see the same attributes."""
+
+    @cached_property
+    def constructor(self) -> Function | None:
+        """The method that runs at construction, if the class defines one."""
+        for name in reversed(CONSTRUCTORS):
+            if method := self.cls.cls.method(name):
+                return method
+        return None
+
+    @cached_property
+    def building(self) -> frozenset[str]:
+        """Own methods that run during construction: the constructor and what it calls."""
+        if self.constructor is None:
+            return frozenset()
+        reached = {self.constructor.name}
+        waiting = [self.constructor]
+        while waiting:
+            method = waiting.pop()
+            for name in method.self_calls - reached:
+                if found := self.cls.cls.method(name):
+                    reached.add(name)
+                    waiting.append(found)
+        return frozenset(reached)
+
+    @cached_property
+    def stages(self) -> tuple[tuple[Function, tuple[Function, ...]], ...]:
+        """Methods that end in declarations, each with the methods whose assignments they cover.
+
+        The constructor covers all that run during construction; any other method that attaches
+        something covers itself.
+        """
+        found: list[tuple[Function, tuple[Function, ...]]] = []
+        if self.constructor is not None:
+            covered = tuple(m for m in self.cls.cls.methods if m.name in self.building)
+            found.append((self.constructor, covered))
+        for method in self.cls.cls.methods:
+            if method.name not in self.building and method.assignments:
+                found.append((method, (method,)))
+        return tuple(found)
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Where the values of the class stand."""
+        return Scope(self.cls.file.path, self.cls)
+
+    def parameters(self, covered: tuple[Function, ...]) -> tuple[OwnParameter, ...]:
+        """Parameters the class itself registers in these methods, in order."""
+        found: dict[str, list[Assignment]] = {}
+        where: dict[str, Function] = {}
+        for method in covered:
+            for item in method.assignments:
+                if len(item.path) == 1 and item.how in ATTACHING and item.path[0] != "*":
+                    found.setdefault(item.path[0], []).append(item)
+                    where.setdefault(item.path[0], method)
+        return tuple(
+            OwnParameter(name, tuple(items), where[name])
+            for name, items in found.items()
+            if any(
+                isinstance(option, Parameter | Declared)
+                for item in items
+                for option in _options(item.value)
+            )
+        )
+
+    def attributes(self, covered: tuple[Function, ...]) -> tuple[Attribute, ...]:
+        """Attributes that hold, or may hold, modules with parameters, in order."""
+        own = {parameter.name for parameter in self.parameters(covered)}
+        entries: dict[str, list[Assignment]] = {}
+        for method in covered:
+            for item in method.assignments:
+                if item.path[0] not in own:
+                    entries.setdefault(item.path[0], []).append(item)
+        found = []
+        for name, items in entries.items():
+            attribute = self._attribute(name, items)
+            if attribute is not None:
+                found.append(attribute)
+        return tuple(found)
+
+    def _attribute(self, name: str, items: list[Assignment]) -> Attribute | None:
+        direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
+        added = [item for item in items if item not in direct and self._adds(item)]
+        if not direct and not added:
+            return None
+        node: Node = one_of(*[self.node(item) for item in direct]) if direct else Opaque(name)
+        for item in added:
+            node = self._grown(node, item)
+        if isinstance(node, Opaque) and not node.sure and not self.is_used_as_module(name):
+            return None
+        if not holds_parameters(node):
+            return None
+        if all(isinstance(inner, Opaque) and not inner.sure or not isinstance(inner, Leaf | Own | Opaque | Owned) for inner in walk(node)):
+            if not self.is_used_as_module(name):
+                return None
+        return Attribute(name, node, tuple(direct or items))
+
+    def _adds(self, item: Assignment) -> bool:
+        if item.how in ("append", "extend", "insert", "setitem", "setattr"):
+            return True
+        # self.block.conv = nn.Conv2d(...): something is put into a child.
+        return len(item.path) > 1 and isinstance(item.value, Call) and item.how in ATTACHING
+
+    def _grown(self, node: Node, item: Assignment) -> Node:
+        """A structure with something added to it."""
+        made = self.node(item)
+        if isinstance(made, Listed):
+            made = one_of(*made.children) if made.children else Plain()
+        if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
+            return one_of(node, Opaque(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
+        deciding = [branch for branch in item.branches if branch[0] != "with"]
+        if not isinstance(node, Box | Listed):
+            return one_of(node, made)
+        plain = item.how == "append" and not deciding
+        child = made if plain or isinstance(made, Plain) else Many(made)
+        keys = node.keys
+        if item.how == "setitem":
+            child = Many(made)
+        if isinstance(node, Listed):
+            return Listed((*node.children, child), keys)
+        return Box(node.layer, node.call, (*node.children, child), keys)
+
+    def node(self, item: Assignment) -> Node:
+        """The structure of one assigned value, with what the annotations of arguments tell."""
+        node = self.resolver.resolve(item.value, self.scope)
+        if isinstance(node, Opaque) and self._is_data(item.value, node):
+            return Plain()
+        return node
+
+    def _is_data(self, value: Value, node: Opaque) -> bool:
+        from pyroify.index.facts import Argument
+
+        if not isinstance(value, Argument):
+            return False
+        for method in self.cls.cls.methods:
+            annotation = dict(method.annotations).get(value.name, "")
+            if annotation.startswith(DATA_ANNOTATIONS) or annotation in ("Tensor", "torch.Tensor"):
+                return True
+            default = dict(method.defaults).get(value.name, "")
+            if default and (default[0].isdigit() or default in ("True", "False") or default[0] in "'\"("):
+                return True
+        return False
+
+    @cached_property
+    def uses(self) -> tuple[tuple[Function, Use], ...]:
+        """Uses of attributes in the class and its relatives, with the method each stands in."""
+        return tuple(
+            (method, use)
+            for item in (self.cls, *self.relatives)
+            for method in item.cls.methods
+            for use in method.uses
+        )
+
+    @cached_property
+    def _module_uses(self) -> frozenset[str]:
+        return frozenset(
+            use.path[0]
+            for _, use in self.uses
+            if use.how in ("call", "iterate", "subscript")
+            or use.within.startswith("torch.utils.checkpoint")
+            or use.within in ("enumerate", "zip", "reversed", "len", "list", "checkpoint")
+        )
+
+    def is_used_as_module(self, name: str) -> bool:
+        """Whether an attribute is called, iterated over or indexed anywhere."""
+        return name in self._module_uses
+
+    @cached_property
+    def everything(self) -> tuple[Attribute, ...]:
+        """All attributes of all stages."""
+        return tuple(
+            attribute for _, covered in self.stages for attribute in self.attributes(covered)
+        )
+
+    @cached_property
+    def all_parameters(self) -> tuple[OwnParameter, ...]:
+        """All own parameters of all stages."""
+        return tuple(
+            parameter for _, covered in self.stages for parameter in self.parameters(covered)
+        )
+
+    @cached_property
+    def held(self) -> tuple[ModuleClass, ...]:
+        """Classes of the project that it holds, as far as the source shows."""
+        found: dict[tuple[str, str], ModuleClass] = {}
+        for attribute in self.everything:
+            for item in walk(attribute.node):
+                if isinstance(item, Own):
+                    found[item.cls.key] = item.cls
+        return tuple(found.values())
+
+    @cached_property
+    def has_parameters(self) -> bool:
+        """Whether it has parameters of its own or in what it holds, or may have."""
+        return bool(
+            self.all_parameters
+            or self.everything
+            or (self.cls.library_base and self.cls.library_base.kind != "stateless")
+        )
+
+
+def tied_paths(method: Function) -> tuple[tuple[Assignment, tuple[str, ...], tuple[str, ...]], ...]:
+    """Assignments of one attribute to another: (assignment, left path, right path)."""
+    return tuple(
+        (item, item.path, item.value.path)
+        for item in method.assignments
+        if isinstance(item.value, SelfRead) and item.how in ("assign", "chain")
+    )
+
+

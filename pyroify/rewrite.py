@@ -1,0 +1,159 @@
+"""Source and edits to source: one parse, one pass, and the guards that make it trustworthy."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pyroify.plan.model import Edit
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+
+class RewriteError(Exception):
+    """A file that cannot be rewritten: ``code``, one line of what is wrong, and what to do."""
+
+    def __init__(self, code: str, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.help = code, message, help
+
+
+def rewrite_source(text: str, edits: Iterable[Edit]) -> str:
+    """Apply edits to a file's text.
+
+    Raises RewriteError where LibCST cannot reproduce the file exactly, where an edit finds no
+    node at its place, or where the result would not compile.
+    """
+    import libcst as cst
+
+    edits = tuple(edits)
+    if not edits:
+        return text
+    try:
+        module = cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        raise RewriteError("PYR208", f"LibCST cannot parse the file: {error.message}") from error
+    if module.code != text:
+        raise RewriteError(
+            "PYR208",
+            "LibCST cannot reproduce the file exactly",
+            "remove form feeds at line starts and lone carriage returns, or exclude the file",
+        )
+    result = _drop_unused_imports(text, _apply(module, edits))
+    _check_compiles(result)
+    return result
+
+
+def _apply(module: cst.Module, edits: tuple[Edit, ...]) -> cst.Module:
+    """Apply edits of nodes in one pass, then those of the module as a whole."""
+    import libcst as cst
+    from libcst.metadata import MetadataWrapper, PositionProvider
+
+    from pyroify.transforms import transforms
+
+    known = transforms()
+    whole = [edit for edit in edits if known[edit.kind].NODE is cst.Module]
+    inner = [edit for edit in edits if edit not in whole]
+    if inner:
+        positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+        editor = _editor(inner, positions)
+        module = module.visit(editor)
+        if editor.waiting:
+            kind, line, column = next(iter(editor.waiting))
+            raise RewriteError("PYR209", f"no place for the edit {kind} at {line}:{column + 1}")
+    for edit in whole:
+        module = known[edit.kind].apply(module, *edit.data)
+    return module
+
+
+def _editor(edits, positions):  # type: ignore[no-untyped-def]
+    """A transformer that makes each edit at the innermost node that starts at its place."""
+    import libcst as cst
+
+    from pyroify.transforms import transforms
+
+    known = transforms()
+
+    class Editor(cst.CSTTransformer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.waiting: dict[tuple[str, int, int], Edit] = {
+                (edit.kind, edit.line, edit.column): edit for edit in edits
+            }
+            self.lines = sorted({edit.line for edit in edits})
+            self.kinds = {
+                kind: tuple(edit.kind for edit in edits if known[edit.kind].NODE is kind)
+                for kind in {known[edit.kind].NODE for edit in edits}
+            }
+
+        def on_visit(self, node: cst.CSTNode) -> bool:
+            if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
+                return True
+            place = positions[node]
+            first, last = place.start.line, place.end.line
+            return any(first <= line <= last for line in self.lines)
+
+        def on_leave(self, original: cst.CSTNode, updated: cst.CSTNode) -> cst.CSTNode:
+            kinds = self.kinds.get(type(original))
+            if not kinds:
+                return updated
+            start = positions[original].start
+            for kind in dict.fromkeys(kinds):
+                edit = self.waiting.pop((kind, start.line, start.column), None)
+                if edit is not None:
+                    updated = known[kind].apply(updated, *edit.data)
+            return updated
+
+    return Editor()
+
+
+def _drop_unused_imports(before: str, module: cst.Module) -> str:
+    """Remove imports that were read before the rewrite and are not read after it."""
+    from pyroify.transforms import transforms
+
+    after = module.code
+    was, now = _Names(before), _Names(after)
+    dropped = tuple(
+        sorted(
+            name
+            for name in now.imported & was.imported
+            if name in was.read and name not in now.read
+        )
+    )
+    if not dropped or was.exports:
+        return after
+    imports = transforms()["imports"]
+    return str(imports.apply(module, (), dropped).code)
+
+
+class _Names:
+    """Names a file imports at its top level and names it reads anywhere."""
+
+    def __init__(self, text: str) -> None:
+        tree = ast.parse(text)
+        self.imported: set[str] = set()
+        for node in tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names:
+                    self.imported.add(alias.asname or alias.name.partition(".")[0])
+        self.read: set[str] = set()
+        self.exports = False
+        for item in ast.walk(tree):
+            if isinstance(item, ast.Name):
+                if isinstance(item.ctx, ast.Load):
+                    self.read.add(item.id)
+                elif item.id == "__all__":
+                    self.exports = True
+            elif isinstance(item, ast.Constant) and isinstance(item.value, str):
+                # An annotation in quotes may read a name.
+                if item.value.isidentifier() or "." in item.value:
+                    self.read.add(item.value.partition(".")[0])
+
+
+def _check_compiles(text: str) -> None:
+    try:
+        compile(text, "<rewritten>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise RewriteError("PYR209", f"the rewritten file would not compile: {error}") from error

@@ -1,0 +1,47 @@
+"""Change what a class derives from: ``class Net(nn.Module)`` becomes ``class Net(PyroModule)``."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+NODE = cst.ClassDef
+
+
+def apply(
+    node: cst.ClassDef,
+    replaced: tuple[tuple[int, str], ...],
+    added: tuple[str, ...],
+    metaclass: str = "",
+) -> cst.ClassDef:
+    """Replace bases by position, append others, and set a metaclass."""
+    bases = list(node.bases)
+    for position, source in replaced:
+        bases[position] = bases[position].with_changes(value=cst.parse_expression(source))
+    kept = [base for base in bases if not _is_named(base, "")]
+    for source in added:
+        kept.append(cst.Arg(cst.parse_expression(source)))
+    keywords = list(node.keywords)
+    if metaclass:
+        keywords.append(
+            cst.Arg(
+                cst.parse_expression(metaclass),
+                keyword=cst.Name("metaclass"),
+                equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
+            )
+        )
+    return node.with_changes(bases=_separated(kept, bool(keywords)), keywords=_separated(keywords, False))
+
+
+def _is_named(base: cst.Arg, name: str) -> bool:
+    return isinstance(base.value, cst.Name) and base.value.value == name
+
+
+def _separated(arguments: list[cst.Arg], more: bool) -> list[cst.Arg]:
+    """A comma after each argument that another follows; those written already stay."""
+    separated = []
+    for index, argument in enumerate(arguments):
+        follows = more or index < len(arguments) - 1
+        if follows and not isinstance(argument.comma, cst.Comma):
+            argument = argument.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+        separated.append(argument)
+    return separated

@@ -1,0 +1,192 @@
+"""Import what the rewrite uses, beside the imports that are there, and drop what it left unused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+NODE = cst.Module
+
+Import = tuple[str, str, str]
+"""Module, name imported from it (empty for ``import module``), and local name if another."""
+
+
+def apply(node: cst.Module, added: tuple[Import, ...], dropped: tuple[str, ...] = ()) -> cst.Module:
+    """Add imports in the block of torch's own, and drop local names nothing reads any more."""
+    body = list(node.body)
+    for module, name, alias in added:
+        if name and (position := _import_from(body, module)) is not None:
+            body[position] = _extended(body[position], name, alias)
+        else:
+            _insert(body, module, name, alias)
+    return node.with_changes(body=_without(body, frozenset(dropped)) if dropped else body)
+
+
+def _import_from(body: Sequence[cst.CSTNode], module: str) -> int | None:
+    """The plain statement ``from module import ...`` that can be extended."""
+    for position, line in enumerate(body):
+        statement = _small(line)
+        if (
+            isinstance(statement, cst.ImportFrom)
+            and _module_name(statement) == module
+            and not isinstance(statement.names, cst.ImportStar)
+        ):
+            return position
+    return None
+
+
+def _extended(line: cst.CSTNode, name: str, alias: str) -> cst.SimpleStatementLine:
+    assert isinstance(line, cst.SimpleStatementLine)
+    statement = line.body[0]
+    assert isinstance(statement, cst.ImportFrom) and not isinstance(statement.names, cst.ImportStar)
+    made = _alias(name, alias)
+    names = list(statement.names)
+    keys = [entry.evaluated_name for entry in names]
+    position = next((i for i, key in enumerate(keys) if key > name), len(names))
+    if position == len(names):
+        last = names[-1]
+        trailing = last.comma
+        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        if isinstance(trailing, cst.Comma) and statement.lpar:
+            names[-1] = last.with_changes(comma=names[0].comma if len(names) > 1 else comma)
+            names.append(made.with_changes(comma=trailing))
+        else:
+            names[-1] = last.with_changes(comma=comma)
+            names.append(made)
+    else:
+        comma = names[position].comma
+        if not isinstance(comma, cst.Comma) or position == len(names) - 1:
+            comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        names.insert(position, made.with_changes(comma=comma))
+    return line.with_changes(body=[statement.with_changes(names=names)])
+
+
+def _insert(body: list[cst.BaseStatement | cst.BaseCompoundStatement], module: str, name: str, alias: str) -> None:
+    if name:
+        source = f"from {module} import {name}" + (f" as {alias}" if alias else "")
+    else:
+        source = f"import {module}" + (f" as {alias}" if alias else "")
+    made = cst.parse_statement(source)
+    assert isinstance(made, cst.SimpleStatementLine)
+    position = _place(body, module, bool(name))
+    if position < len(body) and _opens_block(body, position):
+        # It takes over the blank lines and comments above the block it now opens.
+        following = body[position]
+        assert isinstance(following, cst.SimpleStatementLine)
+        if not any(line.comment for line in following.leading_lines):
+            made = made.with_changes(leading_lines=following.leading_lines)
+            body[position] = following.with_changes(leading_lines=[])
+    body.insert(position, made)
+
+
+def _opens_block(body: Sequence[cst.CSTNode], position: int) -> bool:
+    line = body[position]
+    return isinstance(line, cst.SimpleStatementLine) and _is_import(line) and bool(line.leading_lines)
+
+
+def _place(body: Sequence[cst.CSTNode], module: str, from_form: bool) -> int:
+    """Where isort would put it within the block that imports torch; else after all imports."""
+    anchor = next((i for i, line in enumerate(body) if _imports_torch(line)), None)
+    if anchor is None:
+        imports = [i for i, line in enumerate(body) if _is_import(line)]
+        if imports:
+            return imports[-1] + 1
+        return 1 if body and _is_docstring(body[0]) else 0
+    start = end = anchor
+    while start > 0 and _is_import(body[start - 1]) and not _leads(body[start]):
+        start -= 1
+    while end + 1 < len(body) and _is_import(body[end + 1]) and not _leads(body[end + 1]):
+        end += 1
+    block = [_small(line) for line in body[start : end + 1]]
+    plain_first = _plain_first(block)
+    place = start
+    for offset, statement in enumerate(block):
+        is_from = isinstance(statement, cst.ImportFrom)
+        name = _module_name(statement)
+        if plain_first:
+            before = (is_from, name.lower()) < (from_form, module.lower())
+        else:
+            before = name.lower() < module.lower()
+        if before:
+            place = start + offset + 1
+    return place
+
+
+def _plain_first(block: Sequence[cst.CSTNode | None]) -> bool:
+    """Whether every ``import x`` of a block stands before every ``from x import y``."""
+    forms = [isinstance(statement, cst.ImportFrom) for statement in block]
+    return forms == sorted(forms)
+
+
+def _leads(line: cst.CSTNode) -> bool:
+    return isinstance(line, cst.SimpleStatementLine) and bool(line.leading_lines)
+
+
+def _small(line: cst.CSTNode) -> cst.CSTNode | None:
+    if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1:
+        return line.body[0]
+    return None
+
+
+def _is_import(line: cst.CSTNode) -> bool:
+    return isinstance(_small(line), cst.Import | cst.ImportFrom) and _module_name(_small(line)) != "__future__"
+
+
+def _is_docstring(line: cst.CSTNode) -> bool:
+    statement = _small(line)
+    return isinstance(statement, cst.Expr) and isinstance(statement.value, cst.SimpleString)
+
+
+def _imports_torch(line: cst.CSTNode) -> bool:
+    name = _module_name(_small(line))
+    return name == "torch" or name.startswith("torch.")
+
+
+def _module_name(statement: cst.CSTNode | None) -> str:
+    if isinstance(statement, cst.Import):
+        return statement.names[0].evaluated_name
+    if isinstance(statement, cst.ImportFrom):
+        dots = "." * len(statement.relative)
+        return dots + (_dotted(statement.module) if statement.module else "")
+    return ""
+
+
+def _dotted(node: cst.BaseExpression) -> str:
+    if isinstance(node, cst.Attribute):
+        return f"{_dotted(node.value)}.{node.attr.value}"
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def _alias(name: str, alias: str) -> cst.ImportAlias:
+    if not alias:
+        return cst.ImportAlias(cst.Name(name))
+    return cst.ImportAlias(cst.Name(name), asname=cst.AsName(cst.Name(alias)))
+
+
+def _without(
+    body: Sequence[cst.BaseStatement], dropped: frozenset[str]
+) -> list[cst.BaseStatement]:
+    kept: list[cst.BaseStatement] = []
+    carried: Sequence[cst.EmptyLine] = ()
+    for line in body:
+        statement = _small(line)
+        names = getattr(statement, "names", None)
+        if isinstance(statement, cst.Import | cst.ImportFrom) and isinstance(names, Sequence):
+            staying = [name for name in names if _local(name) not in dropped]
+            if not staying:
+                # Comments and blank lines above it go to the next statement.
+                carried = [*carried, *line.leading_lines]  # type: ignore[attr-defined]
+                continue
+            if len(staying) < len(names):
+                staying[-1] = staying[-1].with_changes(comma=names[-1].comma)
+                line = line.with_changes(body=[statement.with_changes(names=staying)])
+        if carried:
+            line = line.with_changes(leading_lines=[*carried, *line.leading_lines])  # type: ignore[attr-defined]
+            carried = ()
+        kept.append(line)
+    return kept
+
+
+def _local(name: cst.ImportAlias) -> str:
+    return name.evaluated_alias or name.evaluated_name.partition(".")[0]

@@ -1,0 +1,12 @@
+"""``nn.Module.__init__(self)`` becomes ``super().__init__()``: it would pass PyroModule's own by."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+NODE = cst.Call
+
+
+def apply(node: cst.Call) -> cst.Call:
+    """Call the next ``__init__`` in line, without ``self``."""
+    return node.with_changes(func=cst.parse_expression("super().__init__"), args=node.args[1:])

@@ -1,0 +1,20 @@
+"""Declare in place: the call ``nn.Parameter(...)`` becomes ``PyroSample(...)`` or ``PyroParam(...)``."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from pyroify.transforms._layout import fitted_expression
+
+NODE = cst.Call
+
+
+def apply(node: cst.Call, source: str, column: int, indent: int, limit: int) -> cst.Call:
+    """Replace the call by another.
+
+    ``column`` is where it starts, ``indent`` where its statement does, ``limit`` how far its line
+    may go.
+    """
+    made = fitted_expression(source, column, indent, limit)
+    assert isinstance(made, cst.Call)
+    return made.with_changes(lpar=node.lpar, rpar=node.rpar)
