@@ -1,0 +1,61 @@
+"""Fills the templates: the script and the tests beside it, as ``ruff format`` leaves them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyroify import __version__
+from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
+from pyroify.emit.imports import import_block, import_from
+from pyroify.emit.layout import call_lines, quote, tuple_source
+from pyroify.emit.settings import Settings, read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """Text of the script and of the tests beside it; ``path`` of the script, below the root."""
+
+    script: str
+    test: str
+    path: str
+
+
+def emit_script(svi: Mapping[str, Any], *, spec_name: str, spec_text: str) -> Emitted:
+    """The training script for an ``svi:`` section.
+
+    The same section and spec text give the same script, byte for byte. Raises EmitError.
+    """
+    settings = read_settings(svi)
+    digest = hashlib.sha256(spec_text.encode()).hexdigest()
+    return Emitted(_render("train.py.j2", settings, spec_name, digest[:12]), "", settings.output)
+
+
+def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -> str:
+    model = settings.model
+    context = {
+        "s": settings,
+        "version": __version__,
+        "spec_name": spec_name,
+        "spec_hash": spec_hash,
+        "likelihood": facts(LIKELIHOODS, settings.likelihood.name),
+        "guide": facts(GUIDES, settings.guide.family),
+        "build_net": call_lines(f"net = {model.name}", model.kwargs, 8),
+        "user_import": import_from(model.module, [model.name], "  # noqa: E402"),
+        "objective": "Trace_ELBO",
+        "quote": quote,
+        "names": tuple_source,
+    }
+    body = environment().get_template(template).render(**context, imports="")
+    text = environment().get_template(template).render(**context, imports=import_block(body))
+    return _tidy(text)
+
+
+def _tidy(text: str) -> str:
+    """Blank lines as the formatter wants them, however many parts were left out."""
+    text = re.sub(r"\n{4,}", "\n\n\n", text)
+    text = re.sub(r"\n\n\n(?=[ )\]}])", "\n\n", text)
+    return text.rstrip("\n") + "\n"

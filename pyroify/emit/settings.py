@@ -1,0 +1,208 @@
+"""The ``svi:`` section, checked: plain mappings in, frozen settings out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from pyroify.emit.family import GUIDES, LIKELIHOODS, Family, read_family
+from pyroify.emit.layout import quote
+from pyroify.emit.section import Problem, Section
+from pyroify.emit.sources import Data, read_data
+
+OPTIMIZERS: Final = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
+SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
+ENGINES: Final = ("torch",)
+INITS: Final = ("module", "prior", "zero")
+
+
+class EmitError(Exception):
+    """An ``svi:`` section that cannot be emitted; ``problems`` holds every fault found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The class to train; ``kwargs`` as source text, ``path`` folders to import from."""
+
+    module: str
+    name: str
+    kwargs: tuple[tuple[str, str], ...]
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """``init`` is one of INITS or ``checkpoint``, which lies at ``checkpoint``."""
+
+    family: str
+    options: Mapping[str, Any]
+    init: str
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """``clip_norm`` 0: gradients are not clipped."""
+
+    name: str
+    lr: float
+    schedule: str
+    clip_norm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Elbo:
+    """``kl_warmup`` counts epochs."""
+
+    particles: int
+    kl_weight: float
+    kl_warmup: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the templates are filled with."""
+
+    output: str
+    model: Model
+    data: Data
+    likelihood: Family
+    guide: Guide
+    optimizer: Optimizer
+    elbo: Elbo
+    engine: str
+    epochs: int
+    seed: int
+
+    @property
+    def file(self) -> str:
+        """The script's own name."""
+        return PurePosixPath(self.output).name
+
+    @property
+    def depth(self) -> int:
+        """How many folders the script lies below the root of the project."""
+        return len(PurePosixPath(self.output).parts) - 1
+
+    @property
+    def out(self) -> str:
+        """Where the script writes, relative to the root of the project."""
+        return f"runs/{PurePosixPath(self.output).stem}"
+
+
+def read_settings(svi: Mapping[str, Any]) -> Settings:
+    """The settings; raises EmitError with every fault of the section."""
+    problems: list[Problem] = []
+    section = Section("svi", svi, problems)
+    settings = Settings(
+        output=_output(section),
+        model=_model(section.section("model")),
+        data=read_data(section.section("data")),
+        likelihood=read_family(section.section("likelihood"), LIKELIHOODS, "normal"),
+        guide=_guide(section.section("guide")),
+        optimizer=_optimizer(section.section("optimizer")),
+        elbo=_elbo(section.section("elbo")),
+        engine=section.choice("engine", ENGINES, "torch"),
+        epochs=section.count("epochs", 200),
+        seed=section.count("seed", 0, least=0),
+    )
+    section.finish()
+    if problems:
+        raise EmitError(problems)
+    return settings
+
+
+def _output(section: Section) -> str:
+    output = section.text("output", "train_svi.py")
+    path = PurePosixPath(output)
+    if path.is_absolute() or ".." in path.parts or not re.fullmatch(r"[^\W\d]\w*\.py", path.name):
+        section.problem(
+            "output",
+            f"{output!r} is not the name of a Python file inside the project",
+            "give a path relative to the project's root, like train_svi.py",
+        )
+    return str(path)
+
+
+def _model(section: Section) -> Model:
+    name = section.text("class", "")
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", name):
+        section.problem(
+            "class",
+            f"{name!r} does not name a class" if name else "the class to train is missing",
+            'write "package.module:Class"',
+        )
+        name = "module:Class"
+    module, _, qualname = name.partition(":")
+    kwargs = section.mapping("kwargs")
+    for key in kwargs:
+        if not str(key).isidentifier():
+            section.problem(f"kwargs.{key}", f"{key!r} is not the name of an argument")
+    source = tuple((key, _literal(section, key, value)) for key, value in kwargs.items())
+    path = section.texts("path", (".",))
+    section.finish()
+    return Model(module, qualname, source, path)
+
+
+def _literal(section: Section, key: str, value: Any) -> str:
+    """``value`` as Python source: numbers, text, lists and mappings of them."""
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, Mapping):
+        pairs = (
+            f"{_literal(section, key, k)}: {_literal(section, key, v)}" for k, v in value.items()
+        )
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(_literal(section, key, item) for item in value)}]"
+    section.problem(f"kwargs.{key}", f"{value!r} cannot be written as Python source")
+    return "None"
+
+
+def _guide(section: Section) -> Guide:
+    init = section.text("init", "module")
+    checkpoint = init if init.endswith((".pt", ".pth")) else ""
+    if init not in INITS and not checkpoint:
+        section.problem(
+            "init", f"{init!r} is not known", f"choose {', '.join(INITS)} or name a .pt file"
+        )
+    family = read_family(section, GUIDES, "AutoNormal", taken=("init",))
+    return Guide(family.name, family.options, "checkpoint" if checkpoint else init, checkpoint)
+
+
+def _optimizer(section: Section) -> Optimizer:
+    if "weight_decay" in section.values:
+        section.take("weight_decay")
+        section.problem(
+            "weight_decay",
+            "a weight decay on top of a prior counts the prior twice",
+            "leave it out; change the prior's scale instead",
+        )
+    optimizer = Optimizer(
+        name=section.choice("name", OPTIMIZERS, "Adam"),
+        lr=section.number("lr", 0.01),
+        schedule=section.choice("schedule", SCHEDULES, "cosine"),
+        clip_norm=section.number("clip_norm", 10.0, least=0.0),
+    )
+    section.finish()
+    return optimizer
+
+
+def _elbo(section: Section) -> Elbo:
+    section.choice("name", ("auto", "Trace_ELBO"), "auto")
+    elbo = Elbo(
+        particles=section.count("particles", 1),
+        kl_weight=section.number("kl_weight", 1.0),
+        kl_warmup=section.count("kl_warmup", 0, least=0),
+    )
+    section.finish()
+    return elbo

@@ -1,0 +1,121 @@
+"""The ``data:`` section: where rows come from and what is done to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from pyroify.emit.section import Section
+
+FILES: Final = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}
+SKLEARN: Final = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where the rows come from, and what is done to them before training.
+
+    ``kind`` names the template; ``file``, or ``module`` and ``name``, say where. ``inputs``
+    names arrays or columns, empty for all; with ``keywords`` each goes to that argument of
+    ``forward``. ``shape`` holds the shape of one row of each input, empty where it must be
+    guessed. ``test`` and ``validation`` are shares of the rows.
+    """
+
+    kind: str
+    file: str
+    module: str
+    name: str
+    inputs: tuple[str, ...]
+    keywords: tuple[str, ...]
+    targets: tuple[str, ...]
+    shape: tuple[tuple[int, ...], ...]
+    batch_size: int
+    test: float
+    validation: float
+    standardize: bool
+
+
+def read_data(section: Section) -> Data:
+    """The data settings; faults go to the section's problems."""
+    source = section.text("source", "synthetic")
+    kind, file, module, name = _parse_source(section, source)
+    inputs, keywords = _inputs(section, ("x",) if kind == "npz" else ())
+    data = Data(
+        kind=kind,
+        file=file,
+        module=module,
+        name=name,
+        inputs=inputs,
+        keywords=keywords,
+        targets=section.texts("targets", ("y",)),
+        shape=_shape(section),
+        batch_size=section.count("batch_size", 128),
+        test=_share(section, "test", 0.2),
+        validation=_share(section, "validation", 0.1),
+        standardize=section.flag("standardize", True),
+    )
+    if data.test + data.validation >= 1:
+        section.problem("test", "test and validation together leave no row to train on")
+    if kind == "npz" and len(data.targets) > 1:
+        section.problem("targets", "an archive holds the targets in one array")
+    section.finish()
+    return data
+
+
+def _parse_source(section: Section, source: str) -> tuple[str, str, str, str]:
+    """Kind, file, module and name of the source."""
+    if source == "synthetic":
+        return "synthetic", "", "", ""
+    scheme, _, name = source.partition(":")
+    if scheme == "sklearn":
+        if name not in SKLEARN:
+            section.problem(
+                "source", f"scikit-learn brings no {name!r}", f"choose from {', '.join(SKLEARN)}"
+            )
+        return "sklearn", "", "", name
+    suffix = PurePosixPath(source).suffix
+    if suffix in FILES:
+        return FILES[suffix], source, "", ""
+    if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", source):
+        return "function", "", scheme, name
+    section.problem(
+        "source",
+        f"{source!r} is not a source of data",
+        "name a .npz, .csv or .parquet file, package.module:function, sklearn:NAME or synthetic",
+    )
+    return "synthetic", "", "", ""
+
+
+def _inputs(section: Section, default: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of arrays or columns, and the arguments they go to where a mapping says so."""
+    if not isinstance(section.values.get("inputs"), Mapping):
+        return section.texts("inputs", default), ()
+    pairs = section.mapping("inputs")
+    if not all(isinstance(name, str) for name in (*pairs, *pairs.values())):
+        section.problem("inputs", "arguments and arrays are given by name")
+        return default, ()
+    return tuple(pairs.values()), tuple(pairs)
+
+
+def _share(section: Section, key: str, default: float) -> float:
+    value = section.number(key, default, least=0.0)
+    if value >= 1:
+        section.problem(key, f"{value} is not a share of the rows, from 0 to below 1")
+        return default
+    return value
+
+
+def _shape(section: Section) -> tuple[tuple[int, ...], ...]:
+    """``[10]`` for one input, ``[[10], [3, 8, 8]]`` for two."""
+    value = section.take("shape")
+    if value is None:
+        return ()
+    rows = value if value and isinstance(value, list) and isinstance(value[0], list) else [value]
+    for row in rows:
+        if not isinstance(row, list) or not all(isinstance(n, int) and n > 0 for n in row):
+            section.problem("shape", f"{row!r} is not the shape of one row, such as [10]")
+            return ()
+    return tuple(tuple(row) for row in rows)
