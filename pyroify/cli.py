@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -46,6 +47,10 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()
+        code = 2
+    except Exception:
+        traceback.print_exc()
+        _note("this is a bug in pyroify: please report it with what is above\n")
         code = 2
     sys.exit(code)
 
@@ -319,9 +324,10 @@ def _publish(project: Project, outcome: Outcome) -> None:
 def _make_report(
     project: Project, spec: Spec, outcome: Outcome, allow_unmatched: bool, written: bool = False
 ) -> Report:
-    from pyroify.report.run import make_report
+    from pyroify.report.run import UNMATCHED_RULE, make_report
 
-    return make_report(project.root, spec, project.selected, outcome, written)
+    accepted = {UNMATCHED_RULE} if allow_unmatched else frozenset[str]()
+    return make_report(project, spec, outcome, written, accepted)
 
 
 def _put_diff(report: Report) -> None:

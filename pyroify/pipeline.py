@@ -18,7 +18,7 @@ from pyroify.plan.model import ClassPlan, FilePlan, Plan
 from pyroify.source import NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
 
-CRASHED = "PYR224"
+CRASHED = "PYR234"
 FILES_PER_PROCESS = 4
 """With fewer files than this, a process costs more time to start than it saves."""
 

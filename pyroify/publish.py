@@ -26,9 +26,9 @@ from pyroify.diagnostics import Finding
 if sys.platform != "win32":
     import fcntl
 
-EDITED_MEANWHILE = "PYR222"
-NOT_WRITABLE = "PYR223"
-BAD_JOURNAL = "PYR226"
+EDITED_MEANWHILE = "PYR232"
+NOT_WRITABLE = "PYR233"
+BAD_JOURNAL = "PYR236"
 
 STATE_FOLDER = ".pyroify"
 JOURNAL = "journal.json"

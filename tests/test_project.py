@@ -52,7 +52,7 @@ class TestRoot:
     def test_targets_of_two_projects_are_refused(self, lay_out: Callable, mark: str) -> None:
         root = lay_out({f"a/{mark}": "", f"b/{mark}": "", "a/x.py": NET, "b/y.py": NET})
         code, message = refusal(root / "a", root / "b")
-        assert code == "PYR220"
+        assert code == "PYR230"
         assert str(root / "b") in message
 
     def test_is_the_current_folder_without_targets(
@@ -91,7 +91,7 @@ class TestSpec:
     ) -> None:
         root = lay_out({"pyproject.toml": table, "net.py": NET})
         code, said = refusal(root)
-        assert code == "PYR225"
+        assert code == "PYR235"
         assert message in said
 
     def test_that_is_missing_is_refused(self, lay_out: Callable) -> None:
@@ -205,7 +205,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["train.ipynb", "script", "net.pyi"])
     def test_a_file_that_is_no_python_source(self, lay_out: Callable, name: str) -> None:
-        assert refusal(lay_out({name: ""}) / name)[0] == "PYR221"
+        assert refusal(lay_out({name: ""}) / name)[0] == "PYR231"
 
 
 class TestNarrowing:

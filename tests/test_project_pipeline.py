@@ -76,7 +76,7 @@ class TestOneFile:
         assert result.after is None
         [finding] = result.findings
         assert (finding.code, finding.message) == (
-            "PYR224",
+            "PYR234",
             "could not be rewritten: RecursionError: too deep",
         )
         assert "report" in finding.help
@@ -119,7 +119,7 @@ class TestProcesses:
         assert [result.path for result in results] == names
         assert [result.path for result in results if result.after is None] == ["fatal.py"]
         [finding] = results[6].findings
-        assert (finding.code, finding.path) == ("PYR224", "fatal.py")
+        assert (finding.code, finding.path) == ("PYR234", "fatal.py")
 
 
 class TestProject:

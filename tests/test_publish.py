@@ -98,35 +98,35 @@ class TestRefusal:
     def test_a_file_edited_since_it_was_read(self, root: Path) -> None:
         (root / "pkg/b.py").write_bytes(b"edited\n")
         before = contents(root)
-        assert refusal(root, CHANGES)[:2] == ("pkg/b.py", "PYR222")
+        assert refusal(root, CHANGES)[:2] == ("pkg/b.py", "PYR232")
         assert contents(root) == before
 
     def test_a_file_deleted_since_it_was_read(self, root: Path) -> None:
         (root / "pkg/b.py").unlink()
-        assert refusal(root, CHANGES)[:2] == ("pkg/b.py", "PYR222")
+        assert refusal(root, CHANGES)[:2] == ("pkg/b.py", "PYR232")
         assert contents(root) == {name: OLD[name] for name in OLD if name != "pkg/b.py"}
 
     def test_a_new_file_that_is_there_already(self, root: Path) -> None:
-        assert refusal(root, [Change("a.py", None, b"x")])[:2] == ("a.py", "PYR222")
+        assert refusal(root, [Change("a.py", None, b"x")])[:2] == ("a.py", "PYR232")
         assert contents(root) == OLD
 
     def test_a_read_only_file(self, root: Path) -> None:
         (root / "pkg/sub/c.py").chmod(0o444)
-        assert refusal(root, CHANGES) == ("pkg/sub/c.py", "PYR223", "is read-only")
+        assert refusal(root, CHANGES) == ("pkg/sub/c.py", "PYR233", "is read-only")
         assert contents(root) == OLD
 
     def test_a_link_that_leads_out_of_the_project(self, root: Path) -> None:
         project = root / "pkg"
         (project / "link.py").symlink_to(root / "a.py")
         path, code, message = refusal(project, [Change("link.py", OLD["a.py"], NEW["a.py"])])
-        assert (path, code) == ("link.py", "PYR223")
+        assert (path, code) == ("link.py", "PYR233")
         assert "outside the project" in message
         assert (root / "a.py").read_bytes() == OLD["a.py"]
 
     def test_one_real_file_with_two_results(self, root: Path) -> None:
         (root / "link.py").symlink_to("a.py")
         changes = [CHANGES[0], Change("link.py", OLD["a.py"], b"other\n")]
-        assert refusal(root, changes)[1] == "PYR223"
+        assert refusal(root, changes)[1] == "PYR233"
         assert (root / "a.py").read_bytes() == OLD["a.py"]
 
 
@@ -138,7 +138,7 @@ class TestFailure:
         # Syncs: 1 the journal, 2 its folder, 3-5 the files, 6-8 their folders, 9 the journal.
         fail_at(monkeypatch, "fsync", call, OSError(errno.ENOSPC, "No space left on device"))
         _, code, message = refusal(root, CHANGES)
-        assert code == "PYR223"
+        assert code == "PYR233"
         assert "No space left on device" in message
         monkeypatch.undo()
         assert contents(root) == OLD
@@ -151,7 +151,7 @@ class TestFailure:
         # Renames: the journal twice, then the three files.
         fail_at(monkeypatch, "replace", call, OSError(errno.EACCES, "Permission denied"))
         path, code, message = refusal(root, CHANGES)
-        assert (path, code) == (list(OLD)[call - 3], "PYR223")
+        assert (path, code) == (list(OLD)[call - 3], "PYR233")
         assert "nothing was changed" in message
         assert contents(root) == OLD
 
@@ -293,7 +293,7 @@ class TestRecovery:
         (state / "journal.json").write_text('{"phase": "publishing"}')
         with pytest.raises(PublishError) as caught:
             recover(root)
-        assert caught.value.finding.code == "PYR226"
+        assert caught.value.finding.code == "PYR236"
 
     @pytest.mark.slow
     def test_killed_at_random_moments_every_file_is_whole(self, tmp_path: Path) -> None:

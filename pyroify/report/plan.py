@@ -12,6 +12,7 @@ from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
 _HEADERS = ("site", "shape", "layer", "becomes", "decided by")
+_FATES = {"converted": "to convert", "unchanged": "stays as it is", "refused": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ def render_plan(report: Report) -> str:
 
 def _class_lines(classes: Sequence[ClassPlan], spec: Spec) -> Iterator[str]:
     for entry in classes:
-        codes = sorted({finding.code for finding in entry.findings})
-        yield f"  {entry.qualname}:{entry.line} {' '.join((entry.status, *codes))}"
+        codes = " ".join(sorted({finding.code for finding in entry.findings}))
+        yield f"  {entry.qualname}, line {entry.line}: {_FATES[entry.status]} {codes}".rstrip()
         rows = [_HEADERS, *(_row(site, spec) for site in entry.sites)]
         if entry.sites:
             yield from (f"    {line}" for line in _table(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from pyroify.pipeline import FileResult, Outcome
 from pyroify.plan.model import ClassPlan
 from pyroify.project import Project
 from pyroify.spec.model import Spec
+
+UNMATCHED_RULE = "PYR150"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,24 @@ class Report:
 
 
 def make_report(
-    project: Project, spec: Spec, outcome: Outcome, written: bool = False
+    project: Project,
+    spec: Spec,
+    outcome: Outcome,
+    written: bool = False,
+    accepted: Set[str] = frozenset(),
 ) -> Report:
-    """The report on ``outcome``, without what it says of files that were not selected."""
+    """The report on ``outcome``, without what it says of files that were not selected.
+
+    Findings whose codes are ``accepted`` are left out, too.
+    """
     selected = frozenset(project.selected)
     hidden = frozenset(project.files) - selected
     classes = tuple(entry for entry in outcome.plan.classes if entry.path in selected)
-    findings = tuple(finding for finding in outcome.findings if finding.path not in hidden)
+    findings = tuple(
+        finding
+        for finding in outcome.findings
+        if finding.path not in hidden and finding.code not in accepted
+    )
     return Report(project.root, spec, classes, outcome.results, findings, written)
 
 
