@@ -266,7 +266,13 @@ def _lazy(name: str, eager: Layer, omitted: str) -> Layer:
         replace(parameter, shape=None, fan_in=None, fan_out=None, layer=name)
         for parameter in eager.parameters
     )
-    signature = tuple(argument for argument in eager.signature if argument[0] != omitted)
+    # The lazy norms are affine and keep statistics throughout, InstanceNorm included.
+    changed = {"affine": "True", "track_running_stats": "True"}
+    signature = tuple(
+        (argument, changed.get(argument, default))
+        for argument, default in eager.signature
+        if argument != omitted
+    )
     return Layer(name, eager.module, "lazy", signature, parameters)
 
 
