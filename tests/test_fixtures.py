@@ -133,6 +133,7 @@ def rewrite(root: Path, sources: Sources, spec_text: str) -> tuple[Sources, list
 
     files = lay_out(root, sources)
     (root / "pyroify.yaml").write_text(spec_text)
+    (root / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
     outcome = rewrite_project(root, files, load_spec(root / "pyroify.yaml"))
     changed = {change.path: (change.after or b"").decode() for change in outcome.changes}
     return {**sources, **changed}, [finding_line(f, sources) for f in outcome.findings]
