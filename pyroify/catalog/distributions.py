@@ -151,7 +151,7 @@ def _continuous() -> tuple[Distribution, ...]:
         Distribution("AffineBeta", (*_BETA, _LOC, _SCALE)),
         Distribution(
             "ContinuousBernoulli",
-            (*_BINARY, Parameter("lims", default="(0.499, 0.501)", kind="tensor")),
+            _BINARY,
             "unit_interval",
             choices=_PROBS_OR_LOGITS,
         ),
