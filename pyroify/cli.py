@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyroify.spec.model import Spec
 
 INTERRUPTED = 130
+BAD_SVI = "PYR400"
 STDIN = Path("-")
 SITE = re.compile(r"([\w.]+:)?[A-Za-z_]\w*(\.[\w*]+)+")
 
@@ -43,7 +44,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     try:
         code = cli.main(args, prog_name="pyroify", standalone_mode=False)
     except click.Abort:
-        click.echo("interrupted; every file is whole", err=True)
+        _note("interrupted; every file is whole\n")
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()
@@ -73,7 +74,7 @@ def _reports_failures(command: Command) -> Command:
             failure = describe_failure(error)
             if failure is None:
                 raise
-            click.echo(failure.text, err=True, nl=False)
+            _note(failure.text)
             if options.get("output") == "json":
                 _put(render_failure(failure, command.__name__))
             return 2
@@ -118,13 +119,14 @@ def init(paths: tuple[Path, ...]) -> int:
     """Write a starter pyroify.yaml for the classes found in PATHS."""
     from pyroify.pipeline import make_plan
     from pyroify.project import SPEC_NAME, open_project
-    from pyroify.publish import Change, publish
+    from pyroify.publish import Change, publish, refuse_existing
     from pyroify.report.starter import default_spec, render_starter
 
     project = open_project(paths, None)
+    refuse_existing(project.root, SPEC_NAME, "edit it, or delete it first")
     found = make_plan(project.root, project.files, default_spec(), project.selected)
     publish(project.root, [Change(SPEC_NAME, None, render_starter(found).encode())])
-    click.echo(f"wrote {_from_here(project.root / SPEC_NAME)}; next: pyroify plan", err=True)
+    _note(f"wrote {_from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
     return 0
 
 
@@ -157,7 +159,7 @@ def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatch
         _put(render_json(report, "plan", code))
         return code
     _put(render_plan(report))
-    click.echo(render_findings(report.findings, project.root), err=True, nl=False)
+    _note(render_findings(report.findings, project.root))
     return code
 
 
@@ -260,6 +262,37 @@ def rewrite(
 
 
 @cli.command()
+@SPEC
+@click.option("--force", is_flag=True, help="Replace a script that is there, with edits of yours.")
+@_reports_failures
+def emit(spec: Path | None, force: bool) -> int:
+    """Write the training script that the spec's svi: section describes."""
+    from pyroify.emit import EmitError, emit_script
+    from pyroify.publish import Change, publish, refuse_existing
+    from pyroify.spec.model import SpecError
+
+    project, prior_spec = _open((), spec)
+    name = Path(prior_spec.path).name
+    try:
+        emitted = emit_script(prior_spec.svi, spec_name=name, spec_text=prior_spec.text)
+    except EmitError as error:
+        faults = [
+            (fault.path, BAD_SVI, fault.message, fault.suggestion) for fault in error.problems
+        ]
+        raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
+    script, path = emitted.script.encode(), project.root / emitted.path
+    before = path.read_bytes() if path.exists() else None
+    if before == script:
+        _note(f"{_from_here(path)} is up to date\n")
+        return 0
+    if not force:
+        refuse_existing(project.root, emitted.path, "keep your edits, or replace it with --force")
+    publish(project.root, [Change(emitted.path, before, script)])
+    _note(f"wrote {_from_here(path)}\n")
+    return 0
+
+
+@cli.command()
 @click.argument("code", required=False)
 def rule(code: str | None) -> int:
     """Explain a finding by its CODE, or list all codes."""
@@ -290,7 +323,8 @@ def _open(
         message = f"no {SPEC_NAME} here or in the folders above"
         raise ProjectError(NO_SPEC, project.root, message, help)
     spec = load_spec(_from_here(project.spec_path))
-    return project.narrowed(spec.include, spec.exclude), spec
+    emitted = f"/{spec.svi.get('output', 'train_svi.py')}"
+    return project.narrowed(spec.include, (*spec.exclude, emitted)), spec
 
 
 def _default_jobs() -> int:

@@ -29,6 +29,7 @@ if sys.platform != "win32":
 EDITED_MEANWHILE = "PYR232"
 NOT_WRITABLE = "PYR233"
 BAD_JOURNAL = "PYR236"
+IN_THE_WAY = "PYR237"
 
 STATE_FOLDER = ".pyroify"
 JOURNAL = "journal.json"
@@ -72,12 +73,19 @@ class _Entry:
     after: str
 
 
+def refuse_existing(root: Path, path: str, help: str) -> None:
+    """Raises PublishError if ``path`` is there: it may hold work of the user."""
+    if (root / path).exists():
+        raise PublishError(IN_THE_WAY, path, "is there already", help)
+
+
 def publish(root: Path, changes: Sequence[Change]) -> None:
     """Makes every change, or none.
 
     Links are followed to the real file, which must lie below ``root``. Raises PublishError for a
     target that is read-only or was edited since it was read, and where writing fails.
     """
+    changes = [change for change in changes if change.before != change.after]
     by_target = {_locate(root, change): change for change in changes}
     _check_agreement(by_target, changes, root)
     if not by_target:

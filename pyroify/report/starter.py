@@ -36,6 +36,7 @@ _FOUND = """
   #     sample: Normal(0, fan_in ** -0.5)
   #   - match: "Net.scale"
   #     param: positive
+  #
 """
 
 
@@ -49,8 +50,8 @@ def render_starter(plan: Plan) -> str:
     sites = [site for entry in plan.classes for site in entry.sites]
     norms = sorted({site.layer for site in sites if "Norm" in site.layer})
     mark, layers = ("", ", ".join(norms)) if norms else ("#", 'LayerNorm, "BatchNorm*"')
-    found = "".join(f"  # {line}".rstrip() + "\n" for line in _found(plan))
-    return _HEAD + _NORMS.format(mark=mark, layers=layers) + _FOUND + (found and "  #\n" + found)
+    found = "".join(f"  # {line}\n" for line in _found(plan))
+    return f"{_HEAD}{_NORMS.format(mark=mark, layers=layers)}{_FOUND}{found}"
 
 
 def _found(plan: Plan) -> Iterator[str]:
@@ -64,6 +65,6 @@ def _describe(entry: ClassPlan) -> Iterator[str]:
     if entry.status == "refused":
         yield f"  {entry.name} is refused; `pyroify plan` says why"
     for site in entry.sites:
-        owner = f"{site.layer} " if site.layer else ""
-        pattern = json.dumps(f"{entry.name}.{site.path}")
-        yield f"  - match: {pattern}  {owner}{site.shape}".rstrip()
+        shape = site.shape if site.shape.startswith("[") else ""
+        facts = " ".join(filter(None, ("  #", site.layer, shape)))
+        yield f"  - match: {json.dumps(f'{entry.name}.{site.path}')}{facts.removesuffix('  #')}"
