@@ -95,38 +95,66 @@ class RenderError(Exception):
         super().__init__(message)
 
 
-def render_sample(sample: Sample, place: Place, names: Names) -> str:
-    """``PyroSample(dist.Normal(0.0, 1.0).expand([n]).to_event(1))``; raises RenderError."""
-    writer = _writer(sample.distribution, place, names)
-    body = writer.expanded(sample.distribution)
+def render_declarations(
+    action: Sample | Deterministic | Param, place: Place, names: Names
+) -> tuple[tuple[str, str], ...]:
+    """What is assigned to what, in order: one pair, or noise and value for a non-centred prior.
+
+    Raises RenderError.
+    """
+    if isinstance(action, Param):
+        return ((place.target, render_param(action, place, names)),)
+    if isinstance(action, Deterministic) or action.centered:
+        return ((place.target, render_sample(action, place, names)),)
+    return _render_noncentered(action, place, names)
+
+
+def render_sample(action: Sample | Deterministic, place: Place, names: Names) -> str:
+    """``PyroSample(dist.Normal(0.0, 1.0).expand([n]).to_event(1))``, for a centred prior.
+
+    A deterministic one gives ``PyroSample(lambda self: self.scale * self.raw)``, which draws
+    nothing. Raises RenderError.
+    """
+    if isinstance(action, Deterministic):
+        return _render_value(action.value, place, names)
+    if not action.centered:
+        raise RenderError(
+            NOT_AT_THIS_SITE,
+            "a prior that is not centred needs an attribute of its own for the noise",
+            "name the parameter in a rule of its own, or leave out centered",
+        )
+    writer = _writer(action.distribution, place, names)
+    body = writer.expanded(action.distribution)
     return f"{names.sample}({writer.lambda_head()}{body})"
 
 
-def render_noise(sample: Sample, place: Place, names: Names) -> str:
-    """The standard noise behind a prior that is not centred; see :func:`render_noncentered`."""
-    given = bind(DISTRIBUTIONS[sample.distribution.name], sample.distribution)
+def _render_value(value: Expression, place: Place, names: Names, own: str = "") -> str:
+    writer = _writer(value, place, names, own)
+    body = writer.number(value)
+    return f"{names.sample}({writer.lambda_head()}{body})"
+
+
+def _render_noncentered(
+    sample: Sample, place: Place, names: Names
+) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Standard noise, and ``loc + noise * scale`` under the parameter's own name."""
+    owner, dot, attribute = place.target.rpartition(".")
+    if not dot or owner != place.owner:
+        render_sample(sample, place, names)  # refuses, with the reason
+    call, noise = sample.distribution, f"{attribute}_noise"
+    given = bind(DISTRIBUTIONS[call.name], call)
     standard = {**given, "loc": Number(0), "scale": Number(1)}
-    noise = Call(sample.distribution.name, (), tuple(standard.items()))
-    return render_sample(Sample(noise), place, names)
-
-
-def render_noncentered(sample: Sample, noise: str, place: Place, names: Names) -> str:
-    """``PyroSample(lambda self: loc + self.noise * scale)``; ``noise`` is the attribute's name."""
-    given = bind(DISTRIBUTIONS[sample.distribution.name], sample.distribution)
+    prior = Sample(Call(call.name, (), tuple(standard.items())))
     value: Expression = Attribute((noise,))
     scale, loc = given.get("scale", Number(1)), given.get("loc", Number(0))
-    if scale != Number(1):
+    if static_value(scale) != 1:
         value = Binary("*", value, scale)
-    if loc != Number(0):
+    if static_value(loc) != 0:
         value = Binary("+", loc, value)
-    return render_deterministic(Deterministic(value), place, names)
-
-
-def render_deterministic(value: Deterministic, place: Place, names: Names) -> str:
-    """``PyroSample(lambda self: self.scale * self.raw)``: a site that draws nothing."""
-    writer = _writer(value.value, place, names)
-    body = writer.number(value.value)
-    return f"{names.sample}({writer.lambda_head()}{body})"
+    return (
+        (f"{place.target}_noise", render_sample(prior, place, names)),
+        (place.target, _render_value(value, place, names, noise)),
+    )
 
 
 def render_param(param: Param, place: Place, names: Names) -> str:
@@ -163,10 +191,11 @@ def free_names(source: str) -> frozenset[str]:
 # Priors -----------------------------------------------------------------------------------------
 
 
-def _writer(expression: Expression, place: Place, names: Names) -> _Writer:
-    reads = attributes_read(expression)
+def _writer(expression: Expression, place: Place, names: Names, known: str = "") -> _Writer:
+    """A writer for ``expression``; ``known`` is an attribute the owner has for certain."""
+    reads = tuple(name for name in attributes_read(expression) if name != known)
     if not reads:
-        return _Writer(place, names)
+        return _Writer(place, names, is_lambda=bool(known))
     if place.owner != "self":
         raise RenderError(
             NOT_AT_THIS_SITE,
@@ -201,7 +230,9 @@ class _Writer:
 
     def capture(self, name: str, source: str) -> str:
         """``source``, or in a lambda the argument that holds it."""
-        if not self.is_lambda or not _mentions(source, self.place.target):
+        # The lambda's own self is the owner; the source was written where self is the class.
+        changed = self.place.target if self.place.owner == "self" else "self"
+        if not self.is_lambda or not _mentions(source, changed):
             return source
         self.captured[name] = source
         return name
@@ -377,7 +408,8 @@ class _Writer:
             dimensions = self.place.dimensions
             unknown = self.capture("ndim", f"{target}.dim()") if dimensions is None else ""
             return unknown or str(dimensions)
-        return self.capture("numel", f"{target}.numel()") if shape is None else _product(shape)
+        numel = f"{target}.numel()" if shape is None else _product(shape)
+        return self.capture("numel", numel)
 
     def fan(self, name: str, given: str | None) -> str:
         """Inputs or outputs: as the layer says, else from the shape as torch.nn.init does."""
@@ -393,7 +425,7 @@ class _Writer:
             )
         if place.shape is not None:
             first, second, *kernel = place.shape
-            return _product((first if name == "fan_out" else second, *kernel))
+            return self.capture(name, _product((first if name == "fan_out" else second, *kernel)))
         slice_ = "[0]" if name == "fan_in" else "[:, 0]"
         return self.capture(name, f"{place.target}{slice_}.numel()")
 
