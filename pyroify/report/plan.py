@@ -8,6 +8,7 @@ from itertools import groupby
 
 from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
 from pyroify.report.run import Report
+from pyroify.report.text import count
 from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
@@ -101,9 +102,9 @@ def describe_action(action: Action) -> str:
 def _counts(report: Report) -> str:
     actions, classes = report.actions, report.statuses
     return (
-        f"{sum(actions.values())} parameters: {actions['sample']} sample, "
+        f"{count(sum(actions.values()), 'parameter')}: {actions['sample']} sample, "
         f"{actions['param']} param, {actions['keep']} keep\n"
-        f"{len(report.classes)} classes: {classes['converted']} to convert, "
+        f"{count(len(report.classes), 'class', 'classes')}: {classes['converted']} to convert, "
         f"{classes['unchanged']} unchanged, {classes['refused']} refused"
     )
 

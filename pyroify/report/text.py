@@ -47,9 +47,9 @@ def _summary(report: Report) -> str:
     changed, classes = len(report.changed), report.statuses
     verb = "changed" if report.written else "to change"
     lines = [
-        f"{_count(changed, 'file')} {verb}"
-        + (f", {_count(len(report.failed), 'file')} failed" if report.failed else ""),
-        f"{_count(len(report.classes), 'class', 'classes')}: {classes['converted']} converted, "
+        f"{count(changed, 'file')} {verb}"
+        + (f", {count(len(report.failed), 'file')} failed" if report.failed else ""),
+        f"{count(len(report.classes), 'class', 'classes')}: {classes['converted']} converted, "
         f"{classes['unchanged']} unchanged, {classes['refused']} refused "
         f"(coverage {report.coverage:.1f} %)",
     ]
@@ -59,5 +59,6 @@ def _summary(report: Report) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _count(number: int, noun: str, plural: str = "") -> str:
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 file``, ``2 files``."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,673 @@
+"""The commands as a user meets them: what they print where, and what they leave behind."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pyroify import __version__
+from pyroify.cli import main
+
+PROGRAM = (sys.executable, "-m", "pyroify")
+SPEC = """\
+version: 1
+priors:
+  - match: "**"
+    sample: Normal(0, 1)
+"""
+HEADER = "from torch import nn\n\n\n"
+NET = (
+    HEADER
+    + """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+)
+REFUSED = (
+    HEADER
+    + """\
+class Stack(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(3, 3), nn.Linear(3, 3)]
+        self.fc = nn.Linear(3, 3)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.fc(x)
+"""
+)
+BROKEN = "import torch\nclass Net(torch.nn.Module)\n"
+SVI = """\
+svi:
+  model: {class: "net:Net"}
+  data: {source: "sklearn:diabetes"}
+"""
+PROJECT = {"pyroify.yaml": SPEC, "net.py": NET}
+TRAINING = {"pyroify.yaml": SPEC + SVI, "net.py": NET}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Runs the command line in this process, in the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*args: str) -> Ended:
+        with pytest.raises(SystemExit) as ended:
+            main(args)
+        out, err = capfdbinary.readouterr()
+        return Ended(int(ended.value.code or 0), out.decode(), err.decode())
+
+    return call
+
+
+class TestExitCode:
+    """The table of the documentation, row by row."""
+
+    @pytest.mark.parametrize(
+        "args", [["--help"], ["-h"], ["--version"], ["rule"], ["rule", "PYR002"]]
+    )
+    def test_0_when_asked_about_itself(self, run: Run, args: list[str]) -> None:
+        assert run(*args).code == 0
+
+    @pytest.mark.parametrize("command", ["plan", "rewrite"])
+    def test_0_done_and_complete(self, run: Run, lay_out: Callable, command: str) -> None:
+        lay_out(PROJECT)
+        assert run(command).code == 0
+
+    def test_0_when_there_is_nothing_left_to_do(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(PROJECT)
+        run("rewrite")
+        done = (root / "net.py").read_bytes()
+        assert run("rewrite").code == 0
+        assert run("rewrite", "--check").code == 0
+        assert run("rewrite", "--diff").code == 0
+        assert (root / "net.py").read_bytes() == done
+
+    def test_0_when_the_spec_excludes_all_that_was_named(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": f"exclude: [net.py]\n{SPEC}", "net.py": NET})
+        assert run("rewrite", "net.py").code == 0
+
+    @pytest.mark.parametrize("flag", ["--check", "--diff"])
+    def test_1_if_anything_would_change(self, run: Run, lay_out: Callable, flag: str) -> None:
+        root = lay_out(PROJECT)
+        assert run("rewrite", flag).code == 1
+        assert (root / "net.py").read_text() == NET
+
+    @pytest.mark.parametrize("command", [["plan"], ["rewrite"], ["rewrite", "--check"]])
+    def test_1_if_something_is_left_unconverted(
+        self, run: Run, lay_out: Callable, command: list[str]
+    ) -> None:
+        lay_out({"pyroify.yaml": SPEC, "stack.py": REFUSED})
+        assert run(*command).code == 1
+
+    @pytest.mark.parametrize(("floor", "code"), [("50", 0), ("50.1", 1), ("100", 1), ("0", 0)])
+    def test_1_if_coverage_is_too_low(
+        self, run: Run, lay_out: Callable, floor: str, code: int
+    ) -> None:
+        lay_out({**PROJECT, "stack.py": REFUSED})
+        assert run("rewrite", "--min-coverage", floor).code == code
+
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ["revrite"],
+            ["rewrite", "--chekc"],
+            ["rewrite", "-"],
+            ["rewrite", "--stdin-filename", "net.py"],
+            ["rewrite", "-", "--stdin-filename", "net.py", "--format", "json"],
+            ["rewrite", "--jobs", "0"],
+            ["rewrite", "--min-coverage", "101"],
+            ["plan", "Net.fc.wieght"],
+            ["rule", "PYR999"],
+        ],
+        ids=" ".join,
+    )
+    def test_2_bad_usage(self, run: Run, lay_out: Callable, args: list[str]) -> None:
+        lay_out(PROJECT)
+        ended = run(*args)
+        assert ended.code == 2
+        assert ended.err
+        assert "Traceback" not in ended.err
+
+    @pytest.mark.parametrize("command", ["plan", "rewrite"])
+    @pytest.mark.parametrize(
+        ("spec", "message"),
+        [
+            (None, "pyroify init"),
+            ("version: 1\npriors: [\n", "pyroify.yaml:"),
+            (SPEC.replace("Normal", "Nromal"), "did you mean"),
+            (SPEC + '  - match: "Gone.*"\n    keep: true\n', "matches no parameter"),
+        ],
+        ids=["missing", "no YAML", "unknown distribution", "unmatched rule"],
+    )
+    def test_2_bad_spec(
+        self, run: Run, lay_out: Callable, command: str, spec: str | None, message: str
+    ) -> None:
+        root = lay_out({"net.py": NET} if spec is None else {"net.py": NET, "pyroify.yaml": spec})
+        ended = run(command)
+        assert ended.code == 2
+        assert message in ended.err + ended.out
+        assert (root / "net.py").read_text() == NET or "matches no" in message
+
+    @pytest.mark.parametrize(
+        ("content", "code"),
+        [(BROKEN, "PYR203"), (b"# torch\n\xff", "PYR204"), (NET.encode() + b"\0", "PYR205")],
+        ids=["syntax error", "not UTF-8", "NUL"],
+    )
+    def test_2_bad_source_is_named_and_the_rest_is_done(
+        self, run: Run, lay_out: Callable, content: str | bytes, code: str
+    ) -> None:
+        root = lay_out({**PROJECT, "bad.py": content})
+        ended = run("rewrite")
+        assert ended.code == 2
+        assert re.search(rf"^bad\.py:\d+:\d+ {code} ", ended.out, re.MULTILINE)
+        assert (root / "net.py").read_text() != NET
+
+    def test_2_missing_target(self, run: Run, lay_out: Callable) -> None:
+        lay_out(PROJECT)
+        ended = run("rewrite", "gone.py")
+        assert ended.code == 2
+        assert "gone.py:1:1 PYR201" in ended.err
+
+    def test_2_a_target_that_cannot_be_written(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({**PROJECT, "more.py": NET})
+        (root / "more.py").chmod(0o444)
+        ended = run("rewrite")
+        assert ended.code == 2
+        assert "more.py:1:1 PYR233 is read-only" in ended.err
+        assert (root / "net.py").read_text() == NET
+
+    def test_2_a_crash_on_one_file_spares_the_others(
+        self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import pyroify.rewrite
+
+        original = pyroify.rewrite.rewrite_source
+
+        def crash(text: str, edits: object) -> str:
+            if "crash" in text:
+                raise KeyError("weight")
+            return original(text, edits)
+
+        monkeypatch.setattr(pyroify.rewrite, "rewrite_source", crash)
+        root = lay_out({**PROJECT, "bad.py": f"# crash\n{NET}"})
+        ended = run("rewrite", "-v")
+        assert ended.code == 2
+        assert "bad.py:1:1 PYR234 could not be rewritten: KeyError: 'weight'" in ended.out
+        assert "Traceback" in ended.out
+        assert (root / "bad.py").read_text() == f"# crash\n{NET}"
+        assert (root / "net.py").read_text() != NET
+
+    def test_2_and_a_traceback_on_a_bug(
+        self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def bug(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr("pyroify.pipeline.make_plan", bug)
+        lay_out(PROJECT)
+        ended = run("plan")
+        assert ended.code == 2
+        assert "ZeroDivisionError" in ended.err
+        assert "please report" in ended.err
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_130_interrupted_with_every_file_whole(
+        self, lay_out: Callable, number: signal.Signals
+    ) -> None:
+        root = lay_out({**PROJECT, "more.py": NET})
+        program = f"""
+import os
+from pyroify import cli, publish
+stage = publish._stage
+def interrupt(root, target, staged, data):
+    stage(root, target, staged, data)
+    os.kill(os.getpid(), {int(number)})
+publish._stage = interrupt
+cli.main(["rewrite"])
+"""
+        ended = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True)
+        assert ended.returncode == 130
+        assert b"Traceback" not in ended.stderr
+        assert {path.name for path in root.iterdir()} == {*PROJECT, "more.py", ".pyroify"}
+        assert (root / "net.py").read_text() == (root / "more.py").read_text() == NET
+
+
+class TestRewrite:
+    def test_says_what_was_done(self, run: Run, lay_out: Callable) -> None:
+        lay_out({**PROJECT, "sub/stack.py": REFUSED})
+        ended = run("rewrite")
+        lines = ended.out.splitlines()
+        assert re.fullmatch(r"sub/stack\.py:7:\d+ PYR002 .+", lines[0])
+        assert lines[1].startswith("    help: ")
+        assert lines[-4:] == [
+            "rewrote net.py",
+            "1 file changed",
+            "2 classes: 1 converted, 0 unchanged, 1 refused (coverage 50.0 %)",
+            "refused by code: PYR002 x1; `pyroify rule CODE` explains",
+        ]
+        assert ended.err == ""
+
+    def test_paths_are_as_seen_from_the_current_folder(
+        self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        root = lay_out({"repo/pyroify.yaml": SPEC, "repo/sub/net.py": NET})
+        monkeypatch.chdir(root / "repo/sub")
+        assert "would rewrite net.py\n" in run("rewrite", "--check").out
+        monkeypatch.chdir(root)
+        assert "would rewrite repo/sub/net.py\n" in run("rewrite", "--check", "repo").out
+        monkeypatch.chdir("/")
+        assert (
+            f"would rewrite {root / 'repo/sub/net.py'}\n"
+            in run("rewrite", "--check", str(root / "repo")).out
+        )
+
+    def test_quiet_leaves_the_summary_out(self, run: Run, lay_out: Callable) -> None:
+        lay_out({**PROJECT, "stack.py": REFUSED})
+        ended = run("rewrite", "-q")
+        assert len(ended.out.splitlines()) == 2
+        assert "PYR002" in ended.out
+
+    def test_verbose_names_every_class(self, run: Run, lay_out: Callable) -> None:
+        lay_out({**PROJECT, "stack.py": REFUSED})
+        out = run("rewrite", "-v").out
+        assert "converted net:Net\n" in out
+        assert "refused stack:Stack\n" in out
+
+    def test_only_what_was_named_is_written(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({**PROJECT, "other.py": NET})
+        run("rewrite", "net.py")
+        assert (root / "other.py").read_text() == NET
+        assert (root / "net.py").read_text() != NET
+
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_jobs_change_nothing_but_the_time(self, run: Run, lay_out: Callable, jobs: str) -> None:
+        names = [f"pkg/net{number}.py" for number in range(9)]
+        root = lay_out({"pyroify.yaml": SPEC, **dict.fromkeys(names, NET)})
+        ended = run("rewrite", "--jobs", jobs)
+        assert ended.code == 0
+        assert ended.out.count("rewrote ") == 9
+        assert len({(root / name).read_text() for name in names} - {NET}) == 1
+
+    def test_bytes_outside_the_edits_survive(self, run: Run, lay_out: Callable) -> None:
+        windows = b"\xef\xbb\xbf" + NET.replace("\n", "\r\n").rstrip().encode()
+        latin = ("# coding: latin-1\n# caf\xe9\n" + NET).encode("latin-1")
+        root = lay_out({"pyroify.yaml": SPEC, "windows.py": windows, "latin.py": latin})
+        (root / "latin.py").chmod(0o750)
+        assert run("rewrite").code == 0
+        rewritten = (root / "windows.py").read_bytes()
+        assert rewritten.startswith(b"\xef\xbb\xbf")
+        assert rewritten.count(b"\n") == rewritten.count(b"\r\n") > windows.count(b"\n")
+        assert rewritten.endswith(b"return self.fc(x)")
+        assert (
+            (root / "latin.py")
+            .read_bytes()
+            .startswith("# coding: latin-1\n# caf\xe9\n".encode("latin-1"))
+        )
+        assert (root / "latin.py").stat().st_mode & 0o777 == 0o750
+
+    def test_unmatched_rules_can_be_allowed(self, run: Run, lay_out: Callable) -> None:
+        rule = '  - match: "Gone.*"\n    keep: true\n'
+        lay_out({"pyroify.yaml": SPEC + rule, "net.py": NET})
+        assert run("rewrite", "--check").code == 2
+        ended = run("rewrite", "--allow-unmatched")
+        assert ended.code == 0
+        assert "Gone" not in ended.out
+
+    def test_a_spec_can_be_named(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"net.py": NET, "conf/priors.yaml": SPEC})
+        assert run("rewrite", "--spec", "conf/priors.yaml").code == 0
+        assert (root / "net.py").read_text() != NET
+
+    def test_what_a_killed_run_began_is_finished_first(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({**PROJECT, "more.py": NET})
+        program = """
+import os, signal
+from pyroify import cli, publish
+replace, calls = os.replace, iter(range(9))
+def die(source, target):
+    replace(source, target)
+    if next(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = die
+cli.main(["rewrite"])
+"""
+        killed = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True)
+        assert killed.returncode == -signal.SIGKILL
+        assert sorted((root / name).read_text() == NET for name in ("net.py", "more.py")) == [
+            False,
+            True,
+        ]
+        checked = run("rewrite", "--check")
+        assert checked.code == 1
+        assert "`pyroify rewrite` finishes it first" in checked.err
+        ended = run("rewrite")
+        assert ended.code == 0
+        assert "finished what a killed run began: " in ended.err
+        assert "0 files changed" in ended.out
+
+
+class TestCheckAndDiff:
+    def test_check_names_the_files(self, run: Run, lay_out: Callable) -> None:
+        lay_out(PROJECT)
+        assert "would rewrite net.py\n1 file to change\n" in run("rewrite", "--check").out
+
+    @pytest.mark.parametrize(
+        "content",
+        [NET.encode(), NET.replace("\n", "\r\n").encode(), NET.rstrip().encode()],
+        ids=["plain", "crlf", "no final newline"],
+    )
+    def test_git_takes_the_diff(self, run: Run, lay_out: Callable, content: bytes) -> None:
+        root = lay_out({"pyroify.yaml": SPEC, "pkg/net.py": content})
+        diff = subprocess.run([*PROGRAM, "rewrite", "--diff"], cwd=root, capture_output=True)
+        assert diff.returncode == 1
+        subprocess.run(["git", "init", "-q", "."], cwd=root, check=True)
+        subprocess.run(["git", "apply", "-"], cwd=root, check=True, input=diff.stdout)
+        applied = (root / "pkg/net.py").read_bytes()
+        (root / "pkg/net.py").write_bytes(content)
+        run("rewrite")
+        assert applied == (root / "pkg/net.py").read_bytes() != content
+
+    def test_only_the_diff_is_on_stdout(self, run: Run, lay_out: Callable) -> None:
+        lay_out({**PROJECT, "stack.py": REFUSED})
+        ended = run("rewrite", "--diff")
+        assert ended.out.startswith("--- a/net.py\n+++ b/net.py\n@@ ")
+        assert "PYR002" not in ended.out
+        assert "PYR002" in ended.err
+
+    def test_nothing_is_written_not_even_a_folder(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(PROJECT)
+        run("rewrite", "--check")
+        run("rewrite", "--diff")
+        run("plan")
+        assert {path.name for path in root.iterdir()} == set(PROJECT)
+
+    @pytest.mark.parametrize(
+        ("environment", "colour"),
+        [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)],
+    )
+    def test_colour_on_a_terminal_only(
+        self, lay_out: Callable, environment: dict[str, str], colour: bool
+    ) -> None:
+        root = lay_out(PROJECT)
+        terminal, end = pty.openpty()
+        subprocess.run(
+            [*PROGRAM, "rewrite", "--diff"],
+            cwd=root,
+            stdout=end,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+        )
+        os.close(end)
+        shown = os.read(terminal, 100_000)
+        os.close(terminal)
+        assert (b"\x1b[" in shown) is colour
+
+    def test_no_colour_in_a_pipe(self, run: Run, lay_out: Callable) -> None:
+        lay_out(PROJECT)
+        assert "\x1b" not in run("rewrite", "--diff").out
+
+
+class TestStdin:
+    def piped(self, root: Path, *args: str, text: str = NET) -> Ended:
+        command = [*PROGRAM, "rewrite", "-", *args]
+        ended = subprocess.run(command, cwd=root, input=text.encode(), capture_output=True)
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def test_the_result_goes_to_stdout(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(PROJECT)
+        ended = self.piped(root, "--stdin-filename", "net.py", text=NET.replace("Net", "Fresh"))
+        assert ended.code == 0
+        assert "class Fresh(PyroModule):" in ended.out
+        assert (root / "net.py").read_text() == NET
+        run("rewrite")
+        assert ended.out == (root / "net.py").read_text().replace("Net", "Fresh")
+
+    def test_other_files_of_the_project_are_known(self, lay_out: Callable) -> None:
+        root = lay_out(
+            {"pyroify.yaml": SPEC, "base.py": HEADER + "class Base(nn.Module):\n    pass\n"}
+        )
+        text = NET.replace("from torch import nn", "from torch import nn\n\nfrom base import Base")
+        ended = self.piped(
+            root, "--stdin-filename", "net.py", text=text.replace("nn.Module", "Base")
+        )
+        assert "needs a change in base.py" in ended.err
+        assert ended.code == 1
+
+    def test_an_excluded_file_comes_out_as_it_is(self, lay_out: Callable) -> None:
+        root = lay_out({"pyroify.yaml": f"exclude: [net.py]\n{SPEC}", "net.py": NET})
+        ended = self.piped(root, "--stdin-filename", "net.py")
+        assert (ended.code, ended.out) == (0, NET)
+
+    def test_a_file_with_nothing_to_do_comes_out_as_it_is(self, lay_out: Callable) -> None:
+        root = lay_out(PROJECT)
+        ended = self.piped(root, "--stdin-filename", "tools.py", text="x = 1\r\n")
+        assert (ended.code, ended.out) == (0, "x = 1\r\n")
+
+    def test_check_prints_no_source(self, lay_out: Callable) -> None:
+        root = lay_out(PROJECT)
+        ended = self.piped(root, "--stdin-filename", "net.py", "--check")
+        assert ended.code == 1
+        assert "class" not in ended.out.splitlines()[0]
+
+    def test_diff_prints_the_diff(self, lay_out: Callable) -> None:
+        root = lay_out(PROJECT)
+        ended = self.piped(root, "--stdin-filename", "net.py", "--diff")
+        assert ended.code == 1
+        assert ended.out.startswith("--- a/net.py\n")
+
+
+class TestPlan:
+    def test_shows_every_parameter_and_what_decides(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": SPEC, "models/net.py": NET})
+        lines = [re.sub(" +", " ", line.strip()) for line in run("plan").out.splitlines()]
+        assert lines == [
+            "models/net.py",
+            "Net, line 4: to convert",
+            "site shape layer becomes decided by",
+            "fc.weight [1, 3] Linear sample Normal(0, 1) ** (pyroify.yaml:3)",
+            "fc.bias [1] Linear sample Normal(0, 1) ** (pyroify.yaml:3)",
+            "",
+            "2 parameters: 2 sample, 0 param, 0 keep",
+            "1 class: 1 to convert, 0 unchanged, 0 refused",
+        ]
+
+    @pytest.mark.parametrize("name", ["Net.fc.bias", "net:Net.fc.bias"])
+    def test_explains_a_site(self, run: Run, lay_out: Callable, name: str) -> None:
+        spec = SPEC + '  - match: "**.bias"\n    sample: Normal(0, 10)\n'
+        lay_out({"pyroify.yaml": spec, "net.py": NET})
+        out = run("plan", name).out
+        assert out.startswith("net:Net.fc.bias\n")
+        assert "decided by rule 2, pyroify.yaml:5: **.bias -> sample Normal(0, 10)\n" in out
+        assert "which beat rule 1, pyroify.yaml:3: ** -> sample Normal(0, 1)\n" in out
+
+    def test_suggests_a_site_for_a_mistyped_one(self, run: Run, lay_out: Callable) -> None:
+        lay_out(PROJECT)
+        ended = run("plan", "Net.fc.wieght")
+        assert ended.code == 2
+        assert "did you mean Net.fc.weight?" in ended.err
+
+    def test_a_site_goes_with_the_paths_beside_it(
+        self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lay_out({"repo/pyroify.yaml": SPEC, "repo/net.py": NET})
+        assert "net:Net.fc.bias" in run("plan", "repo", "Net.fc.bias").out
+
+
+class TestJson:
+    @pytest.mark.parametrize("command", ["plan", "rewrite"])
+    def test_is_one_document_on_stdout(self, run: Run, lay_out: Callable, command: str) -> None:
+        root = lay_out({**PROJECT, "stack.py": REFUSED})
+        ended = run(command, "--format", "json")
+        document = json.loads(ended.out)
+        assert (document["version"], document["command"]) == (1, command)
+        assert document["exit_code"] == ended.code == 1
+        assert document["root"] == str(root)
+        assert document["summary"]["classes"] == {"converted": 1, "unchanged": 0, "refused": 1}
+        assert {c["name"]: c["status"] for c in document["classes"]} == {
+            "net:Net": "converted",
+            "stack:Stack": "refused",
+        }
+        assert {f["code"] for f in document["findings"]} == {"PYR002"}
+
+    def test_holds_the_diff_if_asked_for(self, run: Run, lay_out: Callable) -> None:
+        lay_out(PROJECT)
+        [file] = json.loads(run("rewrite", "--diff", "--format", "json").out)["files"]
+        assert (file["path"], file["status"]) == ("net.py", "changed")
+        assert file["diff"].startswith("--- a/net.py\n")
+
+    def test_says_why_a_run_could_not_begin(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"net.py": NET})
+        ended = run("rewrite", "--format", "json")
+        document = json.loads(ended.out)
+        assert (ended.code, document["exit_code"]) == (2, 2)
+        assert [(f["code"], f["severity"]) for f in document["findings"]] == [("PYR207", "error")]
+
+    def test_has_the_place_of_a_fault_in_the_spec(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"net.py": NET, "pyroify.yaml": SPEC.replace("Normal", "Nromal")})
+        [finding] = json.loads(run("plan", "--format", "json").out)["findings"]
+        assert (finding["path"], finding["line"], finding["column"]) == ("pyroify.yaml", 4, 13)
+
+
+class TestInit:
+    def test_writes_a_spec_that_works(self, run: Run, lay_out: Callable) -> None:
+        norm = NET.replace("nn.Linear(3, 1)", "nn.Sequential(nn.LayerNorm(3), nn.Linear(3, 1))")
+        root = lay_out({"net.py": norm})
+        ended = run("init")
+        assert ended.code == 0
+        assert "wrote pyroify.yaml" in ended.err
+        text = (root / "pyroify.yaml").read_text()
+        assert "layer: [LayerNorm]\n" in text
+        assert '#   - match: "net:Net.fc.1.weight"' in text
+        plan = run("plan", "Net.fc.0.weight").out
+        assert "becomes   keep\n" in plan
+        assert run("rewrite").code == 0
+
+    def test_a_rule_without_a_match_stays_a_comment(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"net.py": NET})
+        run("init")
+        assert '#    layer: [LayerNorm, "BatchNorm*"]\n' in (root / "pyroify.yaml").read_text()
+        assert run("plan").code == 0
+
+    def test_every_commented_rule_can_be_used(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"net.py": NET})
+        run("init")
+        text = (root / "pyroify.yaml").read_text()
+        used = re.sub(r"^  #   (- match: \"net:.*)$", r"  \1\n    keep: true", text, flags=re.M)
+        assert used.count("keep: true") > text.count("keep: true")
+        (root / "pyroify.yaml").write_text(used)
+        assert run("plan").code == 0
+
+    def test_never_replaces_a_spec(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(PROJECT)
+        ended = run("init")
+        assert ended.code == 2
+        assert "pyroify.yaml:1:1 PYR237" in ended.err
+        assert (root / "pyroify.yaml").read_text() == SPEC
+
+
+class TestEmit:
+    def test_writes_the_script(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(TRAINING)
+        ended = run("emit")
+        assert (ended.code, ended.err) == (0, "wrote train_svi.py\n")
+        compile((root / "train_svi.py").read_text(), "train_svi.py", "exec")
+
+    def test_says_when_there_is_nothing_to_do(self, run: Run, lay_out: Callable) -> None:
+        lay_out(TRAINING)
+        run("emit")
+        assert run("emit").err == "train_svi.py is up to date\n"
+
+    def test_an_edited_script_is_replaced_only_by_force(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({**TRAINING, "train_svi.py": "mine\n"})
+        ended = run("emit")
+        assert ended.code == 2
+        assert "PYR237" in ended.err
+        assert (root / "train_svi.py").read_text() == "mine\n"
+        assert run("emit", "--force").code == 0
+        assert (root / "train_svi.py").read_text() != "mine\n"
+
+    def test_a_fault_is_shown_in_the_spec(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": SPEC + SVI + "  epochs: many\n", "net.py": NET})
+        ended = run("emit")
+        assert ended.code == 2
+        assert "pyroify.yaml:8:" in ended.err
+        assert "PYR400" in ended.err
+
+    def test_the_script_is_not_rewritten_itself(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(TRAINING)
+        run("emit")
+        script = (root / "train_svi.py").read_text()
+        run("rewrite")
+        assert (root / "train_svi.py").read_text() == script
+        assert (root / "net.py").read_text() != NET
+
+
+class TestRule:
+    def test_explains_a_code(self, run: Run) -> None:
+        out = run("rule", "pyr002").out
+        assert out.startswith("# PYR002: Modules in a Python list or dict (refused)\n")
+        assert "## What to do\n" in out
+
+    def test_lists_all_codes(self, run: Run) -> None:
+        lines = run("rule").out.splitlines()
+        assert "PYR002  refused   Modules in a Python list or dict" in lines
+        assert lines == sorted(lines)
+
+    def test_suggests_for_a_mistyped_code(self, run: Run) -> None:
+        assert "did you mean" in run("rule", "PYR0022").err
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out == f"pyroify {__version__}\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(lay_out: Callable) -> None:
+    names = [f"net{number}.py" for number in range(300)]
+    root = lay_out({"pyroify.yaml": SPEC, **dict.fromkeys(names, NET)})
+    child = subprocess.Popen(
+        [*PROGRAM, "plan"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdout is not None and child.stderr is not None
+    child.stdout.read(1)
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    assert child.wait() == 0
+
+
+def test_it_is_installed_as_a_program() -> None:
+    program = shutil.which("pyroify", path=str(Path(sys.executable).parent))
+    assert program is not None
+    shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout == f"pyroify {__version__}\n"
