@@ -139,10 +139,7 @@ def _check_segments(part: str, start: int) -> None:
             raise PatternError("two dots with nothing between, or a dot at an end", start)
         if bad := _NOT_IN_SEGMENT.search(segment):
             raise PatternError(f"unexpected {bad[0]!r} in a pattern", start + bad.start())
-        try:
-            re.compile("".join(map(_to_regex, _TOKEN.findall(segment))))
-        except re.error:
-            raise PatternError(f"{segment!r} has a bad character range", start) from None
+        _check_sets(segment, start)
         if "**" in segment and segment != "**":
             raise PatternError(
                 "'**' stands for whole segments",
@@ -150,6 +147,21 @@ def _check_segments(part: str, start: int) -> None:
                 "put dots around '**', or use a single '*'",
             )
         start += len(segment) + 1
+
+
+def _check_sets(segment: str, start: int) -> None:
+    for token in _TOKEN.finditer(segment):
+        if token[0][0] in "[]" and not _is_set(token[0]):
+            raise PatternError(
+                f"{token[0]!r} is no set of characters",
+                start + token.start(),
+                "write [abc], [0-9] or [!0-9]",
+            )
+
+
+def _is_set(token: str) -> bool:
+    is_formed = re.fullmatch(r"\[!?(\w(-\w)?)+\]", token) is not None
+    return is_formed and all(low <= high for low, high in re.findall(r"(\w)-(\w)", token))
 
 
 _NOT_IN_SEGMENT: Final = re.compile(r"[^\w*?\[\]!<>-]")
