@@ -118,7 +118,7 @@ def cli() -> None:
 def init(paths: tuple[Path, ...]) -> int:
     """Write a starter pyroify.yaml for the classes found in PATHS."""
     from pyroify.pipeline import make_plan
-    from pyroify.project import SPEC_NAME, open_project
+    from pyroify.project import SPEC_NAME, from_here, open_project
     from pyroify.publish import Change, publish, refuse_existing
     from pyroify.report.starter import default_spec, render_starter
 
@@ -126,7 +126,7 @@ def init(paths: tuple[Path, ...]) -> int:
     refuse_existing(project.root, SPEC_NAME, "edit it, or delete it first")
     found = make_plan(project.root, project.files, default_spec(), project.selected)
     publish(project.root, [Change(SPEC_NAME, None, render_starter(found).encode())])
-    _note(f"wrote {_from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
+    _note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
     return 0
 
 
@@ -268,6 +268,7 @@ def rewrite(
 def emit(spec: Path | None, force: bool) -> int:
     """Write the training script that the spec's svi: section describes."""
     from pyroify.emit import EmitError, emit_script
+    from pyroify.project import from_here
     from pyroify.publish import Change, publish, refuse_existing
     from pyroify.spec.model import SpecError
 
@@ -283,12 +284,12 @@ def emit(spec: Path | None, force: bool) -> int:
     script, path = emitted.script.encode(), project.root / emitted.path
     before = path.read_bytes() if path.exists() else None
     if before == script:
-        _note(f"{_from_here(path)} is up to date\n")
+        _note(f"{from_here(path)} is up to date\n")
         return 0
     if not force:
         refuse_existing(project.root, emitted.path, "keep your edits, or replace it with --force")
     publish(project.root, [Change(emitted.path, before, script)])
-    _note(f"wrote {_from_here(path)}\n")
+    _note(f"wrote {from_here(path)}\n")
     return 0
 
 
@@ -314,7 +315,7 @@ def _open(
     paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None = None
 ) -> tuple[Project, Spec]:
     """The project of ``paths`` and its spec; the spec's globs narrow what is selected."""
-    from pyroify.project import NO_SPEC, SPEC_NAME, ProjectError, open_project
+    from pyroify.project import NO_SPEC, SPEC_NAME, ProjectError, from_here, open_project
     from pyroify.spec.load import load_spec
 
     project = open_project(paths, spec_path, stdin_filename)
@@ -322,7 +323,7 @@ def _open(
         help = "write a first one with `pyroify init`, or name one with --spec"
         message = f"no {SPEC_NAME} here or in the folders above"
         raise ProjectError(NO_SPEC, project.root, message, help)
-    spec = load_spec(_from_here(project.spec_path))
+    spec = load_spec(from_here(project.spec_path))
     emitted = f"/{spec.svi.get('output', 'train_svi.py')}"
     return project.narrowed(spec.include, (*spec.exclude, emitted)), spec
 
@@ -387,11 +388,3 @@ def _put(result: str | bytes) -> None:
 def _note(text: str) -> None:
     """Writes chatter to stderr."""
     click.echo(text, err=True, nl=False)
-
-
-def _from_here(path: Path) -> Path:
-    """``path`` relative to the current folder where it lies below it."""
-    try:
-        return path.relative_to(Path.cwd())
-    except ValueError:
-        return path

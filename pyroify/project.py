@@ -120,6 +120,14 @@ def stand_in(project: Project, data: bytes) -> Iterator[Path]:
         yield Path(folder)
 
 
+def from_here(path: Path) -> Path:
+    """``path`` as messages show it: relative to the current folder where it lies below it."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
 def _absolute(path: Path) -> Path:
     """``path`` with its folder resolved, but not followed where it is itself a link."""
     return path.resolve() if path.is_dir() else path.parent.resolve() / path.name

@@ -287,7 +287,7 @@ class TestRewrite:
         assert "would rewrite net.py\n" in run("rewrite", "--check").out
         monkeypatch.chdir(root)
         assert "would rewrite repo/sub/net.py\n" in run("rewrite", "--check", "repo").out
-        monkeypatch.chdir("/")
+        monkeypatch.chdir(lay_out({"elsewhere/x.py": ""}) / "elsewhere")
         assert (
             f"would rewrite {root / 'repo/sub/net.py'}\n"
             in run("rewrite", "--check", str(root / "repo")).out

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pyroify.diagnostics import Finding
+from pyroify.project import from_here
 from pyroify.report.run import Report, severity
 
 
@@ -16,18 +16,10 @@ def render_findings(findings: Iterable[Finding], root: Path) -> str:
 
 
 def _finding_lines(finding: Finding, root: Path) -> Iterator[str]:
-    place = f"{_from_here(root / finding.path)}:{finding.line}:{finding.column}"
+    place = f"{from_here(root / finding.path)}:{finding.line}:{finding.column}"
     yield f"{place} {finding.code} {finding.message}"
     if finding.help:
         yield f"    help: {finding.help}"
-
-
-def _from_here(path: Path) -> str:
-    """``path`` relative to the current folder where it lies below it, else in full."""
-    try:
-        return str(path.relative_to(os.getcwd()))
-    except ValueError:
-        return str(path)
 
 
 def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) -> str:
@@ -36,7 +28,7 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
         grave = [finding for finding in report.findings if severity(finding.code) != "warning"]
         return render_findings(grave, report.root)
     verb = "rewrote" if report.written else "would rewrite"
-    lines = [f"{verb} {_from_here(report.root / result.path)}\n" for result in report.changed]
+    lines = [f"{verb} {from_here(report.root / result.path)}\n" for result in report.changed]
     if verbose:
         lines += [f"{entry.status} {entry.name}\n" for entry in report.classes]
         lines += [result.traceback for result in report.results]
