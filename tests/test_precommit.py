@@ -1,0 +1,134 @@
+"""The hooks under the real pre-commit program, in a git repository of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+HOOKS = Path(__file__).parents[1] / ".pre-commit-hooks.yaml"
+PROGRAMS = Path(sys.executable).parent
+NET = """\
+from torch import nn
+
+
+class {name}(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 1)
+"""
+SPEC = 'version: 1\nexclude: [legacy/]\npriors:\n  - match: "**"\n    sample: Normal(0, 1)\n'
+
+
+def execute(repository: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+        "PRE_COMMIT_HOME": str(repository.parent / "cache"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "test",
+        "GIT_AUTHOR_EMAIL": "test@localhost",
+        "GIT_COMMITTER_NAME": "test",
+        "GIT_COMMITTER_EMAIL": "test@localhost",
+    }
+    return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True)
+
+
+def hook(name: str) -> dict[str, object]:
+    [found] = [hook for hook in yaml.safe_load(HOOKS.read_text()) if hook["id"] == name]
+    return found
+
+
+def make_repository(folder: Path, hook_id: str, *args: str) -> Path:
+    """A repository whose hook is ours, run from this environment instead of one of its own."""
+    repository = folder / "repository"
+    (repository / "legacy").mkdir(parents=True)
+    local = {**hook(hook_id), "language": "system", "args": list(args)}
+    config = {"repos": [{"repo": "local", "hooks": [local]}]}
+    (repository / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config))
+    (repository / "pyroify.yaml").write_text(SPEC)
+    (repository / "net.py").write_text(NET.format(name="Net"))
+    (repository / "stub.pyi").write_text("x: int\n")
+    (repository / "legacy/old.py").write_text(NET.format(name="Old"))
+    execute(repository, "git", "init", "-q")
+    execute(repository, "git", "add", ".")
+    installed = execute(repository, "pre-commit", "install")
+    assert installed.returncode == 0, installed.stderr
+    return repository
+
+
+def commit(repository: Path) -> subprocess.CompletedProcess[str]:
+    return execute(repository, "git", "commit", "-qm", "change")
+
+
+def test_the_manifest_is_valid() -> None:
+    ended = subprocess.run(
+        [PROGRAMS / "pre-commit", "validate-manifest", HOOKS], capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_both_hooks_take_the_same_files() -> None:
+    differing = {"id", "name", "description", "entry"}
+    kept = [
+        {key: value for key, value in hook(name).items() if key not in differing}
+        for name in ("pyroify", "pyroify-check")
+    ]
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.slow
+def test_pyroify_rewrites_what_is_committed(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, "pyroify")
+    first = commit(repository)
+    assert first.returncode == 1
+    assert "files were modified by this hook" in first.stderr
+    assert "class Net(PyroModule):" in (repository / "net.py").read_text()
+    assert (repository / "legacy/old.py").read_text() == NET.format(name="Old")
+    execute(repository, "git", "add", ".")
+    assert commit(repository).returncode == 0
+    assert execute(repository, "git", "status", "--porcelain").stdout == ""
+
+
+@pytest.mark.slow
+def test_pyroify_leaves_files_alone_that_are_not_committed(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, "pyroify")
+    (repository / "later.py").write_text(NET.format(name="Later"))
+    commit(repository)
+    assert (repository / "later.py").read_text() == NET.format(name="Later")
+
+
+@pytest.mark.slow
+def test_pyroify_check_writes_nothing_and_fails(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, "pyroify-check")
+    ended = commit(repository)
+    assert ended.returncode == 1
+    assert "would rewrite net.py" in ended.stderr
+    assert "old.py" not in ended.stderr
+    assert (repository / "net.py").read_text() == NET.format(name="Net")
+
+
+@pytest.mark.slow
+def test_pyroify_check_passes_where_there_is_nothing_to_do(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, "pyroify-check")
+    execute(repository, "pyroify", "rewrite")
+    execute(repository, "git", "add", ".")
+    ended = commit(repository)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.slow
+def test_arguments_reach_the_command(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, "pyroify-check", "--spec", "gone.yaml")
+    ended = commit(repository)
+    assert ended.returncode == 1
+    assert "PYR201" in ended.stderr
+
+
+def test_pre_commit_gets_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyroify.cli import _default_jobs
+
+    monkeypatch.setenv("PRE_COMMIT", "1")
+    assert _default_jobs() == 1
