@@ -36,12 +36,12 @@ def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[s
     """
     if not _declares(file, node):
         return ""
-    if isinstance(node, ast.Assign):
-        parts = chain(node.targets[0])
-        if len(parts) == 2 and parts[0] == this and parts[1] not in known:
-            reads = {chain(item)[:2] for item in ast.walk(node.value)}
-            if parts not in reads:
-                return ""
+    for item in ast.walk(node):
+        if isinstance(item, ast.Assign):
+            parts = chain(item.targets[0])
+            if len(parts) == 2 and parts[0] == this and parts[1] not in known:
+                if parts not in {chain(inner)[:2] for inner in ast.walk(item.value)}:
+                    return ""
     return ast.unparse(node)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from pyroify.catalog.layers import LAYERS
 from pyroify.index.declarations import declaration_text
 from pyroify.index.facts import (
     NONE,
@@ -249,6 +250,8 @@ class _FileReader:
             return_lines=tuple(reader.return_lines),
             generator=any(isinstance(item, ast.Yield | ast.YieldFrom) for item in everything),
             layer_calls=tuple(reader.calls),
+            parameter_calls=tuple(reader.parameters),
+            super_init=reader.super_init,
             names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
             declarations=declarations,
             indirect=tuple(reader.indirect),
@@ -283,6 +286,13 @@ class _FileReader:
         line = self.lines[(node.end_lineno or node.lineno) - 1].encode()
         return len(line[node.end_col_offset :].decode())
 
+    def extent(self, node: ast.expr) -> tuple[int, int, int] | None:
+        """Indent of the line, characters after the expression, length of the line; see ``Call``."""
+        if node.lineno != node.end_lineno:
+            return None
+        line = self.lines[node.lineno - 1]
+        return len(line) - len(line.lstrip()), self.trailing(node), len(line)
+
     def source(self, node: ast.AST) -> str:
         """Source of an expression: as written where it stands on one line, else normalised."""
         if not isinstance(node, ast.expr) or node.lineno != node.end_lineno:
@@ -306,6 +316,8 @@ class _FileReader:
             head = self.imports[head]
         elif head in self.defined or head in self.aliases:
             head = f"{self.module}.{head}"
+        elif "torch.nn" in self.stars and (head in LAYERS or head in ("Module", "Parameter")):
+            head = f"torch.nn.{head}"
         return ".".join([head, *rest])
 
 
@@ -400,7 +412,8 @@ class _FunctionReader:
     base_calls: list[tuple[str, int, int]] = field(default_factory=list)
     indirect: list[tuple[str, int, int]] = field(default_factory=list)
     depth: int = 0
-    holders: dict[str, Path] = field(default_factory=dict)
+    parameters: list[Parameter] = field(default_factory=list)
+    super_init: Call | None = None
 
     # Statements
 
@@ -446,6 +459,7 @@ class _FunctionReader:
                 self._nested_function(node)
             case ast.ClassDef():
                 self.file.read_class(node, f"{self.name}.<locals>", inside_function=True)
+                self.scope[node.name] = Name(f"{self.file.module}.{self.name}.<locals>.{node.name}")
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
@@ -558,6 +572,9 @@ class _FunctionReader:
             building = self.scope.get(target.value.id)
             if isinstance(building, _Building):
                 building.add(value, self.depth, key)
+            elif target.value.id == self.this:
+                path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
+                self._attach(path, "setitem", node, source, value, branches)
         elif path := self.path(target.value):
             self._attach(path, "setitem", node, source, value, branches)
 
@@ -637,9 +654,8 @@ class _FunctionReader:
                         building.add(item, self.depth)
                 else:
                     building.add(value, self.depth)
-            elif function.value.id in self.holders:
-                path = self.holders[function.value.id]
-                self._attach(path, function.attr, node, call.args[-1], value, branches)
+            elif function.value.id == self.this:
+                self._attach((), function.attr, node, call.args[-1], value, branches)
         elif path := self.path(function.value):
             self._attach(path, function.attr, node, call.args[-1], value, branches)
         elif isinstance(function.value, ast.Subscript) and (path := self.path(function.value.value)):
@@ -825,13 +841,16 @@ class _FunctionReader:
             callee = self.evaluate(function)
         arguments = tuple(self._arguments(node))
         text = self.file.source(function)
-        call = Call(callee, node.lineno, self.file.column(node), arguments, text, wrapped)
+        extent = self.file.extent(node)
+        call = Call(callee, node.lineno, self.file.column(node), arguments, text, wrapped, extent)
         if isinstance(callee, SelfRead) and len(callee.path) == 1:
             self.calls.append(call)
             return MethodCall(callee.path[0], call)
         if is_super(function):
             assert isinstance(function, ast.Attribute)
             self.super_calls.add(function.attr)
+            if function.attr == "__init__":
+                self.super_init = call
             return MethodCall(function.attr, call)
         if isinstance(callee, Name):
             special = self._special(node, callee.dotted, call)
@@ -846,9 +865,9 @@ class _FunctionReader:
 
     def evaluate_quietly(self, node: ast.expr) -> Value:
         """Evaluate once more without writing the calls down a second time."""
-        count = len(self.calls)
+        calls, parameters = len(self.calls), len(self.parameters)
         value = self.evaluate(node)
-        del self.calls[count:]
+        del self.calls[calls:], self.parameters[parameters:]
         return value
 
     def _special(self, node: ast.Call, dotted: str, call: Call) -> Value | None:
@@ -858,11 +877,19 @@ class _FunctionReader:
                 NotedCall(dotted, node.lineno, self.file.column(node), arguments, self.name)
             )
         if dotted in PARAMETER:
-            return self._parameter(node, dotted, call)
+            self.parameters.append(self._parameter(node, dotted, call))
+            return self.parameters[-1]
+        if dotted.startswith("torch.nn.init.") and call.args:
+            initialised = call.args[0].value
+            if isinstance(initialised, Parameter):
+                return replace(initialised, chained=True)
         if dotted in SAMPLE or dotted in PARAM:
             return self._declared(node, "sample" if dotted in SAMPLE else "param")
         if dotted in SEQUENCES and node.args:
             return self._sequence(call)
+        if dotted in ("collections.OrderedDict", "dict") and node.keywords:
+            named = [passed for passed in call.args if passed.keyword]
+            return Items(tuple(p.value for p in named), tuple(repr(p.keyword) for p in named))
         if dotted == "filter" and len(call.args) == 2:
             items = call.args[1].value
             return Items(tuple(Repeat(item) for item in items.items)) if isinstance(items, Items) else call

@@ -100,6 +100,8 @@ class Call:
     args: tuple[Passed, ...]
     text: str
     wrapped: bool = False
+    extent: tuple[int, int, int] | None = None
+    """Where it stands on one line: the line's indent, the characters after it, the line's length."""
 
     def argument(self, keyword: str, position: int) -> Passed | None:
         """The argument given for a parameter, or None where it is left out or not to be told."""
@@ -242,6 +244,8 @@ class Function:
     return_lines: tuple[int, ...] = ()
     generator: bool = False
     layer_calls: tuple[Call, ...] = ()
+    parameter_calls: tuple[Parameter, ...] = ()
+    super_init: Call | None = None
     names: frozenset[str] = frozenset()
     declarations: Declarations | None = None
     indirect: tuple[tuple[str, int, int], ...] = ()

@@ -229,7 +229,7 @@ class Index:
     def _member(self, file: File, name: str, depth: int) -> Target:
         """A name of another file: defined there, re-exported, or under a star import."""
         for cls in file.classes:
-            if cls.qualname == name and not cls.inside_function:
+            if cls.qualname == name:
                 made = self.module_class(file, cls)
                 return Target(module_class=made, file=file) if made else Target(plain_class=cls, file=file)
         for function in file.functions:

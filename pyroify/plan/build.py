@@ -451,6 +451,7 @@ class _Planner:
 
     def _wrap_edits(self, case: Case, wrapped: set[tuple[str, int, int]]) -> Iterator[Edit]:
         kept = self._kept_lines(case)
+        found = []
         for method in case.cls.cls.methods:
             if case.at_run_time and method.name in case.study.building:
                 continue
@@ -460,8 +461,10 @@ class _Planner:
                     continue
                 if self._is_wrappable(call, case.study.scope):
                     wrapped.add(spot)
-                    case.names.use("PyroModule")
-                    yield _wrap(call, case.names)
+                    found.append(call)
+        if found:
+            case.names.use("PyroModule")
+        yield from _wraps(found, case.names, self.limit)
 
     def _kept_lines(self, case: Case) -> set[tuple[int, int]]:
         """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
@@ -473,7 +476,7 @@ class _Planner:
         }
         kept = set()
         for attribute in case.study.everything:
-            if attribute.name in random:
+            if attribute.name in random or (not attribute.name and random):
                 continue
             for item in walk(attribute.node):
                 if isinstance(item, Own | Opaque):
@@ -517,11 +520,14 @@ class _Planner:
             for function in file.functions:
                 if function.name != name and not function.name.startswith(f"{name}.<locals>."):
                     continue
+                found = []
                 for call in function.layer_calls:
                     spot = (path, call.line, call.column)
                     if spot not in wrapped and self._is_wrappable(call, scope):
                         wrapped.add(spot)
-                        yield path, _wrap(call, FileNames(file))
+                        found.append(call)
+                for edit in _wraps(found, FileNames(file), self.limit):
+                    yield path, edit
 
     @cached_property
     def limit(self) -> int:
@@ -556,10 +562,10 @@ class _Planner:
         ]
         opaque = any(case.at_run_time for case in self.cases.values())
         for rule in unmatched_rules(self.spec, keys):
-            if opaque and rule.match.startswith("**"):
+            if opaque and rule.match.startswith("**."):
                 continue  # it may match what only run time shows
-            if isinstance(rule.action, Keep) and rule.match == "**":
-                continue  # a keep rule for layers that happen not to be there
+            if rule.match == "**":
+                continue  # it says something of any project, also of one without parameters
             yield Finding(
                 self.spec.path,
                 rule.line,
@@ -587,11 +593,20 @@ def _refuses(finding: Finding) -> bool:
     return lookup(finding.code).severity != "warning"
 
 
-def _wrap(call: Call, names: FileNames) -> Edit:
-    bare = not call.args and call.text.rpartition(".")[2] == "ModuleList"
-    return Edit(
-        "submodules", call.line, call.column, (names.local("PyroModule"), "[]" if bare else "")
-    )
+def _wraps(calls: Sequence[Call], names: FileNames, limit: int) -> Iterator[Edit]:
+    """Edits that make calls PyroModules; the first on a line lays the line out anew."""
+    wrapper = names.local("PyroModule")
+    first: dict[int, Call] = {}
+    for call in sorted(calls, key=lambda call: call.column):
+        first.setdefault(call.line, call)
+    for call in calls:
+        bare = not call.args and call.text.rpartition(".")[2] == "ModuleList"
+        room = -1
+        if call is first[call.line] and call.extent is not None and call.extent[2] <= limit:
+            room = limit - call.extent[1]
+        indent = call.extent[0] if call.extent else 0
+        data = (wrapper, "[]" if bare else "", indent, room)
+        yield Edit("submodules", call.line, call.column, (*data, call.column))
 
 
 def _whole_file_edits(names: FileNames) -> Iterable[Edit]:

@@ -6,12 +6,13 @@ is not, the whole class is converted at run time, by a loop over what is there (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter, qualify, substitute
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Call, Function
+from pyroify.index.facts import Call, Choice, Function, Name
 from pyroify.plan.model import Action as ActionName
 from pyroify.plan.model import RuleRef, SitePlan
 from pyroify.plan.names import FileNames
@@ -24,10 +25,11 @@ from pyroify.plan.structure import (
     OneOf,
     Owned,
     Plain,
+    calls_in,
     is_opaque,
     walk,
 )
-from pyroify.plan.study import Attribute, OwnParameter, Study
+from pyroify.plan.study import Attribute, OwnParameter, Study, parameters_in
 from pyroify.spec.match import Decision, SiteKey, decide
 from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample, Spec
 from pyroify.spec.render import Place, RenderError, render_param, render_sample
@@ -60,6 +62,8 @@ class Search:
     guards: tuple[str, ...] = ()
     flat: bool = False
     """It is one of these layers itself, or has no parameters."""
+    over: str = ""
+    """What to loop over where all elements are such layers or have no parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,14 @@ class Declarer:
     study: Study
     spec: Spec
     names: FileNames
+    method: Function | None = None
     tied: frozenset[str] = frozenset()
     """Paths that read another parameter: they are declared with the tie."""
 
     def declare(self, method: Function | None, covered: tuple[Function, ...]) -> Declarations:
         """Declarations of everything the ``covered`` methods attach."""
         made = Declarations()
+        self.method = method
         attributes = self.study.attributes(covered)
         made.at_run_time = self.needs_run_time(attributes, covered)
         statements: list[str] = []
@@ -132,6 +138,8 @@ class Declarer:
             return True
         if any(item.path == ("*",) for method in covered for item in method.assignments):
             return True
+        if self._misses_some(attributes, tuple(covered)):
+            return True
         base = self.study.cls.library_base
         if base is not None and base.kind == "compound":
             return True
@@ -139,6 +147,35 @@ class Declarer:
             is_opaque(attribute.node) or any(_is_compound(item) for item in walk(attribute.node))
             for attribute in attributes
         )
+
+    def _misses_some(self, attributes: Sequence[Attribute], covered: tuple[Function, ...]) -> bool:
+        """Whether a layer or parameter is made there that none of the attributes accounts for."""
+        nodes = [item for attribute in attributes for item in walk(attribute.node)]
+        calls = {(n.call.line, n.call.column) for n in nodes if isinstance(n, Leaf) and n.call}
+        made = {(n.parameter.line, n.parameter.column) for n in nodes if isinstance(n, Owned)}
+        for own in self.study.parameters(covered):
+            made |= {(item.line, item.column) for item in own.made}
+        index, path = self.study.resolver.index, self.study.cls.file.path
+        for method in covered:
+            for parameter in method.parameter_calls:
+                if (parameter.line, parameter.column) not in made:
+                    return True
+            calls |= set(self._handed_over(method))
+            for call in method.layer_calls:
+                layer = index.layer(call.callee.dotted, path) if isinstance(call.callee, Name) else None
+                if layer is None or layer.kind in ("stateless", "container"):
+                    continue
+                if (call.line, call.column) not in calls:
+                    return True
+        return False
+
+    def _handed_over(self, method: Function) -> Iterator[tuple[int, int]]:
+        """Layers made as arguments of a class of the project, which takes care of them."""
+        index, path = self.study.resolver.index, self.study.cls.file.path
+        for call in method.layer_calls:
+            if isinstance(call.callee, Name) and index.resolve(call.callee.dotted, path).module_class:
+                for passed in call.args:
+                    yield from ((c.line, c.column) for c in calls_in(passed.value))
 
     # Own parameters
 
@@ -193,15 +230,16 @@ class Declarer:
         ranks = {len(item.shape) for item in parameter.made if item.shape is not None}
         known = len(ranks) == 1 and all(item.shape is not None for item in parameter.made)
         first = parameter.assignments[0]
+        shape = self._static_shape(parameter)
         source = self._render(
             decision.action,
             Place(
                 target=target,
                 owner="self",
-                shape=None,
+                shape=shape,
                 ndim=ranks.pop() if known else None,
-                fan_in=f"{target}[0].numel()",
-                fan_out=f"{target}.shape[0]",
+                fan_in=_fan(shape, 1) or f"{target}[0].numel()",
+                fan_out=_fan(shape, 0) or f"{target}.shape[0]",
                 initial=f"{target}.detach()",
             ),
             made,
@@ -218,6 +256,27 @@ class Declarer:
             guards.append(f"{target}.requires_grad")
         statements.append(_guarded(" and ".join(guards), [statement]))
         made.sites.append(self._site(parameter.name, first.line, first.column, decision, source))
+
+    def _static_shape(self, parameter: OwnParameter) -> tuple[str, ...] | None:
+        """Its shape, where the sizes still mean the same at the end of the method."""
+        if len(parameter.made) != 1 or not parameter.made[0].stable or not self._is_direct(parameter):
+            return None
+        if parameter.method is not self.method:
+            return None
+        shape = parameter.made[0].shape
+        return shape if shape is not None and all(map(self._is_steady, shape)) else None
+
+    def _is_direct(self, parameter: OwnParameter) -> bool:
+        """Whether ``nn.Parameter(...)`` is what is assigned, or an arm of a conditional."""
+        for assignment in parameter.assignments:
+            place = (assignment.value_line, assignment.value_column)
+            arms = isinstance(assignment.value, Choice)
+            for made in parameters_in(assignment.value):
+                if (made.line, made.column) != place and not (arms and made.line >= place[0]):
+                    return False
+                if arms and assignment.how == "register":
+                    return False
+        return True
 
     def _declared(
         self, parameter: OwnParameter, decision: Decision, made: Declarations
@@ -265,7 +324,9 @@ class Declarer:
             for item in parameter.made
         ):
             return False
-        if any(item.how == "chain" for item in parameter.assignments):
+        if any(item.how in ("chain", "tuple") for item in parameter.assignments):
+            return False
+        if not self._is_direct(parameter):
             return False
         branching = any(b[0] in ("for", "try") for item in parameter.assignments for b in item.branches)
         if branching or not self._has_nothing_on_self(parameter):
@@ -313,7 +374,7 @@ class Declarer:
         for attribute in attributes:
             guards = () if attribute.present else (f'hasattr(self, "{attribute.name}")',)
             placements.extend(
-                place(attribute.node, f"self.{attribute.name}", attribute.name, attribute.line, guards)
+                place(attribute.node, attribute.target, attribute.name, attribute.line, guards)
             )
         yield from self._grouped(placements, made)
 
@@ -404,11 +465,14 @@ class Declarer:
                     guard = "" if presence else f"{target} is not None"
                     statements.append(_guarded(guard, [f"{target} = {source}"]))
             made.sites.append(self._site(path, spot.line, 0, decision, source, parameter, spot))
-        if statements:
-            yield _nested(spot.loops, spot.guards, statements)
+        if spot.loops or spot.guards:
+            statements = [_nested(spot.loops, spot.guards, statements)] if statements else []
+        yield from statements
 
     def _place(self, spot: Spot, parameter: LayerParameter, target: str) -> Place:
         arguments = _arguments(spot.leaf)
+        if arguments is not None:
+            arguments = {name: text for name, text in arguments.items() if self._is_steady(text)}
         shape = None
         if arguments is not None and parameter.shape is not None:
             sizes = tuple(substitute(size, arguments) for size in parameter.shape)
@@ -426,6 +490,10 @@ class Declarer:
             fan_out=fans[1],
             initial=f"{target}.detach()",
         )
+
+    def _is_steady(self, text: str) -> bool:
+        """Whether the attributes a size reads are set only once, and here."""
+        return not set(re.findall(r"\bself\.(\w+)", text)) & self.study.unsteady
 
     def _each(self, each: Each, made: Declarations) -> Iterator[str]:
         """A loop over the parameters of one module."""
@@ -471,6 +539,10 @@ class Declarer:
             if not body:
                 continue
             head = "for name, value in list(layer.named_parameters(recurse=False)):"
+            if search.over and len(tables) == 1:
+                loop = _indented(f"for layer in {search.over}:", [_indented(head, body)])
+                yield _nested(search.loops, search.guards, [loop])
+                return
             test = self.names.isinstance_test("layer", layers)
             inner.append(_indented(f"{'el' if inner else ''}if {test}:", [_indented(head, body)]))
         if inner:
@@ -557,7 +629,7 @@ class Declarer:
         special: dict[str, Action] = {}
         by_layer = {layer.name: dict(row) for row, layers in rows.items() for layer in layers}
         for attribute in attributes:
-            for spot in place(attribute.node, f"self.{attribute.name}", attribute.name, attribute.line, ()):
+            for spot in place(attribute.node, attribute.target, attribute.name, attribute.line, ()):
                 if not isinstance(spot, Spot):
                     continue
                 for parameter in spot.leaf.layer.parameters:
@@ -764,21 +836,30 @@ def _place_box(
         over = f"{target}.values()" if box.layer.name == "ModuleDict" else target
         variable = _loop_variable(children[0].node, loops)
         yield from place(
-            children[0].node, variable, f"{path}.*", line, guards, (*loops, (variable, over))
+            children[0].node, variable, _join(path, "*"), line, guards, (*loops, (variable, over))
         )
         return
     if any(isinstance(child, Many) or not _is_one(child) for child in children):
         layers = _layers(box)
+        flat = all(isinstance(inner, Leaf | Plain) for child in children for inner in _elements(child))
         if layers:
-            yield Search(target, path, layers, line, loops, guards)
+            over = f"{target}.values()" if box.layer.name == "ModuleDict" else target
+            yield Search(target, path, layers, line, loops, guards, over=over if flat else "")
         return
     named = box.layer.name == "ModuleDict"
     for index, child in enumerate(children):
         key = box.keys[index].strip("'\"") if index < len(box.keys) else str(index)
-        at = f"{target}[{box.keys[index]}]" if named and index < len(box.keys) else f"{target}[{index}]"
+        at = f'{target}["{key}"]' if named and index < len(box.keys) else f"{target}[{index}]"
         if not named and index < len(box.keys):
             at = f"{target}.{key}" if key.isidentifier() else at
-        yield from place(child, at, f"{path}.{key}", line, guards, loops)
+        yield from place(child, at, _join(path, key), line, guards, loops)
+
+
+def _elements(node: Node) -> tuple[Node, ...]:
+    """What a child of a container may be."""
+    if isinstance(node, Many):
+        return _elements(node.node)
+    return node.nodes if isinstance(node, OneOf) else (node,)
 
 
 def _place_choice(

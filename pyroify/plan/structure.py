@@ -6,6 +6,7 @@ aliases, over the whole project. Where the source does not show what is made, th
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from pyroify.index.facts import (
     MethodCall,
     Name,
     Parameter,
+    Passed,
     Repeat,
     SelfRead,
     Unknown,
@@ -54,6 +56,8 @@ class Box:
     call: Call | None
     children: tuple[Node, ...]
     keys: tuple[str, ...] = ()
+    cls: ModuleClass | None = None
+    """The class of the project it is an instance of, where that adds no children itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Scope:
 
     path: str
     cls: ModuleClass | None = None
-    arguments: Mapping[str, tuple[Value, Scope]] = field(default_factory=dict)
+    arguments: Mapping[str, tuple[Passed, Scope]] = field(default_factory=dict)
     depth: int = 0
     inside: bool = True
     """Whether names of the value are those of the declaring function itself."""
@@ -154,7 +158,7 @@ class Resolver:
             case Argument(name=name):
                 if name in scope.arguments:
                     passed, outer = scope.arguments[name]
-                    return self.resolve(passed, outer)
+                    return self.resolve(passed.value, outer)
                 return Opaque(name)
             case SelfRead(path=path):
                 return self._self_read(path, scope)
@@ -201,6 +205,11 @@ class Resolver:
             return Opaque(value.call.text)
         found = scope.cls.find_method(value.name)
         if found is None:
+            for owner in scope.cls.lineage:
+                inner = f"{owner.file.module}.{owner.cls.qualname}.{value.name}"
+                nested = self.index.resolve(inner, owner.file.path).module_class
+                if nested is not None:
+                    return Own(nested)
             attribute = dict(scope.cls.cls.class_attributes).get(value.name)
             if isinstance(attribute, Name) and not self._overridden(value.name, scope.cls):
                 return self._call(replace(value.call, callee=attribute), scope)
@@ -220,13 +229,13 @@ class Resolver:
         """What a function gives for a call: the union of what it returns."""
         if not function.returns or function.generator:
             return Opaque(call.text) if function.generator else PLAIN
-        arguments: dict[str, tuple[Value, Scope]] = {}
+        arguments: dict[str, tuple[Passed, Scope]] = {}
         for position, name in enumerate(function.arguments):
             if passed := call.argument(name, position):
-                arguments[name] = (passed.value, scope)
+                arguments[name] = (passed, scope)
             elif default := dict(function.defaults).get(name):
-                if default in ("None", "True", "False"):
-                    arguments[name] = (Constant(default), scope)
+                if is_literal(default) and not call.starred:
+                    arguments[name] = (Passed("", "", default, True, Constant(default)), scope)
         inner = Scope(path, scope.cls, arguments, scope.depth + 1, inside=False)
         return one_of(*[self.resolve(value, inner) for value in function.returns])
 
@@ -240,8 +249,12 @@ class Resolver:
                 return one_of(*[self._call(replace(call, callee=option), scope) for option in options])
             case Argument(name=name) if name in scope.arguments:
                 passed, outer = scope.arguments[name]
-                if isinstance(passed, Name):
-                    return self._named_call(call, passed.dotted, replace(scope, path=outer.path))
+                if isinstance(passed.value, Name):
+                    # The class handed in cannot be wrapped where it is called.
+                    node = self._named_call(call, passed.value.dotted, replace(scope, path=outer.path))
+                    if any(isinstance(item, Leaf | Box) for item in walk(node)):
+                        return Opaque(call.text, sure=True)
+                    return node
                 return Opaque(call.text)
             case Call() as made:
                 return self._partial(call, made, scope)
@@ -252,7 +265,9 @@ class Resolver:
     def _partial(self, call: Call, made: Call, scope: Scope) -> Node:
         """``partial(nn.Conv2d, bias=False)(...)``: the layer, its arguments not seen."""
         if isinstance(made.callee, Name) and made.callee.dotted in ("functools.partial",) and made.args:
-            return without_call(self._call(replace(call, callee=made.args[0].value), scope))
+            # The layer is made where nobody can wrap it, in functools.
+            node = self._call(replace(call, callee=made.args[0].value), scope)
+            return Opaque(call.text, sure=True) if holds_parameters(node) else node
         return Opaque(call.text)
 
     def _named_call(self, call: Call, dotted: str, scope: Scope) -> Node:
@@ -267,7 +282,7 @@ class Resolver:
             return Opaque(call.text, sure=True)
         target = index.resolve(dotted, scope.path)
         if target.module_class is not None:
-            return Own(target.module_class)
+            return self._instance(call, target.module_class, scope)
         if target.plain_class is not None:
             return PLAIN
         if target.function is not None and target.file is not None:
@@ -276,10 +291,18 @@ class Resolver:
             )
             if holds_parameters(node):
                 self.functions[target.file.path, target.function.name] = target.function
-            return without_call(node)
+            return node
         if target.alias is not None and target.file is not None:
             return self._alias_call(call, target.alias, replace(scope, path=target.file.path, cls=None))
         return self._outside_call(call, name)
+
+    def _instance(self, call: Call, cls: ModuleClass, scope: Scope) -> Node:
+        """An instance of a class; what a bare container is given belongs to whoever gives it."""
+        base = cls.library_base
+        if base is None or base.kind != "container" or cls.find_method("__init__") is not None:
+            return Own(cls)
+        box = self.box(call, base, scope)
+        return replace(box, cls=cls) if box.children else Own(cls)
 
     def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Node:
         if isinstance(alias, Call):
@@ -300,10 +323,24 @@ class Resolver:
         if layer.kind == "stateless":
             return PLAIN
         if layer.kind == "container":
-            return self._box(call, layer, scope)
-        return Leaf(layer, call if scope.inside else None)
+            return self.box(call, layer, scope)
+        return Leaf(layer, call if scope.inside else self._seen_from_outside(call, scope))
 
-    def _box(self, call: Call, layer: Layer, scope: Scope) -> Node:
+    def _seen_from_outside(self, call: Call, scope: Scope) -> Call:
+        """A call in a helper as its caller sees it: literals, and arguments the caller passed."""
+        arguments = []
+        for passed in call.args:
+            if isinstance(passed.value, Argument) and passed.value.name in scope.arguments:
+                given, outer = scope.arguments[passed.value.name]
+                seen = replace(given, keyword=passed.keyword, star=passed.star)
+                arguments.append(seen if outer.inside or is_literal(given.text) else replace(seen, stable=False))
+            else:
+                anywhere = is_literal(passed.text) or (scope.cls is not None and reads_self(passed))
+                arguments.append(replace(passed, stable=anywhere))
+        return replace(call, args=tuple(arguments))
+
+    def box(self, call: Call, layer: Layer, scope: Scope) -> Box:
+        """A container with what a call gives it."""
         children: list[Node] = []
         keys: list[str] = []
         for passed in call.args:
@@ -353,6 +390,17 @@ def is_data(node: Node) -> bool:
     return isinstance(node, Plain | Nothing)
 
 
+def is_literal(text: str) -> bool:
+    """Whether source is a plain number, flag or None, which means the same everywhere."""
+    return text in ("None", "True", "False") or text.isdigit()
+
+
+def reads_self(passed: Passed) -> bool:
+    """Whether a size reads attributes of ``self`` and nothing else, so that any method may."""
+    names = re.findall(r"(?<![\w.])[A-Za-z_]\w*", passed.text)
+    return passed.stable and bool(names) and set(names) == {"self"}
+
+
 def without_call(node: Node) -> Node:
     """The structure without the calls that made it: their names mean nothing elsewhere."""
     match node:
@@ -372,6 +420,8 @@ def without_call(node: Node) -> Node:
 def walk(node: Node) -> Iterator[Node]:
     """A structure and everything inside it; classes of the project are not entered."""
     yield node
+    if isinstance(node, Box) and node.cls is not None:
+        yield Own(node.cls)
     match node:
         case Box(children=children) | Listed(children=children):
             for child in children:
@@ -381,6 +431,22 @@ def walk(node: Node) -> Iterator[Node]:
         case OneOf(nodes=nodes):
             for inner in nodes:
                 yield from walk(inner)
+
+
+def calls_in(value: Value) -> Iterator[Call]:
+    """A value's calls, those in its arguments included."""
+    match value:
+        case Call(args=args):
+            yield value
+            for passed in args:
+                yield from calls_in(passed.value)
+        case MethodCall(call=call):
+            yield from calls_in(call)
+        case Items(items=items) | Choice(options=items):
+            for item in items:
+                yield from calls_in(item)
+        case Repeat(item=item):
+            yield from calls_in(item)
 
 
 def holds_parameters(node: Node) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyroify.index.facts import (
@@ -38,9 +38,15 @@ from pyroify.plan.structure import (
     walk,
 )
 
+MODULE_MEMBERS = frozenset(
+    "forward parameters named_parameters modules children state_dict train eval encode decode "
+    "load_state_dict weight bias in_features out_features".split()
+)
+"""Names below an attribute that tell it to be a module."""
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]")
 ATTACHING = ("assign", "chain", "tuple", "register")
+ADDING = ("append", "extend", "insert", "setitem")
 METADATA = frozenset(
     ("shape", "size", "dim", "ndim", "numel", "device", "dtype", "requires_grad", "is_cuda")
 )
@@ -93,16 +99,17 @@ class Attribute:
     name: str
     node: Node
     assignments: tuple[Assignment, ...]
+    line: int
 
     @property
     def present(self) -> bool:
         """Whether it is there however the constructor runs."""
-        return always_assigned(self.assignments)
+        return not self.name or always_assigned(self.assignments)
 
     @property
-    def line(self) -> int:
-        """Where it is attached first."""
-        return self.assignments[0].line
+    def target(self) -> str:
+        """Source that reads it."""
+        return f"self.{self.name}" if self.name else "self"
 
 
 def _options(value: Value) -> tuple[Value, ...]:
@@ -181,6 +188,37 @@ class Study:
         """Where the values of the class stand."""
         return Scope(self.cls.file.path, self.cls)
 
+    @cached_property
+    def unsteady(self) -> frozenset[str]:
+        """Attributes that are set more than once, or changed in place."""
+        counts: dict[str, int] = {}
+        for item in (self.cls, *self.relatives):
+            for method in item.cls.methods:
+                for assignment in method.assignments:
+                    if len(assignment.path) == 1:
+                        name = assignment.path[0]
+                        counts[name] = counts.get(name, 0) + 1
+                for use in method.uses:
+                    if use.how in ("augmented", "setitem", "delete"):
+                        counts[use.path[0]] = 2
+        return frozenset(name for name, count in counts.items() if count > 1)
+
+    @cached_property
+    def _elsewhere(self) -> frozenset[Assignment]:
+        """Assignments in methods that another method declares for: local names mean nothing there."""
+        return frozenset(
+            item
+            for stage, covered in self.stages
+            for method in covered
+            if method is not stage
+            for item in method.assignments
+        )
+
+    @cached_property
+    def ignored_lines(self) -> frozenset[int]:
+        """Lines with a comment that takes their parameters out of the conversion."""
+        return frozenset(line for line, what in self.cls.file.suppressed if what == "ignore")
+
     def parameters(self, covered: tuple[Function, ...]) -> tuple[OwnParameter, ...]:
         """Parameters the class itself registers in these methods, in order."""
         found: dict[str, list[Assignment]] = {}
@@ -206,14 +244,51 @@ class Study:
         entries: dict[str, list[Assignment]] = {}
         for method in covered:
             for item in method.assignments:
-                if item.path[0] not in own:
+                if item.path and item.path[0] not in own:
                     entries.setdefault(item.path[0], []).append(item)
         found = []
+        if inherited := self._as_container(covered, entries):
+            found.append(inherited)
         for name, items in entries.items():
             attribute = self._attribute(name, items)
             if attribute is not None:
                 found.append(attribute)
         return tuple(found)
+
+    def _as_container(
+        self, covered: tuple[Function, ...], entries: dict[str, list[Assignment]]
+    ) -> Attribute | None:
+        """What a class derived from Sequential or the like hands to its base or adds to itself."""
+        base = self.cls.library_base
+        if base is None or base.kind != "container":
+            return None
+        box = Box(base, None, ())
+        places: list[Assignment] = []
+        for method in covered:
+            if method.super_init is not None and method.name in CONSTRUCTORS:
+                made = self.resolver.box(method.super_init, base, self.scope)
+                box = Box(base, None, made.children, made.keys)
+            for item in method.assignments:
+                if item.how in ADDING and len(item.path) <= 1 and item.path != ("*",):
+                    if item.path and item.how != "setitem":
+                        continue
+                    box = self._with_child(box, item)
+                    places.append(item)
+                    entries.pop(item.path[0] if item.path else "", None)
+        if not holds_parameters(box):
+            return None
+        return Attribute("", box, tuple(places), self.cls.cls.line)
+
+    def _with_child(self, box: Box, item: Assignment) -> Box:
+        made = self.node(item)
+        deciding = [branch for branch in item.branches if branch[0] != "with"]
+        plain = item.how in ("append", "setitem", "register") and not deciding
+        children = made.children if isinstance(made, Listed) else (made,)
+        added = tuple(
+            child if plain or isinstance(child, Plain | Many) else Many(child) for child in children
+        )
+        keys = (*box.keys, repr(item.path[-1])) if item.path and plain else box.keys
+        return Box(box.layer, box.call, (*box.children, *added), keys)
 
     def _attribute(self, name: str, items: list[Assignment]) -> Attribute | None:
         direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
@@ -230,10 +305,12 @@ class Study:
         if all(isinstance(inner, Opaque) and not inner.sure or not isinstance(inner, Leaf | Own | Opaque | Owned) for inner in walk(node)):
             if not self.is_used_as_module(name):
                 return None
-        return Attribute(name, node, tuple(direct or items))
+        return Attribute(name, node, tuple(direct or items), items[0].line)
 
     def _adds(self, item: Assignment) -> bool:
-        if item.how in ("append", "extend", "insert", "setitem", "setattr"):
+        if item.how in (*ADDING, "setattr"):
+            return True
+        if item.how == "register" and len(item.path) == 2:
             return True
         # self.block.conv = nn.Conv2d(...): something is put into a child.
         return len(item.path) > 1 and isinstance(item.value, Call) and item.how in ATTACHING
@@ -243,6 +320,8 @@ class Study:
         made = self.node(item)
         if isinstance(made, Listed):
             made = one_of(*made.children) if made.children else Plain()
+        if isinstance(node, Box) and len(item.path) == 2 and item.how in ("register", "setattr"):
+            return self._added_by_name(node, made, item)
         if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
             return one_of(node, Opaque(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
         deciding = [branch for branch in item.branches if branch[0] != "with"]
@@ -257,9 +336,19 @@ class Study:
             return Listed((*node.children, child), keys)
         return Box(node.layer, node.call, (*node.children, child), keys)
 
+    def _added_by_name(self, box: Box, made: Node, item: Assignment) -> Node:
+        """``self.net.add_module("fc", layer)``."""
+        if item.how == "setattr" or item.branches or len(box.keys) < len(box.children):
+            child = made if isinstance(made, Plain) else Many(made)
+            return Box(box.layer, box.call, (*box.children, child), box.keys)
+        return Box(box.layer, box.call, (*box.children, made), (*box.keys, repr(item.path[1])))
+
     def node(self, item: Assignment) -> Node:
         """The structure of one assigned value, with what the annotations of arguments tell."""
-        node = self.resolver.resolve(item.value, self.scope)
+        scope = self.scope
+        if item in self._elsewhere:
+            scope = replace(scope, inside=False)
+        node = self.resolver.resolve(item.value, scope)
         if isinstance(node, Opaque) and self._is_data(item.value, node):
             return Plain()
         return node
@@ -293,7 +382,8 @@ class Study:
         return frozenset(
             use.path[0]
             for _, use in self.uses
-            if use.how in ("call", "iterate", "subscript")
+            if (use.how in ("call", "iterate", "subscript") and len(use.path) == 1)
+            or (len(use.path) > 1 and use.path[1] in MODULE_MEMBERS)
             or use.within.startswith("torch.utils.checkpoint")
             or use.within in ("enumerate", "zip", "reversed", "len", "list", "checkpoint")
         )

@@ -23,22 +23,50 @@ def fitted_expression(source: str, column: int, indent: int, limit: int) -> cst.
 
 
 def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:
-    """Break ``head(argument)`` after its bracket while the line is too long.
+    """Break ``head(arguments)`` after its bracket while the line is too long.
 
-    A chain of calls is broken before its dots instead, as formatters do.
+    What is inside goes on one line if it fits, else each argument on its own; a chain of calls
+    is broken before its dots, as formatters do.
     """
     inner_limit = inner_limit or limit
-    if indent + len(line) <= limit or not line.endswith(")"):
-        return [line]
+    tail = line[-1] if line.endswith((",", ":")) else ""
     lead = line[: len(line) - len(line.lstrip())]
-    text = line.strip()
-    if links := _links(text):
-        return [lead + link for link in links]
-    opening = _first_bracket(text)
-    if opening <= 0:
+    text = line.strip().removesuffix(tail) if tail else line.strip()
+    if indent + len(line) <= limit or text[-1:] not in ")]}":
         return [line]
-    inner = f"{lead}    {text[opening + 1 : -1]}"
-    return [f"{lead}{text[: opening + 1]}", *_fit(inner, indent, inner_limit), f"{lead})"]
+    opening = _first_bracket(text)
+    if not tail and lead and (links := _links(text)):
+        return [lead + link for link in links]
+    if opening < 0 or opening == len(text) - 2:
+        return [line]
+    head, inner, closing = text[: opening + 1], text[opening + 1 : -1], text[-1] + tail
+    one_line = f"{lead}    {inner}"
+    arguments = _arguments(inner)
+    if indent + len(one_line) <= inner_limit or len(arguments) == 1:
+        body = _fit(one_line, indent, inner_limit)
+    else:
+        body = [row for item in arguments for row in _fit(f"{lead}    {item},", indent, inner_limit)]
+    return [f"{lead}{head}", *body, f"{lead}{closing}"]
+
+
+def _arguments(text: str) -> list[str]:
+    """Arguments separated by commas outside brackets and strings; one only for a generator."""
+    items, depth, start, quote = [], 0, 0, ""
+    for position, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and depth == 0:
+            items.append(text[start:position].strip())
+            start = position + 1
+    if text[start:].strip():
+        items.append(text[start:].strip())
+    return items
 
 
 def _links(text: str) -> list[str]:

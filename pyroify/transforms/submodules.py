@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import libcst as cst
 
+from pyroify.transforms._layout import fitted_expression
+
 NODE = cst.Call
 
 
-def apply(node: cst.Call, wrapper: str, argument: str = "") -> cst.Call:
+def apply(
+    node: cst.Call, wrapper: str, argument: str, indent: int, room: int, column: int
+) -> cst.Call:
     """Put the callee in brackets after ``wrapper``.
 
-    ``argument`` is given where there is none: ``PyroModule[nn.ModuleList]`` needs one.
+    ``argument`` is given where there is none: ``PyroModule[nn.ModuleList]`` needs one. A call that
+    stands on one line from ``column`` may reach up to ``room``, or is broken; -1 leaves it.
     """
     callee = cst.Subscript(
         value=cst.parse_expression(wrapper),
         slice=[cst.SubscriptElement(cst.Index(node.func))],
     )
+    made = node.with_changes(func=callee)
     if argument and not node.args:
-        return node.with_changes(func=callee, args=[cst.Arg(cst.parse_expression(argument))])
-    return node.with_changes(func=callee)
+        made = made.with_changes(args=[cst.Arg(cst.parse_expression(argument))])
+    text = cst.Module([]).code_for_node(made)
+    if room < 0 or column + len(text) <= room or "\n" in text or node.lpar:
+        return made
+    fitted = fitted_expression(text, column, indent, room)
+    assert isinstance(fitted, cst.Call)
+    return fitted
