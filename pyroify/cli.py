@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -324,8 +324,8 @@ def _open(
         message = f"no {SPEC_NAME} here or in the folders above"
         raise ProjectError(NO_SPEC, project.root, message, help)
     spec = load_spec(from_here(project.spec_path))
-    emitted = f"/{spec.svi.get('output', 'train_svi.py')}"
-    return project.narrowed(spec.include, (*spec.exclude, emitted)), spec
+    emitted = PurePosixPath(str(spec.svi.get("output", "train_svi.py"))).as_posix()
+    return project.without(emitted).narrowed(spec.include, spec.exclude), spec
 
 
 def _default_jobs() -> int:

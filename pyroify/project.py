@@ -77,6 +77,11 @@ class Project:
         selected = (path for path in self.selected if wanted.match_file(path))
         return replace(self, selected=tuple(p for p in selected if not unwanted.match_file(p)))
 
+    def without(self, file: str) -> Project:
+        """The project without ``file``, as if it were not there."""
+        files = tuple(path for path in self.files if path != file)
+        return replace(self, files=files, selected=tuple(p for p in self.selected if p != file))
+
 
 def open_project(
     targets: Sequence[Path], spec: Path | None, stdin_filename: Path | None = None

@@ -571,7 +571,7 @@ class TestInit:
         assert "layer: [LayerNorm]\n" in text
         assert '#   - match: "net:Net.fc.1.weight"' in text
         plan = run("plan", "Net.fc.0.weight").out
-        assert "becomes   keep\n" in plan
+        assert "becomes    keep\n" in plan
         assert run("rewrite").code == 0
 
     def test_a_rule_without_a_match_stays_a_comment(self, run: Run, lay_out: Callable) -> None:

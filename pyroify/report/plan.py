@@ -114,20 +114,18 @@ def explain_site(named: NamedSite, spec: Spec) -> str:
     entry, site = named.entry, named.site
     lines = [
         f"{named.name}",
-        f"  declared  {entry.path}:{site.line}:{site.column}",
-        f"  shape     {site.shape or 'not known from the source'}",
-        f"  layer     {site.layer or 'none: a parameter of the class itself'}",
-        f"  becomes   {_outcome(site, spec)}",
+        f"  declared   {entry.path}:{site.line}:{site.column}",
+        f"  shape      {site.shape or 'not known from the source'}",
+        f"  layer      {site.layer or 'none: a parameter of the class itself'}",
+        f"  becomes    {_outcome(site, spec)}",
     ]
     if site.source:
-        lines.append(f"  written   {site.source}")
+        lines.append(f"  written as {site.source}")
     if site.rule is None:
         lines.append("  decided by no rule: nothing in the spec matches, so it is kept")
     else:
         lines.append(f"  decided by {_explain_rule(site.rule, spec)}")
     lines += [f"  which beat {_explain_rule(rule, spec)}" for rule in site.beaten]
-    if site.beaten:
-        lines.append("  (the last rule that matches decides)")
     lines += [f"  {finding.code} {finding.message}" for finding in entry.findings]
     return "\n".join(lines) + "\n"
 

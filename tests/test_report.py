@@ -1,0 +1,323 @@
+"""Reports from plain data: exit codes, counts, text, JSON and diff."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pyroify.diagnostics import Finding
+from pyroify.pipeline import FileResult, Outcome
+from pyroify.plan.model import ClassPlan, Plan, RuleRef, SitePlan
+from pyroify.project import Project
+from pyroify.report.diff import colour_diff, render_diff
+from pyroify.report.json import render_json
+from pyroify.report.plan import describe_action, explain_site, named_sites, render_plan
+from pyroify.report.run import Report, exit_code, make_report
+from pyroify.report.starter import default_spec, render_starter
+from pyroify.report.text import render_findings, render_run
+from pyroify.spec.load import parse_spec
+
+SPEC = parse_spec(
+    """\
+version: 1
+priors:
+  - match: "**"
+    sample: Normal(0, fan_in ** -0.5)
+  - match: "Net.scale"
+    param: positive
+    init: exp
+  - match: "**.bias"
+    keep: true
+""",
+    "pyroify.yaml",
+)
+RULES = [RuleRef(rule.index, rule.match, rule.line) for rule in SPEC.rules]
+REFUSED = Finding("b.py", 9, 5, "PYR002", "self.layers is a list", "use nn.ModuleList", "b:Stack")
+WARNING = Finding("a.py", 3, 1, "PYR003", "has no effect")
+ERROR = Finding("c.py", 1, 1, "PYR203", "not valid Python")
+SITES = (
+    SitePlan("fc.weight", 5, 9, "sample", "[1, 3]", "Linear", "PyroSample(...)", RULES[0]),
+    SitePlan("fc.bias", 5, 9, "keep", "[1]", "Linear", "", RULES[2], (RULES[0],)),
+    SitePlan("scale", 6, 9, "param", "[]", "", "PyroParam(...)", RULES[1], (RULES[0],)),
+    SitePlan("frozen", 7, 9, "keep", "", "", "", RULES[0]),
+    SitePlan("other", 8, 9, "keep", "[2]"),
+)
+NET = ClassPlan("a", "Net", "a.py", 4, 1, "converted", SITES)
+STACK = ClassPlan("b", "Stack", "b.py", 7, 1, "refused", (), (REFUSED,))
+PLAIN = ClassPlan("a", "Plain", "a.py", 20, 1, "unchanged")
+CHANGED = FileResult("a.py", b"old\n", b"new\n")
+SAME = FileResult("d.py", b"old\n", b"old\n")
+FAILED = FileResult("c.py", b"", None, (ERROR,), "Traceback: boom\n")
+
+
+def report(
+    *classes: ClassPlan,
+    results: tuple[FileResult, ...] = (),
+    findings: tuple[Finding, ...] = (),
+    written: bool = False,
+) -> Report:
+    return Report(Path("/project"), SPEC, classes, results, findings, written)
+
+
+class TestExitCode:
+    @pytest.mark.parametrize(
+        ("given", "rewrite", "check"),
+        [
+            (report(NET), 0, 0),
+            (report(NET, results=(SAME,)), 0, 0),
+            (report(NET, results=(CHANGED,)), 0, 1),
+            (report(NET, findings=(WARNING,)), 0, 0),
+            (report(NET, STACK, findings=(REFUSED,)), 1, 1),
+            (report(STACK), 1, 1),
+            (report(NET, findings=(REFUSED,)), 1, 1),
+            (report(NET, findings=(REFUSED, ERROR)), 2, 2),
+            (report(NET, results=(CHANGED,), findings=(ERROR,)), 2, 2),
+        ],
+        ids=[
+            "nothing to do",
+            "a file without a change",
+            "a change",
+            "a warning",
+            "a refused class",
+            "a refused class without a finding",
+            "a refusal outside classes",
+            "an error beside a refusal",
+            "an error beside a change",
+        ],
+    )
+    def test_of_a_report(self, given: Report, rewrite: int, check: int) -> None:
+        assert exit_code(given, would_change=False) == rewrite
+        assert exit_code(given, would_change=True) == check
+
+    @pytest.mark.parametrize(("floor", "expected"), [(66, 0), (67, 1), (0, 0)])
+    def test_min_coverage_is_what_must_not_be_refused(self, floor: float, expected: int) -> None:
+        given = report(NET, PLAIN, STACK, findings=(REFUSED,))
+        assert exit_code(given, would_change=False, min_coverage=floor) == expected
+
+    def test_min_coverage_excuses_neither_errors_nor_changes(self) -> None:
+        broken = report(NET, findings=(ERROR,))
+        assert exit_code(broken, would_change=False, min_coverage=0) == 2
+        pending = report(NET, results=(CHANGED,))
+        assert exit_code(pending, would_change=True, min_coverage=0) == 1
+
+
+class TestReport:
+    def test_leaves_out_what_was_not_selected(self) -> None:
+        project = Project(Path("/project"), None, ("a.py", "b.py", "c.py"), ("a.py",))
+        rule = Finding("pyroify.yaml", 3, 5, "PYR150", "matches nothing")
+        plan = Plan((NET, STACK), (), (WARNING, ERROR, rule))
+        made = make_report(project, SPEC, Outcome(plan, ()))
+        assert made.classes == (NET,)
+        assert made.findings == (WARNING, rule)
+
+    def test_leaves_out_what_is_accepted(self) -> None:
+        project = Project(Path("/project"), None, ("a.py",), ("a.py",))
+        rule = Finding("pyroify.yaml", 3, 5, "PYR150", "matches nothing")
+        outcome = Outcome(Plan((), (), (rule,)), ())
+        assert make_report(project, SPEC, outcome, accepted={"PYR150"}).findings == ()
+
+    def test_counts(self) -> None:
+        given = report(NET, PLAIN, STACK, results=(CHANGED, SAME, FAILED))
+        assert given.statuses == {"converted": 1, "unchanged": 1, "refused": 1}
+        assert given.actions == {"sample": 1, "param": 1, "keep": 3}
+        assert given.refusals == {"PYR002": 1}
+        assert given.coverage == pytest.approx(100 * 2 / 3)
+        assert (given.changed, given.failed) == ((CHANGED,), (FAILED,))
+
+    def test_a_project_without_classes_is_covered(self) -> None:
+        assert report().coverage == 100
+
+    def test_findings_are_sorted_and_said_once(self) -> None:
+        result = FileResult("b.py", b"", None, (REFUSED,))
+        outcome = Outcome(Plan((STACK,), (), (ERROR, WARNING)), (result,))
+        assert outcome.findings == (WARNING, REFUSED, ERROR)
+
+
+class TestText:
+    def test_a_finding_has_place_code_message_and_help(self) -> None:
+        assert render_findings([REFUSED, WARNING], Path.cwd()) == (
+            "b.py:9:5 PYR002 self.layers is a list\n"
+            "    help: use nn.ModuleList\n"
+            "a.py:3:1 PYR003 has no effect\n"
+        )
+
+    def test_a_run(self) -> None:
+        given = report(NET, STACK, results=(CHANGED, FAILED), findings=(REFUSED,), written=True)
+        assert render_run(given).splitlines()[2:] == [
+            "rewrote /project/a.py",
+            "1 file changed, 1 file failed",
+            "2 classes: 1 converted, 0 unchanged, 1 refused (coverage 50.0 %)",
+            "refused by code: PYR002 x1; `pyroify rule CODE` explains",
+        ]
+
+    def test_a_dry_run(self) -> None:
+        lines = render_run(report(NET, results=(CHANGED,))).splitlines()
+        assert lines[:2] == ["would rewrite /project/a.py", "1 file to change"]
+
+    def test_quiet_keeps_errors_and_refusals(self) -> None:
+        given = report(NET, STACK, results=(CHANGED,), findings=(REFUSED, WARNING, ERROR))
+        quiet = render_run(given, quiet=True)
+        assert quiet == render_findings([REFUSED, ERROR], Path("/project"))
+
+    def test_verbose_shows_classes_and_tracebacks(self) -> None:
+        verbose = render_run(report(NET, STACK, results=(FAILED,)), verbose=True)
+        assert "converted a:Net\nrefused b:Stack\nTraceback: boom\n" in verbose
+
+
+class TestPlan:
+    def test_groups_sites_by_file_and_class(self) -> None:
+        lines = render_plan(report(NET, PLAIN, STACK)).splitlines()
+        assert [re.sub("  +", " | ", line.strip()) for line in lines] == [
+            "a.py",
+            "Net, line 4: to convert",
+            "site | shape | layer | becomes | decided by",
+            "fc.weight | [1, 3] | Linear | sample Normal(0, fan_in ** -0.5) | ** (pyroify.yaml:3)",
+            "fc.bias | [1] | Linear | keep | **.bias (pyroify.yaml:8)",
+            "scale | [] | - | param positive, init exp | Net.scale (pyroify.yaml:5)",
+            "frozen | ? | - | keep | ** (pyroify.yaml:3)",
+            "other | [2] | - | keep | no rule",
+            "Plain, line 20: stays as it is",
+            "",
+            "b.py",
+            "Stack, line 7: refused PYR002",
+            "",
+            "5 parameters: 1 sample, 1 param, 3 keep",
+            "3 classes: 1 to convert, 1 unchanged, 1 refused",
+        ]
+
+    def test_columns_of_a_table_line_up(self) -> None:
+        lines = render_plan(report(NET)).splitlines()[2:8]
+        starts = [[m.start() for m in re.finditer(r"(?<=  )\S", line)] for line in lines]
+        assert all(row == starts[0] for row in starts)
+
+    def test_explains_which_rules_were_beaten(self) -> None:
+        bias = named_sites([NET])[1]
+        assert explain_site(bias, SPEC) == (
+            "a:Net.fc.bias\n"
+            "  declared   a.py:5:9\n"
+            "  shape      [1]\n"
+            "  layer      Linear\n"
+            "  becomes    keep\n"
+            "  decided by rule 3, pyroify.yaml:8: **.bias -> keep\n"
+            "  which beat rule 1, pyroify.yaml:3: ** -> sample Normal(0, fan_in ** -0.5)\n"
+        )
+
+    def test_explains_a_site_that_no_rule_matches(self) -> None:
+        other = named_sites([NET])[4]
+        assert "no rule" in explain_site(other, SPEC)
+
+    def test_says_keep_where_the_plan_overrides_the_rule(self) -> None:
+        frozen = named_sites([NET])[3]
+        assert "becomes    keep\n" in explain_site(frozen, SPEC)
+
+    @pytest.mark.parametrize(
+        ("number", "text"),
+        [
+            (0, "sample Normal(0, fan_in ** -0.5)"),
+            (1, "param positive, init exp"),
+            (2, "keep"),
+        ],
+    )
+    def test_describes_an_action(self, number: int, text: str) -> None:
+        assert describe_action(SPEC.rules[number].action) == text
+
+
+class TestJson:
+    GIVEN = report(
+        NET, STACK, results=(CHANGED, SAME, FAILED), findings=(WARNING, REFUSED), written=True
+    )
+
+    def test_keys_are_the_documented_ones(self) -> None:
+        document = json.loads(render_json(self.GIVEN, "rewrite", 1))
+        assert list(document) == [
+            *("version", "pyroify", "command", "root", "spec", "written", "exit_code"),
+            *("summary", "files", "classes", "findings"),
+        ]
+        assert list(document["summary"]) == ["files", "classes", "sites", "coverage", "refused"]
+        assert set(document["classes"][0]) == {
+            *("name", "module", "qualname", "path", "line", "column", "status", "codes", "sites")
+        }
+        assert set(document["classes"][0]["sites"][0]) == {
+            *("path", "line", "column", "action", "shape", "layer", "source", "rule", "beaten")
+        }
+        assert set(document["findings"][0]) == {
+            *("path", "line", "column", "code", "severity", "message", "help", "subject")
+        }
+
+    def test_values(self) -> None:
+        document = json.loads(render_json(self.GIVEN, "rewrite", 1))
+        assert document["summary"] == {
+            "files": {"changed": 1, "failed": 1},
+            "classes": {"converted": 1, "unchanged": 0, "refused": 1},
+            "sites": {"sample": 1, "param": 1, "keep": 3},
+            "coverage": 50.0,
+            "refused": {"PYR002": 1},
+        }
+        assert [(file["path"], file["status"]) for file in document["files"]] == [
+            ("a.py", "changed"),
+            ("d.py", "unchanged"),
+            ("c.py", "failed"),
+        ]
+        assert [entry["codes"] for entry in document["classes"]] == [[], ["PYR002"]]
+        bias = document["classes"][0]["sites"][1]
+        assert bias["rule"] == {"index": 2, "match": "**.bias", "line": 8}
+        assert bias["beaten"] == [{"index": 0, "match": "**", "line": 3}]
+        assert [f["severity"] for f in document["findings"]] == ["warning", "refused"]
+
+    def test_the_diff_comes_on_demand(self) -> None:
+        plain = json.loads(render_json(self.GIVEN, "rewrite", 1))
+        with_diff = json.loads(render_json(self.GIVEN, "rewrite", 1, with_diff=True))
+        assert "diff" not in plain["files"][0]
+        assert with_diff["files"][0]["diff"].endswith("-old\n+new\n")
+        assert with_diff["files"][1]["diff"] == ""
+
+
+class TestDiff:
+    def test_of_one_line(self) -> None:
+        assert render_diff([CHANGED]) == b"--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n"
+
+    def test_leaves_out_what_did_not_change(self) -> None:
+        assert render_diff([SAME, FAILED]) == b""
+
+    def test_says_where_the_final_newline_is_missing(self) -> None:
+        diff = render_diff([FileResult("a.py", b"old", b"new")])
+        assert diff.endswith(
+            b"-old\n\\ No newline at end of file\n+new\n\\ No newline at end of file\n"
+        )
+
+    def test_form_feeds_and_carriage_returns_end_no_line(self) -> None:
+        before = b"a\x0cb\rc\x1cd\r\n"
+        assert b"-" + before in render_diff([FileResult("a.py", before, b"x\n")])
+
+    def test_bytes_of_other_encodings_pass(self) -> None:
+        assert b"+\xe9\n" in render_diff([FileResult("a.py", b"", b"\xe9\n")])
+
+    def test_colour_only_adds_escapes(self) -> None:
+        diff = render_diff([CHANGED])
+        coloured = colour_diff(diff)
+        assert b"\x1b[32m+new\x1b[0m\n" in coloured
+        assert b"\x1b[31m-old\x1b[0m\n" in coloured
+        for escape in (b"\x1b[0m", b"\x1b[1m", b"\x1b[31m", b"\x1b[32m", b"\x1b[36m"):
+            coloured = coloured.replace(escape, b"")
+        assert coloured == diff
+
+
+class TestStarter:
+    def test_can_be_loaded(self) -> None:
+        spec = parse_spec(render_starter(Plan((NET, STACK))), "pyroify.yaml")
+        assert [rule.match for rule in spec.rules] == ["**"]
+        assert spec.rules[0] == default_spec().rules[0]
+
+    def test_keeps_the_norm_layers_that_were_found(self) -> None:
+        norm = SitePlan("norm.weight", 5, 9, "sample", "[3]", "LayerNorm")
+        entry = ClassPlan("a", "Net", "a.py", 4, 1, "converted", (norm,))
+        spec = parse_spec(render_starter(Plan((entry,))), "pyroify.yaml")
+        assert spec.rules[1].layers == ("LayerNorm",)
+
+    def test_names_sites_and_refused_classes(self) -> None:
+        text = render_starter(Plan((NET, STACK)))
+        assert '  #   - match: "a:Net.fc.weight"  # Linear [1, 3]\n' in text
+        assert '  #   - match: "a:Net.other"  # [2]\n' in text
+        assert '  #   - match: "a:Net.frozen"\n' in text
+        assert "  #   b:Stack is refused; `pyroify plan` says why\n" in text
