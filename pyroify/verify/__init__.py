@@ -1,0 +1,21 @@
+"""The numeric proof: with the old weights put in, the new code computes what the old code did.
+
+Everything that imports torch runs in a child process; this package itself does not import it.
+"""
+
+from pyroify.verify.model import Build, Status, Target, VerifyResult
+from pyroify.verify.origin import changed_tree, original_tree
+from pyroify.verify.session import VerifyError, verify
+from pyroify.verify.table import render_results
+
+__all__ = [
+    "Build",
+    "Status",
+    "Target",
+    "VerifyError",
+    "VerifyResult",
+    "changed_tree",
+    "original_tree",
+    "render_results",
+    "verify",
+]

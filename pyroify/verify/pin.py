@@ -7,7 +7,6 @@ the original; :func:`compare` calls both and says what differs.
 from __future__ import annotations
 
 import copy
-import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
@@ -26,6 +25,10 @@ from pyroify.verify.sites import buffers, constrained, parameters, priors, ties
 from pyroify.verify.step import svi_step
 
 
+class OriginalError(Exception):
+    """The original raises, so there is nothing to compare with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A latent that was drawn: the shape of its value, and how many of its dims are event dims."""
@@ -39,14 +42,14 @@ class Comparison:
     """Whether the rewritten module is the original with priors, and what speaks against it.
 
     ``equal`` means: same output up to rounding, and no problem of any other kind. ``same_output``
-    is only the first. ``max_difference`` is the largest absolute difference of the outputs.
-    ``sites`` are the latents that were drawn, by name.
+    is only the first. ``max_difference`` is the largest absolute difference of the outputs, None
+    if the rewritten module raised. ``sites`` are the latents that were drawn, by name.
     """
 
     equal: bool
     problems: tuple[str, ...] = ()
     same_output: bool = False
-    max_difference: float = math.inf
+    max_difference: float | None = None
     sites: Mapping[str, Site] = field(default_factory=dict)
 
 
@@ -73,18 +76,20 @@ def compare(
     *,
     method: str = "forward",
     seed: int = 0,
+    thorough: bool = True,
     within: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Comparison:
     """Call both modules with the same weights, arguments and random numbers, and compare.
 
     Works in the mode the original is in (train or eval) and in the ``module_local_params``
-    setting of the moment; it must be the one the modules were built in. ``within`` is entered
-    around what the original does. Raises what the original raises; what only the rewritten module
-    raises is a problem.
+    setting of the moment; it must be the one the modules were built in. A ``thorough``
+    comparison also copies and pickles the module and takes one step of SVI. ``within`` is entered
+    around what the original does. Raises :class:`OriginalError` where the original raises; what
+    only the rewritten module raises is a problem.
     """
     call = Call(method, tuple(args), dict(kwargs or {}))
     with kept_random_state(), pyro.get_param_store().scope():
-        return _compare(original, rewritten, call, seed, within)
+        return _compare(original, rewritten, call, seed, thorough, within)
 
 
 def _compare(
@@ -92,6 +97,7 @@ def _compare(
     rewritten: nn.Module,
     call: Call,
     seed: int,
+    thorough: bool,
     within: Callable[[], AbstractContextManager[None]],
 ) -> Comparison:
     _copy_mode(original, rewritten)
@@ -100,7 +106,10 @@ def _compare(
     flags = {name: value.requires_grad for name, value in parameters(rewritten).items()}
     old = {name: value.detach().clone() for name, value in pins.values.items()}
     with within():
-        before = run(original, call, seed)
+        try:
+            before = run(original, call, seed)
+        except Exception as error:
+            raise OriginalError(describe(error)) from error
     try:
         after = run(rewritten, call, seed, pins)
     except Exception as error:
@@ -117,13 +126,12 @@ def _compare(
         *gradients.problems,
         *audit_flags(rewritten, flags),
     )
-    if not problems:
+    if thorough and not problems:
         with within():
             ways = _ways_to_copy(original)
         problems += _copy_problems(rewritten, ways, call, seed, pins, after)
-    trainable = call.method == "forward" and not before.latents()
-    if not problems and trainable and "copy.deepcopy" in ways:
-        problems += svi_step(rewritten, call, pins.values, after)
+        if not problems and "copy.deepcopy" in ways and not before.latents():
+            problems += svi_step(rewritten, call, pins.values, after)
     sites = {
         name: Site(tuple(site["value"].shape), site["fn"].event_dim)
         for name, site in after.latents().items()

@@ -1,0 +1,294 @@
+"""The child process of a verification: builds, compares, and reports line by line.
+
+``python -m pyroify.verify.child REQUEST RESULTS`` reads the request and appends one JSON document
+a line to RESULTS: ``{"target": 3, "stage": "original"}`` says whose code runs from now on, so that
+the parent knows whom to blame for a crash, and ``{"target": 3, "result": {...}}`` ends a target.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import math
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyro
+import torch
+from pyro.nn import PyroModule
+from torch import nn
+
+from pyroify.verify.draws import audit_construction, watch_draws
+from pyroify.verify.guess import Arguments, guess_arguments
+from pyroify.verify.inputs import NoCall, find_call, given_call
+from pyroify.verify.model import Build, Target, VerifyResult
+from pyroify.verify.outputs import tensors
+from pyroify.verify.pin import Comparison, OriginalError, compare
+from pyroify.verify.run import Call, describe
+from pyroify.verify.tree import Imports, Tree
+
+MEMORY = 12 * 2**30
+"""Bytes; a guessed size must not make the machine swap."""
+
+_BUILDS_TRIED = 40
+_BUILDS_CALLED = 8
+_METHODS = 8
+_NO_ENTRY_POINT = re.compile(
+    "save|load|from_|to_|fit|train|reset|set_|add_|register|remove|clear|init|freeze|unfreeze"
+    "|print|plot|export|build|update|backward|configure|requires_grad|parameters"
+)
+
+ORIGINAL, REWRITTEN = "original", "rewritten"
+
+
+class NotVerified(Exception):
+    """The original cannot be run; the message says why."""
+
+
+class Failed(Exception):
+    """The rewritten class cannot do what the original does; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the original was built, and the calls that ran, by label.
+
+    ``silent`` says why forward could not be called, if so.
+    """
+
+    arguments: Arguments
+    calls: Mapping[str, Call]
+    silent: str = ""
+
+
+class Verifier:
+    """Verifies targets one after the other; ``announce`` is told whose code runs from now on."""
+
+    def __init__(self, trees: Mapping[str, Tree], announce: Callable[[str], None]) -> None:
+        self._trees = trees
+        self._announce = announce
+        self._imports = Imports()
+
+    def verify(self, target: Target) -> VerifyResult:
+        """Build and call the original, then compare every call with the rewritten class."""
+        result = VerifyResult(target.name, target.path, "not_verified")
+        try:
+            with self._side(ORIGINAL):
+                recipe = _find_recipe(self._load_original(target), target.build)
+        except NotVerified as error:
+            return replace(result, reason=str(error))
+        built = f"{target.qualname}({recipe.arguments})"
+        result = replace(result, built=built, calls=tuple(recipe.calls))
+        try:
+            with self._side(REWRITTEN):
+                comparisons = list(self._compare(target, recipe))
+        except Failed as error:
+            return replace(result, status="failed", reason=str(error))
+        return _summed_up(result, comparisons, recipe.silent)
+
+    @contextmanager
+    def _side(self, name: str) -> Iterator[None]:
+        self._announce(name)
+        with self._imports.of(self._trees[name]):
+            yield
+        self._announce(REWRITTEN)
+
+    def _load_original(self, target: Target) -> type[nn.Module]:
+        try:
+            cls = self._trees[ORIGINAL].load(target.path, target.module, target.qualname)
+        except (Exception, SystemExit) as error:
+            raise NotVerified(f"cannot be imported: {describe(error)}") from error
+        if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+            raise NotVerified("is no nn.Module class when it is imported")
+        if inspect.isabstract(cls):
+            raise NotVerified("is abstract")
+        return cls
+
+    def _load_rewritten(self, target: Target) -> type[nn.Module]:
+        try:
+            cls: type[nn.Module] = self._trees[REWRITTEN].load(
+                target.path, target.module, target.qualname
+            )
+        except (Exception, SystemExit) as error:
+            raise Failed(f"cannot be imported any more: {describe(error)}") from error
+        return cls
+
+    def _compare(self, target: Target, recipe: Recipe) -> Iterator[Comparison]:
+        """Compare every call, in training mode and in evaluation mode, up to the first fault."""
+        after = self._load_rewritten(target)
+        with self._side(ORIGINAL):
+            before = self._load_original(target)
+        thorough = True
+        for call in recipe.calls.values():
+            modules = self._build_both(before, after, recipe.arguments)
+            for training in (True, False):
+                modules[0].train(training)
+                try:
+                    comparison = compare(
+                        *modules,
+                        call.args,
+                        call.kwargs,
+                        method=call.method,
+                        thorough=thorough,
+                        within=functools.partial(self._side, ORIGINAL),
+                    )
+                except OriginalError:  # one of the modes is not for it
+                    continue
+                yield comparison
+                if not comparison.equal:
+                    return
+                thorough = False
+
+    def _build_both(
+        self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments
+    ) -> tuple[nn.Module, nn.Module]:
+        with self._side(ORIGINAL):
+            original: nn.Module = arguments.construct(before)
+        try:
+            with watch_draws() as draws:
+                rewritten = arguments.construct(after, converted=issubclass(after, PyroModule))
+        except (Exception, SystemExit) as error:
+            raise Failed(f"cannot be built any more: {describe(error)}") from error
+        if problems := audit_construction(original, rewritten, draws):
+            raise Failed("; ".join(problems))
+        _vary_constants(original)
+        return original, rewritten
+
+
+def _vary_constants(module: nn.Module) -> None:
+    """Make parameters that are all zero or all one uneven: equal values hide a mix-up."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            values = parameter.data
+            if values.is_floating_point() and values.numel() and (values == values.max()).all():
+                noise = 0.1 * torch.rand(values.shape, generator=generator).to(values)
+                values.copy_(values * (1 - noise) if values.any() else noise)
+
+
+def _find_recipe(cls: type[nn.Module], build: Build) -> Recipe:
+    """Find constructor arguments and calls that run, the more calls the better."""
+    if build.args or build.kwargs is not None:
+        guesses = iter([Arguments(tuple(build.args), dict(build.kwargs or {}))])
+    else:
+        guesses = guess_arguments(cls)
+    error, best, built = "no arguments can be guessed", None, 0
+    for number, arguments in enumerate(islice(guesses, _BUILDS_TRIED)):
+        try:
+            arguments.construct(cls)
+        except (Exception, SystemExit) as raised:
+            error = describe(raised) if number == 0 else error
+            continue
+        recipe = _with_calls(cls, arguments, build)
+        if recipe.calls and not recipe.silent:
+            return recipe
+        best = best if best and (best.calls or not recipe.calls) else recipe
+        built += 1
+        if built == _BUILDS_CALLED:
+            break
+    if best is None:
+        raise NotVerified(f"cannot be built with guessed arguments: {error}")
+    if not best.calls:
+        reason = best.silent or "there is nothing to call"
+        raise NotVerified(f"{cls.__name__}({best.arguments}) is built, but {reason}")
+    return best
+
+
+def _with_calls(cls: type[nn.Module], arguments: Arguments, build: Build) -> Recipe:
+    calls, silent = {}, ""
+    for method in _entry_points(cls):
+        try:
+            call, label = _find(arguments.construct(cls), method, build)
+        except (Exception, SystemExit) as error:
+            if method == "forward":
+                said = str(error) if isinstance(error, NoCall) else describe(error)
+                silent = f"forward cannot be called: {said}"
+            continue
+        calls[label] = call
+    return Recipe(arguments, calls, silent)
+
+
+def _find(module: nn.Module, method: str, build: Build) -> tuple[Call, str]:
+    if method == "forward" and build.inputs is not None:
+        return given_call(build.inputs)
+    call, label = find_call(module, method)
+    if method != "forward" and not tensors(call.on(module)):
+        raise NoCall(f"{method} returns no tensor")
+    return call, label
+
+
+def _entry_points(cls: type[nn.Module]) -> list[str]:
+    """Forward, if there is one, and the public methods and properties of the class's own."""
+    names = [] if cls.forward is nn.Module.forward else ["forward"]
+    for base in cls.__mro__:
+        if base.__module__.split(".")[0] not in ("torch", "pyro", "builtins"):
+            names += [name for name, value in vars(base).items() if _is_entry_point(name, value)]
+    return list(dict.fromkeys(names))[: _METHODS + 1]
+
+
+def _is_entry_point(name: str, value: Any) -> bool:
+    if name.startswith("_") or hasattr(nn.Module, name) or _NO_ENTRY_POINT.match(name):
+        return False
+    return inspect.isfunction(value) or isinstance(value, property | functools.cached_property)
+
+
+def _summed_up(result: VerifyResult, comparisons: list[Comparison], silent: str) -> VerifyResult:
+    if not comparisons:
+        return replace(result, calls=(), reason="the original raises in training and evaluation")
+    result = replace(
+        result,
+        max_difference=_largest(c.max_difference for c in comparisons),
+        sites={n: (s.shape, s.event_dim) for c in comparisons for n, s in c.sites.items()},
+    )
+    last = comparisons[-1]
+    if last.equal:
+        return replace(result, reason=silent, status="not_verified" if silent else "equal")
+    reason = "; ".join(last.problems)
+    if last.same_output or last.max_difference is None:
+        return replace(result, status="failed", reason=reason)
+    return replace(result, status="different", reason=reason)
+
+
+def _largest(differences: Iterable[float | None]) -> float | None:
+    finite = [d for d in differences if d is not None and math.isfinite(d)]
+    return max(finite, default=None)
+
+
+def main(request_file: Path, results_file: Path) -> None:
+    """Verify the targets of the request, one after the other."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    _limit_memory()
+    request = json.loads(request_file.read_text())
+    pyro.settings.set(module_local_params=request["local_params"])
+    sys.argv = ["pyroify-verify"]
+    trees = {name: Tree(Path(request[name])) for name in (ORIGINAL, REWRITTEN)}
+    with results_file.open("a", buffering=1) as results:
+        for document in request["targets"]:
+            number = document.pop("number")
+            target = Target(**{**document, "build": Build(**document["build"])})
+
+            def write(key: str, value: Any, number: int = number) -> None:
+                results.write(json.dumps({"target": number, key: value}) + "\n")
+
+            verifier = Verifier(trees, functools.partial(write, "stage"))
+            write("result", asdict(verifier.verify(target)))
+
+
+def _limit_memory() -> None:
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

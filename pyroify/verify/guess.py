@@ -1,0 +1,249 @@
+"""Constructor arguments guessed from names, annotations and defaults.
+
+A guess holds recipes where a value alone would not do: the original and the rewritten class each
+make their own modules, of their own version of a class, and the rewritten one gets modules that
+are converted, as the rest of a rewritten project would hand them to it.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import islice
+from typing import Any, Literal, Union, get_args, get_origin
+
+import torch
+import torch.nn.functional as F
+from pyro.nn.module import to_pyro_module_
+from torch import nn
+
+SIZE = 8
+"""The width of everything: divisible by the usual numbers of heads and groups."""
+
+_NESTED = 2
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_UNSAID = (inspect.Parameter.empty, Any, object)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A value that each side makes for itself; ``label`` is its source text."""
+
+    label: str
+    make: Callable[[], Any]
+
+    def __repr__(self) -> str:
+        """As in source."""
+        return self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Positional and keyword arguments; some may be recipes."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """As between the parentheses of a call."""
+        named = (f"{name}={value!r}" for name, value in self.kwargs.items())
+        return ", ".join([*map(repr, self.args), *named])
+
+    def construct(self, cls: Callable[..., Any], *, converted: bool = False) -> Any:
+        """Call ``cls`` with seed 0; with ``converted`` the modules it is given are PyroModules."""
+        torch.manual_seed(0)
+        args = [_follow(value, converted) for value in self.args]
+        kwargs = {name: _follow(value, converted) for name, value in self.kwargs.items()}
+        torch.manual_seed(0)
+        return cls(*args, **kwargs)
+
+
+def _follow(value: Any, converted: bool) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_follow(item, converted) for item in value)
+    if not isinstance(value, Recipe):
+        return value
+    made = value.make()
+    if converted and isinstance(made, nn.Module):
+        to_pyro_module_(made)
+    return made
+
+
+def guess_arguments(cls: Callable[..., Any], nested: int = 0) -> Iterator[Arguments]:
+    """Yield constructor arguments, the likeliest first, each once."""
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):
+        return
+    hints = _hints(cls)
+    named = [p for p in parameters if p.kind not in _VARIADIC]
+    required = [p for p in named if p.default is p.empty]
+    undecided = [p for p in named if p.default is None]
+    rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+    seen = set()
+    for wanted in (required, required + undecided):
+        choices = {p.name: guess_values(p.name, hints.get(p.name), nested) for p in wanted}
+        for kwargs in _combinations(choices):
+            for arguments in _with_rest(kwargs, rest):
+                if str(arguments) not in seen:
+                    seen.add(str(arguments))
+                    yield arguments
+
+
+def _with_rest(kwargs: dict[str, Any], rest: Sequence[str]) -> Iterator[Arguments]:
+    yield Arguments((), kwargs)
+    for name in rest:
+        for value in guess_values(name.removesuffix("s"))[:3]:
+            yield Arguments((*kwargs.values(), value, value))
+
+
+def _combinations(choices: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Yield all first choices, then one other choice at a time, then all second ones, and so on."""
+    first = {name: values[0] for name, values in choices.items()}
+    yield first
+    for name, values in choices.items():
+        for value in values[1:]:
+            yield first | {name: value}
+    for rank in range(1, max(map(len, choices.values()), default=0)):
+        yield {name: values[min(rank, len(values) - 1)] for name, values in choices.items()}
+
+
+def _hints(cls: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(getattr(cls, "__init__", cls))
+    except Exception:  # a name that only a type checker sees
+        return {}
+
+
+def guess_values(name: str, annotation: Any = None, nested: int = 0) -> list[Any]:
+    """Guess values for a parameter, the likeliest first; there is always one."""
+    by_name = next((values for pattern, values in _BY_NAME if re.search(pattern, name)), ())
+    by_type = _of_type(annotation, nested)
+    if by_type:
+        kinds = tuple(type(value) for value in by_type)
+        return _distinct([*(v for v in by_name if isinstance(v, kinds)), *by_type])
+    return _distinct([*by_name, *_OF_NO_TYPE])
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list({repr(value): value for value in values}.values())
+
+
+def _of_type(annotation: Any, nested: int) -> list[Any]:
+    """Values of an annotated type; none where the annotation does not help."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in _UNSAID or annotation is None:
+        return []
+    if origin is Literal:
+        return list(inner)
+    if origin in (Union, types.UnionType):
+        return [value for option in inner for value in _of_type(option, nested)]
+    if origin is type:
+        return [nn.Identity]
+    if tuple in (origin, annotation):
+        count = len(inner) if inner and ... not in inner else 2
+        return [(value,) * count for value in _of_item(inner, nested)]
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return [{}]
+    if {origin, annotation} & {list, Sequence, Iterable}:
+        return [[value, value] for value in _of_item(inner, nested)]
+    if annotation is Callable or origin is Callable:
+        return [F.relu]
+    return _of_class(annotation, nested) if isinstance(annotation, type) else []
+
+
+def _of_item(inner: tuple[Any, ...], nested: int) -> list[Any]:
+    return (_of_type(inner[0], nested) if inner else []) or [SIZE]
+
+
+def _of_class(cls: type, nested: int) -> list[Any]:
+    if cls in _BY_CLASS:
+        return list(_BY_CLASS[cls])
+    if issubclass(cls, enum.Enum):
+        return [Recipe(str(m), partial(_member, cls, m.name)) for m in islice(cls, 2)]
+    if nested >= _NESTED or cls.__module__.split(".")[0] in ("builtins", "torch"):
+        return []
+    guesses = islice(guess_arguments(cls, nested + 1), 3)
+    return [Recipe(f"{cls.__name__}({g})", partial(_instance, cls, g)) for g in guesses]
+
+
+def _member(cls: type, name: str) -> Any:
+    return getattr(_of_this_side(cls), name)
+
+
+def _instance(cls: type, arguments: Arguments) -> Any:
+    return arguments.construct(_of_this_side(cls))
+
+
+def _of_this_side(cls: type) -> Any:
+    """The class of that name in the project version that is being imported from now."""
+    return reduce(getattr, cls.__qualname__.split("."), importlib.import_module(cls.__module__))
+
+
+def _layer(label: str, make: Callable[[], nn.Module]) -> Recipe:
+    return Recipe(f"nn.{label}", make)
+
+
+_LINEAR = _layer("Linear(8, 8)", partial(nn.Linear, SIZE, SIZE))
+_MODULES = (
+    _LINEAR,
+    _layer("Identity()", nn.Identity),
+    _layer("Conv2d(8, 8, 1)", partial(nn.Conv2d, SIZE, SIZE, 1)),
+    _layer("Conv1d(8, 8, 1)", partial(nn.Conv1d, SIZE, SIZE, 1)),
+)
+
+_BY_CLASS: Mapping[type, tuple[Any, ...]] = {
+    int: (SIZE, 2, 1, 16),
+    float: (0.5, 1.0),
+    bool: (False, True),
+    str: ("relu",),
+    dict: ({},),
+    type(None): (None,),
+    nn.Module: _MODULES,
+    nn.ModuleList: (
+        _layer("ModuleList([nn.Linear(8, 8)])", lambda: nn.ModuleList([_LINEAR.make()])),
+    ),
+    nn.Sequential: (_layer("Sequential(nn.Linear(8, 8))", lambda: nn.Sequential(_LINEAR.make())),),
+    torch.Tensor: (Recipe("torch.rand(8, 8)", partial(torch.rand, SIZE, SIZE)),),
+    torch.device: (torch.device("cpu"),),
+    torch.dtype: (torch.float32,),
+}
+
+_BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    (
+        r"^(use|is|has|with|return|add|do|pre|no)_|^(bias|causal|affine|residual|bidirectional)$",
+        (False, True),
+    ),
+    (r"^pretrained|verbose|debug|inplace", (False,)),
+    (r"heads?$|groups?$", (2, 1)),
+    (r"kernel|ksize|filter_size|^k$", (3, 1)),
+    (r"strides?$|dilation", (1,)),
+    (r"padding|^pad$", (1, 0)),
+    (r"eps(ilon)?$|^lr$", (1e-5,)),
+    (r"drop|prob$|rate$|^p$|momentum|alpha|beta|gamma|decay|temperature|sigma|slope", (0.1,)),
+    (r"ratio|expan|reduction|mult|factor|scale", (2, 0.5)),
+    (r"depth|layers?$|blocks?$|repeats?$|stages?$", (2, [2, 2, 2, 2], _LINEAR)),
+    (r"vocab|num_(tokens|embeddings|words)|n_tokens|codebook|categories|cardinality", (16,)),
+    (r"(seq|context|max).*(len|length)$|^length|window|num_(frames|patches|latents)|steps$", (16,)),
+    (r"(image|img|input)_?(size|res)|resolution|height|^h$|^w$", (16, (16, 16), (3, 16, 16))),
+    (r"patch", (4,)),
+    (r"^(config|cfg|hparams|opts?)$", ({},)),
+    (r"^act|activation|nonlinear", (F.relu, nn.ReLU, _layer("ReLU()", nn.ReLU), "relu")),
+    (r"norm", (nn.LayerNorm, nn.BatchNorm2d, None, "layer")),
+    (r"(dims|sizes|widths|units|features|channels|planes|filters)(_list)?$", (SIZE, [SIZE, SIZE])),
+    (
+        r"classes|labels|dim|size|features|channels|width|hidden|embed|^n_|^num_|^in|^out|^d_",
+        (SIZE, 3),
+    ),
+    (r"fn$|func|net|model|module|layer|block|encoder|decoder|body|head|base|transformer", _MODULES),
+)
+"""Guesses by the name of a parameter; the first pattern that is found decides."""
+
+_OF_NO_TYPE = (SIZE, 2, 0.5, True, None, "relu", [SIZE, SIZE], nn.Identity, _LINEAR)

@@ -1,0 +1,57 @@
+"""What a verification is asked and what it answers, as frozen plain data. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["equal", "different", "failed", "not_verified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How to build a class and call its forward. What is None is guessed.
+
+    ``inputs`` are the positional arguments of forward; a text such as ``float[2, 8]``,
+    ``int[2, 5]`` or ``bool[2]`` stands for a tensor of that shape.
+    """
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] | None = None
+    inputs: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One class to verify. ``path`` is its file, relative to the root of both versions."""
+
+    module: str
+    qualname: str
+    path: str
+    build: Build = Build()
+
+    @property
+    def name(self) -> str:
+        """``module:Class``, as the spec names it."""
+        return f"{self.module}:{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What became of one target.
+
+    ``equal``: with the old weights every call computes what it computed. ``different``: it does
+    not; ``failed``: it does, or would, but something else is wrong, and ``reason`` says what.
+    ``not_verified``: ``reason`` says why the original could not be run. ``calls`` are the calls
+    that were compared, ``sites`` the latents drawn, each with its shape and number of event dims.
+    """
+
+    name: str
+    path: str
+    status: Status
+    reason: str = ""
+    built: str = ""
+    calls: tuple[str, ...] = ()
+    max_difference: float | None = None
+    sites: Mapping[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)

@@ -1,0 +1,69 @@
+"""The version of a project before the rewrite, and the version after it, as folders."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pyroify.verify.session import VerifyError
+
+_LARGE = 1 << 20
+"""Files larger than this many bytes are linked, not copied: they are data."""
+
+_SKIPPED = shutil.ignore_patterns(
+    ".git", ".hg", ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__", ".pyroify"
+)
+
+
+@contextmanager
+def original_tree(root: Path, rev: str = "HEAD") -> Iterator[Path]:
+    """Check ``root`` out as it was in ``rev``, into a folder that exists for a while.
+
+    Raises :class:`VerifyError` if git does not know it.
+    """
+    with TemporaryDirectory(prefix="pyroify-original-") as folder:
+        archive, tree = Path(folder, "archive.tar"), Path(folder, root.resolve().name)
+        _archive(root, rev, archive)
+        with tarfile.open(archive) as content:
+            content.extractall(tree, filter="data")
+        archive.unlink()
+        yield tree
+
+
+def _archive(root: Path, rev: str, archive: Path) -> None:
+    command = ["git", "-C", str(root), "archive", "--format=tar", f"--output={archive}", rev, "."]
+    help = "name the folder of the original with --original"
+    try:
+        subprocess.run(command, capture_output=True, check=True, text=True, errors="replace")
+    except FileNotFoundError as error:
+        raise VerifyError(f"git is not installed; {help}") from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().partition("\n")[0]
+        raise VerifyError(f"git does not know the original ({said}); {help}") from error
+
+
+@contextmanager
+def changed_tree(root: Path, changes: Mapping[str, bytes]) -> Iterator[Path]:
+    """Copy ``root`` with ``changes`` (new contents by relative path) into a folder, for a while.
+
+    Large files are links to those of ``root``.
+    """
+    with TemporaryDirectory(prefix="pyroify-rewritten-") as folder:
+        copy = Path(folder, root.resolve().name)
+        shutil.copytree(root, copy, ignore=_SKIPPED, copy_function=_copy_or_link, symlinks=True)
+        for path, content in changes.items():
+            (copy / path).unlink(missing_ok=True)
+            (copy / path).write_bytes(content)
+        yield copy
+
+
+def _copy_or_link(source: str, target: str) -> None:
+    if Path(source).stat().st_size > _LARGE:
+        Path(target).symlink_to(Path(source).resolve())
+    else:
+        shutil.copyfile(source, target)

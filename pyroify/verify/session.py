@@ -1,0 +1,203 @@
+"""Run verifications in child processes: what hangs, crashes or exits there harms nothing here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pyroify.verify.model import Target, VerifyResult
+
+START_SECONDS = 120.0
+"""How long importing torch may take before the first target."""
+
+_POLL_SECONDS = 0.02
+_SLOWDOWN = 20
+"""The rewritten code may take that much longer than the original: it is also trained."""
+
+_BOOTSTRAP = """\
+import runpy, sys
+sys.path.append(sys.argv.pop(1))
+runpy.run_module("pyroify.verify.child", run_name="__main__")
+"""
+
+
+class VerifyError(Exception):
+    """Nothing can be verified at all; the message says what to do."""
+
+
+def verify(
+    original_root: Path,
+    rewritten_root: Path,
+    targets: Sequence[Target],
+    timeout: float = 120.0,
+    *,
+    python: str = sys.executable,
+    local_params: bool = True,
+    progress: Callable[[VerifyResult], None] = lambda result: None,
+) -> tuple[VerifyResult, ...]:
+    """Compare the classes of two versions of a project; one result for each target, in order.
+
+    ``timeout`` is in seconds, for one class. ``python`` is the interpreter that has torch,
+    pyro-ppl and what the project imports. ``local_params`` is Pyro's ``module_local_params``.
+    ``progress`` is called with each result as it comes. Raises :class:`VerifyError` if the child
+    process cannot start.
+    """
+    request = {
+        "original": str(original_root.resolve()),
+        "rewritten": str(rewritten_root.resolve()),
+        "local_params": local_params,
+    }
+    results: dict[int, VerifyResult] = {}
+    while len(results) < len(targets):
+        left = [(n, target) for n, target in enumerate(targets) if n not in results]
+        for number, result in _run_child(request, left, timeout, python):
+            results[number] = result
+            progress(result)
+    return tuple(results[number] for number in range(len(targets)))
+
+
+def _run_child(
+    request: Mapping[str, Any], left: Sequence[tuple[int, Target]], timeout: float, python: str
+) -> Iterator[tuple[int, VerifyResult]]:
+    """Yield results until the child ends; at least one."""
+    documents = [{"number": number, **asdict(target)} for number, target in left]
+    with tempfile.TemporaryDirectory(prefix="pyroify-verify-") as folder:
+        place = Path(folder)
+        (place / "request.json").write_text(json.dumps({**request, "targets": documents}))
+        (place / "results.jsonl").touch()
+        with _child(python, place) as child:
+            yield from _Watch(child, place, dict(left), timeout).results()
+
+
+@contextmanager
+def _child(python: str, place: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a child in ``place``, and end it in the end, with all that it has started."""
+    package_folder = str(Path(__file__).resolve().parents[2])
+    files = [str(place / "request.json"), str(place / "results.jsonl")]
+    quiet = {"MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    with (place / "errors.txt").open("wb") as errors:
+        try:
+            child = subprocess.Popen(
+                [python, "-c", _BOOTSTRAP, package_folder, *files],
+                cwd=place,
+                env={**os.environ, **quiet},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise VerifyError(f"{python} cannot be started: {error.strerror}") from error
+        try:
+            yield child
+        finally:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+    child.wait()
+
+
+class _Watch:
+    """Reads what a child reports, and judges a child that ends or stands still."""
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        place: Path,
+        left: dict[int, Target],
+        timeout: float,
+    ) -> None:
+        self._child, self._place, self._left, self._timeout = child, place, left, timeout
+        self._target: int | None = None
+        self._stage = ""
+        self._since = time.monotonic()
+        self._slowest_original = 0.0
+
+    def results(self) -> Iterator[tuple[int, VerifyResult]]:
+        for document in self._documents():
+            number = document["target"]
+            if "stage" in document:
+                self._begin(number, document["stage"])
+                continue
+            del self._left[number]
+            yield number, _result(document["result"])
+            if not self._left:
+                return
+        yield self._blame()
+
+    def _documents(self) -> Iterator[dict[str, Any]]:
+        """Yield what the child writes until it ends or stands still."""
+        rest = ""
+        with (self._place / "results.jsonl").open() as lines:
+            while True:
+                has_ended = self._child.poll() is not None
+                *complete, rest = (rest + lines.read()).split("\n")
+                yield from map(json.loads, complete)
+                if has_ended or self._seconds() > self._limit():
+                    return
+                time.sleep(_POLL_SECONDS)
+
+    def _begin(self, number: int, stage: str) -> None:
+        if number != self._target:
+            self._slowest_original = 0.0
+        elif self._stage == "original":
+            self._slowest_original = max(self._slowest_original, self._seconds())
+        self._target, self._stage, self._since = number, stage, time.monotonic()
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._since
+
+    def _limit(self) -> float:
+        return START_SECONDS if self._target is None else self._timeout
+
+    def _blame(self) -> tuple[int, VerifyResult]:
+        """Say what the target that was being verified did."""
+        if self._target not in self._left:
+            raise VerifyError(self._why_not_started())
+        target = self._left[self._target]
+        has_ended = self._child.poll() is not None
+        what = self._last_words() if has_ended else f"takes longer than {self._timeout:g} s"
+        is_slow = not has_ended and self._slowest_original * _SLOWDOWN > self._timeout
+        result = VerifyResult(target.name, target.path, "not_verified", f"the original {what}")
+        if self._stage == "original":
+            return self._target, result
+        if is_slow:
+            return self._target, replace(result, reason=f"comparing {what}: the class is slow")
+        reason = f"the rewritten code {what}"
+        return self._target, replace(result, status="failed", reason=reason)
+
+    def _last_words(self) -> str:
+        code = self._child.returncode
+        end = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+        lines = (self._place / "errors.txt").read_text(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"ends the process ({end}{': ' if last else ''}{last})"
+
+    def _why_not_started(self) -> str:
+        if self._child.poll() is None:
+            return f"importing torch and pyro takes longer than {START_SECONDS:g} s"
+        words = self._last_words()
+        if "No module named 'torch'" in words or "No module named 'pyro'" in words:
+            return "torch and pyro-ppl are needed to verify: pip install 'pyroify[run]'"
+        return f"the child process {words}"
+
+
+def _result(document: dict[str, Any]) -> VerifyResult:
+    sites = {name: (tuple(shape), dims) for name, (shape, dims) in document["sites"].items()}
+    return VerifyResult(**{**document, "calls": tuple(document["calls"]), "sites": sites})

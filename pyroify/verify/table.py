@@ -1,0 +1,39 @@
+"""The results of a verification as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pyroify.verify.model import Status, VerifyResult
+
+_WORDS: dict[Status, str] = {
+    "equal": "equal",
+    "different": "DIFFERENT",
+    "failed": "FAILED",
+    "not_verified": "not verified",
+}
+
+
+def render_results(results: Sequence[VerifyResult]) -> str:
+    """One line for each class, the reason below it where there is one, and the counts."""
+    width = max((len(result.name) for result in results), default=0)
+    lines = [line for result in results for line in _lines(result, width)]
+    counts = Counter(result.status for result in results)
+    total = ", ".join(f"{counts[status]} {word.lower()}" for status, word in _WORDS.items())
+    return "\n".join([*lines, f"{len(results)} classes: {total}"]) + "\n"
+
+
+def _lines(result: VerifyResult, width: int) -> list[str]:
+    word = f"{result.name:{width}}  {_WORDS[result.status]}"
+    if result.status == "equal":
+        calls = ", ".join(call.partition("(")[0] for call in result.calls)
+        sites = f"{len(result.sites)} site{'' if len(result.sites) == 1 else 's'}"
+        return [f"{word}: {calls} of {result.built}, {sites}, {_apart(result)}"]
+    return [word, *(f"    {line}" for line in result.reason.split("; "))]
+
+
+def _apart(result: VerifyResult) -> str:
+    if not result.max_difference:
+        return "bit for bit"
+    return f"up to {result.max_difference:.1g}"

@@ -1,0 +1,381 @@
+"""Verification of whole projects: child processes, imports, guesses, hostile code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from pyroify.verify import (
+    Build,
+    Target,
+    VerifyError,
+    VerifyResult,
+    changed_tree,
+    original_tree,
+    render_results,
+    verify,
+)
+
+ORIGINAL = {
+    "shop/__init__.py": "from shop.nets import Net\n",
+    "shop/layers.py": """
+        import torch
+        from torch import nn
+
+        class Scale(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.scale = nn.Parameter(torch.zeros(dim))
+            def forward(self, x):
+                return x * (1 + self.scale)
+        """,
+    "shop/nets.py": """
+        import os, sys, time
+        import torch
+        from torch import nn
+        from .layers import Scale
+        import shop.layers
+
+        class Net(nn.Module):
+            def __init__(self, in_features, hidden):
+                super().__init__()
+                self.fc = nn.Linear(in_features, hidden)
+                self.scale = Scale(hidden)
+            def forward(self, x):
+                print("a line on stdout")
+                print("a line on stderr", file=sys.stderr)
+                return self.scale(self.fc(x))
+            def encode(self, x):
+                return self.fc(x)
+
+        class Wrong(Net): pass
+        class Raises(Net): pass
+        class Untraced(Net):
+            def encode(self, x):
+                return x @ self.fc.weight.t()
+        class Exits(Net): pass
+        class Hangs(Net): pass
+        class Renamed(Net): pass
+        class FrozenDraw(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = nn.Linear(3, 3)
+                self.start = self.fc.weight.detach().exp()
+            def forward(self, x):
+                return self.fc(x) + self.start.sum()
+
+        class ExitsBefore(nn.Module):
+            def __init__(self):
+                os._exit(3)
+        class HangsBefore(nn.Module):
+            def __init__(self):
+                super().__init__()
+                while True:
+                    time.sleep(0.01)
+        class NeedsSecret(nn.Module):
+            def __init__(self, secret):
+                super().__init__()
+                assert secret == "open sesame"
+            def forward(self, x):
+                return x
+        class NothingToCall(nn.Module):
+            pass
+        class NoForward(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.ones(3))
+            def log_prob(self, x):
+                return -(x - self.weight).square().sum(-1)
+        class Tokens(nn.Module):
+            def __init__(self, vocab_size, d_model):
+                super().__init__()
+                self.embedding = nn.Embedding(vocab_size, d_model)
+                self.out = nn.Linear(d_model, vocab_size)
+            def forward(self, tokens):
+                return self.out(self.embedding(tokens).mean(1))
+        """,
+    "shop/missing.py": """
+        import a_package_that_is_not_there
+        from torch import nn
+        class Net(nn.Module): pass
+        """,
+    "scripts/my-script.py": """
+        import torch
+        from torch import nn
+        from shop.layers import Scale
+        class Script(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scale = Scale(4)
+            def forward(self, x):
+                return self.scale(x)
+        """,
+}
+REWRITTEN = {
+    **ORIGINAL,
+    "shop/layers.py": """
+        import torch
+        import pyro.distributions as dist
+        from pyro.nn import PyroModule, PyroSample
+
+        class Scale(PyroModule):
+            def __init__(self, dim):
+                super().__init__()
+                self.scale = PyroSample(dist.Normal(0.0, 1.0).expand([dim]).to_event(1))
+            def forward(self, x):
+                return x * (1 + self.scale)
+        """,
+    "shop/nets.py": """
+        import os, sys, time
+        import torch
+        import pyro.distributions as dist
+        from pyro.nn import PyroModule, PyroSample, pyro_method
+        from torch import nn
+        from .layers import Scale
+        import shop.layers
+
+        class Net(PyroModule):
+            def __init__(self, in_features, hidden):
+                super().__init__()
+                self.fc = PyroModule[nn.Linear](in_features, hidden)
+                self.fc.weight = PyroSample(
+                    dist.Normal(0.0, 1.0).expand([hidden, in_features]).to_event(2))
+                self.scale = Scale(hidden)
+            def forward(self, x):
+                return self.scale(self.fc(x))
+            @pyro_method
+            def encode(self, x):
+                return self.fc(x)
+
+        class Wrong(Net):
+            def forward(self, x):
+                return super().forward(x) + 0.25
+        class Raises(Net):
+            def forward(self, x):
+                raise KeyError("fc")
+        class Untraced(Net):
+            def encode(self, x):
+                return x @ self.fc.weight.t()
+        class Exits(Net):
+            def forward(self, x):
+                print("last words", file=sys.stderr)
+                os._exit(5)
+        class Hangs(Net):
+            def forward(self, x):
+                while True:
+                    time.sleep(0.01)
+        class FrozenDraw(PyroModule):
+            def __init__(self):
+                super().__init__()
+                self.fc = PyroModule[nn.Linear](3, 3)
+                self.fc.weight = PyroSample(dist.Normal(0.0, 1.0).expand([3, 3]).to_event(2))
+                self.start = self.fc.weight.exp()
+            def forward(self, x):
+                return self.fc(x) + self.start.sum()
+        class NoForward(PyroModule):
+            def __init__(self):
+                super().__init__()
+                self.weight = PyroSample(dist.Normal(0.0, 1.0).expand([3]).to_event(1))
+            @pyro_method
+            def log_prob(self, x):
+                return -(x - self.weight).square().sum(-1)
+        class Tokens(PyroModule):
+            def __init__(self, vocab_size, d_model):
+                super().__init__()
+                self.embedding = PyroModule[nn.Embedding](vocab_size, d_model)
+                self.embedding.weight = PyroSample(
+                    dist.Normal(0.0, 1.0).expand([vocab_size, d_model]).to_event(2))
+                self.out = PyroModule[nn.Linear](d_model, vocab_size)
+            def forward(self, tokens):
+                return self.out(self.embedding(tokens).mean(1))
+        """,
+    "scripts/my-script.py": """
+        from pyro.nn import PyroModule
+        from shop.layers import Scale
+        class Script(PyroModule):
+            def __init__(self):
+                super().__init__()
+                self.scale = Scale(4)
+            def forward(self, x):
+                return self.scale(x)
+        """,
+}
+
+
+def lay_out(root: Path, sources: dict[str, str]) -> Path:
+    for path, text in sources.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(dedent(text))
+    return root
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("versions")
+    return lay_out(folder / "before", ORIGINAL), lay_out(folder / "after", REWRITTEN)
+
+
+def net(name: str, build: Build = Build()) -> Target:  # noqa: B008
+    return Target("shop.nets", name, "shop/nets.py", build)
+
+
+TARGETS = [
+    net("Net"),
+    net("Wrong"),
+    net("Raises"),
+    net("Untraced"),
+    net("ExitsBefore"),
+    net("Exits"),
+    net("Renamed"),
+    net("FrozenDraw"),
+    net("NeedsSecret"),
+    net("NothingToCall"),
+    net("NoForward"),
+    net("Tokens"),
+    net("Absent"),
+    Target("shop.missing", "Net", "shop/missing.py"),
+    Target("shop.layers", "Scale", "shop/layers.py"),
+    Target("scripts.my-script", "Script", "scripts/my-script.py"),
+]
+
+
+@pytest.fixture(scope="module")
+def results(trees) -> dict[str, VerifyResult]:
+    return {result.name: result for result in verify(*trees, TARGETS, timeout=60)}
+
+
+def test_results_come_in_the_order_of_the_targets(results):
+    assert list(results) == [target.name for target in TARGETS]
+
+
+def test_equal_class_names_what_was_compared(results):
+    result = results["shop.nets:Net"]
+    assert (result.status, result.reason) == ("equal", "")
+    assert result.built == "Net(in_features=8, hidden=8)"
+    assert result.calls == ("forward(x=float[2, 8])", "encode(x=float[2, 8])")
+    assert result.max_difference == 0.0
+    assert result.sites == {"fc.weight": ((8, 8), 2), "scale.scale": ((8,), 1)}
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        ("shop.nets:Wrong", "different", "output differs by 0.25"),
+        ("shop.nets:Raises", "failed", "raises KeyError: 'fc'"),
+        ("shop.nets:Untraced", "different", "fc.weight is used, but not drawn"),
+        ("shop.nets:Exits", "failed", "ends the process (exit code 5: last words)"),
+        ("shop.nets:Renamed", "failed", "cannot be imported any more: AttributeError"),
+        ("shop.nets:FrozenDraw", "failed", "start is computed from a draw of weight"),
+        ("shop.nets:ExitsBefore", "not_verified", "the original ends the process (exit code 3"),
+        ("shop.nets:NeedsSecret", "not_verified", "cannot be built with guessed arguments"),
+        ("shop.nets:NothingToCall", "not_verified", "there is nothing to call"),
+        ("shop.nets:NoForward", "equal", ""),
+        ("shop.nets:Tokens", "equal", ""),
+        ("shop.nets:Absent", "not_verified", "cannot be imported: AttributeError"),
+        ("shop.missing:Net", "not_verified", "No module named 'a_package_that_is_not_there'"),
+        ("shop.layers:Scale", "equal", ""),
+        ("scripts.my-script:Script", "equal", ""),
+    ],
+)
+def test_status_and_reason(results, name, status, reason):
+    result = results[name]
+    assert (result.status, reason in result.reason) == (status, True), result
+
+
+def test_class_without_forward_is_called_by_its_methods(results):
+    assert results["shop.nets:NoForward"].calls == ("log_prob(x=float[2, 3])",)
+
+
+def test_token_input_is_found(results):
+    assert results["shop.nets:Tokens"].calls == ("forward(tokens=int[2, 5])",)
+
+
+def test_results_are_plain_data(results):
+    for result in results.values():
+        assert json.loads(json.dumps(asdict(result)))["name"] == result.name
+
+
+def test_table_shows_every_class_and_the_counts(results):
+    table = render_results(list(results.values()))
+    for name in results:
+        assert name in table
+    assert "shop.nets:Wrong           DIFFERENT" in table
+    assert table.endswith("16 classes: 5 equal, 2 different, 4 failed, 5 not verified\n")
+
+
+def test_given_arguments_and_inputs_are_used(trees):
+    build = Build(kwargs={"in_features": 3, "hidden": 4}, inputs=("float[7, 3]",))
+    (result,) = verify(*trees, [net("Net", build)], timeout=60)
+    assert result.status == "equal"
+    assert result.built == "Net(in_features=3, hidden=4)"
+    assert result.calls[0] == "forward(float[7, 3])"
+
+
+def test_what_hangs_is_ended(trees):
+    hangs, before, after = verify(*trees, [net("Hangs"), net("HangsBefore"), net("Net")], 2)
+    assert (hangs.status, hangs.reason) == ("failed", "the rewritten code takes longer than 2 s")
+    assert before.status == "not_verified"
+    assert before.reason == "the original takes longer than 2 s"
+    assert after.status == "equal"
+
+
+def test_progress_is_told_as_it_comes(trees):
+    told: list[VerifyResult] = []
+    results = verify(*trees, [net("Net"), net("Wrong")], progress=told.append)
+    assert tuple(told) == results
+
+
+def test_interpreter_without_torch_is_an_error_that_says_what_to_install(trees, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\")")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with pytest.raises(VerifyError, match=r"pip install 'pyroify\[run\]'"):
+        verify(*trees, [net("Net")], python=str(python))
+
+
+def test_importing_the_package_loads_no_torch():
+    code = "import pyroify.verify, sys; sys.exit(bool({'torch', 'pyro', 'numpy'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# Versions
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+
+def test_original_tree_is_what_was_committed(tmp_path):
+    root = lay_out(tmp_path / "project", {"app/net.py": "old = 1\n", "other.py": "\n"})
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "first")
+    (root / "app/net.py").write_text("new = 1\n")
+    with original_tree(root) as tree:
+        assert (tree / "app/net.py").read_text() == "old = 1\n"
+    assert not tree.exists()
+    with original_tree(root / "app") as tree:
+        assert [path.name for path in tree.iterdir()] == ["net.py"]
+
+
+def test_folder_without_git_is_an_error_that_names_the_option(tmp_path):
+    with pytest.raises(VerifyError, match="--original"), original_tree(tmp_path):
+        pass
+
+
+def test_changed_tree_has_the_changes_and_leaves_the_project_alone(tmp_path):
+    root = lay_out(tmp_path / "project", {"net.py": "old = 1\n", "other.py": "x = 1\n"})
+    (root / "weights.bin").write_bytes(bytes(2 << 20))
+    with changed_tree(root, {"net.py": b"new = 1\n"}) as tree:
+        assert (tree / "net.py").read_text() == "new = 1\n"
+        assert (tree / "other.py").read_text() == "x = 1\n"
+        assert (tree / "weights.bin").stat().st_size == 2 << 20
+    assert (root / "net.py").read_text() == "old = 1\n"
