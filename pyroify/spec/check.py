@@ -288,9 +288,11 @@ def _check_binding(distribution: Distribution, call: Call) -> Iterator[Fault]:
         if name not in names:
             message = f"{call.name} has no argument {name!r}"
             yield Fault(BAD_ARGUMENTS, value.offset, message, suggest(name, names) or takes)
-        elif name in by_position:
+            return
+        if name in by_position:
             message = f"{name!r} is given by position and by name"
             yield Fault(BAD_ARGUMENTS, value.offset, message)
+            return
     given = by_position | {name for name, _ in call.keywords}
     missing = [p.name for p in distribution.parameters if p.default is REQUIRED]
     missing = [name for name in missing if name not in given]
@@ -355,14 +357,14 @@ def _check_call(call: Call) -> Iterator[Fault]:
 
 
 def _check_static(expression: Expression) -> Iterator[Fault]:
-    try:
-        value = static_value(expression)
-    except ExpressionError as error:
-        yield Fault(OUTSIDE_SUPPORT, error.offset, error.message)
-        return
-    if value is None:
-        for child in children(expression):
-            yield from _check_static(child)
+    """Report the innermost parts that have no finite value."""
+    faults = [fault for child in children(expression) for fault in _check_static(child)]
+    if not faults:
+        try:
+            static_value(expression)
+        except ExpressionError as error:
+            faults = [Fault(OUTSIDE_SUPPORT, error.offset, error.message)]
+    yield from faults
 
 
 def _check_shape(parameter: Parameter, value: Expression) -> list[Fault]:

@@ -146,8 +146,6 @@ def _check_version(reader: Reader, root: Node, entry: Entry | None) -> None:
 
 def _read_rule(reader: Reader, node: Node, index: int) -> Rule | None:
     entries = reader.entries(node, "a rule", _RULE_KEYS)
-    if not entries:
-        return None
     match = _read_pattern(reader, node, entries.get("match"), "a rule", "match")
     layers = _read_layers(reader, entries.get("layer"))
     action = _read_action(reader, node, entries)
@@ -159,8 +157,6 @@ def _read_rule(reader: Reader, node: Node, index: int) -> Rule | None:
 
 def _read_latent(reader: Reader, node: Node, index: int) -> Latent | None:
     entries = reader.entries(node, "a latent", _LATENT_KEYS)
-    if not entries:
-        return None
     pattern = _read_pattern(reader, node, entries.get("class"), "a latent", "class")
     name = _read_attribute_name(reader, node, entries.get("name"))
     action = _read_latent_action(reader, node, entries)
@@ -176,7 +172,7 @@ def _read_pattern(
 ) -> str | None:
     if entry is None:
         example = 'match: "**"' if key == "match" else "class: MyModule"
-        reader.report(owner, MISSING_KEY, f"{what} has no {key}", f"add `{example}`")
+        _report_missing(reader, owner, f"{what} has no {key}", f"add `{example}`")
         return None
     pattern = reader.string(entry.value, key)
     if pattern is None:
@@ -195,7 +191,7 @@ def _read_layers(reader: Reader, entry: Entry | None) -> tuple[str, ...]:
     if entry is None:
         return ()
     layers = []
-    for node in [entry.value] if isinstance(entry.value, ScalarNode) else entry.value.value:
+    for node in reader.one_or_more(entry.value, "layer"):
         name = reader.string(node, "layer")
         if name is None:
             continue
@@ -244,10 +240,10 @@ def _one_action(
     actions: tuple[str, ...],
     what: str,
 ) -> Entry | None:
-    given = [entries[key] for key in actions if key in entries]
+    given = [entry for key, entry in entries.items() if key in actions]
     choices = f"{', '.join(actions[:-1])} or {actions[-1]}"
     if not given:
-        reader.report(node, MISSING_KEY, f"{what} says nothing to do", f"add {choices}")
+        _report_missing(reader, node, f"{what} says nothing to do", f"add {choices}")
     elif len(given) > 1:
         names = " and ".join(entry.name for entry in given)
         reader.report(
@@ -327,9 +323,17 @@ def _read_init(reader: Reader, entry: Entry | None) -> Init | None:
     return None
 
 
+def _report_missing(reader: Reader, owner: Node, message: str, help: str) -> None:
+    """Report a missing key, unless a key that was not understood may have been it."""
+    known = (*_SPEC_KEYS, *_RULE_KEYS, *_LATENT_KEYS)
+    keys = owner.value if isinstance(owner, MappingNode) else [(owner, owner)]
+    if all(isinstance(key, ScalarNode) and key.value in known for key, _ in keys):
+        reader.report(owner, MISSING_KEY, message, help)
+
+
 def _read_attribute_name(reader: Reader, owner: Node, entry: Entry | None) -> str | None:
     if entry is None:
-        reader.report(owner, MISSING_KEY, "a latent has no name", "add `name: tau`")
+        _report_missing(reader, owner, "a latent has no name", "add `name: tau`")
         return None
     name = reader.string(entry.value, "name")
     if name is None:
@@ -347,13 +351,16 @@ def _read_attribute_name(reader: Reader, owner: Node, entry: Entry | None) -> st
 def _read_shape(reader: Reader, entry: Entry | None) -> tuple[Expression, ...]:
     if entry is None:
         return ()
-    sizes = [reader.expression(node, "shape") for node in reader.sequence(entry.value, "shape")]
-    for node, size in zip(reader.sequence(entry.value, "shape"), sizes, strict=True):
+    sizes: list[Expression] = []
+    for node in reader.sequence(entry.value, "shape"):
+        size = reader.expression(node, "shape")
         is_count = isinstance(size, Number) and isinstance(size.value, int) and size.value > 0
-        if size is not None and not is_count and not isinstance(size, Attribute):
+        if size is not None and (is_count or isinstance(size, Attribute)):
+            sizes.append(size)
+        elif size is not None:
             message = "a size must be a whole number above 0, or an attribute: self.hidden"
             reader.report(node, WRONG_VALUE, message)
-    return tuple(size for size in sizes if size is not None)
+    return tuple(sizes)
 
 
 def _read_options(reader: Reader, entry: Entry | None) -> Options:
@@ -368,9 +375,8 @@ def _read_options(reader: Reader, entry: Entry | None) -> Options:
 def _read_svi(reader: Reader, entry: Entry | None) -> Mapping[str, object]:
     if entry is None or is_null(entry.value):
         return {}
-    reader.entries(entry.value, "svi")
-    value = plain_value(reader, entry.value, "svi")
-    return value if isinstance(value, dict) else {}
+    entries = reader.entries(entry.value, "svi")
+    return {key: plain_value(reader, item.value, key) for key, item in entries.items()}
 
 
 def _without_faults(reader: Reader, faults: Iterable[Fault], value: _A) -> _A | None:

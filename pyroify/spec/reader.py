@@ -138,6 +138,10 @@ class Reader:
             self.report(node, WRONG_VALUE, f"{what} must be a list", "start each entry with '- '")
         return []
 
+    def one_or_more(self, node: Node, what: str) -> list[Node]:
+        """The entries of a list, or the one thing in place of a list."""
+        return [node] if isinstance(node, ScalarNode) else self.sequence(node, what)
+
     def string(self, node: Node, what: str) -> str | None:
         """The text of a scalar, whatever YAML would make of it: ``on`` is the word "on"."""
         if isinstance(node, ScalarNode) and not is_null(node):
@@ -147,8 +151,7 @@ class Reader:
 
     def strings(self, node: Node, what: str) -> tuple[str, ...]:
         """A list of strings, or one string."""
-        nodes = [node] if isinstance(node, ScalarNode) else self.sequence(node, what)
-        texts = [self.string(item, what) for item in nodes]
+        texts = [self.string(item, what) for item in self.one_or_more(node, what)]
         return tuple(text for text in texts if text is not None)
 
     def boolean(self, node: Node, what: str) -> bool | None:
