@@ -247,7 +247,7 @@ class _Writer:
         if dimensions is not None and dimensions < own:
             raise RenderError(
                 WRONG_EVENT_SHAPE,
-                f"a draw of {call.name} has {own} dimensions, and the parameter {dimensions}",
+                f"{call.name} draws {_EVENTS[own]}, but the parameter has {_count(dimensions)}",
                 "use a distribution over single numbers, such as Normal",
             )
         if dimensions == own:
@@ -432,7 +432,7 @@ class _Writer:
     def size(self, index: int) -> str:
         dimensions = self.place.dimensions
         if dimensions is not None and not -dimensions <= index < dimensions:
-            message = f"shape[{index}]: the parameter has {dimensions} dimensions"
+            message = f"shape[{index}]: the parameter has {_count(dimensions)}"
             raise RenderError(NOT_AT_THIS_SITE, message)
         if self.place.shape is not None:
             return self.place.shape[index]
@@ -462,10 +462,10 @@ def _check_event_dim(call: Call, place: Place) -> None:
     constraint = find_constraint(call.name)
     dimensions = place.dimensions
     if constraint is not None and dimensions is not None and dimensions < constraint.event_dim:
-        needs = constraint.event_dim
+        events = _EVENTS[constraint.event_dim]
         raise RenderError(
             WRONG_EVENT_SHAPE,
-            f"{call.name} needs {needs} dimensions, and the parameter has {dimensions}",
+            f"{call.name} holds for {events}, but the parameter has {_count(dimensions)}",
             "use a constraint on single numbers, such as positive",
         )
 
@@ -511,6 +511,13 @@ def _initial_help(bounds: tuple[float, float]) -> str:
 _ATOM: Final = re.compile(
     r"[A-Za-z_][\w.]*(\[[\w:, -]*\]|\([^()]*\)|\.\w+)*|\d+(\.\d+)?|\([^()]*\)"
 )
+
+
+_EVENTS: Final = ("numbers", "vectors", "matrices")
+
+
+def _count(dimensions: int) -> str:
+    return f"{dimensions} dimension{'' if dimensions == 1 else 's'}"
 
 
 def _parenthesize(source: str) -> str:
