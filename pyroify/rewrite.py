@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pyroify.plan.model import Edit
@@ -83,10 +84,10 @@ def _editor(edits, positions):  # type: ignore[no-untyped-def]
                 (edit.kind, edit.line, edit.column): edit for edit in edits
             }
             self.lines = sorted({edit.line for edit in edits})
-            self.kinds = {
-                kind: tuple(edit.kind for edit in edits if known[edit.kind].NODE is kind)
-                for kind in {known[edit.kind].NODE for edit in edits}
-            }
+            self.kinds: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+            for kind in dict.fromkeys(edit.kind for edit in edits):
+                for node_type in _node_types(known[kind]):
+                    self.kinds[node_type] = (*self.kinds.get(node_type, ()), kind)
 
         def on_visit(self, node: cst.CSTNode) -> bool:
             if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
@@ -100,13 +101,25 @@ def _editor(edits, positions):  # type: ignore[no-untyped-def]
             if not kinds:
                 return updated
             start = positions[original].start
-            for kind in dict.fromkeys(kinds):
-                edit = self.waiting.pop((kind, start.line, start.column), None)
-                if edit is not None:
-                    updated = known[kind].apply(updated, *edit.data)
+            for kind in kinds:
+                place = (kind, start.line, start.column)
+                edit = self.waiting.get(place)
+                if edit is None or not _matches(known[kind], original, edit):
+                    continue
+                del self.waiting[place]
+                updated = known[kind].apply(updated, *edit.data)
             return updated
 
     return Editor()
+
+
+def _node_types(transform: ModuleType) -> tuple[type[cst.CSTNode], ...]:
+    return transform.NODE if isinstance(transform.NODE, tuple) else (transform.NODE,)
+
+
+def _matches(transform: ModuleType, node: cst.CSTNode, edit: Edit) -> bool:
+    """Whether an edit means this node, where several of its type start at one place."""
+    return not hasattr(transform, "matches") or transform.matches(node, *edit.data)
 
 
 def _drop_unused_imports(before: str, module: cst.Module) -> str:

@@ -57,6 +57,8 @@ def _declares(file: Source, node: ast.stmt) -> bool:
             return True
         case ast.Expr(value=ast.Call() as call):
             name = file.dotted(call.func)
+            if name.endswith(".register_buffer"):
+                return ast.unparse(call.args[0]) == "'_anchor'" if call.args else False
             if name == "setattr" and len(call.args) == 3 and isinstance(call.args[2], ast.Call):
                 return file.dotted(call.args[2].func) in DECLARING
             return name in CONVERTING

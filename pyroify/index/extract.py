@@ -39,6 +39,7 @@ from pyroify.index.facts import (
     Use,
     Value,
 )
+from pyroify.index.observe import observe, plates, type_tests
 from pyroify.index.shapes import initial_shape
 from pyroify.index.uses import chain, collect_uses
 
@@ -118,6 +119,7 @@ class _FileReader:
             noted=tuple(self.noted),
             suppressed=tuple(self._suppressions()),
             module_calls=tuple(self.module_calls),
+            type_tests=type_tests(self, tree),
         )
 
     def _suppressions(self) -> Iterator[tuple[int, str]]:
@@ -254,6 +256,8 @@ class _FileReader:
             super_init=reader.super_init,
             names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
             declarations=declarations,
+            observations=observe(self, head, this) if this else (),
+            plates=plates(self, head) if this else (),
             indirect=tuple(reader.indirect),
         )
 

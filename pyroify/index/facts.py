@@ -215,6 +215,26 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Observation:
+    """An expression to be replaced, or to be said something about: ``kind`` and its ``source``."""
+
+    kind: str
+    line: int
+    column: int
+    source: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """``with pyro.plate(...)``; ``movable`` are the lines of its first plain assignments."""
+
+    line: int
+    column: int
+    movable: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Declarations:
     """The statements at the end of a function that declare random attributes already."""
 
@@ -248,6 +268,8 @@ class Function:
     super_init: Call | None = None
     names: frozenset[str] = frozenset()
     declarations: Declarations | None = None
+    observations: tuple[Observation, ...] = ()
+    plates: tuple[Plate, ...] = ()
     indirect: tuple[tuple[str, int, int], ...] = ()
 
     @property
@@ -307,3 +329,4 @@ class File:
     noted: tuple[NotedCall, ...] = ()
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()
+    type_tests: tuple[Observation, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Protocol
 
 SIZED = {"zeros", "ones", "randn", "rand", "empty"}
@@ -13,6 +14,7 @@ SAME_SHAPE = {
     *("trunc_normal_", "exp_", "log_", "mul", "div", "add", "sub", "pow", "clamp", "to", "cuda"),
 }
 SCALARS = {"float", "int", "len", "math.sqrt", "math.log", "math.exp", "math.pow", "np.sqrt"}
+TUPLE_NAME = re.compile(r"shape$|^sizes?$|sizes$|^dims$|_dims$")
 
 
 class Source(Protocol):
@@ -103,8 +105,9 @@ def _sizes(
 
 def _lone_size(file: Source, node: ast.expr) -> tuple[str, ...] | None:
     text = file.source(node)
-    shaped = ("shape", "size", "sizes", "dims")
-    if isinstance(node, ast.Name | ast.Attribute) and not text.rpartition(".")[2].endswith(shaped):
+    # "out_size" is a number; "size" alone may well be a tuple.
+    last = text.rpartition(".")[2].lstrip("_")
+    if isinstance(node, ast.Name | ast.Attribute) and not TUPLE_NAME.search(last):
         return (text,)
     if isinstance(node, ast.BinOp):
         return (text,)

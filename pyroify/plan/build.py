@@ -16,6 +16,7 @@ from pyroify.plan.declare import Declarations, Declarer
 from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan, Status
 from pyroify.plan.names import FileNames
+from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
 from pyroify.plan.structure import (
     Box,
     Leaf,
@@ -69,6 +70,11 @@ class Case:
         )
 
     @property
+    def ignored(self) -> bool:
+        """Whether a comment on its header takes it out."""
+        return (self.cls.cls.line, "ignore-class") in self.cls.file.suppressed
+
+    @property
     def at_run_time(self) -> bool:
         """Whether its layers are converted at run time."""
         return any(declared.at_run_time for _, declared in self.stages)
@@ -81,6 +87,16 @@ class Case:
             for _, declared in self.stages
             for site in declared.sites
             if site.action == "sample"
+        )
+
+    @cached_property
+    def own_random(self) -> frozenset[str]:
+        """Names of own parameters that are drawn."""
+        return frozenset(
+            site.path
+            for _, declared in self.stages
+            for site in declared.sites
+            if site.action == "sample" and "." not in site.path
         )
 
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
@@ -215,6 +231,8 @@ class _Planner:
             ]
             case.findings = list(suppressed(found, self.index))
             case.refused = any(_refuses(finding) for finding in case.findings)
+            if case.ignored:
+                case.refused, case.findings = True, []
 
     def _spread_refusals(self) -> None:
         """What a refused class holds keeps its old form too, and so does what derives from it.
@@ -295,6 +313,10 @@ class _Planner:
                 shared = names.setdefault(path, FileNames(file))
                 shared.use("PyroModule")
                 edits.setdefault(path, []).append(made)
+        if edits:
+            for file in self.index.files:
+                if tests := list(type_test_edits(file)):
+                    edits.setdefault(file.path, []).extend(tests)
         for path, shared in names.items():
             if edits.get(path):
                 edits[path].extend(_whole_file_edits(shared))
@@ -309,8 +331,11 @@ class _Planner:
             statements = [*declared.statements]
             if method is None or method is case.study.constructor:
                 statements += tie_statements(case.ties, case.names, case.random_names)
+                if needs_anchor(case.study):
+                    statements.insert(0, ANCHOR_STATEMENT)
             yield from self._tail_edits(case, method, statements, limit)
         yield from self._wrap_edits(case, wrapped)
+        yield from read_edits(case.study, self._random_of(case), case.own_random)
         for function, position in methods_to_decorate(case.study, self._random_of(case)):
             case.names.use("pyro_method")
             yield Edit(
@@ -402,6 +427,10 @@ class _Planner:
 
     def _in_place_edits(self, case: Case, declared: Declarations) -> Iterator[Edit]:
         limit = self.limit
+        for frozen in declared.buffers:
+            first = frozen.assignments[0]
+            data = (frozen.name, frozen.made[0].initial)
+            yield Edit("buffers", first.line, first.column, data)
         for parameter in case.study.all_parameters:
             sources = declared.in_place.get(parameter.name)
             if not sources:
@@ -539,7 +568,9 @@ class _Planner:
     def _class_plan(self, case: Case) -> ClassPlan:
         cls = case.cls
         status: Status = "unchanged"
-        if case.refused:
+        if case.ignored:
+            status = "unchanged"
+        elif case.refused:
             status = "refused"
         elif case.wanted:
             status = "converted"

@@ -88,6 +88,7 @@ class Declarations:
 
     statements: list[str] = field(default_factory=list)
     in_place: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    buffers: list[OwnParameter] = field(default_factory=list)
     sites: list[SitePlan] = field(default_factory=list)
     keys: list[SiteKey] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -182,7 +183,7 @@ class Declarer:
     def _own(self, parameter: OwnParameter, made: Declarations, statements: list[str]) -> None:
         frozen = parameter.frozen
         key = self._key(parameter.name, "", frozen=frozen is True)
-        decision = decide(self.spec, key)
+        decision = self._decided(key, parameter.assignments[0].line)
         made.keys.append(key)
         first = parameter.assignments[0]
         if parameter.declared is not None:
@@ -190,6 +191,8 @@ class Declarer:
             return
         if isinstance(decision.action, Keep):
             made.sites.append(self._site(parameter.name, first.line, first.column, decision, ""))
+            if frozen is True and len(parameter.assignments) == 1 and self._is_direct(parameter):
+                made.buffers.append(parameter)
             return
         if self._replaceable(parameter):
             sources = tuple(
@@ -403,6 +406,8 @@ class Declarer:
         for placement in placements[start:]:
             if not isinstance(placement, Spot) or placement.loops or placement.guards:
                 break
+            if placement.line in self.study.ignored_lines:
+                break
             actions = {
                 decide(self.spec, self._key(_join(placement.path, p.name), p.layer)).action
                 for p in placement.leaf.layer.parameters
@@ -454,7 +459,7 @@ class Declarer:
             path = _join(spot.path, parameter.name)
             if path in self.tied:
                 continue
-            decision = self._decide(path, parameter.layer, made)
+            decision = self._decide(path, parameter.layer, made, spot.line)
             target = f"{spot.target}.{parameter.name}"
             source = ""
             if not isinstance(decision.action, Keep):
@@ -718,9 +723,15 @@ class Declarer:
 
     # Sites
 
-    def _decide(self, path: str, layer: str, made: Declarations) -> Decision:
+    def _decide(self, path: str, layer: str, made: Declarations, line: int = 0) -> Decision:
         key = self._key(path, layer)
         made.keys.append(key)
+        return self._decided(key, line)
+
+    def _decided(self, key: SiteKey, line: int) -> Decision:
+        """What the spec says, unless a comment on the line takes it out."""
+        if line in self.study.ignored_lines:
+            return Decision(Keep(), None)
         return decide(self.spec, key)
 
     def _partial_rules(self, attribute: Attribute, made: Declarations) -> None:

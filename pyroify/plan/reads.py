@@ -1,0 +1,115 @@
+"""Edits of code that reads random attributes, so that it means what it meant before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.index.facts import File, Function, Plate, Use
+from pyroify.plan.methods import building_names
+from pyroify.plan.model import Edit
+from pyroify.plan.study import Study
+
+ANCHOR = "_anchor"
+ANCHOR_STATEMENT = f'self.register_buffer("{ANCHOR}", torch.empty(0), persistent=False)'
+
+
+def read_edits(study: Study, random: frozenset[str], own: frozenset[str]) -> Iterator[Edit]:
+    """Edits of the methods of a class; ``own`` are the random ones among its own parameters."""
+    building = building_names(study)
+    for method in study.cls.cls.methods:
+        if method.name in building:
+            continue
+        yield from _observed(method, random)
+        yield from _data_reads(method, random, own)
+        yield from _decorators(method, random)
+        for plate in method.plates:
+            if edit := hoisted(method, plate, random, own):
+                yield edit
+
+
+def needs_anchor(study: Study) -> bool:
+    """Whether a method asks the first parameter for its device: there may be none left."""
+    return any(
+        observation.kind == "anchor"
+        for method in study.cls.cls.methods
+        for observation in method.observations
+    )
+
+
+def _observed(method: Function, random: frozenset[str]) -> Iterator[Edit]:
+    for seen in method.observations:
+        if seen.kind == "anchor":
+            new = f"self.{ANCHOR}.{seen.detail}"
+        elif seen.kind == "parameters_dict" and seen.detail in random:
+            new = f"self.{seen.detail}"
+        else:
+            continue
+        yield Edit("expressions", seen.line, seen.column, (seen.source, new))
+
+
+def _data_reads(method: Function, random: frozenset[str], own: frozenset[str]) -> Iterator[Edit]:
+    """``self.weight.data`` cuts the gradient of the guide; the draw itself is read."""
+    for use in method.uses:
+        if use.how != "read" or use.path[-1] != "data" or use.path[0] not in random:
+            continue
+        if len(use.path) == 2 and use.path[0] not in own:
+            continue
+        source = ".".join(("self", *use.path))
+        yield Edit("expressions", use.line, use.column, (source, source.removesuffix(".data")))
+
+
+def _decorators(method: Function, random: frozenset[str]) -> Iterator[Edit]:
+    for position, name in enumerate(method.decorators):
+        reads = any(use.path[0] in random for use in method.uses)
+        if name == "functools.cached_property" and reads:
+            yield Edit("decorators", method.line, method.column, (position, "property"))
+        elif name == "torch.jit.export" and reads:
+            yield Edit("decorators", method.line, method.column, (position, ""))
+
+
+def hoisted(
+    method: Function, plate: Plate, random: frozenset[str], own: frozenset[str]
+) -> Edit | None:
+    """What is read first inside a plate, read before it."""
+    inside = [use for use in late_reads(method, plate, random)]
+    children = [use for use in inside if use.path[0] not in own]
+    leading = 0
+    for use in children:
+        position = next(
+            (i for i, (first, last) in enumerate(plate.movable, 1) if first <= use.line <= last), 0
+        )
+        leading = max(leading, position)
+    last_moved = plate.movable[leading - 1][1] if leading else 0
+    reads = []
+    for use in inside:
+        name = use.path[0]
+        if name in own and use.line > last_moved:
+            local = name if name not in method.names else f"{name}_value"
+            if (f"self.{name}", local) not in reads:
+                reads.append((f"self.{name}", local))
+    if not leading and not reads:
+        return None
+    return Edit("plates", plate.line, plate.column, (leading, tuple(reads)))
+
+
+def late_reads(method: Function, plate: Plate, random: frozenset[str]) -> tuple[Use, ...]:
+    """Uses of random attributes that come first inside the plate."""
+    before = {
+        use.path[0]
+        for use in method.uses
+        if use.line < plate.line and use.plate is None and use.path[0] in random
+    }
+    return tuple(
+        use
+        for use in method.uses
+        if use.plate == (plate.line, plate.column)
+        and use.path[0] in random
+        and use.path[0] not in before
+        and use.how in ("read", "call")
+    )
+
+
+def type_test_edits(file: File) -> Iterator[Edit]:
+    """``type(m) is nn.Linear`` is no longer true of a layer that became a PyroModule."""
+    for test in file.type_tests:
+        yield Edit("expressions", test.line, test.column, (test.source, test.detail))

@@ -1,0 +1,25 @@
+"""Replace one expression by another that means the same once parameters are random.
+
+``self.weight.data`` becomes ``self.weight``, ``type(m) is nn.Linear`` becomes ``isinstance(m, nn.Linear)``.
+"""
+
+from __future__ import annotations
+
+import libcst as cst
+
+NODE = (cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.Annotation)
+
+
+def matches(node: cst.CSTNode, old: str, new: str) -> bool:
+    """Whether a node is the expression meant: several may start at one place."""
+    return _bare(cst.Module([]).code_for_node(node)) == _bare(old)
+
+
+def apply(node: cst.BaseExpression, old: str, new: str) -> cst.BaseExpression:
+    """The new expression, in the parentheses of the old one."""
+    made = cst.parse_expression(new)
+    return made.with_changes(lpar=[*node.lpar, *made.lpar], rpar=[*made.rpar, *node.rpar])
+
+
+def _bare(source: str) -> str:
+    return "".join(source.split()).replace("'", '"').strip("()")

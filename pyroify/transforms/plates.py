@@ -1,0 +1,49 @@
+"""Read random attributes before a plate: a first read inside would draw one value for each datum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+NODE = cst.With
+
+
+def apply(
+    node: cst.With, leading: int, reads: tuple[tuple[str, str], ...]
+) -> cst.With | cst.FlattenSentinel[cst.BaseStatement]:
+    """Move the first ``leading`` statements above the plate, and name reads before it.
+
+    ``reads`` are pairs of an attribute's source (``self.sigma``) and the local name it gets.
+    """
+    assert isinstance(node.body, cst.IndentedBlock)
+    moved = list(node.body.body[:leading])
+    body = node.body.with_changes(body=node.body.body[leading:])
+    made: list[cst.BaseStatement] = []
+    for source, name in reads:
+        made.append(cst.parse_statement(f"{name} = {source}"))
+        replaced = body.visit(_Renamed(source, name))
+        assert isinstance(replaced, cst.IndentedBlock)
+        body = replaced
+    first, *rest = [*moved, *made, node.with_changes(body=body)]
+    rows: Sequence[cst.BaseStatement] = [_led(first, node.leading_lines), *(_led(r, ()) for r in rest)]
+    return cst.FlattenSentinel(rows)
+
+
+def _led(node: cst.BaseStatement, lines: Sequence[cst.EmptyLine]) -> cst.BaseStatement:
+    return node.with_changes(leading_lines=lines)
+
+
+class _Renamed(cst.CSTTransformer):
+    """Replaces an attribute, given by its source, by a name."""
+
+    def __init__(self, source: str, name: str) -> None:
+        super().__init__()
+        self.source, self.name = source, name
+
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.BaseExpression:
+        if cst.Module([]).code_for_node(original_node) == self.source:
+            return cst.Name(self.name)
+        return updated_node
