@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -206,6 +207,7 @@ def _find_sites(name: str, sites: Sequence[NamedSite]) -> list[NamedSite]:
     metavar="PERCENT",
     help="Tolerate refused classes as long as this share of the classes is not refused.",
 )
+@click.option("--verify", is_flag=True, help="Prove the result first; write only what is proven.")
 @ALLOW_UNMATCHED
 @click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals; no summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every class; show tracebacks.")
@@ -219,6 +221,7 @@ def rewrite(
     stdin_filename: Path | None,
     jobs: int | None,
     min_coverage: float | None,
+    verify: bool,
     allow_unmatched: bool,
     quiet: bool,
     verbose: bool,
@@ -235,6 +238,8 @@ def rewrite(
 
     if (paths == (STDIN,)) != (stdin_filename is not None):
         raise click.UsageError("`-` and --stdin-filename go together")
+    if stdin_filename and verify:
+        raise click.UsageError("--verify needs files, not `-`")
     if stdin_filename and output == "json" and not (check or diff):
         raise click.UsageError("`-` writes the file to stdout, where --format json would go")
     writes = not (check or diff or stdin_filename)
@@ -245,6 +250,9 @@ def rewrite(
         outcome = rewrite_project(
             root, project.files, prior_spec, project.selected, jobs or _default_jobs()
         )
+    if verify:
+        outcome, proven = _prove(project, prior_spec, outcome)
+        writes = writes and proven
     if writes:
         _publish(project, outcome)
     report = _make_report(project, prior_spec, outcome, allow_unmatched, writes)
@@ -258,6 +266,52 @@ def rewrite(
         _put(next((result.after or text for result in report.results), text))
     with_content = diff or bool(stdin_filename and not check)
     (_note if with_content else _put)(render_run(report, quiet=quiet, verbose=verbose))
+    return code
+
+
+@cli.command()
+@PATHS
+@SPEC
+@FORMAT
+@click.option(
+    "--original",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The project as it was. Default: git's version, see --revision.",
+)
+@click.option(
+    "--revision",
+    default="HEAD",
+    show_default=True,
+    metavar="REV",
+    help="The commit that holds the original.",
+)
+@_reports_failures
+def verify(
+    paths: tuple[Path, ...], spec: Path | None, output: str, original: Path | None, revision: str
+) -> int:
+    """Compare the rewritten classes in PATHS with the original ones.
+
+    Builds each class before and after, puts the old weights in place of the random ones, and
+    compares what they compute. Needs torch and Pyro.
+    """
+    from pyroify.proof import verify_project
+    from pyroify.report.verification import render_verification, verification_exit_code
+    from pyroify.verify import VerifyError, original_tree, render_results
+
+    project, prior_spec = _open(paths, spec)
+    with nullcontext(original) if original else original_tree(project.root, revision) as before:
+        results = verify_project(before, project.root, project.files, prior_spec, project.selected)
+    if not results:
+        raise VerifyError(
+            "the spec converts nothing in the original; name it with --original or --revision"
+        )
+    code = verification_exit_code(results)
+    _put(
+        render_verification(project.root, results, code)
+        if output == "json"
+        else render_results(results)
+    )
     return code
 
 
@@ -347,6 +401,18 @@ def _finish_interrupted_run(root: Path, writes: bool) -> None:
         _note(f"finished what a killed run began: {path}\n")
     for path in recovery.left:
         _note(f"edited since a run was killed, left as it is: {path}\n")
+
+
+def _prove(project: Project, spec: Spec, outcome: Outcome) -> tuple[Outcome, bool]:
+    """The outcome with what the proof found, and whether every class passed that could be run."""
+    from pyroify.proof import verify_rewrite
+    from pyroify.report.verification import DIFFERS, verification_findings
+
+    results = verify_rewrite(project.root, spec, outcome)
+    findings = tuple(verification_findings(results, outcome.plan))
+    proven = all(finding.code != DIFFERS for finding in findings)
+    plan = replace(outcome.plan, findings=(*outcome.plan.findings, *findings))
+    return replace(outcome, plan=plan), proven
 
 
 def _publish(project: Project, outcome: Outcome) -> None:

@@ -1,15 +1,13 @@
-"""The stages in order: project, index, plan, rewritten files. Nothing is written here."""
+"""The stages in order: index, plan, rewritten files. Nothing is written here."""
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyroify import index as indexing
 from pyroify import plan as planning
@@ -17,6 +15,9 @@ from pyroify.diagnostics import Finding
 from pyroify.plan.model import ClassPlan, FilePlan, Plan
 from pyroify.source import NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 CRASHED = "PYR234"
 FILES_PER_PROCESS = 4
@@ -109,9 +110,17 @@ def _refuse(plan: Plan, failed: dict[str, FileResult]) -> Plan:
 def rewrite_files(root: Path, plans: Sequence[FilePlan], jobs: int = 1) -> Iterator[FileResult]:
     """One result for each plan, in order; a process that dies takes only its own file along."""
     processes = min(jobs, len(plans) // FILES_PER_PROCESS)
-    if processes <= 1:
-        yield from (rewrite_file(root, plan) for plan in plans)
+    if processes > 1:
+        yield from _rewrite_in_processes(root, plans, processes)
         return
+    yield from (rewrite_file(root, plan) for plan in plans)
+
+
+def _rewrite_in_processes(
+    root: Path, plans: Sequence[FilePlan], processes: int
+) -> Iterator[FileResult]:
+    from concurrent.futures.process import BrokenProcessPool
+
     with _pool(processes) as pool:
         futures = [pool.submit(rewrite_file, root, plan) for plan in plans]
         try:
@@ -127,6 +136,8 @@ def rewrite_files(root: Path, plans: Sequence[FilePlan], jobs: int = 1) -> Itera
 
 def _rewrite_alone(root: Path, plan: FilePlan) -> FileResult:
     """The file again in a process of its own: was it the one that killed the pool?"""
+    from concurrent.futures.process import BrokenProcessPool
+
     with _pool(1) as pool:
         try:
             return pool.submit(rewrite_file, root, plan).result()
@@ -136,6 +147,9 @@ def _rewrite_alone(root: Path, plan: FilePlan) -> FileResult:
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     return ProcessPoolExecutor(
         processes, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
     )

@@ -15,6 +15,9 @@ from pyroify.report.json import finding_document
 from pyroify.report.text import render_findings
 from pyroify.source import SourceError
 from pyroify.spec.model import Problem, SpecError
+from pyroify.verify import VerifyError
+
+CANNOT_VERIFY = "PYR300"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ def describe_failure(error: Exception) -> Failure | None:
         case SpecError(problems=problems):
             text = "".join(f"{problem}\n" for problem in problems)
             return Failure(text, _spec_findings(problems))
+        case VerifyError():
+            finding = Finding(".", 1, 1, CANNOT_VERIFY, str(error))
+            return Failure(f"{finding.code} {error}\n", (finding,))
     return None
 
 
