@@ -14,7 +14,7 @@ from pyroify.verify import Build, Target, VerifyResult, changed_tree, verify
 def verify_rewrite(root: Path, spec: Spec, outcome: Outcome) -> tuple[VerifyResult, ...]:
     """Compares the files below ``root`` with what ``outcome`` would make of them."""
     changes = {result.path: result.after for result in outcome.changes if result.after is not None}
-    targets = [target for target in targets_of(outcome.plan, spec) if target.path in changes]
+    targets = targets_of(outcome.plan, spec)
     if not targets:
         return ()
     with changed_tree(root, changes) as rewritten:
@@ -43,12 +43,13 @@ def _not_rewritten(target: Target) -> VerifyResult:
 
 
 def targets_of(plan: Plan, spec: Spec) -> tuple[Target, ...]:
-    """The classes that ``plan`` converts; the spec's svi section may say how one is built."""
+    """The classes that ``plan`` changes; the spec's svi section may say how one is built."""
+    edited = {file.path for file in plan.files if file.edits}
     model = spec.svi.get("model")
     model = model if isinstance(model, Mapping) else {}
     builds = {model.get("class"): Build(kwargs=model.get("kwargs"))}
     return tuple(
         Target(entry.module, entry.qualname, entry.path, builds.get(entry.name, Build()))
         for entry in plan.classes
-        if entry.status == "converted"
+        if entry.status == "converted" and entry.path in edited
     )

@@ -1,10 +1,14 @@
 """What every test shares: one thread for torch, and small projects laid out on disk."""
 
 import os
+import signal
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from pyroify.cli import main
 
 os.environ["OMP_NUM_THREADS"] = "1"
 for name in ("NO_COLOR", "PRE_COMMIT"):
@@ -25,3 +29,32 @@ def lay_out(tmp_path: Path) -> LayOut:
         return tmp_path
 
     return write
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Runs the command line in this process, in the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*args: str) -> Ended:
+        with pytest.raises(SystemExit) as ended:
+            main(args)
+        out, err = capfdbinary.readouterr()
+        return Ended(int(ended.value.code or 0), out.decode(), err.decode())
+
+    return call

@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import Ended, Run
 
 from pyroify import __version__
-from pyroify.cli import main
 
 PROGRAM = (sys.executable, "-m", "pyroify")
 SPEC = """\
@@ -60,35 +59,6 @@ svi:
 """
 PROJECT = {"pyroify.yaml": SPEC, "net.py": NET}
 TRAINING = {"pyroify.yaml": SPEC + SVI, "net.py": NET}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(
-    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Run:
-    """Runs the command line in this process, in the test's folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-
-    def call(*args: str) -> Ended:
-        with pytest.raises(SystemExit) as ended:
-            main(args)
-        out, err = capfdbinary.readouterr()
-        return Ended(int(ended.value.code or 0), out.decode(), err.decode())
-
-    return call
 
 
 class TestExitCode:

@@ -1,0 +1,141 @@
+"""`pyroify verify` and `rewrite --verify`: what is proven, what is said, what is written."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+pytestmark = pytest.mark.slow
+
+SPEC = 'version: 1\npriors:\n  - match: "**"\n    sample: Normal(0, 1)\n'
+NET = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+BASE = """\
+
+
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+
+    def forward(self, x):
+        raise NotImplementedError
+"""
+
+
+@pytest.fixture
+def rewritten(run: Run, lay_out: Callable) -> Path:
+    """A rewritten project, with the original beside it."""
+    root = lay_out({"pyroify.yaml": SPEC, "net.py": NET})
+    shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+    assert run("rewrite").code == 0
+    return root
+
+
+def original(root: Path) -> str:
+    return str(root.parent / "original")
+
+
+class TestVerify:
+    def test_compares_with_a_folder(self, run: Run, rewritten: Path) -> None:
+        ended = run("verify", "--original", original(rewritten))
+        assert ended.code == 0
+        assert "net:Net  equal: forward of Net(" in ended.out
+        assert "1 classes: 1 equal, 0 different, 0 failed, 0 not verified" in ended.out
+
+    def test_compares_with_a_commit(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET})
+        identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+        for args in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "plain"]):
+            subprocess.run(["git", *args], cwd=root, check=True)
+        run("rewrite")
+        assert run("verify").code == 0
+        subprocess.run(["git", *identity, "commit", "-qam", "bayesian"], cwd=root, check=True)
+        assert run("verify", "--revision", "HEAD~1").code == 0
+        ended = run("verify")
+        assert ended.code == 2
+        assert "PYR300 the spec converts nothing in the original" in ended.err
+
+    def test_a_class_that_computes_something_else_fails(self, run: Run, rewritten: Path) -> None:
+        text = (rewritten / "net.py").read_text()
+        (rewritten / "net.py").write_text(text.replace("self.fc(x)", "2 * self.fc(x)"))
+        ended = run("verify", "--original", original(rewritten))
+        assert ended.code == 2
+        assert "DIFFERENT" in ended.out
+
+    def test_a_class_that_is_not_rewritten_yet_is_not_verified(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET})
+        ended = run("verify", "--original", str(root))
+        assert ended.code == 1
+        assert "run `pyroify rewrite`" in ended.out
+
+    def test_json(self, run: Run, rewritten: Path) -> None:
+        ended = run("verify", "--original", original(rewritten), "--format", "json")
+        document = json.loads(ended.out)
+        assert list(document) == [
+            *("version", "pyroify", "command", "root", "exit_code", "summary", "results")
+        ]
+        assert document["summary"] == {"equal": 1, "different": 0, "failed": 0, "not_verified": 0}
+        [result] = document["results"]
+        assert (result["name"], result["status"]) == ("net:Net", "equal")
+        assert {site["event_dim"] for site in result["sites"].values()} == {1, 2}
+
+    def test_without_git_the_original_must_be_named(self, run: Run, rewritten: Path) -> None:
+        ended = run("verify")
+        assert ended.code == 2
+        assert "--original" in ended.err
+
+
+class TestRewriteVerify:
+    def test_writes_what_is_proven(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET})
+        ended = run("rewrite", "--verify")
+        assert ended.code == 0
+        assert (root / "net.py").read_text() != NET
+
+    def test_writes_nothing_if_one_class_fails(
+        self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import pyroify.rewrite
+
+        right = pyroify.rewrite.rewrite_source
+
+        def wrong(text: str, edits: object) -> str:
+            return right(text, edits).replace("self.fc(x)", "self.fc(x) + 1")
+
+        monkeypatch.setattr(pyroify.rewrite, "rewrite_source", wrong)
+        other = NET.replace("self.fc(x)", "self.fc(2 * x)")
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET, "other.py": other})
+        ended = run("rewrite", "--verify")
+        assert ended.code == 2
+        assert "net.py:4:1 PYR301 Net is different" in ended.out
+        assert "would rewrite net.py" in ended.out
+        assert (root / "net.py").read_text() == NET
+        assert (root / "other.py").read_text() == other
+
+    def test_a_class_that_cannot_be_run_is_said(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + BASE})
+        ended = run("rewrite", "--verify")
+        assert ended.code == 0
+        assert "PYR302 Base is not verified" in ended.out
+        assert (root / "net.py").read_text() != NET + BASE
+
+    def test_does_not_go_with_stdin(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": SPEC, "net.py": NET})
+        assert run("rewrite", "-", "--stdin-filename", "net.py", "--verify").code == 2
