@@ -5,7 +5,7 @@
 - In the files of ``SESSIONS`` a fenced block below a comment ``<!-- run: COMMAND -->`` holds the
   output of that command, run in a copy of the example project. ``run (1):`` expects exit code 1,
   ``run, varies:`` runs the command but leaves the block as it is. The commands of a file run one
-  after the other in the same copy.
+  after the other in the same copy. A ``diff`` block shows standard output only.
 
 ``python docs/generate.py --check`` writes nothing and exits 1 if anything is out of date.
 """
@@ -185,14 +185,15 @@ def refresh_session(text: str) -> str:
 
 
 def _run_block(block: re.Match[str], project: Path) -> str:
-    output = _run(block["command"], int(block["code"] or 0), project)
+    is_diff = block["language"] == "diff"
+    output = _run(block["command"], int(block["code"] or 0), project, with_notes=not is_diff)
     if block["varies"]:
         return block[0]
     prompt = f"$ {block['command']}\n" if block["language"] == "console" else ""
     return f"{block['head']}{prompt}{output}{block['tail']}"
 
 
-def _run(command: str, expected: int, project: Path) -> str:
+def _run(command: str, expected: int, project: Path, with_notes: bool = True) -> str:
     programs = Path(sys.executable).parent
     environment = {
         **os.environ,
@@ -210,11 +211,12 @@ def _run(command: str, expected: int, project: Path) -> str:
         cwd=project,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if with_notes else subprocess.PIPE,
         text=True,
     )
     if done.returncode != expected:
-        sys.exit(f"`{command}` ended with {done.returncode}, not {expected}:\n{done.stdout}")
+        what = f"`{command}` ended with {done.returncode}, not {expected}"
+        sys.exit("\n".join((what, done.stdout, done.stderr or "")))
     return done.stdout.replace(str(project), "diabetes")
 
 

@@ -40,6 +40,7 @@ class Net(PyroModule):
     def __init__(self):
         super().__init__()
         self.fc = PyroModule[nn.Linear](3, 1)
+
         self.fc.weight = PyroSample(dist.Normal(0.0, 1.0).expand([1, 3]).to_event(2))
         self.fc.bias = PyroSample(dist.Normal(0.0, 1.0).expand([1]).to_event(1))
 
@@ -100,11 +101,14 @@ def test_wheel_rewrites_where_there_is_no_torch(installed, tmp_path):
 
 @pytest.mark.slow
 def test_verify_without_torch_says_what_to_install(installed, tmp_path):
-    (tmp_path / "net.py").write_text(PLAIN)
-    (tmp_path / "pyroify.yaml").write_text(SPEC)
+    original, project = tmp_path / "original", tmp_path / "project"
+    for folder, text in ((original, PLAIN), (project, BAYESIAN)):
+        folder.mkdir()
+        (folder / "net.py").write_text(text)
+    (project / "pyroify.yaml").write_text(SPEC)
     done = subprocess.run(
-        [installed / "pyroify", "verify", "--original", "."],
-        cwd=tmp_path,
+        [installed / "pyroify", "verify", "--original", original],
+        cwd=project,
         capture_output=True,
         text=True,
     )
