@@ -463,15 +463,23 @@ class TestPlan:
         lay_out({"pyroify.yaml": SPEC, "models/net.py": NET})
         lines = [re.sub(" +", " ", line.strip()) for line in run("plan").out.splitlines()]
         assert lines == [
-            "models/net.py",
-            "Net, line 4: to convert",
+            "models/net.py (to rewrite)",
+            "Net, line 4: converted",
             "site shape layer becomes decided by",
             "fc.weight [1, 3] Linear sample Normal(0, 1) ** (pyroify.yaml:3)",
             "fc.bias [1] Linear sample Normal(0, 1) ** (pyroify.yaml:3)",
             "",
             "2 parameters: 2 sample, 0 param, 0 keep",
-            "1 class: 1 to convert, 0 unchanged, 0 refused",
+            "1 class: 1 converted, 0 unchanged, 0 refused",
+            "1 file to rewrite",
         ]
+
+    def test_says_what_is_done_already(self, run: Run, lay_out: Callable) -> None:
+        lay_out(PROJECT)
+        run("rewrite")
+        lines = run("plan").out.splitlines()
+        assert lines[0] == "net.py"
+        assert lines[-1] == "0 files to rewrite"
 
     @pytest.mark.parametrize("name", ["Net.fc.bias", "net:Net.fc.bias"])
     def test_explains_a_site(self, run: Run, lay_out: Callable, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,10 +168,11 @@ class TestText:
 
 class TestPlan:
     def test_groups_sites_by_file_and_class(self) -> None:
-        lines = render_plan(report(NET, PLAIN, STACK)).splitlines()
+        given = replace(report(NET, PLAIN, STACK), pending=frozenset({"a.py"}))
+        lines = render_plan(given).splitlines()
         assert [re.sub("  +", " | ", line.strip()) for line in lines] == [
-            "a.py",
-            "Net, line 4: to convert",
+            "a.py (to rewrite)",
+            "Net, line 4: converted",
             "site | shape | layer | becomes | decided by",
             "fc.weight | [1, 3] | Linear | sample Normal(0, fan_in ** -0.5) | ** (pyroify.yaml:3)",
             "fc.bias | [1] | Linear | keep | **.bias (pyroify.yaml:8)",
@@ -183,7 +185,8 @@ class TestPlan:
             "Stack, line 7: refused PYR002",
             "",
             "5 parameters: 1 sample, 1 param, 3 keep",
-            "3 classes: 1 to convert, 1 unchanged, 1 refused",
+            "3 classes: 1 converted, 1 unchanged, 1 refused",
+            "1 file to rewrite",
         ]
 
     def test_columns_of_a_table_line_up(self) -> None:

@@ -13,7 +13,7 @@ from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
 _HEADERS = ("site", "shape", "layer", "becomes", "decided by")
-_FATES = {"converted": "to convert", "unchanged": "stays as it is", "refused": "refused"}
+_FATES = {"converted": "converted", "unchanged": "stays as it is", "refused": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,14 @@ def named_sites(classes: Iterable[ClassPlan]) -> tuple[NamedSite, ...]:
 def render_plan(report: Report) -> str:
     """One table for each class with parameters, then the counts."""
     blocks = [
-        "\n".join((path, *_class_lines(tuple(classes), report.spec)))
+        "\n".join((_head(path, report), *_class_lines(tuple(classes), report.spec)))
         for path, classes in groupby(report.classes, key=lambda entry: entry.path)
     ]
     return "\n\n".join((*blocks, _counts(report))) + "\n"
+
+
+def _head(path: str, report: Report) -> str:
+    return f"{path} (to rewrite)" if path in report.pending else path
 
 
 def _class_lines(classes: Sequence[ClassPlan], spec: Spec) -> Iterator[str]:
@@ -104,8 +108,9 @@ def _counts(report: Report) -> str:
     return (
         f"{count(sum(actions.values()), 'parameter')}: {actions['sample']} sample, "
         f"{actions['param']} param, {actions['keep']} keep\n"
-        f"{count(len(report.classes), 'class', 'classes')}: {classes['converted']} to convert, "
-        f"{classes['unchanged']} unchanged, {classes['refused']} refused"
+        f"{count(len(report.classes), 'class', 'classes')}: {classes['converted']} converted, "
+        f"{classes['unchanged']} unchanged, {classes['refused']} refused\n"
+        f"{count(len(report.pending), 'file')} to rewrite"
     )
 
 

@@ -20,6 +20,7 @@ UNMATCHED_RULE = "PYR150"
 class Report:
     """What was seen in the selected files, and what became of it.
 
+    ``pending`` are the files that the plan edits, ``results`` what that gave for each of them;
     ``written`` says whether ``results`` are in the files now (else they only would be).
     """
 
@@ -29,6 +30,7 @@ class Report:
     results: tuple[FileResult, ...]
     findings: tuple[Finding, ...]
     written: bool = False
+    pending: frozenset[str] = frozenset()
 
     @property
     def changed(self) -> tuple[FileResult, ...]:
@@ -91,7 +93,8 @@ def make_report(
         for finding in outcome.findings
         if finding.path not in hidden and finding.code not in accepted
     )
-    return Report(project.root, spec, classes, outcome.results, findings, written)
+    pending = frozenset(file.path for file in outcome.plan.files)
+    return Report(project.root, spec, classes, outcome.results, findings, written, pending)
 
 
 def exit_code(report: Report, *, would_change: bool, min_coverage: float | None = None) -> int:
