@@ -47,6 +47,7 @@ format: $(READY)  ## format and fix what can be fixed by itself
 
 corpus: $(READY)  ## rewrite public packages, compare outputs, refresh the coverage table
 	@$(BIN)/python benchmarks/corpus.py
+	@$(BIN)/python docs/generate.py
 
 bench: $(READY)  ## speed of the rewrite
 	@$(BIN)/python benchmarks/speed.py

@@ -19,7 +19,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import click
@@ -30,6 +33,7 @@ from pyroify.catalog.layers import LAYERS
 from pyroify.cli import cli
 from pyroify.diagnostics import all_codes, lookup
 from pyroify.emit.family import facts, names
+from pyroify.spec.schema import spec_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "diabetes"
@@ -82,6 +86,13 @@ def rules_page() -> str:
 def _lower(text: str) -> str:
     """Headings one level further down."""
     return re.sub(r"^##", "###", text, flags=re.MULTILINE)
+
+
+def keys_table(*path: str) -> str:
+    """The keys of one mapping of the spec, as its JSON Schema describes them."""
+    schema = reduce(getitem, path, spec_schema())
+    keys = schema["properties"].items()
+    return _table(("key", ""), ((f"`{key}`", value["description"]) for key, value in keys))
 
 
 def distributions_table() -> str:
@@ -150,6 +161,17 @@ def corpus_table() -> str:
     )
 
 
+def refusals_table() -> str:
+    """Why classes were refused in the last ``make corpus``, the most frequent reason first."""
+    found: Counter[str] = Counter()
+    for row in json.loads(CORPUS.read_text()):
+        found.update(row["refused_by_code"])
+    return _table(
+        ("code", "", "classes"),
+        ((code, lookup(code).title, str(count)) for code, count in found.most_common()),
+    )
+
+
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = (headings, ["---"] * len(headings), *rows)
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
@@ -160,12 +182,17 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/rules.md": rules_page,
 }
 TABLES: dict[str, Callable[[], str]] = {
+    "spec": keys_table,
+    "rule": lambda: keys_table("$defs", "rule"),
+    "latent": lambda: keys_table("$defs", "latent"),
+    "options": lambda: keys_table("properties", "options"),
     "distributions": distributions_table,
     "constraints": constraints_table,
     "layers": layers_table,
     "likelihoods": lambda: families_table("likelihoods"),
     "guides": lambda: families_table("guides"),
     "corpus": corpus_table,
+    "refusals": refusals_table,
 }
 HOLD_TABLES = ("README.md", "docs/reference/spec.md", "docs/reference/corpus.md")
 
