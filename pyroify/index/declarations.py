@@ -47,8 +47,8 @@ def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[s
 
 def _declares(file: Source, node: ast.stmt) -> bool:
     match node:
-        case ast.Assign(targets=[ast.Name(id="prior" | "kept")]):
-            return True
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name in ("prior", "kept") or name.startswith("tied")
         case ast.Assign(targets=[target], value=ast.Call() as call):
             return file.dotted(call.func) in DECLARING and isinstance(
                 target, ast.Attribute | ast.Subscript

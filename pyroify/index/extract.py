@@ -62,6 +62,9 @@ NOTED = re.compile(
 SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
 CHAINED = {"requires_grad_", "float", "double", "half", "to", "cuda", "cpu", "detach", "clone"}
 
+SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator, ast.expr_context)
+TESTS = (*SIZES, ast.UnaryOp, ast.Not, ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop)
+
 
 def extract(text: str, path: str, module: str, is_package: bool = False) -> File:
     """Read the facts of one file.
@@ -256,6 +259,7 @@ class _FileReader:
             super_init=reader.super_init,
             names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
             declarations=declarations,
+            conditions=tuple(reader.conditions),
             observations=observe(self, head, this) if this else (),
             plates=plates(self, head) if this else (),
             indirect=tuple(reader.indirect),
@@ -418,6 +422,7 @@ class _FunctionReader:
     depth: int = 0
     parameters: list[Parameter] = field(default_factory=list)
     super_init: Call | None = None
+    conditions: list[tuple[int, str]] = field(default_factory=list)
 
     # Statements
 
@@ -477,6 +482,8 @@ class _FunctionReader:
 
     def _if(self, node: ast.If, branches: tuple[Branch, ...]) -> None:
         self.evaluate(node.test)
+        if self.is_stable(node.test, TESTS):
+            self.conditions.append((node.lineno, self.file.source(node.test)))
         before = dict(self.scope)
         self.depth += 1
         self.run(node.body, (*branches, ("if", node.lineno, 0)))
@@ -936,18 +943,16 @@ class _FunctionReader:
         value = self.evaluate(node)
         return Passed(keyword, "", self.file.source(node), self.is_stable(node), value)
 
-    def is_stable(self, node: ast.expr) -> bool:
+    def is_stable(self, node: ast.expr, allowed: tuple[type[ast.AST], ...] = SIZES) -> bool:
         """Whether a size can be written again at the end of the function: short, and unchanged."""
-        allowed = (
-            ast.Name | ast.Attribute | ast.Constant | ast.BinOp | ast.operator | ast.expr_context
-        )
         for item in ast.walk(node):
             if not isinstance(item, allowed):
                 return False
             if isinstance(item, ast.Name) and item.id in self.rebound:
                 return False
-            if isinstance(item, ast.Constant) and not isinstance(item.value, int):
-                return False
+            if allowed is SIZES and isinstance(item, ast.Constant):
+                if not isinstance(item.value, int):
+                    return False
         return len(self.file.source(node)) <= 40
 
     def _parameter(self, node: ast.Call, dotted: str, call: Call) -> Parameter:

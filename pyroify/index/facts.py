@@ -268,6 +268,8 @@ class Function:
     super_init: Call | None = None
     names: frozenset[str] = frozenset()
     declarations: Declarations | None = None
+    conditions: tuple[tuple[int, str], ...] = ()
+    """Tests of ``if`` statements by line, as far as they mean the same at the end."""
     observations: tuple[Observation, ...] = ()
     plates: tuple[Plate, ...] = ()
     indirect: tuple[tuple[str, int, int], ...] = ()

@@ -29,9 +29,11 @@ def observe(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Observat
 
 def _method(file: Source, node: ast.stmt, this: str) -> Iterator[Observation]:
     for item in ast.walk(node):
-        if isinstance(item, ast.Attribute) and item.attr in ("device", "dtype"):
-            if ast.unparse(item.value) == f"next({this}.parameters())":
-                yield _seen(file, "anchor", item, item.attr)
+        if isinstance(item, ast.Call) and chain(item.func) == ("next",) and len(item.args) == 1:
+            owner = item.args[0]
+            called = chain(owner.func) if isinstance(owner, ast.Call) else ()
+            if called[:1] == (this,) and called[-1] == "parameters":
+                yield _seen(file, "anchor", item, ".".join(called[1:-1]))
         elif isinstance(item, ast.Subscript) and isinstance(item.slice, ast.Constant):
             if chain(item.value) == (this, "_parameters"):
                 yield _seen(file, "parameters_dict", item, str(item.slice.value))

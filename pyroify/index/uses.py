@@ -81,6 +81,8 @@ def _walk_call(
 ) -> Iterator[Use]:
     if use := _use(file, node.func, this, "call"):
         yield _placed(use, within, plate)
+    elif chain(node.func) == (this,):
+        yield Use(("__call__",), "call", node.lineno, file.column(node), within, plate)
     else:
         yield from _walk(file, node.func, this, within, plate)
     name = file.dotted(node.func) or within

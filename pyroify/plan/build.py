@@ -174,7 +174,7 @@ class _Planner:
         return cases
 
     def _declare(self, case: Case) -> None:
-        declarer = Declarer(case.study, self.spec, case.names, frozenset(t.left for t in case.ties))
+        declarer = Declarer(case.study, self.spec, case.names, tied=frozenset(t.left for t in case.ties if t.condition == ""))
         stages = case.study.stages
         if case.study.constructor is None:
             case.stages.append((None, declarer.declare(None, ())))
@@ -330,8 +330,10 @@ class _Planner:
             yield from self._in_place_edits(case, declared)
             statements = [*declared.statements]
             if method is None or method is case.study.constructor:
-                statements += tie_statements(case.ties, case.names, case.random_names)
+                before, after = tie_statements(case.ties, case.names, case.random_names)
+                statements = [*before, *statements, *after]
                 if needs_anchor(case.study):
+                    case.names.use("torch")
                     statements.insert(0, ANCHOR_STATEMENT)
             yield from self._tail_edits(case, method, statements, limit)
         yield from self._wrap_edits(case, wrapped)
@@ -368,9 +370,6 @@ class _Planner:
             if base.kind == "module":
                 names.use("PyroModule")
                 replaced.append((position, names.local("PyroModule")))
-            elif base.kind == "layer" and base.layer is not None and base.layer.kind == "recurrent":
-                names.use("PyroModule")
-                replaced.append((position, f"{names.local('PyroModule')}[{base.text}]"))
             elif base.local is not None:
                 other = self.cases.get(base.local.key)
                 inherited = inherited or bool(other and (self._converts(other) or base.local.is_pyro))

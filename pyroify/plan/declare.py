@@ -29,13 +29,18 @@ from pyroify.plan.structure import (
     is_opaque,
     walk,
 )
+from pyroify.plan.ties import condition
 from pyroify.plan.study import Attribute, OwnParameter, Study, parameters_in
-from pyroify.spec.match import Decision, SiteKey, decide
-from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample, Spec
-from pyroify.spec.render import Place, RenderError, render_param, render_sample
+from pyroify.spec.expressions import to_text
+from pyroify.spec.match import Decision, SiteKey, decide, matches_class
+from pyroify.spec.model import Action, Deterministic, Keep, Param, Spec
+from pyroify.spec.render import Place, RenderError, free_names, render_declarations
 
 OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for any name or layer that no rule mentions."""
+
+CONVOLVED = re.compile(r"shape\[1\]( \* shape\[\d\])+")
+"""The fan of a convolution's weight as the catalogue writes it: all but its first dimension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class Declarer:
         attributes = self.study.attributes(covered)
         made.at_run_time = self.needs_run_time(attributes, covered)
         statements: list[str] = []
+        if method is self.study.constructor:
+            statements.extend(self._latents(made))
         for parameter in self.study.parameters(covered):
             self._own(parameter, made, statements)
         if method is None or method is self.study.constructor:
@@ -144,9 +151,21 @@ class Declarer:
         base = self.study.cls.library_base
         if base is not None and base.kind == "compound":
             return True
+        if self._probes(attributes, covered):
+            return True
         return any(
             is_opaque(attribute.node) or any(_is_compound(item) for item in walk(attribute.node))
             for attribute in attributes
+        )
+
+    def _probes(self, attributes: Sequence[Attribute], covered: Iterable[Function]) -> bool:
+        """Whether layers are called while they are built, to see the size of what they give."""
+        names = {attribute.name for attribute in attributes}
+        return any(
+            use.how == "call" and use.path[0] in names and use.path[1:] in ((), ("forward",))
+            for method in covered
+            if method.name in self.study.building
+            for use in method.uses
         )
 
     def _misses_some(self, attributes: Sequence[Attribute], covered: tuple[Function, ...]) -> bool:
@@ -185,6 +204,12 @@ class Declarer:
         key = self._key(parameter.name, "", frozen=frozen is True)
         decision = self._decided(key, parameter.assignments[0].line)
         made.keys.append(key)
+        cls = self.study.cls
+        for latent in self.spec.latents:
+            if latent.name == parameter.name and matches_class(
+                latent.class_pattern, cls.file.module, cls.cls.qualname
+            ):
+                decision = Decision(latent.action, None)
         first = parameter.assignments[0]
         if parameter.declared is not None:
             self._declared(parameter, decision, made)
@@ -329,7 +354,7 @@ class Declarer:
             return False
         if any(item.how in ("chain", "tuple") for item in parameter.assignments):
             return False
-        if not self._is_direct(parameter):
+        if not self._is_direct(parameter) or parameter.taken_back:
             return False
         branching = any(b[0] in ("for", "try") for item in parameter.assignments for b in item.branches)
         if branching or not self._has_nothing_on_self(parameter):
@@ -357,6 +382,27 @@ class Declarer:
                         return False
         return True
 
+    def _latents(self, made: Declarations) -> Iterator[str]:
+        """New random attributes that the spec gives the class."""
+        cls = self.study.cls
+        for latent in self.spec.latents:
+            if not matches_class(latent.class_pattern, cls.file.module, cls.cls.qualname):
+                continue
+            if any(own.name == latent.name for own in self.study.all_parameters):
+                continue
+            target = f"self.{latent.name}"
+            owner = target.rpartition(".")[0]
+            shape = tuple(to_text(size) for size in latent.shape)
+            line, column = cls.cls.line, cls.cls.column
+            pairs = self._pairs(latent.action, Place(target, owner, shape), made, line, column)
+            for name, source in pairs:
+                yield f"{name} = {source}"
+            if pairs:
+                rule = RuleRef(latent.index, latent.class_pattern, latent.line)
+                made.sites.append(
+                    SitePlan(latent.name, line, column + 1, "sample", _shape_of(pairs[-1][1]), "", pairs[-1][1], rule)
+                )
+
     # Inherited from a layer of torch
 
     def _inherited(self, made: Declarations) -> Iterator[str]:
@@ -375,11 +421,20 @@ class Declarer:
     def _visible(self, attributes: Sequence[Attribute], made: Declarations) -> Iterator[str]:
         placements: list[Placement] = []
         for attribute in attributes:
-            guards = () if attribute.present else (f'hasattr(self, "{attribute.name}")',)
+            guards = () if attribute.present else (self._existence(attribute),)
             placements.extend(
                 place(attribute.node, attribute.target, attribute.name, attribute.line, guards)
             )
         yield from self._grouped(placements, made)
+
+    def _existence(self, attribute: Attribute) -> str:
+        """A test for an attribute that is not always there: the source's own, where it has one."""
+        tests = {condition(self.method, item) for item in attribute.assignments if self.method}
+        test = tests.pop() if len(tests) == 1 else None
+        if test and not set(re.findall(r"\bself\.(\w+)", test)) & self.study.unsteady:
+            if not any(item in self.study.elsewhere for item in attribute.assignments):
+                return test
+        return f'hasattr(self, "{attribute.name}")'
 
     def _grouped(self, placements: Sequence[Placement], made: Declarations) -> Iterator[str]:
         """Declarations of several placements; runs of layers under one prior become one loop."""
@@ -485,6 +540,8 @@ class Declarer:
         fans = []
         for fan in (parameter.fan_in, parameter.fan_out):
             given = substitute(fan, arguments) if fan and arguments is not None else None
+            if fan and CONVOLVED.fullmatch(fan):
+                given = f"{target}[0].numel()"
             fans.append(given or (qualify(fan, spot.target, target) if fan else None))
         return Place(
             target=target,
@@ -768,15 +825,12 @@ class Declarer:
         parameter: LayerParameter | None = None,
         spot: Spot | None = None,
     ) -> SitePlan:
-        shape = ""
-        if ".expand(" in source:
-            shape = source.split(".expand(", 1)[1].split(").to_event", 1)[0]
         return SitePlan(
             path=path,
             line=line,
             column=column + 1,
             action=_action_name(decision.action),
-            shape=shape,
+            shape=_shape_of(source),
             layer=spot.leaf.layer.name if spot else "",
             source=source,
             rule=_reference(decision.rule),
@@ -787,18 +841,25 @@ class Declarer:
         self, action: Action, place: Place, made: Declarations, line: int, column: int
     ) -> str:
         """Source of a declaration; empty, with a finding, where the site cannot bear it."""
+        pairs = self._pairs(action, place, made, line, column)
+        return pairs[-1][1] if len(pairs) == 1 else ""
+
+    def _pairs(
+        self, action: Action, place: Place, made: Declarations, line: int, column: int
+    ) -> tuple[tuple[str, str], ...]:
+        """What is assigned to what; nothing, with a finding, where the site cannot bear it."""
+        if isinstance(action, Keep):
+            return ()
         try:
-            if isinstance(action, Param):
-                self.names.use("PyroParam", "constraints")
-                return render_param(action, place, self.names.spec_names)
-            self.names.use("PyroSample", "dist")
-            assert isinstance(action, Sample | Deterministic)
-            return render_sample(action, place, self.names.spec_names)  # type: ignore[arg-type]
+            pairs = render_declarations(action, place, self.names.spec_names)
         except RenderError as error:
             finding = self._finding(line, column, error.code, error.message, error.help)
             if finding not in made.findings:
                 made.findings.append(finding)
-            return ""
+            return ()
+        for _, source in pairs:
+            self.names.use_those_in(free_names(source))
+        return pairs
 
     def _finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
         cls = self.study.cls
@@ -971,6 +1032,13 @@ def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
         text = passed.text if passed else default if not call.starred else None
         return {"True": True, "False": False, "1": True, "0": False}.get(text or "")
     return None
+
+
+def _shape_of(source: str) -> str:
+    """The shape a declaration expands its prior to."""
+    if ".expand(" not in source:
+        return ""
+    return source.split(".expand(", 1)[1].split(").to_event", 1)[0]
 
 
 def _join(path: str, name: str) -> str:

@@ -21,6 +21,9 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "pyro_method": ("pyro.nn.pyro_method", "pyro.nn.module.pyro_method"),
     "to_pyro_module_": ("pyro.nn.module.to_pyro_module_",),
     "nn": ("torch.nn",),
+    "torch": ("torch",),
+    "math": ("math",),
+    "transform_to": ("torch.distributions.transform_to", "torch.distributions.constraint_registry.transform_to"),
     "ABCMeta": ("abc.ABCMeta",),
 }
 """Each name with the dotted objects that will do; the first is what an import gives."""
@@ -51,6 +54,8 @@ class FileNames:
                 return local
         if name == "nn" and ("torch", "torch") in self.file.imports:
             return "torch.nn"
+        if name == "ABCMeta" and ("abc", "abc") in self.file.imports:
+            return "abc.ABCMeta"
         taken = {local for local, _ in self.file.imports} | self.file.bound
         return ALTERNATIVES.get(name, f"_{name}") if name in taken else name
 
@@ -62,7 +67,14 @@ class FileNames:
             constraints=self.local("constraints"),
             sample=self.local("PyroSample"),
             param=self.local("PyroParam"),
+            torch=self.local("torch"),
+            math=self.local("math"),
+            transform_to=self.local("transform_to"),
         )
+
+    def use_those_in(self, names: frozenset[str]) -> None:
+        """Note which of the known names a source reads."""
+        self.use(*(name for name in SOURCES if self.local(name).partition(".")[0] in names))
 
     def isinstance_test(self, variable: str, layers: Sequence[Layer]) -> str:
         """``isinstance(variable, (nn.A, nn.B))``."""
@@ -83,11 +95,13 @@ class FileNames:
         added = []
         for name in sorted(self.used):
             dotted = SOURCES[name]
-            if present & set(dotted) or (name == "nn" and "torch" in present):
+            if present & set(dotted) or "." in self.local(name):
                 continue
             local = self.local(name)
             if name == "dist":
                 added.append((dotted[0], "", local))
+            elif "." not in dotted[0]:
+                added.append((dotted[0], "", local if local != name else ""))
             else:
                 module, _, attribute = dotted[0].rpartition(".")
                 added.append((module, attribute, local if local != attribute else ""))

@@ -30,16 +30,16 @@ def read_edits(study: Study, random: frozenset[str], own: frozenset[str]) -> Ite
 def needs_anchor(study: Study) -> bool:
     """Whether a method asks the first parameter for its device: there may be none left."""
     return any(
-        observation.kind == "anchor"
+        any(seen.kind == "anchor" for seen in method.observations)
+        or any(use.path[0] == ANCHOR for use in method.uses)
         for method in study.cls.cls.methods
-        for observation in method.observations
     )
 
 
 def _observed(method: Function, random: frozenset[str]) -> Iterator[Edit]:
     for seen in method.observations:
         if seen.kind == "anchor":
-            new = f"self.{ANCHOR}.{seen.detail}"
+            new = f"self.{ANCHOR}"
         elif seen.kind == "parameters_dict" and seen.detail in random:
             new = f"self.{seen.detail}"
         else:

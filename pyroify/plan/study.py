@@ -86,6 +86,17 @@ class OwnParameter:
         return not always_assigned(self.assignments)
 
     @property
+    def taken_back(self) -> bool:
+        """Whether it is set to None after it was made, not in another arm of the same ``if``."""
+        made = [item for item in self.assignments if parameters_in(item.value)]
+        for item in self.assignments:
+            if not isinstance(item.value, Constant) or item.value.text != "None":
+                continue
+            if any(other.line < item.line and not _exclusive(other, item) for other in made):
+                return True
+        return False
+
+    @property
     def frozen(self) -> bool | None:
         """Whether ``requires_grad`` is False; None where an expression decides."""
         states = {made.frozen for made in self.made}
@@ -116,6 +127,12 @@ def _options(value: Value) -> tuple[Value, ...]:
     from pyroify.index.facts import Choice
 
     return value.options if isinstance(value, Choice) else (value,)
+
+
+def _exclusive(first: Assignment, second: Assignment) -> bool:
+    """Whether two assignments stand in different arms of one ``if``."""
+    arms = {branch[1]: branch[2] for branch in first.branches if branch[0] == "if"}
+    return any(arms.get(line, arm) != arm for kind, line, arm in second.branches if kind == "if")
 
 
 def parameters_in(value: Value) -> tuple[Parameter, ...]:
@@ -204,7 +221,7 @@ class Study:
         return frozenset(name for name, count in counts.items() if count > 1)
 
     @cached_property
-    def _elsewhere(self) -> frozenset[Assignment]:
+    def elsewhere(self) -> frozenset[Assignment]:
         """Assignments in methods that another method declares for: local names mean nothing there."""
         return frozenset(
             item
@@ -346,7 +363,7 @@ class Study:
     def node(self, item: Assignment) -> Node:
         """The structure of one assigned value, with what the annotations of arguments tell."""
         scope = self.scope
-        if item in self._elsewhere:
+        if item in self.elsewhere:
             scope = replace(scope, inside=False)
         node = self.resolver.resolve(item.value, scope)
         if isinstance(node, Opaque) and self._is_data(item.value, node):

@@ -35,6 +35,9 @@ def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:
     if indent + len(line) <= limit or text[-1:] not in ")]}":
         return [line]
     opening = _first_bracket(text)
+    name, equals, value = text.partition(" = ")
+    if equals and name.isidentifier() and (links := _links(value)) and len(links) > 2:
+        return [f"{lead}{name} = (", *(f"{lead}    {link}" for link in links), f"{lead})"]
     if not tail and lead and (links := _links(text)):
         return [lead + link for link in links]
     if opening < 0 or opening == len(text) - 2:

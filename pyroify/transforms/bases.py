@@ -17,11 +17,11 @@ def apply(
     bases = list(node.bases)
     for position, source in replaced:
         bases[position] = bases[position].with_changes(value=cst.parse_expression(source))
-    kept = [base for base in bases if not _is_named(base, "")]
     for source in added:
-        kept.append(cst.Arg(cst.parse_expression(source)))
+        bases.append(cst.Arg(cst.parse_expression(source)))
     keywords = list(node.keywords)
     if metaclass:
+        keywords = [item for item in keywords if not _is_keyword(item, "metaclass")]
         keywords.append(
             cst.Arg(
                 cst.parse_expression(metaclass),
@@ -29,11 +29,11 @@ def apply(
                 equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
             )
         )
-    return node.with_changes(bases=_separated(kept, bool(keywords)), keywords=_separated(keywords, False))
+    return node.with_changes(bases=_separated(bases, bool(keywords)), keywords=_separated(keywords, False))
 
 
-def _is_named(base: cst.Arg, name: str) -> bool:
-    return isinstance(base.value, cst.Name) and base.value.value == name
+def _is_keyword(argument: cst.Arg, name: str) -> bool:
+    return argument.keyword is not None and argument.keyword.value == name
 
 
 def _separated(arguments: list[cst.Arg], more: bool) -> list[cst.Arg]:
