@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroify.spec.expressions import (
@@ -184,11 +184,13 @@ def branches(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expressi
 TREES = st.recursive(LEAVES, branches, max_leaves=12)
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_printing_and_parsing_are_inverse(tree):
     assert parse_expression(to_text(tree)) == tree
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_what_is_printed_means_the_same_in_python(tree):
     """The precedence is Python's own: arithmetic printed here is pasted into Python source."""
@@ -201,6 +203,7 @@ def test_what_is_printed_means_the_same_in_python(tree):
         assert eval(to_text(tree), functions) == pytest.approx(value)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text("()[]*/+-., =self.shapefan_in0123456789eE\n\t"))
 def test_any_text_is_an_expression_or_an_expression_error(text):
     try:

@@ -397,6 +397,8 @@ def test_errors_of_a_rule(body, place, message):
         ("Stable(3, 0)", 7, "PYR108 stability = 3 is outside interval (>= 0, <= 2)", ""),
         ("Dirichlet([1, 0])", 14, "PYR108 concentration = 0 is outside positive (> 0)", ""),
         ("Dirichlet([[1, 2], [3]])", 10, "PYR107 the rows of the list differ in length", ""),
+        ("Normal([1 + [2], 3], 1)", 10, "PYR107 a list holds numbers, or lists of the same length",
+         ""),
         ("LKJCholesky(fan_in)", 12, "PYR107 dim must be a whole number", ""),
         ("LKJCholesky(2.5)", 12, "PYR107 dim must be a whole number", ""),
         ("LKJCholesky(0)", 12, "PYR108 dim = 0 is outside positive_integer (>= 1)", ""),

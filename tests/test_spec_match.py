@@ -1,7 +1,7 @@
 """Which rule decides a site."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroify.spec.load import parse_spec
@@ -213,6 +213,7 @@ GLOBS = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(GLOBS, st.text("ab0*.", min_size=1, max_size=12))
 def test_a_pattern_is_refused_or_matches_something_like_its_definition(pattern, path):
     try:

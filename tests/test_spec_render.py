@@ -124,6 +124,9 @@ def test_samples(prior, place, source):
         ("Normal(self.a.b, 1)", SCALAR, "lambda self: dist.Normal(self.a.b, 1.0)"),
         ("Normal(0, exp(self.log_tau / 2))", SCALAR,
          "lambda self: dist.Normal(0.0, (self.log_tau / 2).exp())"),
+        ("Normal(0, exp([1, 2, 3]) * self.tau)", VECTOR,
+         "lambda self: dist.Normal(0.0, torch.tensor([1.0, 2.0, 3.0]).exp() * self.tau)"
+         ".expand([3]).to_event(1)"),
         ("Normal(0, sqrt(self.v))", SCALAR, "lambda self: dist.Normal(0.0, self.v ** 0.5)"),
         ("Dirichlet(self.alpha)", VECTOR, "lambda self: dist.Dirichlet(self.alpha)"),
         ("Normal(0, self.tau)", UNKNOWN,

@@ -94,6 +94,8 @@ def check_value(expression: Expression) -> Iterator[Fault]:
     for node in walk(expression):
         if isinstance(node, Call):
             yield from _check_call(node)
+        elif isinstance(node, Items):
+            yield from _check_items(node)
     yield from _check_static(expression)
 
 
@@ -354,6 +356,13 @@ def _check_call(call: Call) -> Iterator[Fault]:
         return
     if call.keywords or not is_right:
         yield Fault(BAD_ARGUMENTS, call.offset, f"{call.name} takes {takes}")
+
+
+def _check_items(items: Items) -> Iterator[Fault]:
+    for item in items.items:
+        if not isinstance(item, Items) and contains(item, Items):
+            message = "a list holds numbers, or lists of the same length"
+            yield Fault(BAD_ARGUMENTS, item.offset, message)
 
 
 def _check_static(expression: Expression) -> Iterator[Fault]:

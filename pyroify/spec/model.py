@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from pyroify.spec.expressions import Call, Expression
+
+LINE_END: Final = re.compile(r"\r\n|\n|\r")
+"""What ends a line; other characters that YAML or Python take for line ends do not count."""
 
 Init = Literal["keep", "exp", "softplus", "unconstrained"] | float
 """What a PyroParam starts from: the value the original code gives (``keep``), its ``exp`` or
@@ -163,7 +167,7 @@ class Spec:
 
 def excerpt(text: str, position: Position) -> str:
     """The line of ``text`` at ``position``, with tabs as single spaces so that a caret fits."""
-    lines = text.splitlines()
+    lines = LINE_END.split(text)
     if position.line > len(lines):
         return ""
     return lines[position.line - 1].replace("\t", " ").rstrip()

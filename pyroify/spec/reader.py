@@ -14,7 +14,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pyroify.spec.check import Fault, suggest
 from pyroify.spec.expressions import Call, Expression, ExpressionError, Items, parse_expression
-from pyroify.spec.model import Position, Problem, SpecError, excerpt
+from pyroify.spec.model import LINE_END, Position, Problem, SpecError, excerpt
 
 NOT_YAML = "PYR100"
 UNKNOWN_KEY = "PYR101"
@@ -55,7 +55,7 @@ class Reader:
         self.name = name
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
-        self.line_starts = [0, *(match.end() for match in re.finditer(r"\r\n|\n|\r", text))]
+        self.line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
 
     def compose(self) -> MappingNode:
         """The root of the document; raises SpecError where it is no YAML mapping."""

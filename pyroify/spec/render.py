@@ -293,10 +293,8 @@ class _Writer:
             return self.distribution(value)
         if parameter.kind == "size":
             return to_text(value)
-        if isinstance(value, Items):
-            return f"{self.names.torch}.tensor({self.items(value)})"
-        if isinstance(value, Attribute):
-            return self.number(value)
+        if isinstance(value, Items | Attribute):
+            return self.source(value)
         if parameter.event_dim:
             return self.filled(parameter, value)
         source = self.number(value)
@@ -379,6 +377,8 @@ class _Writer:
                 return self.site_name(name)
             case Size(index):
                 return self.size(index)
+            case Items():
+                return f"{self.names.torch}.tensor({self.items(expression)})"
             case Call("sqrt", (argument,)):
                 return self.source(Binary("**", argument, Number(0.5)))
             case Call(name, (argument,)) if name in FUNCTIONS:
@@ -394,7 +394,7 @@ class _Writer:
 
     def function(self, name: str, argument: Expression) -> str:
         """``exp`` or ``log``: of numbers by the math module, of tensors by their method."""
-        if contains(argument, Attribute):
+        if contains(argument, Attribute) or contains(argument, Items):
             return f"{_parenthesize(self.source(argument))}.{name}()"
         return f"{self.names.math}.{name}({self.source(argument)})"
 
