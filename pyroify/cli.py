@@ -8,6 +8,7 @@ Everything heavy is imported by the command that needs it.
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
 import signal
@@ -365,6 +366,15 @@ def rule(code: str | None) -> int:
     return 0
 
 
+@cli.command()
+def schema() -> int:
+    """Print the JSON Schema of pyroify.yaml, for editors."""
+    from pyroify.spec.schema import spec_schema
+
+    _put(json.dumps(spec_schema(), indent=2) + "\n")
+    return 0
+
+
 def _open(
     paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None = None
 ) -> tuple[Project, Spec]:
@@ -378,6 +388,8 @@ def _open(
         message = f"no {SPEC_NAME} here or in the folders above"
         raise ProjectError(NO_SPEC, project.root, message, help)
     spec = load_spec(from_here(project.spec_path))
+    if project.spec_path.is_relative_to(project.root):
+        spec = replace(spec, path=project.spec_path.relative_to(project.root).as_posix())
     emitted = PurePosixPath(str(spec.svi.get("output", "train_svi.py"))).as_posix()
     return project.without(emitted).narrowed(spec.include, spec.exclude), spec
 

@@ -503,6 +503,31 @@ class TestPlan:
         assert "net:Net.fc.bias" in run("plan", "repo", "Net.fc.bias").out
 
 
+class TestSpec:
+    def test_a_fault_is_named_as_seen_from_the_current_folder(
+        self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rule = '  - match: "Gone.*"\n    keep: true\n'
+        root = lay_out({"repo/pyroify.yaml": SPEC + rule, "repo/sub/net.py": NET})
+        assert "repo/pyroify.yaml:5:5 PYR150 " in run("rewrite", "--check", "repo").out
+        monkeypatch.chdir(root / "repo/sub")
+        assert f"{root}/repo/pyroify.yaml:5:5 PYR150 " in run("rewrite", "--check").out
+
+    def test_a_warning_is_shown_and_changes_no_exit_code(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": SPEC.replace("Normal(0, 1)", "Delta(0)"), "net.py": NET})
+        ended = run("rewrite")
+        assert "pyroify.yaml:4:13 PYR110 " in ended.out
+        assert ended.code == 0
+
+    def test_its_schema_is_for_editors(self, run: Run) -> None:
+        import jsonschema
+
+        schema = json.loads(run("schema").out)
+        jsonschema.validate({"version": 1, "priors": [{"match": "**", "keep": True}]}, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"version": 1, "prior": []}, schema)
+
+
 class TestJson:
     @pytest.mark.parametrize("command", ["plan", "rewrite"])
     def test_is_one_document_on_stdout(self, run: Run, lay_out: Callable, command: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from pyroify.diagnostics import Finding
 from pyroify.project import ProjectError
 from pyroify.publish import PublishError
 from pyroify.report.json import finding_document
+from pyroify.report.run import spec_findings
 from pyroify.report.text import render_findings
 from pyroify.source import SourceError
-from pyroify.spec.model import Problem, SpecError
+from pyroify.spec.model import SpecError
 from pyroify.verify import VerifyError
 
 CANNOT_VERIFY = "PYR300"
@@ -35,18 +35,12 @@ def describe_failure(error: Exception) -> Failure | None:
             return Failure(render_findings([error.finding], Path()), (error.finding,))
         case SpecError(problems=problems):
             text = "".join(f"{problem}\n" for problem in problems)
-            return Failure(text, _spec_findings(problems))
+            findings = (f for p in problems for f in spec_findings(p.path, [p]))
+            return Failure(text, tuple(findings))
         case VerifyError():
             finding = Finding(".", 1, 1, CANNOT_VERIFY, str(error))
             return Failure(f"{finding.code} {error}\n", (finding,))
     return None
-
-
-def _spec_findings(problems: Sequence[Problem]) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(p.path, p.position.line, p.position.column, p.code, p.message, p.help)
-        for p in problems
-    )
 
 
 def render_failure(failure: Failure, command: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pyroify.diagnostics import Finding, Severity, lookup
 from pyroify.pipeline import FileResult, Outcome
 from pyroify.plan.model import ClassPlan
 from pyroify.project import Project
-from pyroify.spec.model import Spec
+from pyroify.spec.model import Problem, Spec
 
 UNMATCHED_RULE = "PYR150"
 
@@ -90,11 +90,18 @@ def make_report(
     classes = tuple(entry for entry in outcome.plan.classes if entry.path in selected)
     findings = tuple(
         finding
-        for finding in outcome.findings
+        for finding in (*spec_findings(spec.path, spec.warnings), *outcome.findings)
         if finding.path not in hidden and finding.code not in accepted
     )
     pending = frozenset(file.path for file in outcome.plan.files)
     return Report(project.root, spec, classes, outcome.results, findings, written, pending)
+
+
+def spec_findings(path: str, problems: Iterable[Problem]) -> Iterator[Finding]:
+    """What is wrong in the spec, as findings; ``path`` is how they name it."""
+    for problem in problems:
+        line, column = problem.position.line, problem.position.column
+        yield Finding(path, line, column, problem.code, problem.message, problem.help)
 
 
 def exit_code(report: Report, *, would_change: bool, min_coverage: float | None = None) -> int:
