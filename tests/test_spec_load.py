@@ -239,9 +239,15 @@ def test_numbers_in_expressions_need_no_quotes():
         ("version: 1\npriors: [\n", "p:3:1: PYR100 not valid YAML: expected the node content, "
          "but found '<stream end>'"),
         ("a: b: c\n", "p:1:5: PYR100 not valid YAML: mapping values are not allowed here\n"
-         "    a: b: c\n        ^"),
+         "    a: b: c\n        ^\n  help: quote text that holds a colon"),
+        ("priors:\n- match: **\n", "p:2:11: PYR100 not valid YAML: expected alphabetic or numeric "
+         "character, but found '*'\n    - match: **\n              ^\n"
+         "  help: quote what begins with an asterisk: match: \"**\""),
+        ("layer: *Norm\n", "p:1:8: PYR100 not valid YAML: found undefined alias 'Norm'\n"
+         "    layer: *Norm\n           ^\n"
+         "  help: quote what begins with an asterisk: match: \"**\""),
         ("version: 1\n\tsvi: 2\n", "p:2:1: PYR100 not valid YAML: found character '\\t' that "
-         "cannot start any token\n     svi: 2\n    ^"),
+         "cannot start any token\n     svi: 2\n    ^\n  help: indent with spaces"),
         ("a: \x00", "p:1:4: PYR100 not valid YAML: character U+0000 is not allowed\n"
          "    a: \x00\n       ^"),
         ("--- 1\n--- 2\n", "p:2:1: PYR100 not valid YAML: but found another document\n"
@@ -338,6 +344,9 @@ def test_errors_of_the_spec(text, message):
         ("layer: Linaer\nkeep: true", "4:12", "PYR116 torch.nn has no layer 'Linaer'"),
         ("layer: [nn.Linear, MyLayer]\nkeep: true", "4:24",
          "PYR116 torch.nn has no layer 'MyLayer'"),
+        ("layer: ReLU\nkeep: true", "4:12", "PYR116 ReLU has no parameters of its own"),
+        ("layer: Batchnorm*\nkeep: true", "4:12",
+         "PYR116 torch.nn has no layer that matches 'Batchnorm*'"),
         ("layer: {a: b}\nkeep: true", "4:12", "PYR103 layer must be a list"),
         ("param: 3", "4:12", "PYR103 param must be a constraint"),
         ("param: positive\ninit: nope", "5:11", "PYR103 init must be a number, keep, exp, softplus "
@@ -515,6 +524,18 @@ def test_exp_and_softplus_fit_where_every_positive_number_does(constraint, init)
 def test_errors_of_a_latent(entry, column, message):
     (problem,) = problems(f"version: 1\nlatents:\n  - {entry}\n")
     assert problem.splitlines()[0] == f"pyroify.yaml:3:{column}: {message}"
+
+
+def test_a_comma_that_cuts_an_expression_short():
+    text = "version: 1\npriors:\n  - {match: a, sample: Normal(0, 1)}\n"
+    cut_off, rest = problems(text)
+    assert cut_off == (
+        "pyroify.yaml:3:32: PYR105 the expression ends too early\n"
+        "      - {match: a, sample: Normal(0, 1)}\n"
+        "                                   ^\n"
+        "  help: inside { } a comma ends the value; quote it"
+    )
+    assert rest.startswith("pyroify.yaml:3:34: PYR101 a rule has no key '1)'")
 
 
 def test_all_errors_are_reported_in_the_order_of_the_file():

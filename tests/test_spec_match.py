@@ -11,6 +11,7 @@ from pyroify.spec.match import (
     check_pattern,
     decide,
     matches_class,
+    nearest_site,
     shadowed_rules,
     unmatched_rules,
 )
@@ -162,6 +163,23 @@ def test_shadowed_rules():
 def test_a_rule_for_some_indices_is_not_shadowed():
     spec = spec_of("**", "**.0.weight")
     assert shadowed_rules(spec, [site("layers.*.weight"), site("weight")]) == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "nearest"),
+    [
+        ("MLP.fc1.wieght", "MLP.fc1.weight"),
+        ("models.mpl:MLP.fc1.weight", "MLP.fc1.weight"),
+        ("MPL.fc1.bias", "MLP.fc1.bias"),
+        ("weight", "**.weight"),
+        ("*.bias", "**.bias"),
+        ("Zzz.q", ""),
+    ],
+)
+def test_nearest_site(pattern, nearest):
+    keys = [site("fc1.weight"), site("fc1.bias")]
+    (rule,) = unmatched_rules(spec_of(pattern), keys)
+    assert nearest_site(rule, keys) == nearest
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from pyroify.spec.check import (
     suggest,
 )
 from pyroify.spec.expressions import Attribute, Call, Expression, Number
-from pyroify.spec.match import PatternError, check_pattern, has_wildcard
+from pyroify.spec.match import PatternError, check_pattern, has_wildcard, matches_name
 from pyroify.spec.model import (
     Action,
     Deterministic,
@@ -64,6 +64,7 @@ _SPEC_KEYS: Final = ("version", "include", "exclude", "priors", "latents", "opti
 _RULE_KEYS: Final = ("match", "layer", *ACTIONS, "init", "event_dim", "centered")
 _LATENT_KEYS: Final = ("class", "name", "sample", "value", "shape")
 
+_OWNERS: Final = tuple(name for name, layer in LAYERS.items() if layer.parameters)
 _A = TypeVar("_A", bound=Action)
 
 
@@ -196,11 +197,19 @@ def _read_layers(reader: Reader, entry: Entry | None) -> tuple[str, ...]:
         if name is None:
             continue
         name = re.sub(r"^(torch\.)?nn\.", "", name)
-        if not has_wildcard(name) and name not in LAYERS:
-            help = suggest(name, LAYERS) or "match classes of your own by `match: MyLayer.**`"
-            reader.report(node, UNKNOWN_LAYER, f"torch.nn has no layer {name!r}", help)
+        if not any(matches_name(name, layer) for layer in _OWNERS):
+            _report_layer(reader, node, name)
         layers.append(name)
     return tuple(layers)
+
+
+def _report_layer(reader: Reader, node: Node, name: str) -> None:
+    if name in LAYERS:
+        reader.report(node, UNKNOWN_LAYER, f"{name} has no parameters of its own")
+        return
+    what = "no layer that matches" if has_wildcard(name) else "no layer"
+    help = suggest(name.strip("*?"), _OWNERS) or "match classes of your own by `match: MyLayer.**`"
+    reader.report(node, UNKNOWN_LAYER, f"torch.nn has {what} {name!r}", help)
 
 
 def _read_action(reader: Reader, node: Node, entries: Mapping[str, Entry]) -> Action | None:

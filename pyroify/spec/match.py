@@ -7,6 +7,7 @@ time; a pattern may then match all of those sites, or only some.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -114,6 +115,19 @@ def matches_class(pattern: str, module: str, qualname: str) -> bool:
     return _match_segments(compiled.path, qualname.split(".")) is _Extent.ALL
 
 
+def matches_name(glob: str, name: str) -> bool:
+    """Whether ``glob`` matches the whole of the single ``name``."""
+    return _match_name(glob, name) is _Extent.ALL
+
+
+def nearest_site(rule: Rule, keys: Iterable[SiteKey]) -> str:
+    """The site whose name is closest to the pattern of a rule that matches none, or nothing."""
+    names = {f"{key.qualname}.{key.path}": None for key in keys}
+    names |= {f"**.{name.rpartition('.')[2]}": None for name in names}
+    pattern = rule.match.rpartition(":")[2]
+    return next(iter(difflib.get_close_matches(pattern, names, n=1, cutoff=0.6)), "")
+
+
 def check_pattern(pattern: str) -> None:
     """Raise PatternError unless ``pattern`` is well formed."""
     module, colon, path = pattern.rpartition(":")
@@ -170,9 +184,7 @@ _NOT_IN_SEGMENT: Final = re.compile(r"[^\w*?\[\]!<>-]")
 def _extent(rule: Rule, key: SiteKey) -> _Extent:
     if key.frozen and has_wildcard(rule.match):
         return _Extent.NONE
-    if rule.layers and not any(
-        _match_name(layer, key.layer) is _Extent.ALL for layer in rule.layers
-    ):
+    if rule.layers and not any(matches_name(layer, key.layer) for layer in rule.layers):
         return _Extent.NONE
     compiled = _compile(rule.match)
     if not _module_matches(compiled, key.module):

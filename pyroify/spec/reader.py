@@ -64,7 +64,8 @@ class Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             what = error.problem or error.context or "cannot be read"
-            self.fail(f"not valid YAML: {what}", mark.index if mark else 0)
+            help = _yaml_help(f"{error.context} {error.problem}")
+            self.fail(f"not valid YAML: {what}", mark.index if mark else 0, help)
         except yaml.reader.ReaderError as error:
             character = error.character
             code = character if isinstance(character, int) else ord(character)
@@ -181,8 +182,9 @@ class Reader:
         try:
             return parse_expression(text, self.locator(node, text))
         except ExpressionError as error:
-            problem = self.problem(BAD_EXPRESSION, error.offset, error.message, error.help)
-            self.problems.append(problem)
+            is_cut_off = not is_quoted(node) and text.count("(") > text.count(")")
+            help = "inside { } a comma ends the value; quote it" if is_cut_off else error.help
+            self.problems.append(self.problem(BAD_EXPRESSION, error.offset, error.message, help))
             return None
 
     def items(self, node: SequenceNode, what: str) -> Items | None:
@@ -225,7 +227,13 @@ class Reader:
 
 
 def is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.style is None and node.value in ("", "~", "null")
+    """Whether there is no value after the key."""
+    return not is_quoted(node) and node.value in ("", "~", "null")
+
+
+def is_quoted(node: Node) -> bool:
+    """Whether the value is text beyond doubt; lists and mappings are not in doubt either."""
+    return not isinstance(node, ScalarNode) or node.style is not None
 
 
 def plain_scalar(node: ScalarNode) -> object:
@@ -275,6 +283,17 @@ def positions(reader: Reader, node: Node, path: str = "") -> Iterator[tuple[str,
         below = f"{path}.{name}" if path else name
         yield below, reader.position(child.start_mark.index)
         yield from positions(reader, child, below)
+
+
+def _yaml_help(error: str) -> str:
+    """What to do about the usual accidents; PyYAML only says what it expected."""
+    if "alias" in error:
+        return 'quote what begins with an asterisk: match: "**"'
+    if "'\\t'" in error:
+        return "indent with spaces"
+    if "mapping values" in error:
+        return "quote text that holds a colon"
+    return ""
 
 
 def _keys_help(known: Collection[str]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pyroify.catalog.constraints import Constraint
 from pyroify.catalog.distributions import DISTRIBUTIONS, Distribution, Parameter
 from pyroify.spec.check import (
     INIT_OUTSIDE,
@@ -485,16 +486,32 @@ def _check_initial(call: Call, source: str) -> None:
     """Refuse a start that is, or may be, outside the constraint; the result would be nan."""
     values = value_range(source)
     constraint = find_constraint(call.name)
-    if values is None or constraint is None or constraint.event_dim:
+    if values is None or constraint is None:
         return
     bounds = constraint_values(call)
-    if all(constraint.is_interior(value, bounds) for value in values):
-        return
-    raise RenderError(
-        INIT_OUTSIDE,
-        f"{source} is not inside {describe(constraint, bounds)}",
-        _initial_help(constraint.bounds(bounds)),
-    )
+    if constraint.event_dim:
+        is_inside = _may_be_inside(constraint, values)
+        help = "give `init: unconstrained`, or another value in the code"
+    else:
+        is_inside = all(constraint.is_interior(value, bounds) for value in values)
+        help = _initial_help(constraint.bounds(bounds))
+    if not is_inside:
+        message = f"{source} is not inside {describe(constraint, bounds)}"
+        raise RenderError(INIT_OUTSIDE, message, help)
+
+
+def _may_be_inside(constraint: Constraint, values: tuple[float, float]) -> bool:
+    """Whether a tensor with elements in this range may be in a constraint on vectors or matrices.
+
+    One value throughout is neither in order nor a matrix of full rank. Noise around zero is
+    neither in order nor positive.
+    """
+    low, high = values
+    if constraint.name in ("real_vector", "sphere"):
+        return constraint.name == "real_vector" or values != (0.0, 0.0)
+    if constraint.name == "simplex":
+        return low >= 0 and not low == high == 0 and high <= 1
+    return low != high and low != -math.inf
 
 
 def _initial_help(bounds: tuple[float, float]) -> str:
