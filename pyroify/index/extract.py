@@ -39,9 +39,10 @@ from pyroify.index.facts import (
     Use,
     Value,
 )
-from pyroify.index.observe import observe, plates, type_tests
+from pyroify.index.observe import frozen_paths, observe, plates, type_tests
 from pyroify.index.shapes import initial_shape
 from pyroify.index.uses import chain, collect_uses
+from pyroify.index.writes import collect_writes
 
 PARAMETER = {
     "torch.nn.Parameter",
@@ -248,18 +249,21 @@ class _FileReader:
             decorators=tuple(self.dotted(item) for item in node.decorator_list),
             assignments=tuple(reader.assignments),
             uses=uses,
+            writes=collect_writes(self, head, this) if this else (),
             self_calls=frozenset(use.path[0] for use in uses if use.how == "call" and len(use.path) == 1),
             super_calls=frozenset(reader.super_calls),
             base_calls=tuple(reader.base_calls),
             returns=tuple(reader.returns),
             return_lines=tuple(reader.return_lines),
             generator=any(isinstance(item, ast.Yield | ast.YieldFrom) for item in everything),
+            coroutine=isinstance(node, ast.AsyncFunctionDef),
             layer_calls=tuple(reader.calls),
             parameter_calls=tuple(reader.parameters),
             super_init=reader.super_init,
             names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
             declarations=declarations,
             conditions=tuple(reader.conditions),
+            frozen=frozen_paths(head, this) if this else (),
             observations=observe(self, head, this) if this else (),
             plates=plates(self, head) if this else (),
             indirect=tuple(reader.indirect),
@@ -294,12 +298,12 @@ class _FileReader:
         line = self.lines[(node.end_lineno or node.lineno) - 1].encode()
         return len(line[node.end_col_offset :].decode())
 
-    def extent(self, node: ast.expr) -> tuple[int, int, int] | None:
+    def extent(self, node: ast.expr, statement: int) -> tuple[int, int, int, int] | None:
         """Indent of the line, characters after the expression, length of the line; see ``Call``."""
         if node.lineno != node.end_lineno:
             return None
         line = self.lines[node.lineno - 1]
-        return len(line) - len(line.lstrip()), self.trailing(node), len(line)
+        return len(line) - len(line.lstrip()), self.trailing(node), len(line), statement
 
     def source(self, node: ast.AST) -> str:
         """Source of an expression: as written where it stands on one line, else normalised."""
@@ -423,6 +427,7 @@ class _FunctionReader:
     parameters: list[Parameter] = field(default_factory=list)
     super_init: Call | None = None
     conditions: list[tuple[int, str]] = field(default_factory=list)
+    statement_column: int = 0
 
     # Statements
 
@@ -431,6 +436,7 @@ class _FunctionReader:
             self._statement(node, branches)
 
     def _statement(self, node: ast.stmt, branches: tuple[Branch, ...]) -> None:
+        self.statement_column = self.file.column(node)
         match node:
             case ast.Assign():
                 value = self.evaluate(node.value)
@@ -608,6 +614,7 @@ class _FunctionReader:
                 value_line=source.lineno,
                 value_column=self.file.column(source),
                 branches=branches,
+                end_line=source.end_lineno or source.lineno,
             )
         )
 
@@ -792,13 +799,13 @@ class _FunctionReader:
             return SelfRead(path)
         parts = chain(node)
         if not parts:
-            self.evaluate(node.value)
-            return Unknown(self.file.source(node))
+            return Unknown(self.file.source(node), self.evaluate(node.value), (node.attr,))
         if parts[0] in self.scope:
             held = self.scope[parts[0]]
             if isinstance(held, Name):
                 return Name(".".join([held.dotted, *parts[1:]]))
-            return Unknown(self.file.source(node))
+            owner = None if isinstance(held, _Building) else held
+            return Unknown(self.file.source(node), owner, parts[1:])
         return Name(self.file.resolve(parts))
 
     def _elements(self, nodes: Sequence[ast.expr]) -> Iterator[Value]:
@@ -852,7 +859,7 @@ class _FunctionReader:
             callee = self.evaluate(function)
         arguments = tuple(self._arguments(node))
         text = self.file.source(function)
-        extent = self.file.extent(node)
+        extent = self.file.extent(node, self.statement_column)
         call = Call(callee, node.lineno, self.file.column(node), arguments, text, wrapped, extent)
         if isinstance(callee, SelfRead) and len(callee.path) == 1:
             self.calls.append(call)

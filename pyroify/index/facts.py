@@ -46,9 +46,14 @@ class SelfRead:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Anything else; ``text`` is its source."""
+    """Anything else; ``text`` is its source.
+
+    Where it is an attribute of something made before, ``owner`` is that and ``path`` the names.
+    """
 
     text: str = ""
+    owner: Value | None = None
+    path: Path = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,9 @@ class Call:
     args: tuple[Passed, ...]
     text: str
     wrapped: bool = False
-    extent: tuple[int, int, int] | None = None
-    """Where it stands on one line: the line's indent, the characters after it, the line's length."""
+    extent: tuple[int, int, int, int] | None = None
+    """Where it stands on one line: the line's indent, the characters after it, the line's length,
+    and the column of its statement."""
 
     def argument(self, keyword: str, position: int) -> Passed | None:
         """The argument given for a parameter, or None where it is left out or not to be told."""
@@ -117,6 +123,10 @@ class Call:
     def starred(self) -> bool:
         """Whether arguments are handed on with ``*`` or ``**``."""
         return any(passed.star for passed in self.args)
+
+    def __hash__(self) -> int:
+        # The arguments may hold each other many times over: x = f(x, x), line after line.
+        return hash((self.line, self.column, self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +194,8 @@ class Assignment:
 
     ``how``: ``assign``, ``register`` (``register_parameter``, ``add_module``), ``append``,
     ``extend``, ``insert``, ``setitem``, ``setattr`` (a computed name), ``chain`` (``a = b = value``).
-    ``line`` and ``column`` are the statement's, ``value_line`` and ``value_column`` the value's.
+    ``line`` and ``column`` are the statement's, ``value_line`` and ``value_column`` the value's,
+    which ends on ``end_line``.
     """
 
     path: Path
@@ -195,6 +206,7 @@ class Assignment:
     value_line: int
     value_column: int
     branches: tuple[Branch, ...] = ()
+    end_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +215,7 @@ class Use:
 
     ``how``: ``read``, ``call`` (the last name is called), ``store``, ``augmented``, ``setitem``,
     ``delete``. ``plate``: inside ``with pyro.plate(...)``. ``within``: dotted name of the innermost
-    call it is an argument of.
+    call it is an argument of. ``item``: what follows in brackets, ``index`` or ``slice``.
     """
 
     path: Path
@@ -212,6 +224,21 @@ class Use:
     column: int
     within: str = ""
     plate: tuple[int, int] | None = None
+    item: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Something below ``self`` that is written into in place, also by a local name for it.
+
+    ``path`` has ``*`` for an element of a container. ``how``: ``init`` (a function of
+    ``torch.nn.init``), ``method`` (``.clamp_()``), ``augmented``, ``item`` or ``data``.
+    """
+
+    path: Path
+    how: str
+    line: int
+    column: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,11 +295,15 @@ class Function:
     super_init: Call | None = None
     names: frozenset[str] = frozenset()
     declarations: Declarations | None = None
+    frozen: tuple[Path, ...] = ()
+    """What ``requires_grad`` is set to False for, attribute by attribute or in a loop."""
     conditions: tuple[tuple[int, str], ...] = ()
     """Tests of ``if`` statements by line, as far as they mean the same at the end."""
     observations: tuple[Observation, ...] = ()
     plates: tuple[Plate, ...] = ()
     indirect: tuple[tuple[str, int, int], ...] = ()
+    writes: tuple[Write, ...] = ()
+    coroutine: bool = False
 
     @property
     def passes_on(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from pyroify.index.facts import Path, Use
@@ -55,9 +56,10 @@ def _walk(
         yield from _walk(file, node.value, this, within, plate)
         return
     if isinstance(node, ast.Subscript):
-        how = "subscript" if isinstance(node.ctx, ast.Load) else "setitem"
+        how = {"Load": "subscript", "Del": "delete"}.get(type(node.ctx).__name__, "setitem")
         if use := _use(file, node.value, this, how):
-            yield _placed(use, within, plate)
+            item = "slice" if isinstance(node.slice, ast.Slice) else "index"
+            yield replace(_placed(use, within, plate), item=item)
             yield from _walk(file, node.slice, this, within, plate)
             return
     if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
