@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyroify.report.plan import NamedSite
     from pyroify.report.run import Report
     from pyroify.spec.model import Spec
+    from pyroify.verify import VerifyResult
 
 INTERRUPTED = 130
 BAD_SVI = "PYR400"
@@ -252,11 +253,10 @@ def rewrite(
             root, project.files, prior_spec, project.selected, jobs or _default_jobs()
         )
     if verify:
-        outcome, proven = _prove(project, prior_spec, outcome)
-        writes = writes and proven
-    if writes:
-        _publish(project, outcome)
-    report = _make_report(project, prior_spec, outcome, allow_unmatched, writes)
+        outcome = _prove(project.root, prior_spec, outcome)
+    report = _make_report(project, prior_spec, outcome, allow_unmatched)
+    if writes and not report.blockers:
+        report = _publish(report)
     code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
     if output == "json":
         _put(render_json(report, "rewrite", code, with_diff=diff))
@@ -265,8 +265,8 @@ def rewrite(
         _put_diff(report)
     elif stdin_filename and not check:
         _put(next((result.after or text for result in report.results), text))
-    with_content = diff or bool(stdin_filename and not check)
-    (_note if with_content else _put)(render_run(report, quiet=quiet, verbose=verbose))
+    has_content = diff or bool(stdin_filename and not check)
+    (_note if has_content else _put)(render_run(report, quiet=quiet, verbose=verbose))
     return code
 
 
@@ -302,7 +302,7 @@ def verify(
 
     project, prior_spec = _open(paths, spec)
     with nullcontext(original) if original else original_tree(project.root, revision) as before:
-        results = verify_project(before, project.root, project.files, prior_spec, project.selected)
+        results = verify_project(before, project, prior_spec, _note_verified)
     if not results:
         raise VerifyError(
             "the spec converts nothing in the original; name it with --original or --revision"
@@ -415,32 +415,36 @@ def _finish_interrupted_run(root: Path, writes: bool) -> None:
         _note(f"edited since a run was killed, left as it is: {path}\n")
 
 
-def _prove(project: Project, spec: Spec, outcome: Outcome) -> tuple[Outcome, bool]:
-    """The outcome with what the proof found, and whether every class passed that could be run."""
+def _prove(root: Path, spec: Spec, outcome: Outcome) -> Outcome:
+    """The outcome with what its verification found."""
     from pyroify.proof import verify_rewrite
-    from pyroify.report.verification import DIFFERS, verification_findings
+    from pyroify.report.verification import verification_findings
 
-    results = verify_rewrite(project.root, spec, outcome)
-    findings = tuple(verification_findings(results, outcome.plan))
-    proven = all(finding.code != DIFFERS for finding in findings)
+    results = verify_rewrite(root, spec, outcome, _note_verified)
+    findings = verification_findings(results, outcome.plan)
     plan = replace(outcome.plan, findings=(*outcome.plan.findings, *findings))
-    return replace(outcome, plan=plan), proven
+    return replace(outcome, plan=plan)
 
 
-def _publish(project: Project, outcome: Outcome) -> None:
+def _note_verified(result: VerifyResult) -> None:
+    """Shows that a verification gets on; only to someone who watches."""
+    if sys.stderr.isatty():
+        _note(f"compared {result.name}\n")
+
+
+def _publish(report: Report) -> Report:
     from pyroify.publish import Change, publish
 
-    changes = [Change(r.path, r.before, r.after) for r in outcome.changes if r.after is not None]
-    publish(project.root, changes)
+    changes = [Change(r.path, r.before, r.after) for r in report.changed if r.after is not None]
+    publish(report.root, changes)
+    return replace(report, written=True)
 
 
-def _make_report(
-    project: Project, spec: Spec, outcome: Outcome, allow_unmatched: bool, written: bool = False
-) -> Report:
+def _make_report(project: Project, spec: Spec, outcome: Outcome, allow_unmatched: bool) -> Report:
     from pyroify.report.run import UNMATCHED_RULE, make_report
 
     accepted = {UNMATCHED_RULE} if allow_unmatched else frozenset[str]()
-    return make_report(project, spec, outcome, written, accepted)
+    return make_report(project, spec, outcome, accepted)
 
 
 def _put_diff(report: Report) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ class Outcome:
         return tuple(sorted(found))
 
 
-def make_plan(root: Path, files: Sequence[str], spec: Spec, selected: Sequence[str]) -> Plan:
+def make_plan(root: Path, files: Sequence[str], spec: Spec, selected: Collection[str]) -> Plan:
     """What the spec makes of the ``selected`` files; all ``files`` are looked at."""
     return planning.build_plan(indexing.build_index(root, files), spec, frozenset(selected))
 
@@ -70,7 +70,7 @@ def rewrite_project(
     root: Path,
     files: Sequence[str],
     spec: Spec,
-    selected: Sequence[str] | None = None,
+    selected: Collection[str] | None = None,
     jobs: int = 1,
 ) -> Outcome:
     """Rewrites the ``selected`` files (None: all), in up to ``jobs`` processes.

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pyroify.pipeline import Outcome, make_plan
 from pyroify.plan.model import Plan
+from pyroify.project import Project
 from pyroify.spec.model import Spec
 from pyroify.verify import Build, Target, VerifyResult, changed_tree, verify
 
+Progress = Callable[[VerifyResult], None]
 
-def verify_rewrite(root: Path, spec: Spec, outcome: Outcome) -> tuple[VerifyResult, ...]:
+
+def verify_rewrite(
+    root: Path, spec: Spec, outcome: Outcome, progress: Progress
+) -> tuple[VerifyResult, ...]:
     """Compares the files below ``root`` with what ``outcome`` would make of them."""
     changes = {result.path: result.after for result in outcome.changes if result.after is not None}
     targets = targets_of(outcome.plan, spec)
     if not targets:
         return ()
     with changed_tree(root, changes) as rewritten:
-        return verify(root, rewritten, targets)
+        return verify(root, rewritten, targets, progress=progress)
 
 
 def verify_project(
-    original: Path, root: Path, files: Sequence[str], spec: Spec, selected: Sequence[str]
+    original: Path, project: Project, spec: Spec, progress: Progress
 ) -> tuple[VerifyResult, ...]:
-    """Compares what the spec converts in ``original`` with the same classes below ``root``.
+    """Compares what the spec converts in ``original`` with the same classes of ``project``.
 
-    A class whose file below ``root`` is still to be rewritten is not verified.
+    A class whose file is still to be rewritten is not verified.
     """
-    known = [path for path in files if (original / path).exists()]
-    before = make_plan(original, known, spec, [path for path in selected if path in known])
-    pending = {file.path for file in make_plan(root, files, spec, selected).files}
+    known = frozenset(path for path in project.files if (original / path).exists())
+    before = make_plan(original, sorted(known), spec, known.intersection(project.selected))
+    now = make_plan(project.root, project.files, spec, project.selected)
+    pending = {file.path for file in now.files}
     targets = targets_of(before, spec)
     ready = [target for target in targets if target.path not in pending]
-    results = {result.name: result for result in verify(original, root, ready)}
+    compared = verify(original, project.root, ready, progress=progress)
+    results = {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_rewritten(target) for target in targets)
 
 

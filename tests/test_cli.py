@@ -148,7 +148,7 @@ class TestExitCode:
         ended = run(command)
         assert ended.code == 2
         assert message in ended.err + ended.out
-        assert (root / "net.py").read_text() == NET or "matches no" in message
+        assert (root / "net.py").read_text() == NET
 
     @pytest.mark.parametrize(
         ("content", "code"),
@@ -310,7 +310,7 @@ class TestRewrite:
     def test_unmatched_rules_can_be_allowed(self, run: Run, lay_out: Callable) -> None:
         rule = '  - match: "Gone.*"\n    keep: true\n'
         lay_out({"pyroify.yaml": SPEC + rule, "net.py": NET})
-        assert run("rewrite", "--check").code == 2
+        assert "nothing is written because of PYR150\n" in run("rewrite").out
         ended = run("rewrite", "--allow-unmatched")
         assert ended.code == 0
         assert "Gone" not in ended.out

@@ -14,6 +14,7 @@ from pyroify.project import Project
 from pyroify.spec.model import Problem, Spec
 
 UNMATCHED_RULE = "PYR150"
+DIFFERS = "PYR301"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Report:
     def failed(self) -> tuple[FileResult, ...]:
         """The files that could not be rewritten."""
         return tuple(result for result in self.results if result.after is None)
+
+    @property
+    def blockers(self) -> tuple[Finding, ...]:
+        """What forbids to write anything: the result would not be what was asked for."""
+        return tuple(f for f in self.findings if f.code in (UNMATCHED_RULE, DIFFERS))
 
     @property
     def statuses(self) -> Mapping[str, int]:
@@ -78,7 +84,6 @@ def make_report(
     project: Project,
     spec: Spec,
     outcome: Outcome,
-    written: bool = False,
     accepted: Set[str] = frozenset(),
 ) -> Report:
     """The report on ``outcome``, without what it says of files that were not selected.
@@ -94,7 +99,7 @@ def make_report(
         if finding.path not in hidden and finding.code not in accepted
     )
     pending = frozenset(file.path for file in outcome.plan.files)
-    return Report(project.root, spec, classes, outcome.results, findings, written, pending)
+    return Report(project.root, spec, classes, outcome.results, findings, pending=pending)
 
 
 def spec_findings(path: str, problems: Iterable[Problem]) -> Iterator[Finding]:

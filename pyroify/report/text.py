@@ -32,6 +32,9 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
     if verbose:
         lines += [f"{entry.status} {entry.name}\n" for entry in report.classes]
         lines += [result.traceback for result in report.results]
+    if report.blockers:
+        codes = ", ".join(sorted({finding.code for finding in report.blockers}))
+        lines.append(f"nothing is written because of {codes}\n")
     return "".join((render_findings(report.findings, report.root), *lines, _summary(report)))
 
 
