@@ -203,7 +203,10 @@ def test_shapes_and_fans(name, arguments):
             if tensor is None:
                 continue
             if parameter.shape is not None:
-                shape = tuple(eval(size, {}, dict(given)) for size in parameter.shape)
+                names = dict(given)
+                if "kernel_size" in names:
+                    names["kernel_size"] = module.kernel_size
+                shape = tuple(eval(size, {}, names) for size in parameter.shape)
                 assert shape == tuple(tensor.shape), path
                 assert parameter.ndim == len(shape)
             if parameter.ndim is not None:
@@ -347,6 +350,8 @@ def test_lookup(dotted, name):
             {"out_channels": "8", "groups": "2", "kernel_size": "3"},
             "8 // 2 * 3",
         ),
+        ("in_channels // groups", {"in_channels": "c", "groups": "1"}, "c"),
+        ("in_channels // groups", {"in_channels": "c", "groups": "16"}, "c // 16"),
         ("kernel_size[1]", {"kernel_size": "(3, 5)"}, "5"),
         ("kernel_size[1]", {"kernel_size": "k"}, None),
         ("kernel_size[2]", {"kernel_size": "(3, 5)"}, None),

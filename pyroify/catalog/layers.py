@@ -31,9 +31,10 @@ class LayerParameter:
 
     ``name`` is relative to the layer; in a compound layer it may be dotted, and a segment ``*``
     is an index only known at run time. ``shape`` is None where arguments alone do not give it,
-    ``ndim`` None where even the number of dimensions varies. ``fan_in`` and ``fan_out`` may also
-    read ``shape[i]``, the parameter's own shape, and ``kernel_size[i]``. ``present_if`` is the
-    condition under which the parameter is not None. ``layer`` is the class that owns it.
+    ``ndim`` None where even the number of dimensions varies. ``kernel_size[i]`` in an expression
+    is the size that a single number stands for too; ``shape[i]`` in a fan is the parameter's own
+    shape. ``present_if`` is the condition under which the parameter is not None. ``layer`` is the
+    class that owns it.
     """
 
     name: str
@@ -83,7 +84,7 @@ def substitute(expression: str, arguments: Mapping[str, str]) -> str | None:
         return sources[0]
     replacements = iter(sources)
     source = _OPERAND.sub(lambda _: _parenthesize(next(replacements) or ""), expression)
-    return source.removeprefix("0 or ")
+    return _IDLE.sub("", source)
 
 
 def qualify(expression: str, owner: str, target: str) -> str:
@@ -127,6 +128,8 @@ def _recurrent_parameter(
 
 
 _OPERAND = re.compile(r"(?<![\w.\]])(?!(?:and|or|not|is|None)\b)([A-Za-z_]\w*)(\[\d+\])?")
+_IDLE = re.compile(r"^0 or | // 1\b")
+"""What the usual arguments leave in place: no projection, one group."""
 _ATOM = re.compile(r"[\w.]+|[\w.]+\[\w+\]|\([^()]*\)|[\w.]+\([^()]*\)")
 _NUMBERS = re.compile(r"[(\[]\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]")
 
@@ -185,10 +188,11 @@ def _affine(size: str, flag: str = "affine") -> tuple[LayerParameter, LayerParam
 
 def _convolution(name: str, dimensions: int, transposed: bool) -> Layer:
     kernel = [f"kernel_size[{i}]" for i in range(dimensions)]
-    inputs = "out_channels // groups" if transposed else "in_channels // groups"
-    outputs = "in_channels" if transposed else "out_channels"
-    bias_fan_in = " * ".join([inputs, *kernel])
-    bias_fan_out = " * ".join([outputs, *kernel])
+    shape = ("out_channels", "in_channels // groups", *kernel)
+    if transposed:
+        shape = ("in_channels", "out_channels // groups", *kernel)
+    bias_fan_in = " * ".join(shape[1:])
+    bias_fan_out = " * ".join((shape[0], *kernel))
     own = [f"shape[{i + 2}]" for i in range(dimensions)]
     shared = "in_channels, out_channels, kernel_size, stride=1, padding=0"
     signature = (
@@ -203,7 +207,7 @@ def _convolution(name: str, dimensions: int, transposed: bool) -> Layer:
         f"{signature}, {_PLACEMENT}",
         LayerParameter(
             "weight",
-            None,
+            shape,
             dimensions + 2,
             " * ".join(["shape[1]", *own]),
             " * ".join(["shape[0]", *own]),
