@@ -28,6 +28,7 @@ from pyroify import __version__
 if TYPE_CHECKING:
     from pyroify.pipeline import Outcome
     from pyroify.project import Project
+    from pyroify.publish import Change
     from pyroify.report.plan import NamedSite
     from pyroify.report.run import Report
     from pyroify.spec.model import Spec
@@ -324,7 +325,7 @@ def emit(spec: Path | None, force: bool) -> int:
     """Write the training script that the spec's svi: section describes."""
     from pyroify.emit import EmitError, emit_script
     from pyroify.project import from_here
-    from pyroify.publish import Change, publish, refuse_existing
+    from pyroify.publish import publish
     from pyroify.spec.model import SpecError
 
     project, prior_spec = _open((), spec)
@@ -332,20 +333,26 @@ def emit(spec: Path | None, force: bool) -> int:
     try:
         emitted = emit_script(prior_spec.svi, spec_name=name, spec_text=prior_spec.text)
     except EmitError as error:
-        faults = [
-            (fault.path, BAD_SVI, fault.message, fault.suggestion) for fault in error.problems
-        ]
+        faults = [(at.path, BAD_SVI, at.message, at.suggestion) for at in error.problems]
         raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
-    script, path = emitted.script.encode(), project.root / emitted.path
-    before = path.read_bytes() if path.exists() else None
-    if before == script:
-        _note(f"{from_here(path)} is up to date\n")
-        return 0
-    if not force:
-        refuse_existing(project.root, emitted.path, "keep your edits, or replace it with --force")
-    publish(project.root, [Change(emitted.path, before, script)])
-    _note(f"wrote {from_here(path)}\n")
+    script = PurePosixPath(emitted.path)
+    texts = {script: emitted.script, script.with_name(f"test_{script.name}"): emitted.test}
+    changes = [_replacement(project.root, str(p), t, force) for p, t in texts.items() if t]
+    publish(project.root, changes)
+    for change in changes:
+        path = from_here(project.root / change.path)
+        _note(f"{path} is up to date\n" if change.before == change.after else f"wrote {path}\n")
     return 0
+
+
+def _replacement(root: Path, path: str, text: str, force: bool) -> Change:
+    """The change that makes ``path`` hold ``text``; edits of the user's go only by ``force``."""
+    from pyroify.publish import Change, refuse_existing
+
+    before = (root / path).read_bytes() if (root / path).exists() else None
+    if before != text.encode() and not force:
+        refuse_existing(root, path, "keep your edits, or replace it with --force")
+    return Change(path, before, text.encode())
 
 
 @cli.command()
