@@ -57,9 +57,9 @@ def param(text: str, init="keep", event_dim=None) -> Param:
         ("StudentT(3)", VECTOR, "dist.StudentT(3.0).expand([3]).to_event(1)"),
         ("StudentT(3, scale=2)", VECTOR, "dist.StudentT(3.0, scale=2.0).expand([3]).to_event(1)"),
         ("Normal(0, fan_in ** -0.5)", FC,
-         "dist.Normal(0.0, in_features ** -0.5).expand([out_features, in_features]).to_event(2)"),
+         "dist.Normal(0.0, in_features**-0.5).expand([out_features, in_features]).to_event(2)"),
         ("Normal(0, fan_in ** -0.5)", BIAS,
-         "dist.Normal(0.0, in_features ** -0.5).expand([out_features]).to_event(1)"),
+         "dist.Normal(0.0, in_features**-0.5).expand([out_features]).to_event(1)"),
         ("Normal(0, radford)", CONV,
          "dist.Normal(0.0, self.conv.weight[0].numel() ** -0.5)"
          ".expand(self.conv.weight.shape).to_event(4)"),
@@ -73,9 +73,12 @@ def param(text: str, init="keep", event_dim=None) -> Param:
         ("Normal(0, 1 / numel)", OWN,
          "dist.Normal(0.0, 1 / (n * (m + 1))).expand([n, m + 1]).to_event(2)"),
         ("Normal(0, numel)", SCALAR, "dist.Normal(0.0, 1)"),
-        ("Normal(0, sqrt(numel))", VECTOR, "dist.Normal(0.0, 3 ** 0.5).expand([3]).to_event(1)"),
+        ("Normal(0, sqrt(numel))", VECTOR, "dist.Normal(0.0, 3**0.5).expand([3]).to_event(1)"),
         ("Normal(shape[-1], exp(ndim))", OWN,
          "dist.Normal(m + 1, math.exp(2)).expand([n, m + 1]).to_event(2)"),
+        ("Normal(-fan_in ** 2, (1 + ndim) ** 2)", FC,
+         "dist.Normal(-(in_features**2), (1 + 2) ** 2)"
+         ".expand([out_features, in_features]).to_event(2)"),
         ("Normal([0, 1, 2], 1)", VECTOR,
          "dist.Normal(torch.tensor([0.0, 1.0, 2.0]), 1.0).expand([3]).to_event(1)"),
         ("Normal([1 / 4, 1, 2], 1)", VECTOR,
@@ -127,14 +130,14 @@ def test_samples(prior, place, source):
         ("Normal(0, exp([1, 2, 3]) * self.tau)", VECTOR,
          "lambda self: dist.Normal(0.0, torch.tensor([1.0, 2.0, 3.0]).exp() * self.tau)"
          ".expand([3]).to_event(1)"),
-        ("Normal(0, sqrt(self.v))", SCALAR, "lambda self: dist.Normal(0.0, self.v ** 0.5)"),
+        ("Normal(0, sqrt(self.v))", SCALAR, "lambda self: dist.Normal(0.0, self.v**0.5)"),
         ("Dirichlet(self.alpha)", VECTOR, "lambda self: dist.Dirichlet(self.alpha)"),
         ("Normal(0, self.tau)", UNKNOWN,
          "lambda self, shape=self.w.shape: "
          "dist.Normal(0.0, self.tau).expand(shape).to_event(len(shape))"),
         ("Normal(0, self.tau * radford)", Place("self.w", "self", None, ndim=2),
          "lambda self, fan_in=self.w[0].numel(), shape=self.w.shape: "
-         "dist.Normal(0.0, self.tau * fan_in ** -0.5).expand(shape).to_event(2)"),
+         "dist.Normal(0.0, self.tau * fan_in**-0.5).expand(shape).to_event(2)"),
         ("MultivariateNormal(0, scale_tril=self.l)", UNKNOWN,
          "lambda self, shape=self.w.shape: dist.MultivariateNormal(torch.zeros(shape[-1]), "
          "scale_tril=self.l).expand(shape[:-1]).to_event(len(shape) - 1)"),
@@ -162,7 +165,7 @@ def test_deterministic():
         ("Normal(0, 1)", SCALAR, "dist.Normal(0.0, 1.0)", "lambda self: self.w_noise"),
         ("Normal(0, radford)", Place("self.w", "self", None, ndim=2),
          "dist.Normal(0.0, 1.0).expand(self.w.shape).to_event(2)",
-         "lambda self, fan_in=self.w[0].numel(): self.w_noise * fan_in ** -0.5"),
+         "lambda self, fan_in=self.w[0].numel(): self.w_noise * fan_in**-0.5"),
     ],
 )  # fmt: skip
 def test_priors_that_are_not_centred(prior, place, noise, value):
@@ -177,7 +180,7 @@ def test_not_centred_on_a_layer_reads_the_outer_self_beforehand():
     _, (target, source) = render_declarations(sample("Normal(0, radford)", False), place, Names())
     assert target == "self.fc.weight"
     assert source == (
-        "PyroSample(lambda self, fan_in=self.fc.in_features: self.weight_noise * fan_in ** -0.5)"
+        "PyroSample(lambda self, fan_in=self.fc.in_features: self.weight_noise * fan_in**-0.5)"
     )
 
 

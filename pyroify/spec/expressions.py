@@ -203,10 +203,13 @@ def to_text(expression: Expression) -> str:
     return join_operators(expression, to_text)
 
 
-def join_operators(expression: Negative | Binary, write: Callable[[Expression], str]) -> str:
+def join_operators(
+    expression: Negative | Binary, write: Callable[[Expression], str], is_python: bool = False
+) -> str:
     """``-x`` or ``x * y`` with just the parentheses that keep the tree; ``write`` does operands.
 
     What ``write`` gives for a node that is no operator must bind tighter than any operator.
+    Python is spaced as formatters leave it: ``n**-0.5``, ``-(n**2)``.
     """
     strength = _strength(expression)
 
@@ -216,9 +219,11 @@ def join_operators(expression: Negative | Binary, write: Callable[[Expression], 
 
     match expression:
         case Negative(inner):
-            return f"-{operand(inner, strength)}"
+            return f"-{operand(inner, _TIGHTEST if is_python else strength)}"
         case Binary("**", left, right):
-            return f"{operand(left, _TIGHTEST)} ** {operand(right, _NEGATIVE)}"
+            base, power = operand(left, _TIGHTEST), operand(right, _NEGATIVE)
+            is_close = is_python and _PLAIN.fullmatch(base) and _PLAIN.fullmatch(power)
+            return f"{base}**{power}" if is_close else f"{base} ** {power}"
         case Binary(operator, left, right):
             return f"{operand(left, strength)} {operator} {operand(right, strength + 1)}"
 
@@ -228,6 +233,7 @@ def contains(expression: Expression, kind: type[Expression]) -> bool:
     return any(isinstance(node, kind) for node in walk(expression))
 
 
+_PLAIN: Final = re.compile(r"-?(\d[\d.]*(e[+-]?\d+)?|[A-Za-z_][\w.]*)")
 _SUM, _PRODUCT, _NEGATIVE, _POWER, _TIGHTEST = range(1, 6)
 
 

@@ -385,7 +385,7 @@ class _Writer:
             case Call(name, (argument,)) if name in FUNCTIONS:
                 return self.function(name, argument)
             case Negative() | Binary():
-                return join_operators(expression, self.operand)
+                return join_operators(expression, self.operand, is_python=True)
         raise AssertionError(f"not checked: {expression}")
 
     def operand(self, expression: Expression) -> str:
