@@ -161,7 +161,7 @@ class _Names:
                     self.exports = True
             elif isinstance(item, ast.Constant) and isinstance(item.value, str):
                 # An annotation in quotes may read a name.
-                if item.value.isidentifier() or "." in item.value:
+                if not set(item.value) & set(" \n"):
                     self.read.add(item.value.partition(".")[0])
 
 

@@ -39,6 +39,41 @@ def _method(file: Source, node: ast.stmt, this: str) -> Iterator[Observation]:
                 yield _seen(file, "parameters_dict", item, str(item.slice.value))
 
 
+def frozen_paths(body: Sequence[ast.stmt], this: str) -> tuple[tuple[str, ...], ...]:
+    """Attributes below ``self`` whose ``requires_grad`` a method sets to False."""
+    return tuple(
+        path for node in body for item in ast.walk(node) for path in _freezes(item, this) if path
+    )
+
+
+def _freezes(node: ast.AST, this: str) -> Iterator[tuple[str, ...]]:
+    if isinstance(node, ast.For) and isinstance(node.target, ast.Name | ast.Tuple):
+        names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
+        over = node.iter.func if isinstance(node.iter, ast.Call) else node.iter
+        parts = chain(over)
+        last = parts[-1:] in (("parameters",), ("named_parameters",))
+        if parts[:1] == (this,) and last and len(parts) > 2:
+            inner = [item for statement in node.body for item in ast.walk(statement)]
+            if any(path[:1] and path[0] in names for item in inner for path in _set_false(item)):
+                yield parts[1:-1]
+    for parts in _set_false(node):
+        if parts[:1] == (this,):
+            yield parts[1:]
+
+
+def _set_false(node: ast.AST) -> Iterator[tuple[str, ...]]:
+    """What ``x.requires_grad = False`` and ``x.requires_grad_(False)`` are about."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        for target in node.targets:
+            parts = chain(target)
+            if parts[-1:] == ("requires_grad",) and node.value.value is False:
+                yield parts[:-1]
+    elif isinstance(node, ast.Call) and chain(node.func)[-1:] == ("requires_grad_",):
+        given = node.args[0] if node.args else None
+        if isinstance(given, ast.Constant) and given.value is False:
+            yield chain(node.func)[:-1]
+
+
 def type_tests(file: Source, tree: ast.Module) -> tuple[Observation, ...]:
     """Comparisons of a module's exact class with a layer of torch; ``detail`` is what to write."""
     found = []

@@ -423,6 +423,13 @@ class _Planner:
             for target, line, column in method.base_calls:
                 if target in module:
                     yield Edit("initialisers", line, column)
+        # nn.Module takes no arguments; PyroModule would take the first for a prefix of all sites.
+        constructor = case.cls.cls.method("__init__")
+        called = constructor.super_init if constructor else None
+        if called is not None and called.args and len(case.cls.bases) == 1:
+            if case.cls.bases[0].kind == "module" and not self.subclasses.get(case.key):
+                old = _call_source(called)
+                yield Edit("expressions", called.line, called.column, (old, f"{called.text}()"))
 
     def _in_place_edits(self, case: Case, declared: Declarations) -> Iterator[Edit]:
         limit = self.limit
@@ -502,6 +509,9 @@ class _Planner:
             for site in declared.sites
             if site.action != "keep"
         }
+        for tie in case.ties:
+            if tie.right.partition(".")[0] in random:
+                random.add(tie.left.partition(".")[0])
         kept = set()
         for attribute in case.study.everything:
             if attribute.name in random or (not attribute.name and random):
@@ -634,9 +644,15 @@ def _wraps(calls: Sequence[Call], names: FileNames, limit: int) -> Iterator[Edit
         room = -1
         if call is first[call.line] and call.extent is not None and call.extent[2] <= limit:
             room = limit - call.extent[1]
-        indent = call.extent[0] if call.extent else 0
-        data = (wrapper, "[]" if bare else "", indent, room)
-        yield Edit("submodules", call.line, call.column, (*data, call.column))
+        indent, statement = (call.extent[0], call.extent[3]) if call.extent else (0, 0)
+        trailing = call.extent[1] if call.extent else 0
+        data = (wrapper, "[]" if bare else "", indent, statement, room, call.column, trailing)
+        yield Edit("submodules", call.line, call.column, data)
+
+
+def _call_source(call: Call) -> str:
+    arguments = [f"{p.keyword}={p.text}" if p.keyword else f"{p.star}{p.text}" for p in call.args]
+    return f"{call.text}({', '.join(arguments)})"
 
 
 def _whole_file_edits(names: FileNames) -> Iterable[Edit]:

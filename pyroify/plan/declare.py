@@ -39,6 +39,11 @@ from pyroify.spec.render import Place, RenderError, free_names, render_declarati
 OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for any name or layer that no rule mentions."""
 
+TOUCHING_ALL = frozenset(
+    "apply parameters named_parameters state_dict load_state_dict to half double modules".split()
+)
+"""Methods of a module that read or change all its parameters."""
+
 CONVOLVED = re.compile(r"shape\[1\]( \* shape\[\d\])+")
 """The fan of a convolution's weight as the catalogue writes it: all but its first dimension."""
 
@@ -200,6 +205,8 @@ class Declarer:
     # Own parameters
 
     def _own(self, parameter: OwnParameter, made: Declarations, statements: list[str]) -> None:
+        if parameter.name in self.tied:
+            return
         frozen = parameter.frozen
         key = self._key(parameter.name, "", frozen=frozen is True)
         decision = self._decided(key, parameter.assignments[0].line)
@@ -371,7 +378,7 @@ class Declarer:
                 initial = during or _initialises(method)
                 if not initial:
                     continue
-                if method.self_calls & {"apply", "parameters", "named_parameters", "state_dict"}:
+                if method.self_calls & TOUCHING_ALL:
                     return False
                 for use in method.uses:
                     if use.path[0] != parameter.name:
@@ -813,6 +820,7 @@ class Declarer:
 
     def _key(self, path: str, layer: str, frozen: bool = False) -> SiteKey:
         cls = self.study.cls
+        frozen = frozen or self.study.is_frozen(path)
         return SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
 
     def _site(
@@ -883,7 +891,7 @@ def place(
         case Leaf(layer=layer):
             if layer.kind == "recurrent":
                 yield Each(target, path, layer, line, loops, guards)
-            else:
+            elif any(_presence(p, node.call) is not False for p in layer.parameters):
                 yield Spot(target, path, node, line, loops, guards)
         case Box(layer=layer) if layer.name in ("ParameterList", "ParameterDict"):
             yield Each(target, path, layer, line, loops, guards, own=True)

@@ -160,8 +160,9 @@ class Resolver:
                     passed, outer = scope.arguments[name]
                     return self.resolve(passed.value, outer)
                 return Opaque(name)
-            case SelfRead(path=path):
-                return self._self_read(path, scope)
+            case SelfRead():
+                # Another name for what some attribute holds already, and declares.
+                return PLAIN
             case Choice(options=options):
                 return one_of(*[self.resolve(option, scope) for option in options])
             case Repeat(item=item):
@@ -184,21 +185,6 @@ class Resolver:
         if all(is_data(child) for child in children):
             return PLAIN
         return Listed(children, value.keys)
-
-    def _self_read(self, path: tuple[str, ...], scope: Scope) -> Node:
-        if scope.cls is None or len(path) != 1 or scope.depth > MAX_DEPTH:
-            return Opaque(".".join(("self", *path)))
-        for owner in scope.cls.lineage:
-            constructor = owner.cls.method("__init__")
-            found = [
-                assignment
-                for assignment in (constructor.assignments if constructor else ())
-                if assignment.path == path and assignment.how in ("assign", "chain", "tuple")
-            ]
-            if found:
-                inner = replace(scope, cls=owner, depth=scope.depth + 1, inside=False)
-                return one_of(*[self.resolve(item.value, inner) for item in found])
-        return Opaque(".".join(("self", *path)))
 
     def _method_call(self, value: MethodCall, scope: Scope) -> Node:
         if scope.cls is None or scope.depth > MAX_DEPTH:

@@ -48,8 +48,11 @@ DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]"
 ATTACHING = ("assign", "chain", "tuple", "register")
 ADDING = ("append", "extend", "insert", "setitem")
 METADATA = frozenset(
-    ("shape", "size", "dim", "ndim", "numel", "device", "dtype", "requires_grad", "is_cuda")
+    "shape size dim ndim numel device dtype requires_grad is_cuda training in_features "
+    "out_features in_channels out_channels num_features kernel_size stride padding embedding_dim "
+    "num_embeddings hidden_size input_size num_layers num_heads embed_dim".split()
 )
+"""What may be read of a parameter or layer without drawing anything that matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,15 @@ class Study:
             for item in method.assignments
         )
 
+    def is_frozen(self, path: str) -> bool:
+        """Whether the class itself freezes a site, by its path, while it is built."""
+        return any(
+            path == name or path.startswith(f"{name}.")
+            for method in self.cls.cls.methods
+            if method.name in self.building
+            for name in map(".".join, method.frozen)
+        )
+
     @cached_property
     def ignored_lines(self) -> frozenset[int]:
         """Lines with a comment that takes their parameters out of the conversion."""
@@ -266,10 +278,16 @@ class Study:
         found = []
         if inherited := self._as_container(covered, entries):
             found.append(inherited)
+        seen: set[Call] = set()
         for name, items in entries.items():
             attribute = self._attribute(name, items)
-            if attribute is not None:
-                found.append(attribute)
+            if attribute is None:
+                continue
+            made = {item.value for item in attribute.assignments if isinstance(item.value, Call)}
+            if made and made <= seen:
+                continue  # another name for the same layer
+            seen |= made
+            found.append(attribute)
         return tuple(found)
 
     def _as_container(

@@ -15,11 +15,18 @@ def fitted_statement(source: str, indent: int, limit: int) -> cst.BaseStatement:
     return statement
 
 
-def fitted_expression(source: str, column: int, indent: int, limit: int) -> cst.BaseExpression:
-    """Parse an expression that starts at ``column`` of a statement at ``indent``."""
+def fitted_expression(
+    source: str, column: int, indent: int, limit: int, inside: int = 0, trailing: int = 0
+) -> cst.BaseExpression:
+    """Parse an expression that starts at ``column`` of a line at ``indent``.
+
+    ``inside`` is how far that line is indented within its statement; ``trailing`` characters
+    follow it, for which ``limit`` leaves room.
+    """
     if column + len(source) <= limit:
         return cst.parse_expression(source)
-    return cst.parse_expression("\n".join(_fit(source, indent, indent + len(source) - 1, limit)))
+    first, *rest = _fit(source, indent, indent + len(source) - 1, limit + trailing)
+    return cst.parse_expression("\n".join([first, *(" " * inside + line for line in rest)]))
 
 
 def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:

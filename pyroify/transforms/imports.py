@@ -169,6 +169,7 @@ def _without(
 ) -> list[cst.BaseStatement]:
     kept: list[cst.BaseStatement] = []
     carried: Sequence[cst.EmptyLine] = ()
+    opened = False
     for line in body:
         statement = _small(line)
         names = getattr(statement, "names", None)
@@ -177,10 +178,16 @@ def _without(
             if not staying:
                 # Comments and blank lines above it go to the next statement.
                 carried = [*carried, *line.leading_lines]  # type: ignore[attr-defined]
+                opened = opened or bool(line.leading_lines) or not any(map(_is_import, kept))  # type: ignore[attr-defined]
                 continue
             if len(staying) < len(names):
                 staying[-1] = staying[-1].with_changes(comma=names[-1].comma)
                 line = line.with_changes(body=[statement.with_changes(names=staying)])
+        if opened and _is_import(line):
+            # It takes the place of the block that is gone, without the blank line between.
+            leading = [entry for entry in line.leading_lines if entry.comment is not None]  # type: ignore[attr-defined]
+            line = line.with_changes(leading_lines=leading)
+        opened = False
         if carried:
             line = line.with_changes(leading_lines=[*carried, *line.leading_lines])  # type: ignore[attr-defined]
             carried = ()
