@@ -167,8 +167,8 @@ def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
     try:
         data = (root / plan.path).read_bytes()
     except OSError as error:
-        message = f"cannot be read: {error.strerror}"
-        return FileResult(plan.path, b"", None, (Finding(plan.path, 1, 1, NOT_DECODABLE, message),))
+        finding = Finding(plan.path, 1, 1, NOT_DECODABLE, f"cannot be read: {error.strerror}")
+        return FileResult(plan.path, b"", None, (finding,))
     try:
         source = decode_source(data, plan.path)
         after = source.encode(rewrite_source(source.text, plan.edits))

@@ -162,10 +162,7 @@ def _resolve_spec(spec: Path) -> Path:
 
 
 def _common_folder(folders: Iterable[Path]) -> Path:
-    try:
-        return Path(os.path.commonpath(folders))
-    except ValueError as error:  # several drives
-        raise _several_projects(folders) from error
+    return Path(os.path.commonpath(folders))
 
 
 def _upward(folder: Path) -> Iterator[Path]:

@@ -34,29 +34,19 @@ class Source:
     encoding: str
     bom: bool
 
-    @property
-    def newline(self) -> str:
-        """The line end of the first line, which inserted lines take over (``\\n`` if none)."""
-        first = self.text.find("\n")
-        if first < 0:
-            return "\r" if "\r" in self.text else "\n"
-        return "\r\n" if self.text[first - 1 : first] == "\r" else "\n"
-
     def encode(self, text: str) -> bytes:
         """``text`` as bytes in this file's encoding, with its BOM."""
         data = text.encode(self.encoding)
         return codecs.BOM_UTF8 + data if self.bom else data
 
 
-def read_source(path: Path, name: str = "") -> Source:
+def read_source(path: Path, name: str) -> Source:
     """Reads ``path``; errors call it ``name``. Raises SourceError where it is no Python text."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise _refused(
-            name or str(path), NOT_DECODABLE, f"cannot be read: {error.strerror}"
-        ) from error
-    return decode_source(data, name or str(path))
+        raise _refused(name, NOT_DECODABLE, f"cannot be read: {error.strerror}") from error
+    return decode_source(data, name)
 
 
 def decode_source(data: bytes, name: str) -> Source:
