@@ -84,27 +84,30 @@ def rewrite_project(
     index = indexing.build_index(root, files)
     done: dict[FilePlan, FileResult] = {}
     failed: dict[str, FileResult] = {}
+    refused: list[ClassPlan] = []
     while True:
         plan = planning.build_plan(index, spec, remaining)
         todo = [file for file in plan.files if file not in done]
         done.update(zip(todo, rewrite_files(root, todo, jobs), strict=True))
         broken = {file.path: done[file] for file in plan.files if done[file].after is None}
         if not broken:
-            results = (*failed.values(), *(done[file] for file in plan.files))
-            return Outcome(_refuse(plan, failed), tuple(sorted(results, key=lambda r: r.path)))
+            break
         failed |= broken
         remaining -= broken.keys()
+        refused += [_refuse(e, broken[e.path]) for e in plan.classes if e.path in broken]
+    classes = (*refused, *(entry for entry in plan.classes if entry.path not in failed))
+    results = (*failed.values(), *(done[file] for file in plan.files))
+    return Outcome(
+        replace(plan, classes=tuple(sorted(classes, key=lambda entry: (entry.path, entry.line)))),
+        tuple(sorted(results, key=lambda result: result.path)),
+    )
 
 
-def _refuse(plan: Plan, failed: dict[str, FileResult]) -> Plan:
-    """The plan with the classes of failed files as what they are: not converted."""
-
-    def refuse(plan: ClassPlan) -> ClassPlan:
-        if plan.path not in failed or plan.status == "unchanged":
-            return plan
-        return replace(plan, status="refused", findings=failed[plan.path].findings)
-
-    return replace(plan, classes=tuple(refuse(entry) for entry in plan.classes))
+def _refuse(entry: ClassPlan, result: FileResult) -> ClassPlan:
+    """A class of a file that failed: not converted, if it was to be."""
+    if entry.status == "unchanged":
+        return entry
+    return replace(entry, status="refused", findings=(*entry.findings, *result.findings))
 
 
 def rewrite_files(root: Path, plans: Sequence[FilePlan], jobs: int = 1) -> Iterator[FileResult]:

@@ -196,6 +196,8 @@ class TestExitCode:
         assert ended.code == 2
         assert "bad.py:1:1 PYR234 could not be rewritten: KeyError: 'weight'" in ended.out
         assert "Traceback" in ended.out
+        assert "2 classes: 1 converted, 0 unchanged, 1 refused" in ended.out
+        assert "refused by code: PYR234 x1" in ended.out
         assert (root / "bad.py").read_text() == f"# crash\n{NET}"
         assert (root / "net.py").read_text() != NET
 

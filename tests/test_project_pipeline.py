@@ -131,7 +131,8 @@ class TestProject:
         for path, needed in needs.items():
             ready = needed <= selected
             status = "converted" if ready else "refused"
-            classes.append(ClassPlan(path[:-3], "Net", path, 1, 1, status))
+            if path in selected:
+                classes.append(ClassPlan(path[:-3], "Net", path, 1, 1, status))
             if ready:
                 files.append(FilePlan(path, (Edit("any", 1, 0),)))
             elif path in selected:
