@@ -307,6 +307,35 @@ def test_initial_values_outside_the_constraint(constraint, source, message, help
     assert info.value.help == help
 
 
+@pytest.mark.parametrize(
+    ("constraint", "source"),
+    [
+        ("positive", "torch.randn(3).exp()"),
+        ("positive", "0.1 * torch.ones(3)"),
+        ("positive", "torch.rand(3)"),
+        ("positive", "torch.tensor([1.0, 2])"),
+        ("positive", "torch.full((3,), fill_value=2)"),
+        ("positive", "torch.ones(3) / 4 + 1"),
+        ("positive", "torch.zeros(3) - -1"),
+        ("positive", "start"),
+        ("positive", "torch.zeros(3) + start"),
+        ("positive", "torch.Tensor(3)"),
+        ("positive", "f(x"),
+        ("real", "torch.randn(3) * torch.randn(3) - torch.randn(3)"),
+        ("real", "-torch.randn(3)"),
+        ("unit_interval", "torch.full((3,), 1 / 2)"),
+        ("greater_than(-1)", "torch.zeros(3)"),
+        ("real_vector", "torch.zeros(3)"),
+        ("simplex", "torch.ones(3) / 3"),
+        ("sphere", "torch.randn(3)"),
+        ("ordered_vector", "torch.tensor([-1.0, 0.0, 2.0])"),
+    ],
+)
+def test_initial_values_that_are_or_may_be_inside(constraint, source):
+    rendered = render_param(param(constraint), initial(source), Names())
+    assert rendered.startswith(f"PyroParam({source}, constraint=")
+
+
 def test_a_constraint_with_more_dimensions_than_the_parameter():
     with pytest.raises(RenderError) as info:
         render_param(param("corr_cholesky"), VECTOR, Names())

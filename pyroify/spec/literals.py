@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import ast
 import math
+from typing import Final
 
 Range = tuple[float, float]
 """Lowest and highest value."""
+
+FAR: Final = 1e300
+"""As far out as values go: noise without bounds reaches there, but is finite."""
 
 _FILLS: dict[str, Range] = {
     "zeros": (0.0, 0.0),
@@ -17,8 +21,8 @@ _FILLS: dict[str, Range] = {
     "ones": (1.0, 1.0),
     "ones_like": (1.0, 1.0),
     "eye": (0.0, 1.0),
-    "randn": (-math.inf, math.inf),
-    "randn_like": (-math.inf, math.inf),
+    "randn": (-FAR, FAR),
+    "randn_like": (-FAR, FAR),
 }
 # torch.rand is left out: it can give 0, but practically never does.
 
@@ -28,10 +32,9 @@ _SAME = frozenset({"float", "double", "clone", "detach", "requires_grad_", "to",
 def value_range(source: str) -> Range | None:
     """The range of the tensor that the expression ``source`` makes, or None where unknown."""
     try:
-        values = _range(ast.parse(source, mode="eval").body)
+        return _range(ast.parse(source, mode="eval").body)
     except (SyntaxError, ArithmeticError, ValueError, RecursionError):
         return None
-    return None if values is None or any(map(math.isnan, values)) else values
 
 
 def _range(node: ast.expr) -> Range | None:
@@ -54,7 +57,7 @@ def _of_call(node: ast.Call, inner: ast.expr, name: str) -> Range | None:
         return _range(inner)
     if name == "exp" and not node.args:
         below = _range(inner)
-        return below and (math.exp(below[0]), math.exp(below[1]))
+        return below and (_exp(below[0]), _exp(below[1]))
     if name in _FILLS:
         return _FILLS[name]
     if name in ("tensor", "as_tensor", "Tensor", "FloatTensor") and node.args:
@@ -68,19 +71,27 @@ def _of_call(node: ast.Call, inner: ast.expr, name: str) -> Range | None:
     return None
 
 
+def _exp(value: float) -> float:
+    return math.exp(max(-700.0, min(value, 700.0)))
+
+
 def _combined(operator: ast.operator, left: Range | None, right: Range | None) -> Range | None:
     if left is None or right is None:
         return None
     if isinstance(operator, ast.Sub):
         operator, right = ast.Add(), (-right[1], -right[0])
     if isinstance(operator, ast.Add):
-        return left[0] + right[0], left[1] + right[1]
+        return _clip(left[0] + right[0]), _clip(left[1] + right[1])
     if isinstance(operator, ast.Div) and right[0] == right[1]:
         operator, right = ast.Mult(), (1 / right[0], 1 / right[0])
     if isinstance(operator, ast.Mult):
-        products = [a * b for a in left for b in right]
+        products = [_clip(a * b) for a in left for b in right]
         return min(products), max(products)
     return None
+
+
+def _clip(value: float) -> float:
+    return max(-FAR, min(value, FAR))
 
 
 def _negated(values: Range | None) -> Range | None:

@@ -41,7 +41,7 @@ from pyroify.spec.expressions import (
     to_text,
     walk,
 )
-from pyroify.spec.literals import value_range
+from pyroify.spec.literals import FAR, value_range
 from pyroify.spec.model import Deterministic, Param, Sample
 
 WRONG_EVENT_SHAPE = "PYR113"
@@ -511,7 +511,7 @@ def _may_be_inside(constraint: Constraint, values: tuple[float, float]) -> bool:
         return constraint.name == "real_vector" or values != (0.0, 0.0)
     if constraint.name == "simplex":
         return low >= 0 and not low == high == 0 and high <= 1
-    return low != high and low != -math.inf
+    return low != high and low > -FAR / 1e100
 
 
 def _initial_help(bounds: tuple[float, float]) -> str:
