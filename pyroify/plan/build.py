@@ -444,7 +444,8 @@ class _Planner:
             if parameter.declared is not None:
                 old = parameter.declared
                 indent = parameter.assignments[0].column
-                yield Edit("parameters", old.line, old.column, (sources[0], old.column, indent, limit))
+                data = (sources[0], old.column, indent, limit, 0)
+                yield Edit("parameters", old.line, old.column, data)
                 continue
             remaining = list(sources)
             for assignment in parameter.assignments:
@@ -455,7 +456,7 @@ class _Planner:
                         data = (text, assignment.column, limit)
                         yield Edit("registrations", assignment.line, assignment.column, data)
                     else:
-                        data = (source, made.column, assignment.column, limit - made.trailing)
+                        data = (source, made.column, assignment.column, limit, made.trailing)
                         yield Edit("parameters", made.line, made.column, data)
 
     def _tail_edits(

@@ -222,7 +222,10 @@ class Declarer:
             self._declared(parameter, decision, made)
             return
         if isinstance(decision.action, Keep):
-            made.sites.append(self._site(parameter.name, first.line, first.column, decision, ""))
+            shape = parameter.made[0].shape if parameter.made else None
+            made.sites.append(
+                self._site(parameter.name, first.line, first.column, decision, "", shape=shape)
+            )
             if frozen is True and len(parameter.assignments) == 1 and self._is_direct(parameter):
                 made.buffers.append(parameter)
             return
@@ -247,8 +250,11 @@ class Declarer:
             )
             if all(sources):
                 made.in_place[parameter.name] = sources
+                shape = parameter.made[0].shape
                 made.sites.append(
-                    self._site(parameter.name, first.line, first.column, decision, sources[0])
+                    self._site(
+                        parameter.name, first.line, first.column, decision, sources[0], shape=shape
+                    )
                 )
             return
         self._own_last(parameter, decision, made, statements)
@@ -531,7 +537,9 @@ class Declarer:
                 if source:
                     guard = "" if presence else f"{target} is not None"
                     statements.append(_guarded(guard, [f"{target} = {source}"]))
-            made.sites.append(self._site(path, spot.line, 0, decision, source, parameter, spot))
+            shape = self._place(spot, parameter, target).shape
+            site = self._site(path, spot.line, 0, decision, source, parameter, spot, shape)
+            made.sites.append(site)
         if spot.loops or spot.guards:
             statements = [_nested(spot.loops, spot.guards, statements)] if statements else []
         yield from statements
@@ -832,13 +840,14 @@ class Declarer:
         source: str,
         parameter: LayerParameter | None = None,
         spot: Spot | None = None,
+        shape: tuple[str, ...] | None = None,
     ) -> SitePlan:
         return SitePlan(
             path=path,
             line=line,
             column=column + 1,
             action=_action_name(decision.action),
-            shape=_shape_of(source),
+            shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
             layer=spot.leaf.layer.name if spot else "",
             source=source,
             rule=_reference(decision.rule),

@@ -9,12 +9,14 @@ from pyroify.transforms._layout import fitted_expression
 NODE = cst.Call
 
 
-def apply(node: cst.Call, source: str, column: int, indent: int, limit: int) -> cst.Call:
+def apply(
+    node: cst.Call, source: str, column: int, indent: int, limit: int, trailing: int
+) -> cst.Call:
     """Replace the call by another.
 
-    ``column`` is where it starts, ``indent`` where its statement does, ``limit`` how far its line
-    may go.
+    ``column`` is where it starts, ``indent`` where its statement does, ``limit`` how far a line
+    may go, ``trailing`` how much follows the call on its last line.
     """
-    made = fitted_expression(source, column, indent, limit)
+    made = fitted_expression(source, column, indent, limit - trailing, trailing=trailing)
     assert isinstance(made, cst.Call)
     return made.with_changes(lpar=node.lpar, rpar=node.rpar)
