@@ -344,6 +344,7 @@ def test_errors_of_the_spec(text, message):
         ("layer: Linaer\nkeep: true", "4:12", "PYR116 torch.nn has no layer 'Linaer'"),
         ("layer: [nn.Linear, MyLayer]\nkeep: true", "4:24",
          "PYR116 torch.nn has no layer 'MyLayer'"),
+        ("layer: [~]\nkeep: true", "4:13", "PYR103 layer must be a string"),
         ("layer: ReLU\nkeep: true", "4:12", "PYR116 ReLU has no parameters of its own"),
         ("layer: Batchnorm*\nkeep: true", "4:12",
          "PYR116 torch.nn has no layer that matches 'Batchnorm*'"),
@@ -424,6 +425,10 @@ def test_errors_of_a_rule(body, place, message):
         ("MultivariateNormal(0, scale_tril=[[1, 2], [0, 1]])", 33,
          "PYR108 scale_tril = [[1, 2], [0, 1]] is outside lower_cholesky: it is not zero above "
          "the diagonal", ""),
+        ("Uniform([1, 1 / 0], 0)", 14, "PYR108 1 / 0 has no finite value", ""),
+        ("MultivariateNormal(0, [[[1, 0], [0, 1]], [[1, 0], [0, -1]]])", 41,
+         "PYR108 covariance_matrix = [[1, 0], [0, -1]] is outside positive_definite "
+         "(diagonal > 0)", ""),
         ("MultivariateNormal(0, scale_tril=-1)", 33,
          "PYR108 scale_tril = -1 is outside lower_cholesky (diagonal > 0)", ""),
         ("OneHotCategorical(0.5)", 18, "PYR107 probs must be a list that sums to 1", ""),
@@ -510,6 +515,9 @@ def test_exp_and_softplus_fit_where_every_positive_number_does(constraint, init)
          "PYR103 Pyro uses the name 't_unconstrained' itself"),
         ("{class: A, name: _pyro_x, sample: HalfCauchy(1)}", 22,
          "PYR103 Pyro uses the name '_pyro_x' itself"),
+        ("{class: A, name: , sample: HalfCauchy(1)}", 21, "PYR103 name must be a string"),
+        ("{class: A, name: t, value: 3}", 32,
+         "PYR107 value reads no attribute, so it is a constant"),
         ("{class: a b, name: t, sample: HalfCauchy(1)}", 14, "PYR104 unexpected ' ' in a pattern"),
         ("{class: A, name: t, sample: HalfCauchy(-1)}", 44,
          "PYR108 scale = -1 is outside positive (> 0)"),
@@ -548,6 +556,25 @@ def test_all_errors_are_reported_in_the_order_of_the_file():
         "pyroify.yaml:4:5: PYR102 a rule says nothing to do",
         "pyroify.yaml:5:10: PYR103 latents must be a list",
     ]
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "Uniform([0, 1], 2)",
+        "Uniform(fan_in, 0)",
+        "MultivariateNormal(0, [[1, fan_in], [2, 1]])",
+        "MultivariateNormal([0, 1], [[self.a, 0.5], [0.5, 1]])",
+        "MultivariateNormal(0, scale_tril=[[1, 0], [fan_in, 1]])",
+        "MultivariateNormal(0, self.cov)",
+        "OneHotCategorical([fan_in, 0.5])",
+        "Dirichlet([[1, 2], [3, 4]])",
+        "LKJCholesky(3)",
+        "Normal(0, 1 / fan_in - 5)",
+    ],
+)
+def test_what_is_not_known_to_be_wrong_passes(sample):
+    assert isinstance(read(f'sample: "{sample}"'), Sample)
 
 
 def test_a_discrete_prior_is_a_warning():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -74,11 +75,15 @@ def check_distribution(call: Call) -> Iterator[Fault]:
         yield from faults
         return
     given = bind(distribution, call)
-    for parameter in distribution.parameters:
-        if parameter.name in given:
-            yield from _check_argument(distribution, parameter, given[parameter.name])
-    if call.name == "Uniform":
-        yield from _check_order(given["low"], given["high"], "low", "high", OUTSIDE_SUPPORT)
+    faults = [
+        fault
+        for parameter in distribution.parameters
+        if parameter.name in given
+        for fault in _check_argument(distribution, parameter, given[parameter.name])
+    ]
+    if not faults and call.name == "Uniform":
+        faults += _check_order(given["low"], given["high"])
+    yield from faults
     if distribution.guide_problem:
         yield Fault(
             NO_GUIDE,
@@ -422,25 +427,35 @@ def _check_simplex(parameter: Parameter, value: Expression) -> Iterator[Fault]:
 
 
 def _check_matrix(parameter: Parameter, value: Expression, constraint: str) -> Iterator[Fault]:
-    """What a matrix shows without a factorisation: its diagonal, and its upper triangle.
-
-    A number stands for that multiple of the identity.
-    """
+    """What a matrix shows without a factorisation: its diagonal, and its upper triangle."""
     for block in _blocks(value, 2):
-        if not isinstance(block, Items):
-            rows = [[static_value(block)]]
-        else:
-            rows = [[static_value(leaf) for leaf in _leaves(row)] for row in block.items]
-        if any(row[i] is not None and row[i] <= 0 for i, row in enumerate(rows)):  # type: ignore[operator]
+        rows = _known_rows(block)
+        if any(row[i] <= 0 for i, row in enumerate(rows)):
             yield _outside(parameter, block, f"{constraint} (diagonal > 0)")
-            continue
-        for i, row in enumerate(rows):
-            for j, upper in enumerate(row[i + 1 :], i + 1):
-                mirrored = 0.0 if constraint == "lower_cholesky" else rows[j][i]
-                if None not in (upper, mirrored) and upper != mirrored:
-                    what = "zero above the diagonal" if mirrored == 0.0 else "symmetric"
-                    yield _outside(parameter, block, f"{constraint}: it is not {what}")
-                    return
+        elif constraint == "lower_cholesky" and _differs_above(rows, is_mirrored=False):
+            yield _outside(parameter, block, f"{constraint}: it is not zero above the diagonal")
+        elif constraint == "positive_definite" and _differs_above(rows, is_mirrored=True):
+            yield _outside(parameter, block, f"{constraint}: it is not symmetric")
+
+
+def _known_rows(block: Expression) -> list[list[float]]:
+    """The elements of a matrix; nan, which is neither above nor below anything, where unknown.
+
+    A number stands for that multiple of the identity, so its diagonal is all there is to know.
+    """
+    rows = block.items if isinstance(block, Items) else (block,)
+    return [[_value_or_nan(leaf) for leaf in _leaves(row)] for row in rows]
+
+
+def _value_or_nan(expression: Expression) -> float:
+    value = static_value(expression)
+    return math.nan if value is None else value
+
+
+def _differs_above(rows: list[list[float]], is_mirrored: bool) -> bool:
+    """Whether an element above the diagonal is known to differ from its mirror image, or zero."""
+    above = [(i, j) for i in range(len(rows)) for j in range(i + 1, len(rows))]
+    return any(abs(rows[i][j] - (rows[j][i] if is_mirrored else 0)) > 0 for i, j in above)
 
 
 def _outside(parameter: Parameter, value: Expression, what: str) -> Fault:
@@ -466,16 +481,8 @@ def _leaves(value: Expression) -> Iterator[Expression]:
         yield from _leaves(item)
 
 
-def _check_order(
-    low: Expression, high: Expression, low_name: str, high_name: str, code: str
-) -> Iterator[Fault]:
-    try:
-        a, b = static_value(low), static_value(high)
-    except ExpressionError:
-        return
-    if a is not None and b is not None and a >= b:
-        yield Fault(
-            code,
-            low.offset,
-            f"{low_name} = {to_text(low)} is not below {high_name} = {to_text(high)}",
-        )
+def _check_order(low: Expression, high: Expression) -> Iterator[Fault]:
+    """Whether the bounds of a Uniform, both free of faults on their own, enclose anything."""
+    if _value_or_nan(low) >= _value_or_nan(high):
+        message = f"low = {to_text(low)} is not below high = {to_text(high)}"
+        yield Fault(OUTSIDE_SUPPORT, low.offset, message)
