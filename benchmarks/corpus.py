@@ -19,8 +19,10 @@ import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from corpus_builds import build_of
 
 from pyroify.pipeline import CRASHED, Outcome, rewrite_project
 from pyroify.project import open_project
@@ -31,6 +33,7 @@ from pyroify.verify import VerifyResult, verify
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "corpus"
 NAMES = ROOT / "tests" / "corpus.txt"
+STAND_INS = ROOT / "benchmarks" / "stand_ins"
 TABLE = ROOT / "benchmarks" / "corpus.json"
 SECONDS = 60.0
 SPEC = """\
@@ -40,6 +43,9 @@ priors:
     sample: Normal(0, 1)
 """
 DEPENDENCIES = (
+    "beartype",
+    "certifi",
+    "charset-normalizer",
     "discrete-continuous-embed-readout",
     "einops",
     "einx",
@@ -47,10 +53,14 @@ DEPENDENCIES = (
     "frozendict",
     "gymnasium",
     "hyper-connections",
+    "idna",
     "loguru",
     "munch",
     "pandas",
+    "requests",
     "torch-einops-utils",
+    "urllib3",
+    "wrapt",
     "x-mlps-pytorch",
 )
 """What the packages import, without what those would pull in: never another torch."""
@@ -97,7 +107,7 @@ def install_dependencies() -> None:
     folder = CORPUS / "dependencies"
     if not folder.exists():
         pip("install", "--target", str(folder), *DEPENDENCIES)
-    os.environ["PYTHONPATH"] = str(folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), str(STAND_INS)])
 
 
 def pip(command: str, *arguments: str) -> None:
@@ -117,7 +127,8 @@ def do_package(name: str) -> tuple[Outcome, tuple[VerifyResult, ...], str]:
     outcome = rewrite_project(project.root, project.files, spec, project.selected)
     for result in outcome.changes:
         (after / result.path).write_bytes(result.after or b"")
-    results = verify(before, after, targets_of(outcome.plan, spec), SECONDS)
+    targets = [replace(t, build=build_of(t.name)) for t in targets_of(outcome.plan, spec)]
+    results = verify(before, after, targets, SECONDS)
     return outcome, results, archive.name.removesuffix(".tar.gz").split("-")[1]
 
 

@@ -13,8 +13,9 @@ import json
 import math
 import re
 import sys
+import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -27,7 +28,7 @@ from pyro.nn import PyroModule
 from torch import nn
 
 from pyroify.verify.draws import audit_construction, watch_draws
-from pyroify.verify.guess import Arguments, guess_arguments
+from pyroify.verify.guess import Arguments, Script, complete_arguments, guess_arguments
 from pyroify.verify.inputs import NoCall, find_call, given_call
 from pyroify.verify.model import Build, Target, VerifyResult
 from pyroify.verify.outputs import tensors
@@ -38,8 +39,8 @@ from pyroify.verify.tree import Imports, Tree
 MEMORY = 12 * 2**30
 """Bytes; a guessed size must not make the machine swap."""
 
-_BUILDS_TRIED = 40
-_BUILDS_CALLED = 8
+_SEARCH_SECONDS = 15.0
+_BUILDS_CALLED = 12
 _METHODS = 8
 _NO_ENTRY_POINT = re.compile(
     "save|load|from_|to_|fit|train|reset|set_|add_|register|remove|clear|init|freeze|unfreeze"
@@ -64,7 +65,7 @@ class Recipe:
     ``silent`` says why forward could not be called, if so.
     """
 
-    arguments: Arguments
+    arguments: Arguments | Script
     calls: Mapping[str, Call]
     silent: str = ""
 
@@ -148,7 +149,7 @@ class Verifier:
                 thorough = False
 
     def _build_both(
-        self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments
+        self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments | Script
     ) -> tuple[nn.Module, nn.Module]:
         with self._side(ORIGINAL):
             original: nn.Module = arguments.construct(before)
@@ -176,33 +177,52 @@ def _vary_constants(module: nn.Module) -> None:
 
 def _find_recipe(cls: type[nn.Module], build: Build) -> Recipe:
     """Find constructor arguments and calls that run, the more calls the better."""
-    if build.args or build.kwargs is not None:
-        guesses = iter([Arguments(tuple(build.args), dict(build.kwargs or {}))])
-    else:
-        guesses = guess_arguments(cls)
-    error, best, built = "no arguments can be guessed", None, 0
-    for number, arguments in enumerate(islice(guesses, _BUILDS_TRIED)):
-        try:
-            arguments.construct(cls)
-        except (Exception, SystemExit) as raised:
-            error = describe(raised) if number == 0 else error
-            continue
+    best: Recipe | None = None
+    deadline = time.monotonic() + _SEARCH_SECONDS
+    for arguments in islice(_buildable(cls, build), _BUILDS_CALLED):
         recipe = _with_calls(cls, arguments, build)
         if recipe.calls and not recipe.silent:
             return recipe
         best = best if best and (best.calls or not recipe.calls) else recipe
-        built += 1
-        if built == _BUILDS_CALLED:
+        if time.monotonic() > deadline:
             break
-    if best is None:
-        raise NotVerified(f"cannot be built with guessed arguments: {error}")
+    assert best is not None  # _buildable yields or raises
     if not best.calls:
         reason = best.silent or "there is nothing to call"
         raise NotVerified(f"{cls.__name__}({best.arguments}) is built, but {reason}")
     return best
 
 
-def _with_calls(cls: type[nn.Module], arguments: Arguments, build: Build) -> Recipe:
+def _buildable(cls: type[nn.Module], build: Build) -> Iterator[Arguments | Script]:
+    """Yield the arguments with which the class can be built; at least one."""
+    guesses = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
+    first_error, any_built = "", False
+    completed: list[Arguments | Script] = []
+    deadline = time.monotonic() + _SEARCH_SECONDS
+    while time.monotonic() < deadline:
+        arguments = completed.pop() if completed else next(guesses, None)
+        if arguments is None:
+            break
+        try:
+            arguments.construct(cls)
+        except (Exception, SystemExit) as error:
+            first_error = first_error or describe(error)
+            completed += complete_arguments(arguments, error)
+            continue
+        any_built = True
+        yield arguments
+    if not any_built:
+        reason = first_error or "its signature is not known"
+        raise NotVerified(f"cannot be built with guessed arguments: {reason}")
+
+
+def _given(build: Build) -> Arguments | Script:
+    if build.code:
+        return Script(build.code)
+    return Arguments(tuple(build.args), dict(build.kwargs or {}))
+
+
+def _with_calls(cls: type[nn.Module], arguments: Arguments | Script, build: Build) -> Recipe:
     calls, silent = {}, ""
     for method in _entry_points(cls):
         try:
@@ -217,12 +237,16 @@ def _with_calls(cls: type[nn.Module], arguments: Arguments, build: Build) -> Rec
 
 
 def _find(module: nn.Module, method: str, build: Build) -> tuple[Call, str]:
-    if method == "forward" and build.inputs is not None:
-        return given_call(build.inputs)
+    if method == "forward" and (inputs := _given_inputs(build)) is not None:
+        return given_call(inputs)
     call, label = find_call(module, method)
     if method != "forward" and not tensors(call.on(module)):
         raise NoCall(f"{method} returns no tensor")
     return call, label
+
+
+def _given_inputs(build: Build) -> Sequence[Any] | None:
+    return Script(build.code).run().get("inputs") if build.code else build.inputs
 
 
 def _entry_points(cls: type[nn.Module]) -> list[str]:

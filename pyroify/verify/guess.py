@@ -11,6 +11,7 @@ import enum
 import importlib
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,10 @@ SIZE = 8
 """The width of everything: divisible by the usual numbers of heads and groups."""
 
 _NESTED = 2
+_COMBINATIONS = 80
+_SIBLINGS = 12
+_COMPLETIONS = 6
+_MODULE_NAME = "fn$|func|net|model|module|layer$|block|cell|coder|body|head|base|transform|^[fg]$"
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _UNSAID = (inspect.Parameter.empty, Any, object)
 
@@ -65,6 +70,30 @@ class Arguments:
         return cls(*args, **kwargs)
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Arguments that source code makes, anew for each module."""
+
+    code: str
+
+    def __str__(self) -> str:
+        """As between the parentheses of a call."""
+        return "..."
+
+    def construct(self, cls: Callable[..., Any], *, converted: bool = False) -> Any:
+        """Call ``cls`` with seed 0; the code imports what the current version has."""
+        torch.manual_seed(0)
+        names = self.run()
+        torch.manual_seed(0)
+        return cls(*names.get("args", ()), **names.get("kwargs", {}))
+
+    def run(self) -> dict[str, Any]:
+        """Run the code; return the names it has set."""
+        names: dict[str, Any] = {}
+        exec(self.code, names)
+        return names
+
+
 def _follow(value: Any, converted: bool) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_follow(item, converted) for item in value)
@@ -89,12 +118,52 @@ def guess_arguments(cls: Callable[..., Any], nested: int = 0) -> Iterator[Argume
     rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
     seen = set()
     for wanted in (required, required + undecided):
-        choices = {p.name: guess_values(p.name, hints.get(p.name), nested) for p in wanted}
-        for kwargs in _combinations(choices):
+        choices = {
+            p.name: [
+                *guess_values(p.name, hints.get(p.name), nested),
+                *_siblings(cls, p.name, hints, nested),
+            ]
+            for p in wanted
+        }
+        for kwargs in islice(_combinations(choices), _COMBINATIONS):
             for arguments in _with_rest(kwargs, rest):
                 if str(arguments) not in seen:
                     seen.add(str(arguments))
                     yield arguments
+
+
+def complete_arguments(arguments: Arguments | Script, error: BaseException) -> list[Arguments]:
+    """Add what ``error`` says is missing: a constructor may hand its keywords on to another.
+
+    The likeliest come last.
+    """
+    found = re.search(r"missing \d+ required .*?arguments?: (.+)", str(error))
+    if not found or isinstance(arguments, Script):
+        return []
+    names = [n for n in re.findall(r"'(\w+)'", found[1]) if n not in arguments.kwargs]
+    choices = islice(_combinations({name: guess_values(name) for name in names}), _COMPLETIONS)
+    longer = [Arguments(arguments.args, {**arguments.kwargs, **more}) for more in choices if more]
+    return longer[::-1]
+
+
+def _siblings(
+    cls: Callable[..., Any], name: str, hints: Mapping[str, Any], nested: int
+) -> list[Recipe]:
+    """The module classes of the same file, and an instance of each, for a parameter of that kind.
+
+    Only where there is no annotation to go by.
+    """
+    if name in hints or nested >= _NESTED or not re.search(_MODULE_NAME, name):
+        return []
+    found = [
+        value
+        for value in vars(sys.modules[cls.__module__]).values()
+        if isinstance(value, type) and issubclass(value, nn.Module) and value is not cls
+        if value.__module__ == cls.__module__
+    ]
+    classes = [Recipe(sibling.__name__, partial(_of_this_side, sibling)) for sibling in found]
+    instances = [v for sibling in found for v in _of_class(sibling, nested + 1)[:1]]
+    return [*classes, *instances][:_SIBLINGS]
 
 
 def _with_rest(kwargs: dict[str, Any], rest: Sequence[str]) -> Iterator[Arguments]:
@@ -105,14 +174,22 @@ def _with_rest(kwargs: dict[str, Any], rest: Sequence[str]) -> Iterator[Argument
 
 
 def _combinations(choices: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    """Yield all first choices, then one other choice at a time, then all second ones, and so on."""
-    first = {name: values[0] for name, values in choices.items()}
-    yield first
-    for name, values in choices.items():
-        for value in values[1:]:
-            yield first | {name: value}
-    for rank in range(1, max(map(len, choices.values()), default=0)):
-        yield {name: values[min(rank, len(values) - 1)] for name, values in choices.items()}
+    """Yield all combinations, those that depart least from the first choices first."""
+    lengths = [len(values) for values in choices.values()]
+    for departure in range(sum(lengths) - len(lengths) + 1):
+        for ranks in _ranks(lengths, departure):
+            values = zip(choices.items(), ranks, strict=True)
+            yield {name: options[rank] for (name, options), rank in values}
+
+
+def _ranks(lengths: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
+    """Yield the tuples of indices below ``lengths`` that add up to ``total``."""
+    if not lengths:
+        yield from [()] if total == 0 else []
+        return
+    for first in range(min(lengths[0] - 1, total), -1, -1):
+        for rest in _ranks(lengths[1:], total - first):
+            yield (first, *rest)
 
 
 def _hints(cls: Callable[..., Any]) -> dict[str, Any]:
@@ -225,16 +302,18 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"heads?$|groups?$", (2, 1)),
     (r"kernel|ksize|filter_size|^k$", (3, 1)),
     (r"strides?$|dilation", (1,)),
-    (r"padding|^pad$", (1, 0)),
+    (r"padding|^pad$", (1, 0, (1, 1))),
     (r"eps(ilon)?$|^lr$", (1e-5,)),
     (r"drop|prob$|rate$|^p$|momentum|alpha|beta|gamma|decay|temperature|sigma|slope", (0.1,)),
     (r"ratio|expan|reduction|mult|factor|scale", (2, 0.5)),
     (r"depth|layers?$|blocks?$|repeats?$|stages?$", (2, [2, 2, 2, 2], _LINEAR)),
+    (r"^categories$", ([SIZE, SIZE],)),
     (r"vocab|num_(tokens|embeddings|words)|n_tokens|codebook|categories|cardinality", (16,)),
     (r"(seq|context|max).*(len|length)$|^length|window|num_(frames|patches|latents)|steps$", (16,)),
     (r"(image|img|input)_?(size|res)|resolution|height|^h$|^w$", (16, (16, 16), (3, 16, 16))),
     (r"patch", (4,)),
-    (r"^(config|cfg|hparams|opts?)$", ({},)),
+    (r"^(config|cfg|hparams|opts?)$|kwargs$", ({},)),
+    (r"_args$", ([], {})),
     (r"^act|activation|nonlinear", (F.relu, nn.ReLU, _layer("ReLU()", nn.ReLU), "relu")),
     (r"norm", (nn.LayerNorm, nn.BatchNorm2d, None, "layer")),
     (r"(dims|sizes|widths|units|features|channels|planes|filters)(_list)?$", (SIZE, [SIZE, SIZE])),
@@ -242,7 +321,7 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
         r"classes|labels|dim|size|features|channels|width|hidden|embed|^n_|^num_|^in|^out|^d_",
         (SIZE, 3),
     ),
-    (r"fn$|func|net|model|module|layer|block|encoder|decoder|body|head|base|transformer", _MODULES),
+    (_MODULE_NAME, _MODULES),
 )
 """Guesses by the name of a parameter; the first pattern that is found decides."""
 

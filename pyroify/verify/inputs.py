@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +23,10 @@ from pyroify.verify.guess import SIZE, guess_values
 from pyroify.verify.outputs import tensors
 from pyroify.verify.run import Call, describe
 
-ATTEMPTS = 80
+ATTEMPTS = 120
+SECONDS = 10.0
+"""No further arguments are tried after this time."""
+
 TOKENS = 4
 """Whole numbers in an input are below this: they index embeddings."""
 
@@ -78,8 +82,9 @@ def find_call(module: nn.Module, method: str) -> tuple[Call, str]:
     dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
     queue = list(_first_guesses(module, parameters))
     seen, first_error = set(), ""
+    deadline = time.monotonic() + SECONDS
     for _ in range(ATTEMPTS):
-        if not queue:
+        if not queue or time.monotonic() > deadline:
             break
         inputs = queue.pop(0)
         if repr(inputs) in seen:
@@ -150,11 +155,13 @@ def _first_guesses(
     if not wanted:
         yield {}
     shapes = list(_shapes(module))
-    for some in (wanted, wanted + undecided) if undecided else (wanted,):
+    optional = [[parameter] for parameter in undecided]
+    for extra in ([], *optional, undecided) if len(undecided) > 1 else ([], *optional):
+        some = wanted + extra
         for other in (None, *_OTHERS):
             for shape in shapes:
                 yield {p.name: _guess(p, shape, other) for p in some}
-            if sum(p.annotation in (p.empty, Tensor) for p in some) < 2:
+            if len(some) < 2:
                 break
 
 
@@ -163,7 +170,7 @@ _OTHERS = (Shape((2,)), Shape((2, SIZE)), Shape((2,), "int"), Shape((2, 5, SIZE)
 
 _KINDS = (
     (r"mask", "bool"),
-    (r"tokens?|_ids?$|^ids?$|idx|ind(ex|ices)|labels?|targets?|words?|captions?", "int"),
+    (r"categ|tokens?|_ids?$|^ids?$|idx|ind(ex|ices)|labels?|targets?|words?|captions?", "int"),
 )
 
 
@@ -201,9 +208,10 @@ def _own(module: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def _of_width(width: int) -> list[Shape]:
-    """Rows, sequences, signals, images, heads, volumes."""
-    sizes = ((2, width), (2, 5, width), (2, width, 16), (2, width, 16, 16), (2, 2, 5, width))
-    return [Shape(size) for size in (*sizes, (2, width, 4, 16, 16), (width,))]
+    """Rows, sequences, signals, images, heads, images with channels last, volumes."""
+    flat = ((2, width), (2, 5, width), (2, width, 16), (width,))
+    deep = ((2, width, 16, 16), (2, 2, 5, width), (2, 8, 8, width), (2, width, 4, 16, 16))
+    return [Shape(sizes) for sizes in (*flat[:3], *deep, *flat[3:])]
 
 
 def _widths(module: nn.Module) -> list[int]:
@@ -250,10 +258,12 @@ def _set_columns(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterat
     *rows, columns = shape.sizes or (1,)
     if columns == got:
         yield replace(shape, sizes=(*rows, wanted))
-    elif len(shape.sizes) == 4:
+    elif columns + wanted - got > 0:  # something was appended
+        yield replace(shape, sizes=(*rows, columns + wanted - got))
+    if columns != got and len(shape.sizes) == 4:
         side = round(columns * sqrt(wanted / got))
         yield replace(shape, sizes=(*shape.sizes[:2], side, side))
-    elif len(shape.sizes) == 3:
+    if columns != got and len(shape.sizes) == 3:
         yield replace(shape, sizes=(*rows, max(1, columns * wanted // got)))
 
 
@@ -325,7 +335,7 @@ _MENDERS: tuple[tuple[str, Mender], ...] = (
     (r"unpack \(expected (\d)", _set_rank),
     (r"expected (\d) dims", _set_rank),
     (r"subscripts in the equation \((\d)\)", _set_rank),
-    (r"Dimension out of range|must have at least|too many indices", _add_dimension),
+    (r"Dimension out of range|must have at least|too many indices|number of axis", _add_dimension),
     (r"doesn't match model \((\d+)[*x](\d+)\)", _set_square),
     (r"too small|can't be greater than actual input|larger than|non-empty|non-zero size", _enlarge),
     (r"more than 1 value per channel", _enlarge),

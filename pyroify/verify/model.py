@@ -14,12 +14,20 @@ class Build:
     """How to build a class and call its forward. What is None is guessed.
 
     ``inputs`` are the positional arguments of forward; a text such as ``float[2, 8]``,
-    ``int[2, 5]`` or ``bool[2]`` stands for a tensor of that shape.
+    ``int[2, 5]`` or ``bool[2]`` stands for a tensor of that shape. ``code`` is Python source that
+    sets ``args``, ``kwargs`` and ``inputs`` instead, for values that are no plain data; it is run
+    for each version, and may import from the project.
     """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] | None = None
     inputs: tuple[Any, ...] | None = None
+    code: str = ""
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether nothing is said about the constructor's arguments."""
+        return not (self.args or self.code) and self.kwargs is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,11 +105,15 @@ def _compare(
     pins = _pins(original, rewritten)
     flags = {name: value.requires_grad for name, value in parameters(rewritten).items()}
     old = {name: value.detach().clone() for name, value in pins.values.items()}
+    ways: list[str] = []
     with within():
+        if thorough:
+            ways = [way for way, copy_of in _WAYS_TO_COPY.items() if _succeeds(copy_of, original)]
         try:
             before = run(original, call, seed)
         except Exception as error:
             raise OriginalError(describe(error)) from error
+    twins, failures = _copies(rewritten, ways)
     try:
         after = run(rewritten, call, seed, pins)
     except Exception as error:
@@ -126,12 +130,10 @@ def _compare(
         *gradients.problems,
         *audit_flags(rewritten, flags),
     )
-    if thorough and not problems:
-        with within():
-            ways = _ways_to_copy(original)
-        problems += _copy_problems(rewritten, ways, call, seed, pins, after)
-        if not problems and "copy.deepcopy" in ways and not before.latents():
-            problems += svi_step(rewritten, call, pins.values, after)
+    if not problems:
+        problems = (*failures, *_copy_problems(twins, call, seed, pins, after))
+    if not problems and "copy.deepcopy" in twins and not before.latents():
+        problems = svi_step(twins["copy.deepcopy"], call, pins.values, after)
     sites = {
         name: Site(tuple(site["value"].shape), site["fn"].event_dim)
         for name, site in after.latents().items()
@@ -205,10 +207,6 @@ _WAYS_TO_COPY: Mapping[str, Callable[[nn.Module], nn.Module]] = {
 }
 
 
-def _ways_to_copy(original: nn.Module) -> set[str]:
-    return {way for way, duplicate in _WAYS_TO_COPY.items() if _succeeds(duplicate, original)}
-
-
 def _succeeds(duplicate: Callable[[nn.Module], nn.Module], module: nn.Module) -> bool:
     try:
         duplicate(module)
@@ -217,17 +215,28 @@ def _succeeds(duplicate: Callable[[nn.Module], nn.Module], module: nn.Module) ->
     return True
 
 
-def _copy_problems(
-    rewritten: nn.Module, ways: Set[str], call: Call, seed: int, pins: Pins, after: Run
-) -> tuple[str, ...]:
-    """Where the original can be copied, the rewritten module can, and the copy is the same."""
-    problems: list[str] = []
-    for way in sorted(ways):
+def _copies(
+    rewritten: nn.Module, ways: Sequence[str]
+) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
+    """Copy the module as it is before the call, which may change its state."""
+    twins, failures = {}, []
+    for way in ways:
         try:
-            twin = run(_WAYS_TO_COPY[way](rewritten), call, seed, pins)
+            twins[way] = _WAYS_TO_COPY[way](rewritten)
         except Exception as error:
-            problems.append(f"{way} fails: {describe(error)}")
+            failures.append(f"{way} fails: {describe(error)}")
+    return twins, tuple(failures)
+
+
+def _copy_problems(
+    twins: Mapping[str, nn.Module], call: Call, seed: int, pins: Pins, after: Run
+) -> tuple[str, ...]:
+    problems: list[str] = []
+    for way, twin in twins.items():
+        try:
+            apart = difference(after.output, run(twin, call, seed, pins).output)
+        except Exception as error:
+            problems.append(f"after {way} it raises {describe(error)}")
             continue
-        apart = difference(after.output, twin.output)
         problems += [f"after {way}, {mismatch}" for mismatch in apart.mismatches]
     return tuple(problems)

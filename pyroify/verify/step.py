@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import pyro
@@ -19,7 +18,7 @@ from pyroify.verify.run import Call, Run, describe
 def svi_step(
     rewritten: nn.Module, call: Call, pinned: Mapping[str, Tensor], after: Run
 ) -> tuple[str, ...]:
-    """Take one step with a mean-field guide around the old weights, on a copy of the module.
+    """Take one step with a mean-field guide around the old weights. Changes the module's state.
 
     Says what the step raises or leaves infinite. There is no step where nothing is random, where
     nothing continuous comes out, and where a latent is discrete.
@@ -35,7 +34,7 @@ def svi_step(
         if name in pinned and site["fn"].support.check(pinned[name]).all()
     }
     try:
-        return _step(copy.deepcopy(rewritten), call, start)
+        return _step(rewritten, call, start)
     except Exception as error:
         return (f"one step of SVI raises {describe(error)}",)
 

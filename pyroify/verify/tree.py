@@ -52,9 +52,10 @@ class Tree:
         names = [name for name in (_name_in_package(file), module) if name]
         error: Exception | None = None
         for name in dict.fromkeys(names):
-            self._add_folders(_folder_of(file, name))
+            folder = _folder_of(file, name)
+            self._add_folders(folder)
             try:
-                loaded = importlib.import_module(name)
+                loaded = _import_module(name, folder)
             except Exception as raised:
                 error = error or raised
                 continue
@@ -129,6 +130,26 @@ def _folder_of(file: Path, name: str) -> Path:
     """The folder from which ``import name`` finds the file."""
     depth = name.count(".") + (file.stem == "__init__")
     return file.parents[min(depth, len(file.parents) - 1)]
+
+
+def _import_module(name: str, folder: Path) -> ModuleType:
+    """Import a module below ``folder``.
+
+    A package whose own ``__init__.py`` fails, for want of something that the module itself does
+    not need, is passed over.
+    """
+    try:
+        return importlib.import_module(name)
+    except Exception:
+        parents = [name.rsplit(".", depth)[0] for depth in range(name.count("."), 0, -1)]
+        failed = [parent for parent in parents if parent not in sys.modules]
+        if not failed:
+            raise
+    for parent in failed:
+        package = ModuleType(parent)
+        package.__path__ = [str(folder.joinpath(*parent.split(".")))]
+        sys.modules[parent] = package
+    return importlib.import_module(name)
 
 
 def _import_file(file: Path) -> ModuleType:

@@ -1,0 +1,86 @@
+"""How to build classes of the corpus whose arguments nothing in them tells.
+
+Python source by pattern of ``module:Class``; the first that matches is run. It sets ``kwargs``, and
+``inputs`` where they cannot be guessed either.
+"""
+
+from fnmatch import fnmatchcase
+
+from pyroify.verify import Build
+
+COLUMNS = """
+import torch
+from deepctr_torch.inputs import DenseFeat, SparseFeat
+columns = [SparseFeat("a", 4, 8), SparseFeat("b", 4, 8), DenseFeat("c", 1)]
+inputs = [torch.tensor([[0.0, 1.0, 0.5], [3.0, 2.0, -0.5]])]
+"""
+IMAGES = """
+import torch
+from gymnasium import spaces
+import numpy as np
+observation_space = spaces.Box(0, 255, (3, 36, 36), np.uint8)
+inputs = [torch.rand(2, 3, 36, 36)]
+"""
+VECTORS = """
+import torch
+from gymnasium import spaces
+observation_space = spaces.Box(-1, 1, (5,))
+inputs = [torch.rand(2, 5)]
+"""
+DICTIONARIES = """
+import torch
+from gymnasium import spaces
+observation_space = spaces.Dict({"a": spaces.Box(-1, 1, (5,)), "b": spaces.Discrete(3)})
+inputs = [{"a": torch.rand(2, 5), "b": torch.eye(3)[:2]}]
+"""
+BOX = "action_space = spaces.Box(-1, 1, (2,))\n"
+CHOICES = "action_space = spaces.Discrete(4)\n"
+NETWORK = """
+from torch import nn
+from stable_baselines3.common.torch_layers import FlattenExtractor
+kwargs = dict(
+    observation_space=observation_space,
+    action_space=action_space,
+    net_arch=[8, 8],
+    features_extractor=FlattenExtractor(observation_space),
+    features_dim=5,
+)
+"""
+POLICY = """
+kwargs = dict(
+    observation_space=observation_space,
+    action_space=action_space,
+    lr_schedule=lambda progress: 1e-3,
+)
+"""
+EXTRACTOR = "kwargs = dict(observation_space=observation_space)\n"
+
+CODE = (
+    ("deepctr_torch.models.multitask.*", COLUMNS + "kwargs = dict(dnn_feature_columns=columns)"),
+    ("deepctr_torch.models.*:PNN", COLUMNS + "kwargs = dict(dnn_feature_columns=columns)"),
+    ("deepctr_torch.models.*:MLR", COLUMNS + "kwargs = dict(region_feature_columns=columns)"),
+    (
+        "deepctr_torch.models.*",
+        COLUMNS + "kwargs = dict(linear_feature_columns=columns, dnn_feature_columns=columns)",
+    ),
+    ("stable_baselines3.*:NatureCNN", IMAGES + EXTRACTOR),
+    ("stable_baselines3.*:CombinedExtractor", DICTIONARIES + EXTRACTOR),
+    ("stable_baselines3.*Extractor", VECTORS + EXTRACTOR),
+    ("stable_baselines3.*:QNetwork", VECTORS + CHOICES + NETWORK),
+    (
+        "stable_baselines3.*:ContinuousCritic",
+        VECTORS + BOX + NETWORK + "inputs += [torch.rand(2, 2)]",
+    ),
+    ("stable_baselines3.*:Actor", VECTORS + BOX + NETWORK),
+    ("stable_baselines3.dqn.*:CnnPolicy", IMAGES + CHOICES + POLICY),
+    ("stable_baselines3.dqn.*:MultiInputPolicy", DICTIONARIES + CHOICES + POLICY),
+    ("stable_baselines3.dqn.*Policy", VECTORS + CHOICES + POLICY),
+    ("stable_baselines3.*:*CnnPolicy", IMAGES + BOX + POLICY),
+    ("stable_baselines3.*:MultiInput*Policy", DICTIONARIES + BOX + POLICY),
+    ("stable_baselines3.*Policy", VECTORS + BOX + POLICY),
+)
+
+
+def build_of(name: str) -> Build:
+    """Return how to build the class ``module:Class``; all is guessed if no pattern matches."""
+    return next((Build(code=code) for glob, code in CODE if fnmatchcase(name, glob)), Build())
