@@ -11,7 +11,10 @@ from pathlib import Path
 from pyroify.diagnostics import Finding, lookup
 from pyroify.index.facts import Call, Choice, Function, Name, Parameter, Value
 from pyroify.index.resolve import Index, ModuleClass
-from pyroify.plan.checks import check_class, check_files, suppressed
+from pyroify.plan.checks import check_class, check_files
+from pyroify.plan.checks.containers import hides_random_layers
+from pyroify.plan.checks.project import Project, Sites
+from pyroify.plan.checks.suppressions import Suppressions
 from pyroify.plan.declare import Declarations, Declarer
 from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan, Status
@@ -99,6 +102,17 @@ class Case:
             if site.action == "sample" and "." not in site.path
         )
 
+    @property
+    def sites(self) -> Sites:
+        """Its parameters by what becomes of them."""
+        sites = [site for _, declared in self.stages for site in declared.sites]
+        paths = {
+            action: frozenset(site.path for site in sites if site.action == action)
+            for action in ("sample", "param", "keep")
+        }
+        by_lambda = any("(lambda self" in site.source for site in sites)
+        return Sites(paths["sample"], paths["param"], paths["keep"], by_lambda)
+
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
         """A finding about this class."""
         subject = f"{self.cls.file.module}:{self.cls.cls.qualname}"
@@ -128,9 +142,10 @@ class _Planner:
         classes = tuple(
             self._class_plan(case) for case in cases.values() if case.cls.file.path in self.selected
         )
+        converted = frozenset(key for key, case in cases.items() if self._converts(case))
         loose = [
             *self.index.findings,
-            *check_files(self.index, frozenset(k for k, c in cases.items() if self._converts(c)), self.selected),
+            *check_files(self.project, converted, self.selected),
             *self._unmatched(),
         ]
         return Plan(
@@ -138,7 +153,7 @@ class _Planner:
             files=tuple(
                 FilePlan(path, edits) for path, edits in files.items() if edits and path in self.selected
             ),
-            findings=tuple(suppressed(loose, self.index)),
+            findings=(*self.suppressions.filter(loose), *self._unused_comments()),
         )
 
     # Studies
@@ -201,7 +216,11 @@ class _Planner:
     def _choose(self) -> None:
         """Random classes, all that hold them, derive from them or stand beside them."""
         cases = self.cases
-        wanted = {key for key, case in cases.items() if case.is_random}
+        wanted = {
+            key
+            for key, case in cases.items()
+            if case.is_random or hides_random_layers(case.study, self.spec)
+        }
         held = {
             key: [cls.key for cls in case.study.held if cls.key in cases] for key, case in cases.items()
         }
@@ -221,15 +240,42 @@ class _Planner:
             if key in cases:
                 cases[key].wanted = True
 
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        return Suppressions(self.index)
+
+    @cached_property
+    def project(self) -> Project:
+        """What the checks know, once it is clear which classes are wanted."""
+        wanted = {key: case for key, case in self.cases.items() if case.wanted}
+        return Project(
+            self.index,
+            self.spec,
+            {key: case.study for key, case in wanted.items()},
+            {key: case.sites for key, case in wanted.items()},
+        )
+
+    def _unused_comments(self) -> Iterator[Finding]:
+        """Comments that take nothing out, in the selected files."""
+        for case in self.cases.values():
+            path = case.cls.file.path
+            if case.ignored and case.wanted:
+                self.suppressions.use(path, case.cls.cls.line)
+            for _, declared in case.stages:
+                for site in declared.sites:
+                    if site.line in case.study.ignored_lines:
+                        self.suppressions.use(path, site.line)
+        yield from self.suppressions.unused(f for f in self.index.files if f.path in self.selected)
+
     def _check(self) -> None:
         for case in self.cases.values():
             if not case.wanted:
                 continue
             found = [
                 *(f for _, declared in case.stages for f in declared.findings),
-                *check_class(case.study, case.random_names, case.at_run_time, self.index),
+                *check_class(self.project, case.study, case.at_run_time),
             ]
-            case.findings = list(suppressed(found, self.index))
+            case.findings = list(self.suppressions.filter(found))
             case.refused = any(_refuses(finding) for finding in case.findings)
             if case.ignored:
                 case.refused, case.findings = True, []

@@ -1,0 +1,126 @@
+"""Bases and class bodies that do not go together with PyroModule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.diagnostics import Finding
+from pyroify.index.facts import Class, Name
+from pyroify.plan.checks.subject import Subject
+
+PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
+SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
+
+
+def unresolved_base(subject: Subject) -> Iterator[Finding]:
+    """A base class that cannot be found may define anything."""
+    for base in subject.cls.bases:
+        if base.kind == "unresolved":
+            yield _at_class(
+                subject,
+                "PYR220",
+                f"base {base.text} is not found in the project, and not known",
+                "run over the folder that defines it, or derive from nn.Module directly",
+            )
+
+
+def foreign_metaclass(subject: Subject) -> Iterator[Finding]:
+    """A metaclass that would have to be joined with PyroModule's by somebody who knows it."""
+    for base in subject.cls.bases:
+        if base.dotted in PROTOCOLS:
+            yield _at_class(
+                subject, "PYR031", "a protocol has a metaclass of its own", "drop the base"
+            )
+    metaclass = _metaclass(subject, subject.cls.cls)
+    if metaclass and not _is_known(subject, metaclass):
+        yield _at_class(
+            subject,
+            "PYR031",
+            f"its metaclass {metaclass} cannot be joined with PyroModule's",
+            "derive one from both: class Joint(type(PyroModule), ...)",
+        )
+
+
+def _metaclass(subject: Subject, cls: Class) -> str:
+    """The metaclass of a class, or of one of its bases that is no module."""
+    if cls.metaclass:
+        return cls.metaclass
+    for base in subject.cls.bases:
+        if base.kind == "plain":
+            target = subject.project.index.resolve(base.dotted, subject.cls.file.path)
+            if target.plain_class is not None and target.plain_class.metaclass:
+                return target.plain_class.metaclass
+    return ""
+
+
+def _is_known(subject: Subject, metaclass: str) -> bool:
+    """ABCMeta, which the rewrite joins, or one that is derived from PyroModule's already."""
+    if metaclass == "type" or metaclass.endswith("ABCMeta"):
+        return True
+    target = subject.project.index.resolve(metaclass, subject.cls.file.path)
+    bases = target.plain_class.bases if target.plain_class else ()
+    return any("PyroModule" in text for text, _, _, _ in bases)
+
+
+def pretrained_model(subject: Subject) -> Iterator[Finding]:
+    """A class of transformers, which sets itself up after its constructor."""
+    for base in subject.cls.bases:
+        if base.kind == "external" and base.dotted.startswith("transformers."):
+            yield _at_class(
+                subject,
+                "PYR051",
+                f"{base.text} initialises, loads and ties weights after the constructor",
+                "convert the loaded instance, in a module that holds it",
+            )
+
+
+def scripted_base(subject: Subject) -> Iterator[Finding]:
+    """A ScriptModule is compiled, and draws nothing."""
+    for base in subject.cls.bases:
+        if base.dotted in SCRIPTED:
+            yield _at_class(
+                subject, "PYR039", "a ScriptModule cannot draw", "derive from nn.Module instead"
+            )
+
+
+def own_setattr(subject: Subject) -> Iterator[Finding]:
+    """A ``__setattr__`` that never reaches PyroModule's."""
+    method = subject.cls.cls.method("__setattr__")
+    if method is None or "__setattr__" in method.super_calls:
+        return
+    bases = {dotted for _, dotted, _, _ in subject.cls.cls.bases} - {"torch.nn.Module"}
+    for call in method.layer_calls:
+        if isinstance(call.callee, Name):
+            owner, _, name = call.callee.dotted.rpartition(".")
+            if name == "__setattr__" and owner in bases:
+                return
+    yield subject.finding(
+        method.line,
+        method.column,
+        "PYR049",
+        "__setattr__ goes past PyroModule's, which declarations need",
+        "end it with super().__setattr__(name, value)",
+    )
+
+
+def mixin_in_between(subject: Subject) -> Iterator[Finding]:
+    """A constructor of a mixin that would stand between a layer's and PyroModule's."""
+    library = False
+    for base in subject.cls.bases:
+        library = library or base.kind in ("layer", "external")
+        if base.kind != "plain" or not library:
+            continue
+        target = subject.project.index.resolve(base.dotted, subject.cls.file.path)
+        mixin = target.plain_class.method("__init__") if target.plain_class else None
+        if mixin is not None and "__init__" not in mixin.super_calls:
+            yield _at_class(
+                subject,
+                "PYR030",
+                f"{base.text}.__init__ would keep {subject.cls.bases[0].text} from reaching "
+                "PyroModule's constructor",
+                f"let {base.text}.__init__ call super().__init__(), or name it first among the bases",
+            )
+
+
+def _at_class(subject: Subject, code: str, message: str, help: str) -> Finding:
+    return subject.finding(subject.cls.cls.line, subject.cls.cls.column, code, message, help)

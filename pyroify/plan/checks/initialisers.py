@@ -1,0 +1,123 @@
+"""Initialisers that run when the parameter is no longer there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.diagnostics import Finding
+from pyroify.index.facts import Call, Function, Name, Path, SelfRead, Unknown, Value
+from pyroify.plan.checks.project import declared
+from pyroify.plan.checks.subject import Subject
+
+EVERYWHERE = {"modules", "named_modules", "parameters", "named_parameters", "children"}
+HELP = "move it into the class that declares the parameter, or give its values to the guide"
+
+
+def late_write(subject: Subject) -> Iterator[Finding]:
+    """A parameter written to after the base or the child that owns it has declared it."""
+    for method in subject.methods:
+        if method.name in subject.calling - subject.building:
+            continue
+        made = {item.path[:1] for item in method.assignments}
+        for write in method.writes:
+            if method.name in subject.building:
+                late = subject.is_declared_before(write.path) and not _runs_in_base(subject, method)
+            else:
+                late = subject.is_declared(write.path) and write.path[:1] not in made
+            if late:
+                yield _without_effect(subject, write.line, write.column, write.path)
+
+
+def _runs_in_base(subject: Subject, method: Function) -> bool:
+    """Whether a base's constructor calls the method, before that base declares anything."""
+    return any(
+        method.name in found.self_calls
+        for base in subject.cls.lineage[1:]
+        for found in base.cls.methods
+    )
+
+
+def late_reset(subject: Subject) -> Iterator[Finding]:
+    """A child told to initialise itself again, when its parameters are declared."""
+    project = subject.project
+    for method in subject.methods:
+        if method.name not in subject.building:
+            continue
+        for use in method.uses:
+            if use.how != "call" or len(use.path) < 2:
+                continue
+            for child in project.classes_at(subject.cls, use.path[0]):
+                found = child.find_method(use.path[-1])
+                writes = found[1].writes if found else ()
+                if any(project.leads_to(child, write.path, declared) for write in writes):
+                    yield _without_effect(subject, use.line, use.column, use.path)
+                    break
+
+
+def late_sweep(subject: Subject) -> Iterator[Finding]:
+    """An initialiser sent over all modules, of which some have declared their parameters."""
+    if not any(_declares(subject)):
+        return
+    for method in subject.methods:
+        if method.name not in subject.study.building or _runs_in_base(subject, method):
+            continue
+        for call in method.layer_calls:
+            if not isinstance(call.callee, SelfRead) or len(call.callee.path) > 1:
+                continue
+            name = call.callee.path[0]
+            applied = name == "apply" and call.args and _is_initialiser(subject, call.args[0].value)
+            if applied or name in EVERYWHERE and initialises(method):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR003",
+                    f"self.{name}() also reaches parameters that a base or child has declared, "
+                    "where an initialiser has no effect",
+                    HELP,
+                )
+
+
+def _declares(subject: Subject) -> Iterator[bool]:
+    """For each base and each class it holds: whether it declares anything."""
+    project = subject.project
+    for cls in (*subject.cls.lineage[1:], *subject.study.held):
+        yield project.draws(cls) or bool(project.of(cls).declared)
+
+
+def _is_initialiser(subject: Subject, value: Value) -> bool:
+    """Whether a function handed to ``apply`` writes into parameters."""
+    if isinstance(value, SelfRead) and len(value.path) == 1:
+        found = subject.cls.find_method(value.path[0])
+        return found is not None and initialises(found[1])
+    if isinstance(value, Name):
+        target = subject.project.index.resolve(value.dotted, subject.cls.file.path)
+        return target.function is not None and initialises(target.function)
+    if isinstance(value, Call):
+        return any(_is_initialiser(subject, passed.value) for passed in value.args)
+    return isinstance(value, Unknown) and "init" in value.text
+
+
+def initialises(function: Function) -> bool:
+    """Whether a function writes into parameters of modules it is given or goes over."""
+    return any(_initialises(call) for call in function.layer_calls)
+
+
+def _initialises(call: Call) -> bool:
+    match call.callee:
+        case Name(dotted=dotted):
+            return dotted.startswith("torch.nn.init.") or dotted.endswith("normal_")
+        case Unknown(path=(*_, owner, name)):
+            return name.endswith("_") and owner in ("data", "weight", "bias")
+    return False
+
+
+def _without_effect(subject: Subject, line: int, column: int, path: Path) -> Finding:
+    return subject.finding(
+        line,
+        column,
+        "PYR003",
+        f"self.{'.'.join(path)} runs after the declaration, so that it has no effect"
+        if path[-1] == "reset_parameters"
+        else f"self.{'.'.join(path)} is written to after its declaration, which has no effect",
+        HELP,
+    )

@@ -1,0 +1,107 @@
+"""What the checks know of the whole project: its classes and what becomes of their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from pyroify.index.facts import Path
+from pyroify.index.resolve import Index, ModuleClass
+from pyroify.plan.structure import Own, walk
+from pyroify.plan.study import Study
+from pyroify.spec.model import Spec
+
+Key = tuple[str, str]
+"""A class: the path of its file and its qualified name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Parameters of one class by what becomes of them, as dotted paths (``layers.*.weight``).
+
+    ``by_lambda``: a prior is a lambda, which cannot be pickled.
+    """
+
+    random: frozenset[str] = frozenset()
+    constrained: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    by_lambda: bool = False
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """Those that are no plain parameters any more."""
+        return self.random | self.constrained
+
+
+NO_SITES = Sites()
+Chosen = Callable[[Sites], frozenset[str]]
+
+
+def random(sites: Sites) -> frozenset[str]:
+    """The random ones."""
+    return sites.random
+
+
+def declared(sites: Sites) -> frozenset[str]:
+    """The random and the constrained ones."""
+    return sites.declared
+
+
+@dataclass(frozen=True)
+class Project:
+    """The studies and sites of all classes that are to be converted."""
+
+    index: Index
+    spec: Spec
+    studies: Mapping[Key, Study]
+    sites: Mapping[Key, Sites]
+
+    def of(self, cls: ModuleClass) -> Sites:
+        """The sites a class declares itself."""
+        return self.sites.get(cls.key, NO_SITES)
+
+    def draws(self, cls: ModuleClass, depth: int = 0) -> bool:
+        """Whether a call of a class reads random parameters, its own or of what it holds."""
+        if any(self.of(item).random for item in cls.lineage):
+            return True
+        return depth < 10 and any(self.draws(held, depth + 1) for held in self._held(cls))
+
+    def leads_to(self, cls: ModuleClass, path: Path, chosen: Chosen, depth: int = 0) -> bool:
+        """Whether a path below an instance of a class is, or leads to, one of these sites."""
+        if not path or depth > 10:
+            return False
+        if any(matches(site, path) for item in cls.lineage for site in chosen(self.of(item))):
+            return True
+        return self.leads_below(cls, path, chosen, depth)
+
+    def leads_below(self, cls: ModuleClass, path: Path, chosen: Chosen, depth: int = 0) -> bool:
+        """The same, for sites that a class of the project below it declares."""
+        return any(
+            self.leads_to(held, path[start:], chosen, depth + 1)
+            for held in self.classes_at(cls, path[0])
+            for start in range(1, len(path))
+        )
+
+    def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
+        """Classes of the project that an attribute holds."""
+        for item in cls.lineage:
+            study = self.studies.get(item.key)
+            for attribute in study.everything if study else ():
+                if attribute.name == name:
+                    yield from (node.cls for node in walk(attribute.node) if isinstance(node, Own))
+
+    def _held(self, cls: ModuleClass) -> Iterator[ModuleClass]:
+        for item in cls.lineage:
+            study = self.studies.get(item.key)
+            yield from study.held if study else ()
+
+
+def matches(site: str, path: Path) -> bool:
+    """Whether a path names a site; ``*`` on either side stands for any one name, ``**`` for more."""
+    names = site.split(".")
+    if names[-1] == "**":
+        return len(path) >= len(names) and matches(".".join(names[:-1]), path[: len(names) - 1])
+    return len(names) == len(path) and all(
+        given == "*" or fnmatchcase(given, wanted) for wanted, given in zip(names, path)
+    )

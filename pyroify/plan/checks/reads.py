@@ -1,0 +1,214 @@
+"""Code that runs when a module is called, and what it does with draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.diagnostics import Finding
+from pyroify.index.facts import (
+    Assignment,
+    Call,
+    Constant,
+    Declared,
+    Function,
+    Name,
+    Parameter,
+    SelfRead,
+)
+from pyroify.plan.checks.subject import Subject, uses_in
+from pyroify.plan.methods import touches
+from pyroify.plan.ties import find_ties
+
+CHECKPOINTS = ("checkpoint", "checkpoint_sequential")
+CACHES = {"functools.lru_cache", "functools.cache"}
+STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primitives.param"}
+
+
+def late_child(subject: Subject) -> Iterator[Finding]:
+    """A random layer called first inside a plate, on what is made inside."""
+    own = {parameter.name for parameter in subject.study.all_parameters}
+    for method in subject.methods:
+        for plate in method.plates:
+            moved = {line for first, last in plate.movable for line in range(first, last + 1)}
+            before = {use.path[0] for use in method.uses if use.line < plate.line}
+            for use in method.uses:
+                if use.plate != (plate.line, plate.column) or use.line in moved:
+                    continue
+                if use.path[0] not in own | before and subject.draws(use):
+                    yield subject.finding(
+                        use.line,
+                        use.column,
+                        "PYR004",
+                        f"self.{use.path[0]} is random, and first read inside the plate",
+                        "read its parameters before the plate",
+                    )
+
+
+def same_site(subject: Subject) -> Iterator[Finding]:
+    """A statement of Pyro with the name of a random parameter."""
+    calls = [call for method in subject.methods for call in method.layer_calls]
+    names = {name: None for call in calls if (name := _statement_name(call))}
+    for name in names:
+        path = tuple(name.split("."))
+        if not subject.is_declared(path):
+            continue
+        for method in subject.methods:
+            for item in method.assignments:
+                if item.path == path[:1]:
+                    yield subject.finding(
+                        item.line,
+                        item.column,
+                        "PYR006",
+                        f"self.{name} becomes a site called {name}, as a statement of Pyro is",
+                        "give one of the two another name",
+                    )
+
+
+def _statement_name(call: Call) -> str:
+    """The name in ``pyro.sample("name", ...)``."""
+    if not isinstance(call.callee, Name) or call.callee.dotted not in STATEMENTS or not call.args:
+        return ""
+    name = call.args[0].value
+    return name.text.strip("'\"") if isinstance(name, Constant) else ""
+
+
+def late_body(subject: Subject) -> Iterator[Finding]:
+    """A generator or coroutine that draws: its body runs after the call that Pyro sees."""
+    called = {name for method in subject.methods for name in method.self_calls}
+    for method in subject.methods:
+        if not method.generator and not method.coroutine:
+            continue
+        if method.name.startswith("_") and method.name in called:
+            continue
+        if touches(subject.study, method, subject.drawing):
+            kind = "generator" if method.generator else "coroutine"
+            yield subject.finding(
+                method.line,
+                method.column,
+                "PYR013",
+                f"{method.name} is a {kind} that reads random parameters",
+                "call it from forward only, or return a list",
+            )
+
+
+def hidden_by_value(subject: Subject) -> Iterator[Finding]:
+    """A plain value set over a parameter that has been declared."""
+    ties = {tie.left for tie in find_ties(subject.study)}
+    for method in subject.methods:
+        building = method.name in subject.building
+        for item in method.assignments:
+            if item.how not in ("assign", "chain", "tuple") or not item.path:
+                continue
+            if isinstance(item.value, Declared) or building and ".".join(item.path) in ties:
+                continue
+            if isinstance(item.value, Parameter) and len(item.path) == 1:
+                continue
+            late = subject.is_declared_before if building else subject.is_declared
+            if late(item.path):
+                yield subject.finding(
+                    item.line,
+                    item.column,
+                    "PYR020",
+                    f"self.{'.'.join(item.path)} is set after its prior, which the value hides",
+                    "keep the parameter, or store the value under another name",
+                )
+
+
+def cached_draw(subject: Subject) -> Iterator[Finding]:
+    """A value of random parameters that the first call stores for the others."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        for item in method.assignments:
+            if len(item.path) != 1 or not _is_asked_for_before(method, item):
+                continue
+            use = next((u for u in uses_in(method, item) if subject.draws(u)), None)
+            if use is not None:
+                yield subject.finding(
+                    item.line,
+                    item.column,
+                    "PYR021",
+                    f"self.{item.path[0]} keeps the first draw of self.{use.path[0]}",
+                    "compute it where it is read",
+                )
+
+
+def _is_asked_for_before(method: Function, item: Assignment) -> bool:
+    """Whether a method looks at an attribute before it sets it, as a cache does."""
+    name = item.path[0]
+    if any(
+        use.path == (name,) and use.how == "read" and use.line < item.line for use in method.uses
+    ):
+        return True
+    return any(
+        isinstance(call.callee, Name)
+        and call.callee.dotted == "hasattr"
+        and call.line < item.line
+        and any(passed.value == Constant(repr(name)) for passed in call.args)
+        for call in method.layer_calls
+    )
+
+
+def cached_method(subject: Subject) -> Iterator[Finding]:
+    """A method whose result is cached, with the draws in it."""
+    for method in subject.methods:
+        if CACHES & set(method.decorators) and touches(subject.study, method, subject.drawing):
+            yield subject.finding(
+                method.line,
+                method.column,
+                "PYR021",
+                f"{method.name} keeps its first result, and with it the first draw",
+                "remove the cache",
+            )
+
+
+def written_draw(subject: Subject) -> Iterator[Finding]:
+    """A write in place into a parameter while the module is called."""
+    for method in subject.methods:
+        if method.name in subject.building or method.name not in subject.calling:
+            continue
+        for write in method.writes:
+            if subject.is_declared(write.path):
+                yield subject.finding(
+                    write.line,
+                    write.column,
+                    "PYR022",
+                    f"{method.name} writes into self.{'.'.join(write.path)}, which is a draw",
+                    "compute a new tensor, or keep the parameter",
+                )
+
+
+def checkpointed(subject: Subject) -> Iterator[Finding]:
+    """Activation checkpointing of what draws: the backward pass would draw again."""
+    for method in subject.methods:
+        for call in method.layer_calls:
+            if _is_checkpoint(call) and _may_draw(subject, call):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR023",
+                    f"{call.text} runs {call.args[0].text} again in the backward pass, "
+                    "with other draws",
+                    "call it directly, or pass the draws as arguments",
+                )
+
+
+def _is_checkpoint(call: Call) -> bool:
+    if not isinstance(call.callee, Name) or not call.args:
+        return False
+    package, _, name = call.callee.dotted.rpartition(".")
+    return package.endswith("checkpoint") and name in CHECKPOINTS
+
+
+def _may_draw(subject: Subject, call: Call) -> bool:
+    """Whether what is checkpointed reads random parameters, as far as the source shows."""
+    value = call.args[0].value
+    if isinstance(value, SelfRead):
+        method = subject.cls.find_method(value.path[0]) if len(value.path) == 1 else None
+        if method is not None:
+            return touches(subject.study, method[1], subject.drawing)
+        return value.path[0] in subject.drawing
+    if isinstance(value, Name):
+        # A function of a module gets its weights as arguments; one defined here may read self.
+        return "<locals>" in value.dotted and bool(subject.drawing)
+    return bool(subject.drawing) and not isinstance(value, Constant)
