@@ -6,7 +6,6 @@ that a new family is one new file.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,14 +14,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pyroify.catalog.distributions import DISTRIBUTIONS
+from pyroify.emit.layout import tuple_source
+from pyroify.emit.quantity import SUPPORTS, read_quantity
 from pyroify.emit.section import Section
-from pyroify.spec.expressions import (
-    Call,
-    ExpressionError,
-    parse_expression,
-    static_value,
-)
 
 LIKELIHOODS: Final = "likelihoods"
 GUIDES: Final = "guides"
@@ -31,11 +25,15 @@ SUFFIX: Final = ".py.j2"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A likelihood or guide with its options. ``positive`` holds source text for attributes."""
+    """A likelihood or guide with its options.
+
+    ``attributes`` of the model, by name, are what the likelihood has beside the network: a
+    number, a PyroParam or a PyroSample, as source text.
+    """
 
     name: str
     options: Mapping[str, Any]
-    positive: Mapping[str, str]
+    attributes: Mapping[str, str]
 
 
 @cache
@@ -68,54 +66,31 @@ def facts(kind: str, name: str) -> Any:
     return environment().get_template(f"{kind}/{name}{SUFFIX}").module
 
 
-def read_family(section: Section, kind: str, default: str, taken: tuple[str, ...] = ()) -> Family:
-    """The family that the section names, with every option it has; ``taken``: keys read before."""
+def read_family(section: Section, kind: str, default: str) -> Family:
+    """The family that the section names, with every option that its template states."""
     name = section.choice("family", names(kind), default)
     options: dict[str, Any] = {}
-    positive: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     for option, (type_, fallback) in facts(kind, name).options.items():
-        if type_ == "positive":
-            positive[option] = _positive(section, option, fallback)
+        if fallback is None and section.values.get(option) is None:
+            section.problem(option, f"{name} needs this")
+        if type_ in SUPPORTS:
+            attributes[option] = read_quantity(section, option, type_, fallback)
         elif type_ == "count":
-            options[option] = section.count(option, fallback)
+            options[option] = section.count(option, fallback or 2)
+        elif type_ == "index":
+            options[option] = section.count(option, fallback, least=0)
+        elif type_ == "texts":
+            options[option] = tuple_source(section.texts(option, ("*",)))
         else:
             options[option] = section.number(option, fallback)
-    section.known.extend(taken)
     section.finish()
-    return Family(name, options, positive)
+    return Family(name, options, attributes)
 
 
-def _positive(section: Section, key: str, default: Any) -> str:
-    """A positive quantity: a number, ``learned``, or a distribution that makes it a latent."""
-    value = section.take(key)
-    value = default if value is None else value
-    if value == "learned":
-        return "PyroParam(torch.tensor(1.0), constraint=constraints.softplus_positive)"
-    if isinstance(value, str):
-        return f"PyroSample({_distribution(section, key, value)})"
-    section.known.remove(key)
-    return repr(section.number(key, float(default) if isinstance(default, int | float) else 1.0))
-
-
-def _distribution(section: Section, key: str, text: str) -> str:
-    """``LogNormal(0, 1)`` as source, after a look at its name, arguments and support."""
-    try:
-        call = parse_expression(text)
-        assert isinstance(call, Call)
-        numbers = [static_value(argument) for argument in call.arguments]
-    except (ExpressionError, AssertionError):
-        section.problem(
-            key, f"{text!r} is no positive number, `learned` or distribution", "try LogNormal(0, 1)"
-        )
-        return "dist.LogNormal(0.0, 1.0)"
-    positive = [
-        row.name for row in DISTRIBUTIONS.values() if row.support in ("positive", "nonnegative")
-    ]
-    if call.name not in positive:
-        close = difflib.get_close_matches(call.name, positive, n=1)
-        section.problem(
-            key,
-            f"{call.name} is no distribution of positive numbers",
-            f"did you mean {close[0]}?" if close else "try LogNormal(0, 1)",
-        )
-    return f"dist.{call.name}({', '.join(repr(float(number or 0)) for number in numbers)})"
+def family_of_loss(loss: str) -> str | None:
+    """The likelihood that a loss of torch.nn (or its functional form) is the negative log of."""
+    for name in names(LIKELIHOODS):
+        if loss in getattr(facts(LIKELIHOODS, name), "losses", ()):
+            return name
+    return None

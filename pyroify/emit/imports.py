@@ -11,6 +11,7 @@ _MODULES: Final = {
     "argparse": "import argparse",
     "copy": "import copy",
     "csv": "import csv",
+    "lightning": "import lightning",
     "hashlib": "import hashlib",
     "json": "import json",
     "math": "import math",
@@ -27,17 +28,23 @@ _MODULES: Final = {
     "torch": "import torch",
 }
 _MEMBERS: Final = {
+    "collections": ("Counter",),
     "collections.abc": ("Callable", "Iterable", "Iterator"),
     "contextlib": ("contextmanager",),
+    "fnmatch": ("fnmatch",),
     "dataclasses": ("dataclass",),
     "pathlib": ("Path",),
     "typing": ("Any", "TextIO"),
     "pyro": ("poutine",),
     "pyro.distributions": ("constraints",),
-    "pyro.infer": ("SVI", "Trace_ELBO", "TraceMeanField_ELBO"),
+    "pyro.infer": ("MCMC", "NUTS", "SVI", "Trace_ELBO", "TraceMeanField_ELBO"),
     "pyro.infer.autoguide": (
         "AutoDelta",
         "AutoDiagonalNormal",
+        "AutoGuideList",
+        "AutoIAFNormal",
+        "AutoLaplaceApproximation",
+        "AutoMultivariateNormal",
         "AutoLowRankMultivariateNormal",
         "AutoNormal",
         "init_to_feasible",
@@ -45,13 +52,17 @@ _MEMBERS: Final = {
         "init_to_sample",
         "init_to_value",
     ),
+    "pyro.infer.autoguide.initialization": ("InitMessenger",),
     "pyro.nn": ("PyroModule", "PyroParam", "PyroSample"),
     "pyro.poutine.messenger": ("Messenger",),
     "pyro.poutine.util": ("site_is_subsample",),
     "torch": ("Tensor", "nn"),
+    "torch.distributions": ("biject_to", "kl_divergence"),
     "torch.nn": ("functional",),
+    "torch.overrides": ("TorchFunctionMode",),
+    "torch.utils.data": ("DataLoader", "TensorDataset"),
 }
-_THIRD_PARTY: Final = ("numpy", "pyro", "torch")
+_THIRD_PARTY: Final = ("lightning", "numpy", "pyro", "torch")
 _WIDTH: Final = 88
 
 

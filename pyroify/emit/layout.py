@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 WIDTH = 88
 
 
-def call_lines(function: str, arguments: Sequence[tuple[str, str]], indent: int) -> str:
-    """``function(a=1, b=2)`` on one line where it fits at ``indent``, else an argument a line."""
-    written = [f"{name}={value}" for name, value in arguments]
-    line = f"{function}({', '.join(written)})"
-    if indent + len(line) <= WIDTH:
-        return line
+def wrap_call(call: str, indent: int) -> str:
+    """The statement ``name = f(a, b=[1, 2])``, which starts at ``indent``, over enough lines.
+
+    One line where it fits, else all arguments on the next, else an argument a line.
+    """
+    if indent + len(call) <= WIDTH:
+        return call
+    head, _, rest = call.partition("(")
+    inside = rest.removesuffix(")")
     pad = " " * indent
-    return "\n".join([f"{function}(", *(f"{pad}    {item}," for item in written), f"{pad})"])
+    if indent + 4 + len(inside) <= WIDTH:
+        return f"{head}(\n{pad}    {inside}\n{pad})"
+    items = "".join(f"{pad}    {item},\n" for item in _arguments(inside))
+    return f"{head}(\n{items}{pad})"
+
+
+def _arguments(text: str) -> Iterator[str]:
+    """The parts of ``text`` between commas that are in no bracket and no string."""
+    depth, quoted, start = 0, "", 0
+    for index, character in enumerate(text):
+        if quoted:
+            quoted = "" if character == quoted and text[index - 1] != "\\" else quoted
+        elif character in "\"'":
+            quoted = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and not depth:
+            yield text[start:index].strip()
+            start = index + 1
+    yield text[start:].strip()
 
 
 def tuple_source(names: Sequence[str]) -> str:

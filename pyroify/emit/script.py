@@ -11,7 +11,7 @@ from typing import Any
 from pyroify import __version__
 from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
 from pyroify.emit.imports import import_block, import_from
-from pyroify.emit.layout import call_lines, quote, tuple_source
+from pyroify.emit.layout import quote, tuple_source, wrap_call
 from pyroify.emit.settings import Settings, read_settings
 
 
@@ -36,6 +36,7 @@ def emit_script(svi: Mapping[str, Any], *, spec_name: str, spec_text: str) -> Em
 
 def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -> str:
     model = settings.model
+    kwargs = ", ".join(f"{name}={value}" for name, value in model.kwargs)
     context = {
         "s": settings,
         "version": __version__,
@@ -43,11 +44,12 @@ def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -
         "spec_hash": spec_hash,
         "likelihood": facts(LIKELIHOODS, settings.likelihood.name),
         "guide": facts(GUIDES, settings.guide.family),
-        "build_net": call_lines(f"net = {model.name}", model.kwargs, 8),
+        "build_net": f"net = {model.name}({kwargs})",
         "user_import": import_from(model.module, [model.name], "  # noqa: E402"),
-        "objective": "Trace_ELBO",
+        "exact": settings.is_exact,
         "quote": quote,
         "names": tuple_source,
+        "wrap": wrap_call,
     }
     body = environment().get_template(template).render(**context, imports="")
     text = environment().get_template(template).render(**context, imports=import_block(body))
@@ -56,6 +58,7 @@ def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -
 
 def _tidy(text: str) -> str:
     """Blank lines as the formatter wants them, however many parts were left out."""
+    text = re.sub(r"\n{2,}(?=@|def |class |# ----)", "\n\n\n", text)
     text = re.sub(r"\n{4,}", "\n\n\n", text)
-    text = re.sub(r"\n\n\n(?=[ )\]}])", "\n\n", text)
+    text = re.sub(r"\n{3,}(?= )", "\n\n", text)
     return text.rstrip("\n") + "\n"

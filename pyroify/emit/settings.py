@@ -15,7 +15,8 @@ from pyroify.emit.sources import Data, read_data
 
 OPTIMIZERS: Final = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
-ENGINES: Final = ("torch",)
+ENGINES: Final = ("torch", "svi", "lightning", "nuts")
+ELBOS: Final = ("auto", "Trace_ELBO")
 INITS: Final = ("module", "prior", "zero")
 
 
@@ -59,11 +60,25 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Elbo:
-    """``kl_warmup`` counts epochs."""
+    """What is optimised.
 
+    ``name`` ``auto`` takes the KL in closed form where the guide allows it. ``kl_warmup`` counts
+    epochs.
+    """
+
+    name: str
     particles: int
+    local_reparametrization: bool
     kl_weight: float
     kl_warmup: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nuts:
+    """How many draws are kept, and how many come before them."""
+
+    samples: int
+    warmup: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +92,16 @@ class Settings:
     guide: Guide
     optimizer: Optimizer
     elbo: Elbo
+    nuts: Nuts
     engine: str
     epochs: int
     seed: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the KL divergence is taken in closed form."""
+        asked = self.elbo.name == "auto" and self.engine != "svi"
+        return asked and self.guide.family == "AutoNormal"
 
     @property
     def file(self) -> str:
@@ -109,6 +131,7 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
         guide=_guide(section.section("guide")),
         optimizer=_optimizer(section.section("optimizer")),
         elbo=_elbo(section.section("elbo")),
+        nuts=_nuts(section.section("nuts")),
         engine=section.choice("engine", ENGINES, "torch"),
         epochs=section.count("epochs", 200),
         seed=section.count("seed", 0, least=0),
@@ -175,7 +198,7 @@ def _guide(section: Section) -> Guide:
         section.problem(
             "init", f"{init!r} is not known", f"choose {', '.join(INITS)} or name a .pt file"
         )
-    family = read_family(section, GUIDES, "AutoNormal", taken=("init",))
+    family = read_family(section, GUIDES, "AutoNormal")
     return Guide(family.name, family.options, "checkpoint" if checkpoint else init, checkpoint)
 
 
@@ -198,11 +221,18 @@ def _optimizer(section: Section) -> Optimizer:
 
 
 def _elbo(section: Section) -> Elbo:
-    section.choice("name", ("auto", "Trace_ELBO"), "auto")
     elbo = Elbo(
+        name=section.choice("name", ELBOS, "auto"),
         particles=section.count("particles", 1),
+        local_reparametrization=section.flag("local_reparametrization", True),
         kl_weight=section.number("kl_weight", 1.0),
         kl_warmup=section.count("kl_warmup", 0, least=0),
     )
     section.finish()
     return elbo
+
+
+def _nuts(section: Section) -> Nuts:
+    nuts = Nuts(section.count("samples", 200), section.count("warmup", 200))
+    section.finish()
+    return nuts

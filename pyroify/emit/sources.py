@@ -21,7 +21,8 @@ class Data:
     ``kind`` names the template; ``file``, or ``module`` and ``name``, say where. ``inputs``
     names arrays or columns, empty for all; with ``keywords`` each goes to that argument of
     ``forward``. ``shape`` holds the shape of one row of each input, empty where it must be
-    guessed. ``test`` and ``validation`` are shares of the rows.
+    guessed. ``rows`` is how many to make up where there is no data. ``test`` and
+    ``validation`` are shares of the rows.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Data:
     keywords: tuple[str, ...]
     targets: tuple[str, ...]
     shape: tuple[tuple[int, ...], ...]
+    rows: int
     batch_size: int
     test: float
     validation: float
@@ -52,6 +54,7 @@ def read_data(section: Section) -> Data:
         keywords=keywords,
         targets=section.texts("targets", ("y",)),
         shape=_shape(section),
+        rows=section.count("rows", 1000),
         batch_size=section.count("batch_size", 128),
         test=_share(section, "test", 0.2),
         validation=_share(section, "validation", 0.1),

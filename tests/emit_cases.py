@@ -1,0 +1,67 @@
+"""Emitted scripts for tests: the smallest svi section, and every family's own."""
+
+import contextlib
+import importlib.util
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from pyroify.emit import Emitted, emit_script
+
+CASES = Path(__file__).parent / "emit"
+PROJECT = CASES / "project"
+BASE: dict[str, Any] = {
+    "model": {
+        "class": "models.networks:MLP",
+        "kwargs": {"in_size": 3, "hidden": 4, "out_size": 1},
+    },
+    "data": {"source": "synthetic", "batch_size": 32},
+    "epochs": 2,
+}
+
+
+def svi(**changes: Any) -> dict[str, Any]:
+    """The smallest section, with whole keys replaced."""
+    return {**BASE, **changes}
+
+
+def emit(**changes: Any) -> Emitted:
+    return emit_script(svi(**changes), spec_name="pyroify.yaml", spec_text="version: 1\n")
+
+
+def read_case(kind: str, name: str) -> dict[str, Any]:
+    """The keys of a family's fixture; its data settings add to the smallest section's."""
+    case = yaml.safe_load((CASES / kind / f"{name}.yaml").read_text())
+    return {**case, "data": {**BASE["data"], **case.get("data", {})}}
+
+
+def case_names(kind: str) -> list[str]:
+    return sorted(path.stem for path in (CASES / kind).glob("*.yaml"))
+
+
+def load_module(path: Path) -> ModuleType:
+    """The script as a module of this process, under a name of its own."""
+    spec = importlib.util.spec_from_file_location(f"emitted_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+def run_main(module: ModuleType, *flags: str) -> Ran:
+    """What ``python script.py FLAGS`` would do, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = module.main(list(flags))
+    return Ran(code, out.getvalue(), err.getvalue())
