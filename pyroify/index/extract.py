@@ -330,6 +330,8 @@ class _FileReader:
             head = f"{self.module}.{head}"
         elif "torch.nn" in self.stars and (head in LAYERS or head in ("Module", "Parameter")):
             head = f"torch.nn.{head}"
+        elif head == "nn" and self.stars:
+            head = "torch.nn"  # by way of a star import: nobody calls anything else nn
         return ".".join([head, *rest])
 
 

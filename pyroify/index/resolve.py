@@ -99,6 +99,7 @@ class Index:
     _by_module: dict[str, str] = field(default_factory=dict)
     _classes: dict[tuple[str, str], ModuleClass | None] = field(default_factory=dict)
     _pending: set[tuple[str, str]] = field(default_factory=set)
+    _stars: dict[str, tuple[File, ...]] = field(default_factory=dict)
     _known: frozenset[str] = frozenset()
     _roots: tuple[str, ...] = ()
 
@@ -228,6 +229,10 @@ class Index:
 
     def _member(self, file: File, name: str, depth: int) -> Target:
         """A name of another file: defined there, re-exported, or under a star import."""
+        found = self._own_member(file, name, depth)
+        return found if found != Target() else self._from_stars(file, name, depth)
+
+    def _own_member(self, file: File, name: str, depth: int) -> Target:
         for cls in file.classes:
             if cls.qualname == name:
                 made = self.module_class(file, cls)
@@ -242,7 +247,7 @@ class Index:
         for local, dotted in file.imports:
             if local == head and dotted != name:
                 return self.resolve(f"{dotted}.{rest}" if rest else dotted, file.path, depth + 1)
-        return self._from_stars(file, name, depth)
+        return Target()
 
     def _alias(self, file: File, value: Value, depth: int) -> Target:
         if isinstance(value, Name):
@@ -252,14 +257,27 @@ class Index:
         return Target(alias=value, file=file)
 
     def _from_stars(self, file: File, name: str, depth: int) -> Target:
-        for source in file.stars:
-            path = self.find_module(source, file.path)
-            inner = self.file(path) if path else None
-            if inner is not None and inner is not file:
-                found = self._member(inner, name, depth + 1)
-                if found != Target():
-                    return found
+        for inner in self._star_sources(file):
+            found = self._own_member(inner, name, depth + 1)
+            if found != Target():
+                return found
         return Target()
+
+    def _star_sources(self, file: File) -> tuple[File, ...]:
+        """The files of the project whose names a file has by star imports, each once."""
+        if file.path not in self._stars:
+            found: dict[str, File] = {}
+            waiting = [file]
+            while waiting:
+                importer = waiting.pop()
+                for source in importer.stars:
+                    path = self.find_module(source, importer.path)
+                    inner = self.file(path) if path else None
+                    if inner is not None and inner is not file and inner.path not in found:
+                        found[inner.path] = inner
+                        waiting.append(inner)
+            self._stars[file.path] = tuple(found.values())
+        return self._stars[file.path]
 
     def canonical(self, dotted: str, importer: str) -> str:
         """A dotted name with re-exports and star imports followed out of the project."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from pyroify.index.facts import Path
 from pyroify.index.resolve import Index, ModuleClass
@@ -98,10 +97,13 @@ class Project:
 
 
 def matches(site: str, path: Path) -> bool:
-    """Whether a path names a site; ``*`` on either side stands for any one name, ``**`` for more."""
-    names = site.split(".")
+    """Whether a path names a site. ``*`` stands for any one name, on either side.
+
+    Below a site that ends in ``**`` nothing is known but that weights and biases are called so.
+    """
+    names = tuple(site.split("."))
     if names[-1] == "**":
-        return len(path) >= len(names) and matches(".".join(names[:-1]), path[: len(names) - 1])
+        return path[-1] in ("weight", "bias") and path[: len(names) - 1] == names[:-1]
     return len(names) == len(path) and all(
-        given == "*" or fnmatchcase(given, wanted) for wanted, given in zip(names, path)
+        "*" in (wanted, given) or wanted == given for wanted, given in zip(names, path, strict=True)
     )
