@@ -59,8 +59,10 @@ def _declares(file: Source, node: ast.stmt) -> bool:
             name = file.dotted(call.func)
             if name.endswith(".register_buffer"):
                 return ast.unparse(call.args[0]) == "'_anchor'" if call.args else False
-            if name == "setattr" and len(call.args) == 3 and isinstance(call.args[2], ast.Call):
-                return file.dotted(call.args[2].func) in DECLARING
+            if name == "setattr" and len(call.args) == 3:
+                value = call.args[2]
+                named = isinstance(value, ast.Name) and value.id == "module"
+                return named or file.dotted(value) in DECLARING
             return name in CONVERTING
         case ast.If():
             return bool(node.body) and all(_declares(file, item) for item in [*node.body, *node.orelse])

@@ -27,13 +27,14 @@ from pyroify.plan.structure import (
     Own,
     Resolver,
     Scope,
+    has_gap,
     holds_parameters,
     walk,
 )
 from pyroify.plan.study import Study
 from pyroify.plan.ties import Tie, find_ties, tie_statements
-from pyroify.spec.match import SiteKey, unmatched_rules
-from pyroify.spec.model import Keep, Spec
+from pyroify.spec.match import SiteKey, nearest_site, shadowed_rules, unmatched_rules
+from pyroify.spec.model import Rule, Spec
 
 Key = tuple[str, str]
 
@@ -147,6 +148,7 @@ class _Planner:
             *self.index.findings,
             *check_files(self.project, converted, self.selected),
             *self._unmatched(),
+            *self._shadowed(),
         ]
         return Plan(
             classes=classes,
@@ -184,12 +186,17 @@ class _Planner:
             case = Case(Study(cls, self.resolver, relatives), names)
             case.ties = find_ties(case.study)
             cases[cls.key] = case
+        gaps = any(
+            has_gap(attribute.node)
+            for case in cases.values()
+            for attribute in case.study.everything
+        )
         for case in cases.values():
-            self._declare(case)
+            self._declare(case, gaps)
         return cases
 
-    def _declare(self, case: Case) -> None:
-        declarer = Declarer(case.study, self.spec, case.names, tied=frozenset(t.left for t in case.ties if t.condition == ""))
+    def _declare(self, case: Case, gaps: bool) -> None:
+        declarer = Declarer(case.study, self.spec, case.names, gaps=gaps, tied=frozenset(t.left for t in case.ties if t.condition == ""))
         stages = case.study.stages
         if case.study.constructor is None:
             case.stages.append((None, declarer.declare(None, ())))
@@ -219,7 +226,9 @@ class _Planner:
         wanted = {
             key
             for key, case in cases.items()
-            if case.is_random or hides_random_layers(case.study, self.spec)
+            if case.is_random
+            or any(declared.findings for _, declared in case.stages)
+            or hides_random_layers(case.study, self.spec)
         }
         held = {
             key: [cls.key for cls in case.study.held if cls.key in cases] for key, case in cases.items()
@@ -659,7 +668,25 @@ class _Planner:
                 rule.column,
                 "PYR150",
                 f"rule {rule.index + 1} ({rule.match}) matches no parameter",
-                "see pyroify plan for the sites there are, or pass --allow-unmatched",
+                self._nearest(rule, keys),
+            )
+
+    def _nearest(self, rule: Rule, keys: Sequence[SiteKey]) -> str:
+        near = nearest_site(rule, keys)
+        meant = f"did you mean {near}? " if near else ""
+        return f"{meant}see pyroify plan for the sites there are, or pass --allow-unmatched"
+
+    def _shadowed(self) -> Iterator[Finding]:
+        """Rules that later rules beat everywhere."""
+        keys = [key for case in self.cases.values() for _, made in case.stages for key in made.keys]
+        for rule in shadowed_rules(self.spec, keys):
+            yield Finding(
+                self.spec.path,
+                rule.line,
+                rule.column,
+                "PYR112",
+                f"rule {rule.index + 1} ({rule.match}) decides nothing: later rules take all its sites",
+                "remove it, or move it below the rules that beat it",
             )
 
 

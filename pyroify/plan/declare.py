@@ -39,6 +39,13 @@ from pyroify.spec.render import Place, RenderError, free_names, render_declarati
 OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for any name or layer that no rule mentions."""
 
+SAFE_CONVERSION = (
+    "for module in list(self.modules()):\n    to_pyro_module_(module, recurse=False)",
+    "for name, module in list(self.named_children()):\n    setattr(self, name, module)",
+)
+"""Converts every module, then hands the names down; unlike ``to_pyro_module_(self)`` it passes by
+children that are None."""
+
 TOUCHING_ALL = frozenset(
     "apply parameters named_parameters state_dict load_state_dict to half double modules".split()
 )
@@ -118,6 +125,8 @@ class Declarer:
     spec: Spec
     names: FileNames
     method: Function | None = None
+    gaps: bool = False
+    """Somewhere in the project a container may hold None, which ``to_pyro_module_`` refuses."""
     tied: frozenset[str] = frozenset()
     """Paths that read another parameter: they are declared with the tie."""
 
@@ -238,8 +247,6 @@ class Declarer:
                         owner="self",
                         shape=item.shape,
                         ndim=None if item.shape is None else len(item.shape),
-                        fan_in=_fan(item.shape, 1),
-                        fan_out=_fan(item.shape, 0),
                         initial=item.initial or None,
                     ),
                     made,
@@ -279,8 +286,8 @@ class Declarer:
                 owner="self",
                 shape=shape,
                 ndim=ranks.pop() if known else None,
-                fan_in=_fan(shape, 1) or f"{target}[0].numel()",
-                fan_out=_fan(shape, 0) or f"{target}.shape[0]",
+                fan_in=None if shape or known else f"{target}.flatten(1).shape[1]",
+                fan_out=None if shape or known else f"{target}.transpose(0, 1).flatten(1).shape[1]",
                 initial=f"{target}.detach()",
             ),
             made,
@@ -344,8 +351,6 @@ class Declarer:
             owner="self",
             shape=declared.shape or (() if ".expand(" not in declared.text else None),
             ndim=None if declared.shape is None else len(declared.shape),
-            fan_in=_fan(declared.shape, 1),
-            fan_out=_fan(declared.shape, 0),
             initial=declared.initial or None,
         )
         source = declared.text
@@ -641,13 +646,13 @@ class Declarer:
                 rows.setdefault(row, []).append(layer)
         known = self._known_sites(attributes, made, default, rows)
         skipped = [f"id(self.{path})" for path, action in known.items() if isinstance(action, Keep)]
-        yield "to_pyro_module_(self)"
+        yield from SAFE_CONVERSION if self.gaps else ("to_pyro_module_(self)",)
         for path, action in known.items():
             if isinstance(action, Keep):
                 continue
             target = f"self.{path}"
             owner, _, _ = target.rpartition(".")
-            place = Place(target, owner, None, None, f"{target}[0].numel()", f"{target}.shape[0]", f"{target}.detach()")
+            place = _found_at(target, owner)
             source = self._render(action, place, made, line, 0)
             if source:
                 yield f"{target} = {source}"
@@ -774,10 +779,7 @@ class Declarer:
         """A declaration of whatever ``value`` is."""
         if isinstance(action, Keep):
             return ""
-        place = Place(
-            "value", "layer", None, None, "value[0].numel()", "value.shape[0]", "value.detach()"
-        )
-        return self._render(action, place, made, line, 0)
+        return self._render(action, _found_at("value", "layer"), made, line, 0)
 
     def _mentioned_names(self) -> tuple[str, ...]:
         names = {rule.match.rpartition(".")[2] for rule in self.spec.rules}
@@ -1062,14 +1064,15 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _fan(shape: tuple[str, ...] | None, position: int) -> str | None:
-    """Inputs (1) or outputs (0) of a weight of this shape, as torch.nn.init counts them."""
-    if shape is None or len(shape) < 2:
-        return None
-    factors = [shape[position], *shape[2:]]
-    if len(factors) == 1:
-        return factors[0]
-    return " * ".join(size if size.isidentifier() or size.isdigit() else f"({size})" for size in factors)
+def _found_at(target: str, owner: str) -> Place:
+    """A parameter of which only run time knows the shape; a vector has no fans, and raises."""
+    return Place(
+        target=target,
+        owner=owner,
+        fan_in=f"{target}.flatten(1).shape[1]",
+        fan_out=f"{target}.transpose(0, 1).flatten(1).shape[1]",
+        initial=f"{target}.detach()",
+    )
 
 
 def _absence(target: str, assignments: Sequence[object]) -> str:

@@ -440,6 +440,16 @@ def holds_parameters(node: Node) -> bool:
     return any(isinstance(item, Leaf | Own | Opaque | Owned) for item in walk(node))
 
 
+def has_gap(node: Node) -> bool:
+    """Whether a container may hold None in place of a module, which Pyro cannot convert."""
+    return any(
+        isinstance(child, Nothing) or (isinstance(child, OneOf) and NOTHING in child.nodes)
+        for item in walk(node)
+        if isinstance(item, Box | Listed | Many)
+        for child in (item.children if isinstance(item, Box | Listed) else (item.node,))
+    )
+
+
 def is_opaque(node: Node) -> bool:
     """Whether part of a structure is not visible."""
     return any(isinstance(item, Opaque) for item in walk(node))

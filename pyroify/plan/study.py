@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -43,6 +44,11 @@ MODULE_MEMBERS = frozenset(
     "load_state_dict weight bias in_features out_features".split()
 )
 """Names below an attribute that tell it to be a module."""
+MODULE_NAME = re.compile(
+    r"(layer|block|module|net|network|conv|head|stage|encoder|decoder|model|expert|branch|cell"
+    r"|attn|attention|mlp|tower|embed|embedding|backbone|flow|transform|estimator|component)s?$"
+)
+"""Names of attributes that hold modules, or lists of them."""
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]")
 ATTACHING = ("assign", "chain", "tuple", "register")
@@ -333,12 +339,11 @@ class Study:
         node: Node = one_of(*[self.node(item) for item in direct]) if direct else Opaque(name)
         for item in added:
             node = self._grown(node, item)
-        if isinstance(node, Opaque) and not node.sure and not self.is_used_as_module(name):
-            return None
         if not holds_parameters(node):
             return None
-        if all(isinstance(inner, Opaque) and not inner.sure or not isinstance(inner, Leaf | Own | Opaque | Owned) for inner in walk(node)):
-            if not self.is_used_as_module(name):
+        if not any(is_certain(inner) for inner in walk(node)):
+            late = all(item in self.late for item in items)
+            if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
                 return None
         return Attribute(name, node, tuple(direct or items), items[0].line)
 
@@ -413,18 +418,28 @@ class Study:
         )
 
     @cached_property
+    def late(self) -> frozenset[Assignment]:
+        """Assignments in methods that do not run during construction."""
+        return frozenset(
+            item
+            for method in self.cls.cls.methods
+            if method.name not in self.building
+            for item in method.assignments
+        )
+
+    @cached_property
     def _module_uses(self) -> frozenset[str]:
         return frozenset(
             use.path[0]
             for _, use in self.uses
-            if (use.how in ("call", "iterate", "subscript") and len(use.path) == 1)
+            if (use.how == "call" and len(use.path) == 1)
             or (len(use.path) > 1 and use.path[1] in MODULE_MEMBERS)
-            or use.within.startswith("torch.utils.checkpoint")
-            or use.within in ("enumerate", "zip", "reversed", "len", "list", "checkpoint")
+            or use.within.endswith("checkpoint")
+            or (MODULE_NAME.search(use.path[0]) and use.how in ("iterate", "subscript", "read"))
         )
 
     def is_used_as_module(self, name: str) -> bool:
-        """Whether an attribute is called, iterated over or indexed anywhere."""
+        """Whether an attribute is called, or handled like the modules its name speaks of."""
         return name in self._module_uses
 
     @cached_property
@@ -439,6 +454,13 @@ class Study:
         """All own parameters of all stages."""
         return tuple(
             parameter for _, covered in self.stages for parameter in self.parameters(covered)
+        )
+
+    def is_handled_by_pyro(self, name: str) -> bool:
+        """Whether an attribute is handed to Pyro's handlers: a model or a guide, as it is."""
+        return any(
+            use.path == (name,) and use.within.startswith(("pyro.poutine", "pyro.infer"))
+            for _, use in self.uses
         )
 
     @cached_property
@@ -461,12 +483,6 @@ class Study:
         )
 
 
-def tied_paths(method: Function) -> tuple[tuple[Assignment, tuple[str, ...], tuple[str, ...]], ...]:
-    """Assignments of one attribute to another: (assignment, left path, right path)."""
-    return tuple(
-        (item, item.path, item.value.path)
-        for item in method.assignments
-        if isinstance(item.value, SelfRead) and item.how in ("assign", "chain")
-    )
-
-
+def is_certain(node: Node) -> bool:
+    """Whether part of a structure surely has parameters."""
+    return isinstance(node, Leaf | Own | Owned) or (isinstance(node, Opaque) and node.sure)

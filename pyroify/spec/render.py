@@ -265,8 +265,10 @@ class _Writer:
     def batch_ndim(self, event_dim: int) -> str:
         if self.place.dimensions is not None:
             return str(self.place.dimensions - event_dim)
+        if not event_dim:
+            return ""  # all of them
         ndim = "len(shape)" if self.is_lambda else f"{self.place.target}.dim()"
-        return f"{ndim} - {event_dim}" if event_dim else ndim
+        return f"{ndim} - {event_dim}"
 
     def shape(self) -> str:
         """The run-time shape of the target."""
