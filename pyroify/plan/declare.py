@@ -26,6 +26,7 @@ from pyroify.plan.structure import (
     Owned,
     Plain,
     calls_in,
+    computes_weight,
     is_opaque,
     walk,
 )
@@ -162,6 +163,8 @@ class Declarer:
             return True
         if self._misses_some(attributes, tuple(covered)):
             return True
+        if self._computes_weights(covered):
+            return True
         base = self.study.cls.library_base
         if base is not None and base.kind == "compound":
             return True
@@ -170,6 +173,14 @@ class Declarer:
         return any(
             is_opaque(attribute.node) or any(_is_compound(item) for item in walk(attribute.node))
             for attribute in attributes
+        )
+
+    def _computes_weights(self, covered: Iterable[Function]) -> bool:
+        """Whether parameters get other names after their layer is made."""
+        return any(
+            isinstance(call.callee, Name) and computes_weight(call.callee.dotted)
+            for method in covered
+            for call in method.layer_calls
         )
 
     def _probes(self, attributes: Sequence[Attribute], covered: Iterable[Function]) -> bool:

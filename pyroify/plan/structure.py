@@ -137,6 +137,14 @@ NORMED = {
 }
 
 
+def computes_weight(dotted: str) -> bool:
+    """Whether a function of torch replaces a weight by one computed from other parameters."""
+    if dotted in NORMED or dotted == "torch.nn.utils.parametrize.register_parametrization":
+        return True
+    return dotted.startswith("torch.nn.utils.prune.")
+
+
+
 @dataclass
 class Resolver:
     """Follows values to structures over an index."""

@@ -8,12 +8,11 @@ from pyroify.catalog.layers import Layer
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Call, Function, Name, SelfRead, Value
 from pyroify.plan.checks.subject import Subject
-from pyroify.plan.structure import NORMED, Leaf, walk
+from pyroify.plan.structure import Leaf, computes_weight, walk
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep
 
 EMBEDDINGS = {"Embedding", "EmbeddingBag"}
-COMPUTING = NORMED | {"torch.nn.utils.parametrize.register_parametrization"}
 SCRIPTING = {"torch.jit.script", "torch.jit.trace", "torch.fx.symbolic_trace"}
 
 
@@ -89,7 +88,7 @@ def computed_weight(subject: Subject) -> Iterator[Finding]:
     """A rule for a weight that a wrapper of torch computes from other parameters."""
     for method in subject.methods:
         for call in method.layer_calls:
-            if isinstance(call.callee, Name) and call.callee.dotted in COMPUTING:
+            if isinstance(call.callee, Name) and computes_weight(call.callee.dotted):
                 if rule := _rule_by_name(subject, method, call):
                     yield subject.finding(
                         call.line,
