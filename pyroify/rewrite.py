@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -167,6 +168,8 @@ class _Names:
 
 def _check_compiles(text: str) -> None:
     try:
-        compile(text, "<rewritten>", "exec", dont_inherit=True)
+        with warnings.catch_warnings():  # the source may well earn some of its own
+            warnings.simplefilter("ignore")
+            compile(text, "<rewritten>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise RewriteError("PYR209", f"the rewritten file would not compile: {error}") from error

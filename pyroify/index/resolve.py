@@ -100,6 +100,9 @@ class Index:
     _classes: dict[tuple[str, str], ModuleClass | None] = field(default_factory=dict)
     _pending: set[tuple[str, str]] = field(default_factory=set)
     _stars: dict[str, tuple[File, ...]] = field(default_factory=dict)
+    _modules: dict[tuple[str, tuple[str, str]], str | None] = field(default_factory=dict)
+    _targets: dict[tuple[str, str], Target] = field(default_factory=dict)
+    _members: dict[str, dict[str, Class | Function]] = field(default_factory=dict)
     _known: frozenset[str] = frozenset()
     _roots: tuple[str, ...] = ()
 
@@ -175,8 +178,13 @@ class Index:
         """File of a module, as an import in ``importer`` finds it."""
         if not dotted:
             return None
-        tail = dotted.replace(".", "/")
         own = (self._package_parent(importer), posixpath.dirname(importer))
+        if (dotted, own) not in self._modules:
+            self._modules[dotted, own] = self._look_up_module(dotted, importer, own)
+        return self._modules[dotted, own]
+
+    def _look_up_module(self, dotted: str, importer: str, own: tuple[str, str]) -> str | None:
+        tail = dotted.replace(".", "/")
         for roots in (own, self._roots):
             hits = {
                 path: None
@@ -212,6 +220,15 @@ class Index:
         """What a dotted name of a file stands for; an empty target for something outside."""
         if depth > 20 or not dotted:
             return Target()
+        key = (dotted, importer)
+        if key in self._targets:
+            return self._targets[key]
+        found = self._resolve(dotted, importer, depth)
+        if not self._pending:  # while a class is looked at, answers may be halfway
+            self._targets[key] = found
+        return found
+
+    def _resolve(self, dotted: str, importer: str, depth: int) -> Target:
         file = self._files.get(importer)
         if file is not None and dotted.startswith(f"{file.module}."):
             found = self._member(file, dotted[len(file.module) + 1 :], depth)
@@ -233,13 +250,18 @@ class Index:
         return found if found != Target() else self._from_stars(file, name, depth)
 
     def _own_member(self, file: File, name: str, depth: int) -> Target:
-        for cls in file.classes:
-            if cls.qualname == name:
-                made = self.module_class(file, cls)
-                return Target(module_class=made, file=file) if made else Target(plain_class=cls, file=file)
-        for function in file.functions:
-            if function.name == name:
-                return Target(function=function, file=file)
+        if file.path not in self._members:
+            functions = {function.name: function for function in reversed(file.functions)}
+            classes = {cls.qualname: cls for cls in reversed(file.classes)}
+            self._members[file.path] = {**functions, **classes}
+        member = self._members[file.path].get(name)
+        if isinstance(member, Class):
+            made = self.module_class(file, member)
+            if made is not None:
+                return Target(module_class=made, file=file)
+            return Target(plain_class=member, file=file)
+        if member is not None:
+            return Target(function=member, file=file)
         head, _, rest = name.partition(".")
         for local, value in file.aliases:
             if local == name:
