@@ -9,6 +9,7 @@ from pyroify.index.facts import Class, Name
 from pyroify.plan.checks.subject import Subject
 
 PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
+GENERIC = {"typing.Generic", "typing_extensions.Generic"}
 SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
 
 
@@ -60,6 +61,18 @@ def _is_known(subject: Subject, metaclass: str) -> bool:
     target = subject.project.index.resolve(metaclass, subject.cls.file.path)
     bases = target.plain_class.bases if target.plain_class else ()
     return any("PyroModule" in text for text, _, _, _ in bases)
+
+
+def generic_base(subject: Subject) -> Iterator[Finding]:
+    """A generic class: PyroModule's metaclass takes the brackets for itself."""
+    for base in subject.cls.bases:
+        if base.dotted in GENERIC:
+            yield _at_class(
+                subject,
+                "PYR032",
+                f"{base.text} makes a class that is subscripted, which PyroModule's metaclass forbids",
+                "drop the type parameter, or keep it in a class that is no module",
+            )
 
 
 def pretrained_model(subject: Subject) -> Iterator[Finding]:
