@@ -105,6 +105,18 @@ ORIGINAL = {
         from torch import nn
         class Net(nn.Module): pass
         """,
+    "broken/__init__.py": "import a_package_that_is_not_there\n",
+    "broken/whole.py": """
+        from torch import nn
+        class Whole(nn.Module):
+            def __init__(self, **options):
+                super().__init__()
+                self.fc = self.make(**options)
+            def make(self, *, width):
+                return nn.Linear(width, width)
+            def forward(self, x):
+                return self.fc(x)
+        """,
     "scripts/my-script.py": """
         import torch
         from torch import nn
@@ -241,6 +253,7 @@ TARGETS = [
     net("Absent"),
     Target("shop.missing", "Net", "shop/missing.py"),
     Target("shop.layers", "Scale", "shop/layers.py"),
+    Target("broken.whole", "Whole", "broken/whole.py"),
     Target("scripts.my-script", "Script", "scripts/my-script.py"),
 ]
 
@@ -280,6 +293,7 @@ def test_equal_class_names_what_was_compared(results):
         ("shop.nets:Absent", "not_verified", "cannot be imported: AttributeError"),
         ("shop.missing:Net", "not_verified", "No module named 'a_package_that_is_not_there'"),
         ("shop.layers:Scale", "equal", ""),
+        ("broken.whole:Whole", "equal", ""),
         ("scripts.my-script:Script", "equal", ""),
     ],
 )
@@ -306,7 +320,7 @@ def test_table_shows_every_class_and_the_counts(results):
     for name in results:
         assert name in table
     assert "shop.nets:Wrong           DIFFERENT" in table
-    assert table.endswith("16 classes: 5 equal, 2 different, 4 failed, 5 not verified\n")
+    assert table.endswith("17 classes: 6 equal, 2 different, 4 failed, 5 not verified\n")
 
 
 def test_given_arguments_and_inputs_are_used(trees):
@@ -315,6 +329,25 @@ def test_given_arguments_and_inputs_are_used(trees):
     assert result.status == "equal"
     assert result.built == "Net(in_features=3, hidden=4)"
     assert result.calls[0] == "forward(float[7, 3])"
+
+
+def test_given_code_makes_arguments_and_inputs(trees):
+    code = """
+import torch
+from shop.layers import Scale
+assert Scale.__module__ == "shop.layers"
+kwargs = {"in_features": 3, "hidden": 4}
+inputs = [torch.ones(7, 3)]
+"""
+    (result,) = verify(*trees, [net("Net", Build(code=code))])
+    assert (result.status, result.built) == ("equal", "Net(...)")
+    assert result.sites["fc.weight"] == ((4, 3), 2)
+
+
+def test_given_arguments_that_do_not_fit_are_said(trees):
+    (result,) = verify(*trees, [net("Net", Build(kwargs={"width": 3}))])
+    assert result.status == "not_verified"
+    assert "cannot be built with these arguments: TypeError" in result.reason
 
 
 def test_what_hangs_is_ended(trees):

@@ -11,9 +11,7 @@ import sys
 STAND_INS = frozenset(
     {
         "cv2",
-        "fastparquet",
         "gensim",
-        "pyarrow",
         "sentence_transformers",
         "spacy",
         "torchmetrics",

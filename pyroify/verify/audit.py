@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+import pyro
 from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 
@@ -189,8 +190,11 @@ def _unreached(rewritten: nn.Module, after: Run, used: Set[str]) -> list[str]:
 
 
 def _unregistered(rewritten: nn.Module, after: Run, used: Set[str]) -> list[str]:
-    """Trainable parameters that SVI does not see, because they are read past the PyroModule."""
-    if not isinstance(rewritten, PyroModule):
+    """Trainable parameters that SVI does not see, because they are read past the PyroModule.
+
+    With ``module_local_params`` the optimizer takes them from the module, seen or not.
+    """
+    if not isinstance(rewritten, PyroModule) or pyro.settings.get("module_local_params"):
         return []
     values = [site["value"] for site in after.sites.values() if site["type"] == "param"]
     seen = {id(v.unconstrained() if hasattr(v, "unconstrained") else v) for v in values}

@@ -39,7 +39,9 @@ from pyroify.verify.tree import Imports, Tree
 MEMORY = 12 * 2**30
 """Bytes; a guessed size must not make the machine swap."""
 
-_SEARCH_SECONDS = 15.0
+_SEARCH_SECONDS = 20.0
+"""How long arguments are tried for one class."""
+
 _BUILDS_CALLED = 12
 _METHODS = 8
 _NO_ENTRY_POINT = re.compile(
@@ -179,13 +181,11 @@ def _find_recipe(cls: type[nn.Module], build: Build) -> Recipe:
     """Find constructor arguments and calls that run, the more calls the better."""
     best: Recipe | None = None
     deadline = time.monotonic() + _SEARCH_SECONDS
-    for arguments in islice(_buildable(cls, build), _BUILDS_CALLED):
-        recipe = _with_calls(cls, arguments, build)
+    for arguments in islice(_buildable(cls, build, deadline), _BUILDS_CALLED):
+        recipe = _with_calls(cls, arguments, build, deadline)
         if recipe.calls and not recipe.silent:
             return recipe
         best = best if best and (best.calls or not recipe.calls) else recipe
-        if time.monotonic() > deadline:
-            break
     assert best is not None  # _buildable yields or raises
     if not best.calls:
         reason = best.silent or "there is nothing to call"
@@ -193,12 +193,11 @@ def _find_recipe(cls: type[nn.Module], build: Build) -> Recipe:
     return best
 
 
-def _buildable(cls: type[nn.Module], build: Build) -> Iterator[Arguments | Script]:
+def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[Arguments | Script]:
     """Yield the arguments with which the class can be built; at least one."""
     guesses = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
     first_error, any_built = "", False
     completed: list[Arguments | Script] = []
-    deadline = time.monotonic() + _SEARCH_SECONDS
     while time.monotonic() < deadline:
         arguments = completed.pop() if completed else next(guesses, None)
         if arguments is None:
@@ -212,8 +211,9 @@ def _buildable(cls: type[nn.Module], build: Build) -> Iterator[Arguments | Scrip
         any_built = True
         yield arguments
     if not any_built:
+        which = "guessed" if build.is_guessed else "these"
         reason = first_error or "its signature is not known"
-        raise NotVerified(f"cannot be built with guessed arguments: {reason}")
+        raise NotVerified(f"cannot be built with {which} arguments: {reason}")
 
 
 def _given(build: Build) -> Arguments | Script:
@@ -222,24 +222,26 @@ def _given(build: Build) -> Arguments | Script:
     return Arguments(tuple(build.args), dict(build.kwargs or {}))
 
 
-def _with_calls(cls: type[nn.Module], arguments: Arguments | Script, build: Build) -> Recipe:
+def _with_calls(
+    cls: type[nn.Module], arguments: Arguments | Script, build: Build, deadline: float
+) -> Recipe:
     calls, silent = {}, ""
     for method in _entry_points(cls):
         try:
-            call, label = _find(arguments.construct(cls), method, build)
+            call, label = _find(arguments.construct(cls), method, build, deadline)
         except (Exception, SystemExit) as error:
-            if method == "forward":
-                said = str(error) if isinstance(error, NoCall) else describe(error)
+            said = str(error) if isinstance(error, NoCall) else describe(error)
+            if method == "forward" and not said.startswith("NotImplementedError"):
                 silent = f"forward cannot be called: {said}"
             continue
         calls[label] = call
     return Recipe(arguments, calls, silent)
 
 
-def _find(module: nn.Module, method: str, build: Build) -> tuple[Call, str]:
+def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[Call, str]:
     if method == "forward" and (inputs := _given_inputs(build)) is not None:
         return given_call(inputs)
-    call, label = find_call(module, method)
+    call, label = find_call(module, method, deadline)
     if method != "forward" and not tensors(call.on(module)):
         raise NoCall(f"{method} returns no tensor")
     return call, label

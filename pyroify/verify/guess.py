@@ -31,6 +31,7 @@ SIZE = 8
 _NESTED = 2
 _COMBINATIONS = 80
 _SIBLINGS = 12
+_FAVOURED = 4
 _COMPLETIONS = 6
 _MODULE_NAME = "fn$|func|net|model|module|layer$|block|cell|coder|body|head|base|transform|^[fg]$"
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -118,18 +119,20 @@ def guess_arguments(cls: Callable[..., Any], nested: int = 0) -> Iterator[Argume
     rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
     seen = set()
     for wanted in (required, required + undecided):
-        choices = {
-            p.name: [
-                *guess_values(p.name, hints.get(p.name), nested),
-                *_siblings(cls, p.name, hints, nested),
-            ]
-            for p in wanted
-        }
+        choices = {p.name: _choices(cls, p.name, hints, nested) for p in wanted}
         for kwargs in islice(_combinations(choices), _COMBINATIONS):
             for arguments in _with_rest(kwargs, rest):
                 if str(arguments) not in seen:
                     seen.add(str(arguments))
                     yield arguments
+
+
+def _choices(
+    cls: Callable[..., Any], name: str, hints: Mapping[str, Any], nested: int
+) -> list[Any]:
+    first, *others = guess_values(name, hints.get(name), nested)
+    siblings = _siblings(cls, name, hints, nested)
+    return [first, *siblings[:_FAVOURED], *others, *siblings[_FAVOURED:]]
 
 
 def complete_arguments(arguments: Arguments | Script, error: BaseException) -> list[Arguments]:

@@ -1,0 +1,191 @@
+"""Arguments are found for the layers of torch, and for classes as people write them."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable
+from itertools import islice
+from typing import Literal
+
+import pytest
+import torch
+from torch import nn
+
+from pyroify.verify.guess import complete_arguments, guess_arguments
+from pyroify.verify.inputs import NoCall, find_call, given_call
+
+
+def found_call(cls: type[nn.Module], method: str = "forward") -> tuple[str, str]:
+    """The arguments of the constructor and of the method, as reports show them."""
+    for arguments in islice(guess_arguments(cls), 200):
+        try:
+            module = arguments.construct(cls)
+            return str(arguments), find_call(module, method, time.monotonic() + 20)[1]
+        except Exception:
+            continue
+    raise AssertionError(f"nothing found for {cls.__name__}")
+
+
+LAYERS = {
+    nn.Linear: "forward(input=float[2, 8])",
+    nn.Bilinear: "forward(input1=float[2, 8], input2=float[2, 8])",
+    nn.Embedding: "forward(input=int[2, 5])",
+    nn.Conv1d: "forward(input=float[2, 8, 8])",
+    nn.Conv2d: "forward(input=float[2, 8, 16, 16])",
+    nn.Conv3d: "forward(input=float[2, 8, 4, 16, 16])",
+    nn.ConvTranspose2d: "forward(input=float[2, 8, 16, 16])",
+    nn.BatchNorm1d: "forward(input=float[2, 8])",
+    nn.BatchNorm2d: "forward(input=float[2, 8, 16, 16])",
+    nn.GroupNorm: "forward(input=float[2, 8])",
+    nn.LayerNorm: "forward(input=float[2, 8])",
+    nn.PReLU: "forward(input=float[2, 1])",
+    nn.LSTM: "forward(input=float[2, 5, 8])",
+    nn.Transformer: "forward(src=float[2, 5, 512], tgt=float[2, 5, 512])",
+    nn.TransformerEncoderLayer: "forward(src=float[2, 5, 8])",
+}
+
+
+@pytest.mark.parametrize(("cls", "call"), LAYERS.items(), ids=lambda x: getattr(x, "__name__", ""))
+def test_layers_of_torch(cls, call):
+    assert found_call(cls)[1] == call
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Annotated(nn.Module):
+    def __init__(
+        self,
+        sizes: list[int],
+        rate: float,
+        mode: Literal["mean", "sum"],
+        colour: Colour,
+        activation: Callable[[torch.Tensor], torch.Tensor],
+        flag: bool,
+        pair: tuple[int, int],
+        maybe: int | None,
+        inner: nn.Linear | None = None,
+    ) -> None:
+        super().__init__()
+        assert (mode, colour) == ("mean", Colour.RED)
+        self.net = nn.Sequential(*(nn.Linear(size, size) for size in sizes))
+
+    def forward(self, x, mask=None):
+        return self.net(x)
+
+
+def test_annotations_decide():
+    arguments, call = found_call(Annotated)
+    assert "sizes=[8, 8], rate=0.1, mode='mean', colour=Colour.RED" in arguments
+    assert call == "forward(x=float[2, 8])"
+
+
+class Block(nn.Module):
+    def __init__(self, planes):
+        super().__init__()
+        self.conv = nn.Conv2d(planes, planes, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Tower(nn.Module):
+    """A class handed in, a list of depths, and an image that is flattened in the end."""
+
+    def __init__(self, block, layers, num_classes):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 1)
+        self.blocks = nn.Sequential(*(block(4) for depth in layers for _ in range(depth)))
+        self.head = nn.Linear(4 * 32 * 32, num_classes)
+
+    def forward(self, image):
+        return self.head(self.blocks(self.stem(image)).flatten(1))
+
+
+def test_class_handed_in_and_side_of_the_image():
+    arguments, call = found_call(Tower)
+    assert arguments == "block=Block, layers=[2, 2, 2, 2], num_classes=8"
+    assert call == "forward(image=float[2, 3, 32, 32])"
+
+
+class Wrapper(nn.Module):
+    def __init__(self, dim, fn):
+        super().__init__()
+        self.norm, self.fn = nn.LayerNorm(dim), fn
+
+    def forward(self, x):
+        return self.fn(self.norm(x))
+
+
+def test_module_handed_in():
+    assert found_call(Wrapper)[0] == "dim=8, fn=nn.Linear(8, 8)"
+
+
+def test_both_sides_get_modules_of_their_own():
+    arguments = next(guess_arguments(Wrapper))
+    plain, converted = arguments.construct(Wrapper), arguments.construct(Wrapper, converted=True)
+    assert type(plain.fn) is nn.Linear
+    assert type(converted.fn).__name__ == "PyroLinear"
+    assert torch.equal(plain.fn.weight, converted.fn.weight)
+
+
+class HandsOn(Wrapper):
+    def __init__(self, **options):
+        super().__init__(**options)
+
+
+def test_missing_keywords_are_read_from_the_error():
+    arguments = next(guess_arguments(HandsOn))
+    with pytest.raises(TypeError) as raised:
+        arguments.construct(HandsOn)
+    longer = complete_arguments(arguments, raised.value)
+    assert str(longer[-1]) == "dim=8, fn=nn.Linear(8, 8)"
+    longer[-1].construct(HandsOn)
+
+
+class Sentence(nn.Module):
+    def __init__(self, vocab_size, d_model):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, d_model)
+
+    def forward(self, tokens, mask):
+        return self.embedding(tokens) * mask[..., None]
+
+    def score(self, tokens):
+        return self.embedding(tokens).sum()
+
+    @property
+    def norm(self):
+        return self.embedding.weight.norm()
+
+
+def test_tokens_masks_other_methods_and_properties():
+    assert found_call(Sentence)[1] == "forward(tokens=int[2, 5], mask=bool[2, 5])"
+    assert found_call(Sentence, "score")[1] == "score(tokens=int[2, 5])"
+    assert found_call(Sentence, "norm")[1] == "norm"
+
+
+class Picky(nn.Module):
+    def forward(self, x):
+        raise ValueError("never")
+
+
+def test_first_error_is_told_if_nothing_runs():
+    with pytest.raises(NoCall, match="ValueError: never"):
+        find_call(Picky(), "forward", time.monotonic() + 5)
+
+
+def test_text_of_a_shape_is_a_tensor():
+    call, label = given_call(("float[2, 3]", "int[4]", 7))
+    assert [getattr(value, "shape", value) for value in call.args] == [(2, 3), (4,), 7]
+    assert call.args[1].dtype == torch.int64
+    assert label == "forward(float[2, 3], int[4], 7)"
+
+
+@pytest.mark.parametrize("cls", [nn.LSTM, Annotated, Tower])
+def test_guesses_are_the_same_every_time(cls):
+    first, second = (list(map(str, islice(guess_arguments(cls), 50))) for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first)
