@@ -12,10 +12,10 @@ from pyroify.diagnostics import Finding, lookup
 from pyroify.index.facts import Call, Choice, Function, Name, Parameter, Value
 from pyroify.index.resolve import Index, ModuleClass
 from pyroify.plan.checks import check_class, check_files
-from pyroify.plan.checks.containers import hides_random_layers
 from pyroify.plan.checks.project import Project, Sites
 from pyroify.plan.checks.suppressions import Suppressions
 from pyroify.plan.declare import Declarations, Declarer
+from pyroify.plan.lists import hides_random_layers
 from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan, Status
 from pyroify.plan.names import FileNames
@@ -136,9 +136,10 @@ class _Planner:
         self._choose()
         self._check()
         self._spread_refusals()
+        self._drop_needless()
         files = self._files()
-        self._refuse_half_runs(files)
-        if any(case.refused for case in cases.values()):
+        if self._refuse_half_runs(files):
+            self._drop_needless()
             files = self._files()
         classes = tuple(
             self._class_plan(case) for case in cases.values() if case.cls.file.path in self.selected
@@ -221,33 +222,40 @@ class _Planner:
         return case.wanted and not case.refused
 
     def _choose(self) -> None:
-        """Random classes, all that hold them, derive from them or stand beside them."""
-        cases = self.cases
-        wanted = {
+        """Random classes, and all that has to change with them."""
+        seeds = {
             key
-            for key, case in cases.items()
+            for key, case in self.cases.items()
             if case.is_random
             or any(declared.findings for _, declared in case.stages)
             or hides_random_layers(case.study, self.spec)
         }
-        held = {
-            key: [cls.key for cls in case.study.held if cls.key in cases] for key, case in cases.items()
-        }
-        changed = bool(wanted)
-        while changed:
+        for key in self._with_company(seeds):
+            self.cases[key].wanted = True
+
+    def _drop_needless(self) -> None:
+        """Classes that would only change for the sake of refused ones stay as they are."""
+        random = {key for key, case in self.cases.items() if case.is_random and not case.refused}
+        needed = self._with_company(random)
+        for key, case in self.cases.items():
+            if not case.refused and key not in needed:
+                case.wanted = False
+
+    def _with_company(self, seeds: set[Key]) -> frozenset[Key]:
+        """Classes, all that hold them, derive from them, or stand beside them in what holds them."""
+        cases, wanted = self.cases, {key for key in seeds if key in self.cases}
+        while True:
             before = len(wanted)
             for key, case in cases.items():
+                held = [cls.key for cls in case.study.held if cls.key in cases]
+                bases = [base.key for base in case.cls.lineage[1:] if base.key in cases]
                 if key in wanted:
-                    wanted.update(base.key for base in case.cls.lineage[1:])
-                    wanted.update(k for k in held[key] if cases[k].study.has_parameters)
-                elif any(k in wanted for k in held[key]) or any(
-                    base.key in wanted for base in case.cls.lineage[1:]
-                ):
+                    wanted.update(bases)
+                    wanted.update(k for k in held if cases[k].study.has_parameters)
+                elif wanted.intersection(held) or wanted.intersection(bases):
                     wanted.add(key)
-            changed = len(wanted) > before
-        for key in wanted:
-            if key in cases:
-                cases[key].wanted = True
+            if len(wanted) == before:
+                return frozenset(wanted)
 
     @cached_property
     def suppressions(self) -> Suppressions:
@@ -323,11 +331,11 @@ class _Planner:
                     )
         return None
 
-    def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> None:
-        """A selected class that needs a change in a file that was not given is refused."""
+    def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> bool:
+        """Refuse selected classes that need a change in a file that was not given; say if any."""
         pending = {path for path, edits in files.items() if edits and path not in self.selected}
         if not pending:
-            return
+            return False
         for case in self.cases.values():
             if not self._converts(case) or case.cls.file.path not in self.selected:
                 continue
@@ -345,6 +353,7 @@ class _Planner:
                 )
                 case.refused = True
         self._spread_refusals()
+        return True
 
     # Edits
 
