@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter, qualify, substitute
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Call, Choice, Function, Name
+from pyroify.plan.lists import is_registered, module_lists
 from pyroify.plan.model import Action as ActionName
 from pyroify.plan.model import RuleRef, SitePlan
 from pyroify.plan.names import FileNames
@@ -164,6 +165,8 @@ class Declarer:
         if self._misses_some(attributes, tuple(covered)):
             return True
         if self._computes_weights(covered):
+            return True
+        if any(is_registered(self.study, item) for item in module_lists(self.study)):
             return True
         base = self.study.cls.library_base
         if base is not None and base.kind == "compound":

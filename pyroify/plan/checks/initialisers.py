@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Call, Function, Name, Path, SelfRead, Unknown, Value
+from pyroify.index.facts import Argument, Call, Function, Name, Path, SelfRead, Unknown, Value
 from pyroify.plan.checks.project import declared
 from pyroify.plan.checks.subject import Subject
 
@@ -61,20 +61,30 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
     for method in subject.methods:
         if method.name not in subject.study.building or _runs_in_base(subject, method):
             continue
-        for call in method.layer_calls:
-            if not isinstance(call.callee, SelfRead) or len(call.callee.path) > 1:
-                continue
-            name = call.callee.path[0]
-            applied = name == "apply" and call.args and _is_initialiser(subject, call.args[0].value)
-            if applied or name in EVERYWHERE and initialises(method):
-                yield subject.finding(
-                    call.line,
-                    call.column,
-                    "PYR003",
-                    f"self.{name}() also reaches parameters that a base or child has declared, "
-                    "where an initialiser has no effect",
-                    HELP,
-                )
+        if call := _sweep(subject, method):
+            yield subject.finding(
+                call.line,
+                call.column,
+                "PYR003",
+                f"{call.text} also reaches parameters that a base or child has declared, where "
+                "it has no effect",
+                HELP,
+            )
+
+
+def _sweep(subject: Subject, method: Function) -> Call | None:
+    """The call that initialises whatever there is: ``self.apply(init)``, or one in a loop."""
+    own = {
+        call.callee.path[0]: call
+        for call in method.layer_calls
+        if isinstance(call.callee, SelfRead) and len(call.callee.path) == 1
+    }
+    applied = own.get("apply")
+    if applied and applied.args and _is_initialiser(subject, applied.args[0].value):
+        return applied
+    if EVERYWHERE & own.keys():
+        return next(filter(_initialises, method.layer_calls), None)
+    return None
 
 
 def _declares(subject: Subject) -> Iterator[bool]:
@@ -82,6 +92,21 @@ def _declares(subject: Subject) -> Iterator[bool]:
     project = subject.project
     for cls in (*subject.cls.lineage[1:], *subject.study.held):
         yield project.draws(cls) or bool(project.of(cls).declared)
+    yield _builds_what_it_is_given(subject)
+
+
+def _builds_what_it_is_given(subject: Subject) -> bool:
+    """``ResNet(Bottleneck, ...)``: it makes instances of a class that stands beside it."""
+    beside = any(
+        path == subject.cls.file.path and name != subject.cls.cls.qualname
+        for path, name in subject.project.handed_about
+    )
+    return beside and any(
+        isinstance(call.callee, Argument)
+        for method in subject.methods
+        if method.name in subject.study.building
+        for call in method.layer_calls
+    )
 
 
 def _is_initialiser(subject: Subject, value: Value) -> bool:

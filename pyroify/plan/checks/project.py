@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyroify.index.facts import Path
 from pyroify.index.resolve import Index, ModuleClass
@@ -89,6 +90,14 @@ class Project:
             for attribute in study.everything if study else ():
                 if attribute.name == name:
                     yield from (node.cls for node in walk(attribute.node) if isinstance(node, Own))
+
+    @cached_property
+    def handed_about(self) -> frozenset[Key]:
+        """Classes with random parameters that no other class is seen to hold."""
+        held = {cls.key for study in self.studies.values() for cls in study.held}
+        return frozenset(
+            key for key, sites in self.sites.items() if sites.random and key not in held
+        )
 
     def _held(self, cls: ModuleClass) -> Iterator[ModuleClass]:
         for item in cls.lineage:

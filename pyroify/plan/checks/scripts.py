@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Call, Constant, Name, SelfRead
-from pyroify.plan.checks.instances import Place, Script
+from pyroify.plan.checks.instances import Place, Script, called_on
 from pyroify.plan.checks.project import Key
 from pyroify.plan.structure import calls_in
 
@@ -93,6 +93,36 @@ def pickled_lambda(script: Script) -> Iterator[Finding]:
                 f"{cls.cls.name} has a prior that cannot be pickled",
                 "save its state_dict, or set options: {follow_module: true} in the spec",
             )
+
+
+def moved_instance(script: Script) -> Iterator[Finding]:
+    """A module that goes to a dtype or device where constant priors do not follow."""
+    if script.project.spec.options.follow_module:
+        return
+    for call, place in script.calls:
+        if not _moves(call):
+            continue
+        cls, _ = script.owner(call, place)
+        if cls is not None and script.project.draws(cls):
+            yield script.finding(
+                call,
+                "PYR011",
+                f"the priors of {cls.cls.name} stay where they were made",
+                "set options: {follow_module: true} in the spec",
+            )
+
+
+def _moves(call: Call) -> bool:
+    """Whether a call is of a method that changes the dtype or device of a module."""
+    _, method = called_on(call)
+    if method == "to":
+        given = [
+            passed
+            for passed in call.args
+            if passed.keyword not in ("memory_format", "non_blocking")
+        ]
+        return any(passed.text not in ("'cpu'", '"cpu"', "torch.float32") for passed in given)
+    return method in ("double", "half", "bfloat16", "cuda")
 
 
 def vectorised_particles(script: Script) -> Iterator[Finding]:

@@ -1,0 +1,73 @@
+"""Modules in Python lists and dicts: which of them torch gets to see all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.plan.structure import Box, Leaf, Listed, Node, Own, walk
+from pyroify.plan.study import Attribute, Study
+from pyroify.spec.match import SiteKey, decide
+from pyroify.spec.model import Keep, Spec
+
+REGISTERING = {f"torch.nn.{name}" for name in ("ModuleList", "ModuleDict", "Sequential")}
+"""Calls that register the modules they are handed."""
+
+
+def hides_random_layers(study: Study, spec: Spec) -> bool:
+    """Whether layers the spec makes random are in a Python list or dict, out of torch's sight."""
+    return any(
+        has_random_layers(study, attribute, spec)
+        for attribute in module_lists(study)
+        if not is_registered(study, attribute)
+    )
+
+
+def module_lists(study: Study) -> tuple[Attribute, ...]:
+    """Attributes that hold, in a list or dict, modules that no other attribute is seen to make."""
+    lists = [item for item in study.everything if any(map(_is_list, walk(item.node)))]
+    if not lists:
+        return ()
+    others = [item.node for item in study.everything if item not in lists]
+    seen = {place for node in others for place in _places(node)}
+    return tuple(item for item in lists if _makes_more(item.node, seen))
+
+
+def is_registered(study: Study, attribute: Attribute) -> bool:
+    """Whether what a list holds is handed to a container, or added under computed names."""
+    methods = study.cls.cls.methods
+    if any(item.path == ("*",) for method in methods for item in method.assignments):
+        return True
+    return any(
+        use.path == (attribute.name,) and use.within in REGISTERING
+        for method in methods
+        for use in method.uses
+    )
+
+
+def has_random_layers(study: Study, attribute: Attribute, spec: Spec) -> bool:
+    """Whether a rule of the spec takes a parameter of a layer below an attribute."""
+    cls = study.cls
+    layers = {item.layer for item in walk(attribute.node) if isinstance(item, Leaf)}
+    keys = [
+        SiteKey(cls.file.module, cls.cls.qualname, f"{attribute.name}.*.{p.name}", p.layer)
+        for layer in layers
+        for p in layer.parameters
+    ]
+    return any(not isinstance(decide(spec, key).action, Keep) for key in keys)
+
+
+def _is_list(node: Node) -> bool:
+    return isinstance(node, Listed)
+
+
+def _places(node: Node) -> Iterator[tuple[int, int]]:
+    """Where the layers of a structure are made."""
+    for item in walk(node):
+        if isinstance(item, Leaf | Box) and item.call:
+            yield item.call.line, item.call.column
+
+
+def _makes_more(node: Node, seen: set[tuple[int, int]]) -> bool:
+    inside = [item for found in walk(node) if _is_list(found) for item in walk(found)]
+    made = {place for item in inside for place in _places(item)}
+    return not made <= seen if made else any(isinstance(item, Own) for item in inside)
