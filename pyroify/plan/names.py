@@ -23,7 +23,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "nn": ("torch.nn",),
     "torch": ("torch",),
     "math": ("math",),
-    "transform_to": ("torch.distributions.transform_to", "torch.distributions.constraint_registry.transform_to"),
+    "transform_to": (
+        "torch.distributions.transform_to",
+        "torch.distributions.constraint_registry.transform_to",
+    ),
     "ABCMeta": ("abc.ABCMeta",),
 }
 """Each name with the dotted objects that will do; the first is what an import gives."""
@@ -83,6 +86,11 @@ class FileNames:
         names = [f"{nn}.{layer.name}" for layer in layers]
         wanted = names[0] if len(names) == 1 else f"({', '.join(names)})"
         return f"isinstance({variable}, {wanted})"
+
+    def take_over(self, other: FileNames) -> None:
+        """Need what other declarations of the same file need, too."""
+        self.used |= other.used
+        self.definitions |= other.definitions
 
     def define(self, name: str, source: str) -> None:
         """Note that the file needs a definition of its own."""

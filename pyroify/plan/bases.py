@@ -1,0 +1,95 @@
+"""What a class derives from once it is a PyroModule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pyroify.index.facts import Call
+from pyroify.index.resolve import MODULE, Index, ModuleClass
+from pyroify.plan.case import Case, Key
+from pyroify.plan.model import Edit
+from pyroify.plan.names import FileNames
+
+PYRO_ABC_META = '''\
+class PyroABCMeta(type({pyro_module}), {abc_meta}):
+    """Lets a PyroModule have abstract methods."""
+'''
+
+
+def base_edits(case: Case, cases: Mapping[Key, Case], index: Index) -> Iterator[Edit]:
+    """``nn.Module`` becomes ``PyroModule``; any other base that is none gets it beside it."""
+    cls, names = case.cls, case.names
+    if cls.is_pyro:
+        return
+    replaced = []
+    inherited = False
+    for position, base in enumerate(cls.bases):
+        if base.kind == "module":
+            names.use("PyroModule")
+            replaced.append((position, names.local("PyroModule")))
+        elif base.local is not None:
+            other = cases.get(base.local.key)
+            inherited = inherited or bool(other and (other.converts or base.local.is_pyro))
+    added: tuple[str, ...] = ()
+    if not replaced and not inherited:
+        names.use("PyroModule")
+        added = (names.local("PyroModule"),)
+    metaclass = _metaclass(cls, names, index)
+    if replaced or added or metaclass:
+        yield Edit("bases", cls.cls.line, cls.cls.column, (tuple(replaced), added, metaclass))
+
+
+def initialiser_edits(case: Case, has_subclasses: bool) -> Iterator[Edit]:
+    """Calls of ``nn.Module.__init__`` that PyroModule's own would not survive."""
+    for method in case.cls.cls.methods:
+        for target, line, column in method.base_calls:
+            if target in MODULE:  # it would pass PyroModule by
+                yield Edit("initialisers", line, column)
+    constructor = case.cls.cls.method("__init__")
+    called = constructor.super_init if constructor else None
+    alone = [base.kind for base in case.cls.bases] == ["module"] and not has_subclasses
+    if called is not None and called.args and alone:
+        # nn.Module takes no arguments; PyroModule would take the first for a prefix of all sites.
+        data = (_call_source(called), f"{called.text}()")
+        yield Edit("expressions", called.line, called.column, data)
+
+
+def _call_source(call: Call) -> str:
+    arguments = [f"{p.keyword}={p.text}" if p.keyword else f"{p.star}{p.text}" for p in call.args]
+    return f"{call.text}({', '.join(arguments)})"
+
+
+def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
+    """The metaclass that joins PyroModule's with ABCMeta, where a class is the first to need it."""
+    if not _is_abstract_here(cls, index):
+        return ""
+    for other in cls.lineage[1:]:
+        if other.cls.metaclass.endswith("PyroABCMeta") or _is_abstract_here(other, index):
+            return ""
+    names.use("PyroModule", "ABCMeta")
+    both = {"pyro_module": names.local("PyroModule"), "abc_meta": names.local("ABCMeta")}
+    names.define("PyroABCMeta", PYRO_ABC_META.format(**both))
+    return "PyroABCMeta"
+
+
+def _is_abstract_here(cls: ModuleClass, index: Index) -> bool:
+    """Whether a class brings in ABCMeta itself, or by a base that is no module."""
+    return cls.cls.metaclass.endswith("ABCMeta") or any(
+        _is_abstract(base.dotted, cls.file.path, index)
+        for base in cls.bases
+        if base.kind == "plain"
+    )
+
+
+def _is_abstract(dotted: str, path: str, index: Index, depth: int = 0) -> bool:
+    if dotted == "abc.ABC" or dotted.startswith("collections.abc."):
+        return True
+    target = index.resolve(dotted, path)
+    if target.plain_class is None or target.file is None or depth > 10:
+        return False
+    if target.plain_class.metaclass.endswith("ABCMeta"):
+        return True
+    return any(
+        _is_abstract(base, target.file.path, index, depth + 1)
+        for _, base, _, _ in target.plain_class.bases
+    )

@@ -1,0 +1,123 @@
+"""One class on its way to a plan: what is known, decided and found about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pyroify.diagnostics import Finding
+from pyroify.index.facts import Function
+from pyroify.index.resolve import ModuleClass
+from pyroify.plan.checks.project import Sites
+from pyroify.plan.declare import Declarations
+from pyroify.plan.model import ClassPlan, SitePlan, Status
+from pyroify.plan.names import FileNames
+from pyroify.plan.study import Study
+from pyroify.plan.ties import Tie
+
+Key = tuple[str, str]
+"""Path and qualified name of a class."""
+
+Stage = tuple[Function | None, Declarations]
+"""A method that ends in declarations, None for a constructor still to be written."""
+
+
+@dataclass
+class Case:
+    """One class on its way to a plan."""
+
+    study: Study
+    names: FileNames
+    stages: list[Stage] = field(default_factory=list)
+    ties: tuple[Tie, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    refused: bool = False
+    wanted: bool = False
+
+    @property
+    def cls(self) -> ModuleClass:
+        """The class itself."""
+        return self.study.cls
+
+    @property
+    def key(self) -> Key:
+        """Path and qualified name."""
+        return self.cls.key
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it has sites that are no plain parameters any more."""
+        return any(site.action != "keep" for _, declared in self.stages for site in declared.sites)
+
+    @property
+    def ignored(self) -> bool:
+        """Whether a comment on its header takes it out."""
+        return (self.cls.cls.line, "ignore-class") in self.cls.file.suppressed
+
+    @property
+    def at_run_time(self) -> bool:
+        """Whether its layers are converted at run time."""
+        return any(declared.at_run_time for _, declared in self.stages)
+
+    @cached_property
+    def random_names(self) -> frozenset[str]:
+        """Names of own attributes that are, or hold, random ones."""
+        return frozenset(
+            site.path.partition(".")[0]
+            for _, declared in self.stages
+            for site in declared.sites
+            if site.action == "sample"
+        )
+
+    @cached_property
+    def own_random(self) -> frozenset[str]:
+        """Names of own parameters that are drawn."""
+        return frozenset(
+            site.path
+            for _, declared in self.stages
+            for site in declared.sites
+            if site.action == "sample" and "." not in site.path
+        )
+
+    @property
+    def sites(self) -> Sites:
+        """Its parameters by what becomes of them."""
+        sites = [site for _, declared in self.stages for site in declared.sites]
+        paths = {
+            action: frozenset(site.path for site in sites if site.action == action)
+            for action in ("sample", "param", "keep")
+        }
+        by_lambda = any("(lambda self" in site.source for site in sites)
+        return Sites(paths["sample"], paths["param"], paths["keep"], by_lambda)
+
+    def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
+        """A finding about this class."""
+        subject = f"{self.cls.file.module}:{self.cls.cls.qualname}"
+        return Finding(self.cls.file.path, line, column + 1, code, message, help, subject)
+
+    @property
+    def converts(self) -> bool:
+        """Whether it is going to be rewritten."""
+        return self.wanted and not self.refused
+
+    @property
+    def all_sites(self) -> tuple[SitePlan, ...]:
+        """Its parameters, and what becomes of each."""
+        return tuple(site for _, declared in self.stages for site in declared.sites)
+
+    @property
+    def plan(self) -> ClassPlan:
+        """What reports say of it."""
+        status: Status = "unchanged"
+        if self.wanted and not self.ignored:
+            status = "refused" if self.refused else "converted"
+        return ClassPlan(
+            module=self.cls.file.module,
+            qualname=self.cls.cls.qualname,
+            path=self.cls.file.path,
+            line=self.cls.cls.line,
+            column=self.cls.cls.column + 1,
+            status=status,
+            sites=self.all_sites,
+            findings=tuple(self.findings),
+        )

@@ -1,0 +1,150 @@
+"""The edits of each file, from what is decided about its classes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyroify.index.facts import Function
+from pyroify.plan.bases import base_edits, initialiser_edits
+from pyroify.plan.case import Case, Key
+from pyroify.plan.declare import Declarations
+from pyroify.plan.methods import methods_to_decorate
+from pyroify.plan.model import Edit
+from pyroify.plan.names import FileNames
+from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
+from pyroify.plan.structure import Own, Resolver, walk
+from pyroify.plan.study import OwnParameter, parameters_in
+from pyroify.plan.ties import tie_statements
+from pyroify.plan.wraps import class_wraps, function_wraps
+
+
+@dataclass(frozen=True)
+class EditPlanner:
+    """Writes edits for the classes that convert; ``limit`` is the longest line to make."""
+
+    cases: Mapping[Key, Case]
+    resolver: Resolver
+    limit: int
+
+    def files(self) -> dict[str, tuple[Edit, ...]]:
+        """The edits of every file that has to change, by path."""
+        edits: dict[str, dict[Edit, None]] = {}
+        names: dict[str, FileNames] = {}
+        converting = [case for case in self.cases.values() if case.converts]
+        for case in converting:
+            path = case.cls.file.path
+            if made := dict.fromkeys(self._of_class(case)):
+                edits.setdefault(path, {}).update(made)
+                names.setdefault(path, FileNames(case.cls.file)).take_over(case.names)
+        if converting:
+            self._of_functions(edits, names)
+        if edits:
+            for file in self.resolver.index.files:
+                if tests := dict.fromkeys(type_test_edits(file)):
+                    edits.setdefault(file.path, {}).update(tests)
+        for path, shared in names.items():
+            edits[path].update(dict.fromkeys(_of_whole_file(shared)))
+        return {path: tuple(found) for path, found in edits.items()}
+
+    def _of_functions(
+        self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
+    ) -> None:
+        """Layers built by functions that classes call."""
+        for path, name in list(self.resolver.functions):
+            file = self.resolver.index.file(path)
+            made = function_wraps(file, name, self.resolver, self.limit) if file else ()
+            if file and (found := dict.fromkeys(made)):
+                edits.setdefault(path, {}).update(found)
+                names.setdefault(path, FileNames(file)).use("PyroModule")
+
+    def _of_class(self, case: Case) -> Iterator[Edit]:
+        has_subclasses = bool(self.resolver.subclasses.get(case.key))
+        yield from base_edits(case, self.cases, self.resolver.index)
+        yield from initialiser_edits(case, has_subclasses)
+        for method, declared in case.stages:
+            yield from self._in_place(case, declared)
+            yield from self._at_end(case, method, self._statements(case, method, declared))
+        yield from class_wraps(case, self.resolver, self.limit)
+        random = self._random_of(case)
+        yield from read_edits(case.study, random, case.own_random)
+        for function, position in methods_to_decorate(case.study, random):
+            case.names.use("pyro_method")
+            data = (case.names.local("pyro_method"), position)
+            yield Edit("methods", function.line, function.column, data)
+
+    def _random_of(self, case: Case) -> frozenset[str]:
+        """Names that give random values when read or called, those of its bases included."""
+        lineage = [self.cases[cls.key] for cls in case.cls.lineage if cls.key in self.cases]
+        found = {name for other in lineage for name in other.random_names}
+        for other in lineage:
+            for attribute in other.study.everything:
+                held = [item.cls.key for item in walk(attribute.node) if isinstance(item, Own)]
+                if any(key in self.cases and self.cases[key].converts for key in held):
+                    found.add(attribute.name)
+        return frozenset(found)
+
+    def _statements(
+        self, case: Case, method: Function | None, declared: Declarations
+    ) -> tuple[str, ...]:
+        """What a method has to end in."""
+        if method is not None and method is not case.study.constructor:
+            return tuple(declared.statements)
+        before, after = tie_statements(case.ties, case.names, case.random_names)
+        if needs_anchor(case.study):
+            case.names.use("torch")
+            before.insert(0, ANCHOR_STATEMENT)
+        return (*before, *declared.statements, *after)
+
+    def _in_place(self, case: Case, declared: Declarations) -> Iterator[Edit]:
+        for frozen in declared.buffers:
+            first = frozen.assignments[0]
+            data = (frozen.name, frozen.made[0].initial)
+            yield Edit("buffers", first.line, first.column, data)
+        for parameter in case.study.all_parameters:
+            if sources := declared.in_place.get(parameter.name):
+                yield from self._replaced(parameter, sources)
+
+    def _replaced(self, parameter: OwnParameter, sources: Sequence[str]) -> Iterator[Edit]:
+        """Declarations in place of what made the parameter, or of those there already."""
+        if (old := parameter.declared) is not None:
+            data = (sources[0], old.column, parameter.assignments[0].column, self.limit, 0)
+            yield Edit("parameters", old.line, old.column, data)
+            return
+        made = [
+            (item, call) for item in parameter.assignments for call in parameters_in(item.value)
+        ]
+        for (item, call), source in zip(made, sources, strict=True):
+            if item.how == "register":
+                text = f"self.{parameter.name} = {source}"
+                yield Edit("registrations", item.line, item.column, (text, item.column, self.limit))
+            else:
+                place = (call.column, item.column, self.limit, call.trailing)
+                yield Edit("parameters", call.line, call.column, (source, *place))
+
+    def _at_end(
+        self, case: Case, method: Function | None, statements: tuple[str, ...]
+    ) -> Iterator[Edit]:
+        if method is None:
+            if statements:
+                cls = case.cls.cls
+                data = (statements, cls.body_column + 4, self.limit)
+                yield Edit("constructors", cls.line, cls.column, data)
+            return
+        existing = method.declarations
+        texts, count = (existing.texts, existing.count) if existing else ((), 0)
+        if texts != tuple(map(_normalised, statements)):
+            data = (statements, count, method.column + 4, self.limit)
+            yield Edit("declarations", method.line, method.column, data)
+
+
+def _of_whole_file(names: FileNames) -> Iterator[Edit]:
+    if names.definitions:
+        yield Edit("definitions", 1, 0, (tuple(names.definitions.values()),))
+    if imports := names.imports():
+        yield Edit("imports", 1, 0, (imports,))
+
+
+def _normalised(source: str) -> str:
+    return ast.unparse(ast.parse(source))

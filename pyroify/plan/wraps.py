@@ -1,0 +1,106 @@
+"""Which layers become PyroModules where they are built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pyroify.index.facts import Call, Choice, File, Name
+from pyroify.plan.case import Case
+from pyroify.plan.model import Edit
+from pyroify.plan.names import FileNames
+from pyroify.plan.structure import (
+    Box,
+    Leaf,
+    Opaque,
+    Own,
+    Resolver,
+    Scope,
+    holds_parameters,
+    walk,
+)
+
+Place = tuple[int, int]
+
+
+def class_wraps(case: Case, resolver: Resolver, limit: int) -> Iterator[Edit]:
+    """Layers that the methods of a class build; at run time those of the constructor wait."""
+    kept = _kept_calls(case)
+    building = case.study.building if case.at_run_time else frozenset()
+    calls = [
+        call
+        for method in case.cls.cls.methods
+        if method.name not in building
+        for call in method.layer_calls
+        if (call.line, call.column) not in kept
+    ]
+    yield from wraps(calls, case.study.scope, resolver, case.names, limit)
+
+
+def function_wraps(file: File, name: str, resolver: Resolver, limit: int) -> Iterator[Edit]:
+    """Layers that a function, or one defined in it, builds for classes that call it."""
+    for function in file.functions:
+        if function.name == name or function.name.startswith(f"{name}.<locals>."):
+            calls = function.layer_calls
+            yield from wraps(calls, Scope(file.path), resolver, FileNames(file), limit)
+
+
+def wraps(
+    calls: Iterable[Call], scope: Scope, resolver: Resolver, names: FileNames, limit: int
+) -> Iterator[Edit]:
+    """Edits that make calls PyroModules; the first on a line lays the line out anew."""
+    chosen = [call for call in dict.fromkeys(calls) if _is_wrappable(call, scope, resolver)]
+    if chosen:
+        names.use("PyroModule")
+    first: dict[int, Call] = {}
+    for call in sorted(chosen, key=lambda call: call.column):
+        first.setdefault(call.line, call)
+    for call in chosen:
+        yield _wrap(call, names.local("PyroModule"), limit, call is first[call.line])
+
+
+def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
+    bare = not call.args and call.text.rpartition(".")[2] == "ModuleList"
+    indent, trailing, length, statement = call.extent or (0, 0, limit + 1, 0)
+    room = limit - trailing if is_first and length <= limit else -1
+    data = (wrapper, "[]" if bare else "", indent, statement, room, call.column, trailing)
+    return Edit("submodules", call.line, call.column, data)
+
+
+def _is_wrappable(call: Call, scope: Scope, resolver: Resolver) -> bool:
+    """Whether a call surely makes a layer or container that may have parameters."""
+    if call.wrapped or not isinstance(call.callee, Name | Choice):
+        return False
+    options = call.callee.options if isinstance(call.callee, Choice) else (call.callee,)
+    kinds = set()
+    for option in options:
+        layer = (
+            resolver.index.layer(option.dotted, scope.path) if isinstance(option, Name) else None
+        )
+        kinds.add(layer.kind if layer else "")
+    if "" in kinds or kinds == {"stateless"}:
+        return False
+    if kinds == {"container"}:
+        node = resolver.resolve(call, replace(scope, inside=True))
+        empty = isinstance(node, Box) and not node.children
+        return empty or holds_parameters(node)
+    return True
+
+
+def _kept_calls(case: Case) -> set[Place]:
+    """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
+    random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
+    for tie in case.ties:
+        if tie.right.partition(".")[0] in random:
+            random.add(tie.left.partition(".")[0])
+    kept: set[Place] = set()
+    for attribute in case.study.everything:
+        if attribute.name in random or (not attribute.name and random):
+            continue
+        nodes: Sequence[object] = tuple(walk(attribute.node))
+        whole = not any(isinstance(item, Own | Opaque) for item in nodes)
+        for item in nodes:
+            stays = isinstance(item, Leaf) or (whole and isinstance(item, Box))
+            if stays and item.call is not None:
+                kept.add((item.call.line, item.call.column))
+    return kept
