@@ -129,8 +129,8 @@ class EditPlanner:
         if method is None:
             if statements:
                 cls = case.cls.cls
-                data = (statements, cls.body_column + 4, self.limit)
-                yield Edit("constructors", cls.line, cls.column, data)
+                place = (cls.body_column + 4, self.limit)
+                yield Edit("constructors", cls.line, cls.column, (statements, *place))
             return
         existing = method.declarations
         texts, count = (existing.texts, existing.count) if existing else ((), 0)

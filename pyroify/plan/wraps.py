@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pyroify.index.facts import Call, Choice, File, Name
@@ -97,10 +97,11 @@ def _kept_calls(case: Case) -> set[Place]:
     for attribute in case.study.everything:
         if attribute.name in random or (not attribute.name and random):
             continue
-        nodes: Sequence[object] = tuple(walk(attribute.node))
+        nodes = tuple(walk(attribute.node))
         whole = not any(isinstance(item, Own | Opaque) for item in nodes)
         for item in nodes:
-            stays = isinstance(item, Leaf) or (whole and isinstance(item, Box))
-            if stays and item.call is not None:
+            if not isinstance(item, Leaf | Box) or item.call is None:
+                continue
+            if whole or isinstance(item, Leaf):
                 kept.add((item.call.line, item.call.column))
     return kept
