@@ -15,13 +15,15 @@ from emit_cases import PROJECT, case_names, emit, load_module, read_case, run_ma
 from pyroify.emit.family import GUIDES, LIKELIHOODS, names
 
 ENGINES = ("torch", "svi", "lightning")
+LEARNED = ("censored_weibull", "multivariate_normal", "ordinal", "student_t")
+"""Cases with a learned quantity, which NUTS refuses."""
 PARALLEL_PARTS = 8
 
 
 def combinations() -> Iterator[tuple[str, str, str]]:
     """Engine, likelihood and guide; ``nuts`` has no guide."""
     yield from itertools.product(ENGINES, case_names(LIKELIHOODS), case_names(GUIDES))
-    yield from (("nuts", likelihood, "") for likelihood in case_names(LIKELIHOODS))
+    yield from (("nuts", name, "") for name in case_names(LIKELIHOODS) if name not in LEARNED)
 
 
 def emit_combination(engine: str, likelihood: str, guide: str) -> str:
@@ -74,8 +76,11 @@ def test_combinations_train(part: int, scripts: dict[tuple[str, str, str], Path]
     failures = []
     for combination, path in itertools.islice(scripts.items(), part, None, PARALLEL_PARTS):
         out = path.with_suffix("")
+        flags = ["--smoke", "--batch-size=256"]  # one step in each of two epochs
+        if combination[0] != "torch":
+            flags.append("--no-baseline")
         try:
-            ran = run_main(load_module(path), "--smoke", "--batch-size", "256", f"--out={out}")
+            ran = run_main(load_module(path), *flags, f"--out={out}")
         except Exception as error:
             failures.append((combination, repr(error)))
             continue

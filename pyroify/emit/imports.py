@@ -9,21 +9,25 @@ from typing import Final
 
 _MODULES: Final = {
     "argparse": "import argparse",
+    "base64": "import base64",
     "copy": "import copy",
     "csv": "import csv",
     "lightning": "import lightning",
     "hashlib": "import hashlib",
+    "html": "import html",
     "json": "import json",
     "math": "import math",
     "os": "import os",
     "pickle": "import pickle",
     "random": "import random",
     "signal": "import signal",
+    "subprocess": "import subprocess",
     "sys": "import sys",
     "time": "import time",
     "zipfile": "import zipfile",
     "np": "import numpy as np",
     "pyro": "import pyro",
+    "pytest": "import pytest",
     "dist": "import pyro.distributions as dist",
     "torch": "import torch",
 }
@@ -62,7 +66,7 @@ _MEMBERS: Final = {
     "torch.overrides": ("TorchFunctionMode",),
     "torch.utils.data": ("DataLoader", "TensorDataset"),
 }
-_THIRD_PARTY: Final = ("lightning", "numpy", "pyro", "torch")
+_THIRD_PARTY: Final = ("lightning", "numpy", "pyro", "pytest", "torch")
 _WIDTH: Final = 88
 
 

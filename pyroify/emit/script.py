@@ -31,7 +31,11 @@ def emit_script(svi: Mapping[str, Any], *, spec_name: str, spec_text: str) -> Em
     """
     settings = read_settings(svi)
     digest = hashlib.sha256(spec_text.encode()).hexdigest()
-    return Emitted(_render("train.py.j2", settings, spec_name, digest[:12]), "", settings.output)
+    script, test = (
+        _render(template, settings, spec_name, digest[:12])
+        for template in ("train.py.j2", "test.py.j2")
+    )
+    return Emitted(script, test, settings.output)
 
 
 def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -> str:

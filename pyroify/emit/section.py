@@ -16,6 +16,7 @@ class Problem:
     path: str
     message: str
     suggestion: str = ""
+    code: str = "PYR400"
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" + (f"; {self.suggestion}" if self.suggestion else "")
@@ -34,9 +35,9 @@ class Section:
     problems: list[Problem]
     known: list[str] = field(default_factory=list)
 
-    def problem(self, key: str, message: str, suggestion: str = "") -> None:
+    def problem(self, key: str, message: str, suggestion: str = "", code: str = "PYR400") -> None:
         """Report a fault of ``key``."""
-        self.problems.append(Problem(f"{self.path}.{key}", message, suggestion))
+        self.problems.append(Problem(f"{self.path}.{key}", message, suggestion, code))
 
     def take(self, key: str) -> Any:
         """The value as it is, None where it is absent or null."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from pyroify.emit.family import GUIDES, LIKELIHOODS, Family, read_family
+from pyroify.emit.family import GUIDES, LIKELIHOODS, Family, facts, read_family
 from pyroify.emit.layout import quote
 from pyroify.emit.section import Problem, Section
 from pyroify.emit.sources import Data, read_data
@@ -109,6 +109,11 @@ class Settings:
         return PurePosixPath(self.output).name
 
     @property
+    def module(self) -> str:
+        """The name that the tests import the script by."""
+        return PurePosixPath(self.output).stem
+
+    @property
     def depth(self) -> int:
         """How many folders the script lies below the root of the project."""
         return len(PurePosixPath(self.output).parts) - 1
@@ -137,6 +142,7 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
         seed=section.count("seed", 0, least=0),
     )
     section.finish()
+    problems += refusals(settings, svi)
     if problems:
         raise EmitError(problems)
     return settings
@@ -209,6 +215,7 @@ def _optimizer(section: Section) -> Optimizer:
             "weight_decay",
             "a weight decay on top of a prior counts the prior twice",
             "leave it out; change the prior's scale instead",
+            "PYR404",
         )
     optimizer = Optimizer(
         name=section.choice("name", OPTIMIZERS, "Adam"),
@@ -222,7 +229,7 @@ def _optimizer(section: Section) -> Optimizer:
 
 def _elbo(section: Section) -> Elbo:
     elbo = Elbo(
-        name=section.choice("name", ELBOS, "auto"),
+        name=_elbo_name(section),
         particles=section.count("particles", 1),
         local_reparametrization=section.flag("local_reparametrization", True),
         kl_weight=section.number("kl_weight", 1.0),
@@ -230,6 +237,53 @@ def _elbo(section: Section) -> Elbo:
     )
     section.finish()
     return elbo
+
+
+def _elbo_name(section: Section) -> str:
+    name = section.text("name", "auto")
+    if name in _REFUSED_ELBOS:
+        section.problem("name", f"{name} {_REFUSED_ELBOS[name]}", "use auto", "PYR401")
+        return "auto"
+    return section.choice("name", ELBOS, "auto")
+
+
+_REFUSED_ELBOS: Final = {
+    "TraceMeanField_ELBO": "leaves out the Jacobian of constrained latents under AutoNormal",
+    "JitTrace_ELBO": "cannot trace a module that holds its own parameters",
+    "JitTraceMeanField_ELBO": "cannot trace a module that holds its own parameters",
+    "TraceEnum_ELBO": "is for discrete latents, and weights are continuous",
+    "TraceGraph_ELBO": "is for draws without a gradient, and these guides' draws have one",
+    "RenyiELBO": "averages over particles at once, which network layers cannot take",
+}
+
+
+def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
+    """What each setting allows by itself but not together with another."""
+    found: list[Problem] = []
+    if settings.engine == "nuts":
+        found += _refused_by_nuts(settings, svi)
+    elbo = svi.get("elbo")
+    asked = isinstance(elbo, Mapping) and elbo.get("local_reparametrization") is True
+    if asked and not settings.is_exact:
+        message = "local reparametrisation needs independent normals that the script itself draws"
+        hint = "use guide AutoNormal, engine torch or lightning, and elbo name auto"
+        found.append(Problem("svi.elbo.local_reparametrization", message, hint, "PYR403"))
+    return found
+
+
+def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
+    found = [
+        Problem(f"svi.{key}", f"NUTS has no {key}", "leave it out", "PYR402")
+        for key in ("guide", "elbo")
+        if svi.get(key)
+    ]
+    likelihood = settings.likelihood
+    learned = [name for name, text in likelihood.attributes.items() if "PyroParam" in text]
+    if learned or hasattr(facts(LIKELIHOODS, likelihood.name), "declare"):
+        what = ", ".join(learned) or f"what {likelihood.name} has beside the network"
+        message = f"NUTS draws latents and learns nothing, but {what} is learned"
+        found.append(Problem("svi.likelihood", message, "give it a prior", "PYR402"))
+    return found
 
 
 def _nuts(section: Section) -> Nuts:

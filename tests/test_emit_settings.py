@@ -1,0 +1,173 @@
+"""The svi section: what is accepted, what is refused and in which words."""
+
+import ast
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from emit_cases import emit, svi
+
+from pyroify.emit import EmitError, emit_script
+from pyroify.emit.family import family_of_loss
+
+
+def problems(**changes: Any) -> list[str]:
+    with pytest.raises(EmitError) as caught:
+        emit(**changes)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_same_section_gives_the_same_text() -> None:
+    assert emit() == emit()
+
+
+def test_the_text_names_its_origin_and_no_time() -> None:
+    script = emit().script
+    assert "Written by pyroify" in script
+    assert "from pyroify.yaml (sha256 " in script
+    other = emit_script(svi(), spec_name="pyroify.yaml", spec_text="version: 1  \n").script
+    assert [a == b for a, b in zip(script.splitlines(), other.splitlines(), strict=True)].count(
+        False
+    ) == 1
+
+
+def test_nothing_of_pyroify_is_imported() -> None:
+    for text in (emit().script, emit().test):
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+            )
+        }
+        assert "pyroify" not in imported
+        assert {"torch"} < imported
+
+
+def test_emitting_loads_no_torch() -> None:
+    code = "import sys, pyroify.emit; sys.exit('torch' in sys.modules or 'pyro' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_all_faults_are_found_at_once() -> None:
+    found = problems(
+        guide={"family": "AutoNormall", "rnk": 3},
+        optimizer={"name": "Adm", "lr": -1},
+        epochs="many",
+    )
+    assert found == [
+        "svi.guide.family: 'AutoNormall' is not known; did you mean AutoNormal?",
+        "svi.guide.rnk: no such key; choose from init, family, init_scale",
+        "svi.optimizer.name: 'Adm' is not known; did you mean Adam?",
+        "svi.optimizer.lr: -1 is not a positive number",
+        "svi.epochs: 'many' is not a whole number of at least 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"model": {}},
+            'svi.model.class: the class to train is missing; write "package.module:Class"',
+        ),
+        (
+            {"model": {"class": "MLP"}},
+            "svi.model.class: 'MLP' does not name a class; write \"package.module:Class\"",
+        ),
+        (
+            {"data": {"source": "sklearn:diabetis"}},
+            "svi.data.source: scikit-learn brings no 'diabetis'; choose from breast_cancer, "
+            "diabetes, digits, iris, linnerud, wine",
+        ),
+        (
+            {"data": {"source": "data.txt"}},
+            "svi.data.source: 'data.txt' is not a source of data; name a .npz, .csv or .parquet "
+            "file, package.module:function, sklearn:NAME or synthetic",
+        ),
+        (
+            {"data": {"source": "synthetic", "test": 0.6, "validation": 0.4}},
+            "svi.data.test: test and validation together leave no row to train on",
+        ),
+        (
+            {"likelihood": {"family": "normal", "scale": "LogNorml(0, 1)"}},
+            "svi.likelihood.scale: 'LogNorml' is no distribution of positive numbers; "
+            "did you mean LogNormal?",
+        ),
+        (
+            {"likelihood": {"family": "normal", "scale": "LogNormal(0)"}},
+            "svi.likelihood.scale: LogNormal needs a number for scale",
+        ),
+        (
+            {"likelihood": {"family": "normal", "scale": -2}},
+            "svi.likelihood.scale: -2 is not a positive number; write a number, `learned` or a "
+            "distribution",
+        ),
+        ({"likelihood": {"family": "ordinal"}}, "svi.likelihood.classes: ordinal needs this"),
+        (
+            {"output": "../train.py"},
+            "svi.output: '../train.py' is not the name of a Python file inside the project; "
+            "give a path relative to the project's root, like train_svi.py",
+        ),
+        (
+            {"trainer": 1},
+            "svi.trainer: no such key; choose from output, model, data, likelihood, guide, "
+            "optimizer, elbo, nuts, engine, epochs, seed",
+        ),
+    ],
+)
+def test_messages(changes: dict[str, Any], message: str) -> None:
+    assert message in problems(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"elbo": {"name": "TraceMeanField_ELBO"}}, "PYR401"),
+        ({"elbo": {"name": "JitTrace_ELBO"}}, "PYR401"),
+        ({"engine": "nuts", "guide": {"family": "AutoNormal"}}, "PYR402"),
+        (
+            {"engine": "nuts", "likelihood": {"family": "normal", "scale": "learned"}},
+            "PYR402",
+        ),
+        ({"engine": "nuts", "likelihood": {"family": "ordinal", "classes": 3}}, "PYR402"),
+        (
+            {"guide": {"family": "AutoDelta"}, "elbo": {"local_reparametrization": True}},
+            "PYR403",
+        ),
+        ({"engine": "svi", "elbo": {"local_reparametrization": True}}, "PYR403"),
+        ({"optimizer": {"weight_decay": 0.1}}, "PYR404"),
+    ],
+)
+def test_forbidden_combinations_are_refused_with_their_code(
+    changes: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(EmitError) as caught:
+        emit(**changes)
+    assert [problem.code for problem in caught.value.problems] == [code]
+
+
+def test_code_in_a_value_stays_a_value() -> None:
+    script = emit(model={"class": "m:C", "kwargs": {"name": 'a"); import os; os.remove("x'}}).script
+    calls = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
+    built = next(call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "C")
+    assert ast.literal_eval(built.keywords[0].value) == 'a"); import os; os.remove("x'
+
+
+@pytest.mark.parametrize(
+    ("loss", "family"),
+    [
+        ("MSELoss", "normal"),
+        ("CrossEntropyLoss", "categorical"),
+        ("BCEWithLogitsLoss", "bernoulli"),
+        ("PoissonNLLLoss", "poisson"),
+        ("GaussianNLLLoss", "heteroskedastic"),
+        ("TripletMarginLoss", None),
+    ],
+)
+def test_a_loss_suggests_its_likelihood(loss: str, family: str | None) -> None:
+    assert family_of_loss(loss) == family

@@ -1,0 +1,408 @@
+"""What an emitted script promises when it runs: right posteriors, no lost work, clear refusals."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from emit_cases import PROJECT, emit, load_module, run_main
+
+LINE = {"class": "models.networks:Line", "kwargs": {"in_features": 16}}
+PLAIN_DATA = {"source": "line.npz", "test": 0, "validation": 0, "standardize": False}
+
+
+def write_script(folder: Path, name: str = "train_svi.py", **changes: Any) -> Path:
+    shutil.copytree(PROJECT, folder, dirs_exist_ok=True)
+    path = folder / name
+    path.write_text(emit(**changes).script)
+    return path
+
+
+def run_script(path: Path, *flags: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(path), *flags]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def last_parameters(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path / "last.pt", weights_only=True)["parameters"]
+
+
+# ---- the posterior -------------------------------------------------------------------
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> torch.Tensor:
+    """Linear regression on disk, 400 x 16 with noise precision 25; its exact posterior sd."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 16, generator=generator)
+    y = x @ torch.randn(16, generator=generator) + 0.2 * torch.randn(400, generator=generator)
+    np.savez(tmp_path / "line.npz", x=x.numpy(), y=y.numpy())
+    return (25 * x.square().sum(0) + 1).rsqrt()  # mean field: the diagonal of the precision
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("elbo", "low", "high"),
+    [
+        ({"local_reparametrization": True}, 0.95, 1.05),
+        ({"local_reparametrization": False}, 0.9, 1.1),
+        ({"name": "Trace_ELBO"}, 0.9, 1.1),
+    ],
+)
+def test_posterior_sd_is_the_exact_one(
+    elbo: dict[str, Any], low: float, high: float, line: torch.Tensor, tmp_path: Path
+) -> None:
+    script = write_script(
+        tmp_path,
+        model=LINE,
+        data={**PLAIN_DATA, "batch_size": 100},
+        likelihood={"family": "normal", "scale": 0.2},
+        optimizer={"lr": 0.02},
+        elbo=elbo,
+        epochs=500,
+    )
+    module = load_module(script)
+    assert run_main(module, "--no-baseline", "--samples=2").code == 0
+    parameters = last_parameters(tmp_path / "runs/train_svi")
+    if "guide.log_scales.net/layer/weight" in parameters:
+        sd = parameters["guide.log_scales.net/layer/weight"].exp()
+    else:
+        raw = parameters["elbo.guide.scales.net.layer.weight_unconstrained"]
+        sd = torch.nn.functional.softplus(raw)
+    ratio = sd.flatten() / line
+    assert low < ratio.min() < ratio.max() < high
+
+
+def test_the_guide_begins_where_the_class_begins(tmp_path: Path) -> None:
+    """Values that a PyroSample replaced are recovered; naive guides start at the prior."""
+    module = load_module(write_script(tmp_path))
+    torch.manual_seed(3)
+    model, values = module.build_model(4)
+    expected = {"net.fc1.weight", "net.fc1.bias", "net.fc2.weight", "net.fc2.bias"}
+    assert values.keys() == expected
+    torch.manual_seed(3)
+    layer = torch.nn.Linear(3, 4)
+    assert torch.equal(values["net.fc1.weight"], layer.weight)
+    objective = module.build_objective(model, values, module.made_up_rows(4))
+    assert torch.equal(objective.guide.locs["net/fc1/weight"], layer.weight)
+
+
+# ---- interruptions -------------------------------------------------------------------
+
+
+def start(module: ModuleType, *flags: str) -> int:
+    """The process id of a run of its own; forked, since importing torch takes seconds."""
+    process = os.fork()
+    if process:
+        return process
+    with open(os.devnull, "w") as nowhere:
+        sys.stderr = sys.stdout = nowhere
+        os._exit(module.main(list(flags)))
+
+
+def wait_for_step(out: Path, since: float) -> None:
+    """Until the run that began at ``since`` has written a checkpoint."""
+    last = out / "last.pt"
+    deadline = time.monotonic() + 60
+    while not (last.exists() and last.stat().st_mtime > since):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", "svi"])
+def test_kill_at_random_times_changes_nothing(engine: str, tmp_path: Path) -> None:
+    data = {"source": "synthetic", "batch_size": 32, "rows": 500}
+    module = load_module(write_script(tmp_path, engine=engine, epochs=40, data=data))
+    flags = ("--no-baseline", "--samples=2", "--save-seconds=0")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run_main(module, *flags, f"--out={whole}").code == 0
+    dice = random.Random(0)
+    for _ in range(8):
+        began = time.time()
+        process = start(module, *flags, f"--out={cut}")
+        wait_for_step(cut, began)
+        time.sleep(dice.uniform(0.0, 0.1))
+        os.kill(process, signal.SIGKILL)
+        _, status = os.waitpid(process, 0)
+        assert os.WIFSIGNALED(status), "the run was over before the kill"
+    finished = run_main(module, *flags, f"--out={cut}")
+    assert finished.code == 0, finished.err
+    assert "going on after epoch" in finished.err
+    expected = last_parameters(whole)
+    for name, value in last_parameters(cut).items():
+        assert torch.equal(value, expected[name]), name
+    rows = (cut / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 41))
+
+
+def test_interrupt_saves_and_says_so(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path, epochs=100000))
+    out = tmp_path / "out"
+    began = time.time()
+    process = start(module, "--save-seconds=0", f"--out={out}")
+    wait_for_step(out, began)
+    os.kill(process, signal.SIGINT)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    state = torch.load(out / "last.pt", weights_only=True)
+    assert state["counters"]["epoch"] > 0 or state["counters"]["batch"] > 0
+
+
+def test_a_cut_checkpoint_is_refused_and_the_one_before_is_used(tmp_path: Path) -> None:
+    data = {"source": "synthetic", "validation": 0}
+    module = load_module(write_script(tmp_path, data=data))
+    out = tmp_path / "runs/train_svi"
+    assert run_main(module, "--no-baseline", "--save-seconds=0").code == 0
+    whole = (out / "last.pt").read_bytes()
+    (out / "last.pt").write_bytes(whole[: len(whole) // 2])
+    ran = run_main(module, "--eval", "--no-baseline")
+    assert ran.code == 0
+    assert "last.pt is damaged" in ran.err
+    (out / "last.before.pt").write_bytes(b"")
+    ran = run_main(module, "--eval", "--no-baseline")
+    assert ran.code == 2
+    assert "no whole checkpoint is left; start again with --resume never" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [(["--lr=0.5"], "--lr"), (["--seed=7"], "--seed, data"), (["--batch-size=9"], "--batch-size")],
+)
+def test_going_on_with_other_settings_is_refused(
+    flags: list[str], reason: str, tmp_path: Path
+) -> None:
+    module = load_module(write_script(tmp_path))
+    assert run_main(module, "--no-baseline").code == 0
+    before = (tmp_path / "runs/train_svi/last.pt").read_bytes()
+    ran = run_main(module, "--no-baseline", *flags)
+    assert ran.code == 2
+    assert all(word in ran.err for word in ("was made with other", *reason.split(", ")))
+    assert (tmp_path / "runs/train_svi/last.pt").read_bytes() == before
+
+
+# ---- bad input -----------------------------------------------------------------------
+
+ROWS = {"x": np.ones((6, 3), np.float32), "y": np.arange(6.0)}
+BAD_ARRAYS = {
+    "nan": ({**ROWS, "x": np.where(np.eye(6, 3) > 0, np.nan, 1.0)}, "3 values are NaN or infinite"),
+    "keys": ({"inputs": ROWS["x"], "y": ROWS["y"]}, "has no array 'x'; it has ['inputs', 'y']"),
+    "rows": ({**ROWS, "y": np.arange(5.0)}, "differ in their number of rows: [6, 5]"),
+    "empty": ({"x": np.ones((0, 3)), "y": np.ones(0)}, "the data has no rows"),
+    "columns": ({**ROWS, "x": np.ones((6, 4))}, "the network does not take rows of shape [4]"),
+    "targets": ({**ROWS, "y": np.ones((6, 2))}, "a target has shape [2], but the model predicts"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARRAYS)
+def test_bad_arrays_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    arrays, message = BAD_ARRAYS[name]
+    script = write_script(tmp_path, data={"source": "rows.npz", "test": 0, "validation": 0})
+    np.savez(tmp_path / "rows.npz", **arrays)
+    ran = run_main(load_module(script))
+    assert ran.code == 2
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    script = write_script(tmp_path, data={"source": "rows.npz"})
+    ran = run_main(load_module(script))
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "cannot read" in ran.err
+    assert "rows.npz" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c,y\n1,2,3,4\n1,x,3,4\n", "line 3, column 'b': 'x' is not a number"),
+        ("a,b,c,y\n1,2,3\n", "line 2: 3 cells, the header has 4"),
+        ("a,b,c,z\n1,2,3,4\n", "has no column 'y'; it has ['a', 'b', 'c', 'z']"),
+        ("", "is empty"),
+        ("a,b,c,y\n1,,3,4\n", "1 values are NaN or infinite, the first at (0, 1)"),
+    ],
+)
+def test_bad_tables_are_refused_in_one_line(text: str, message: str, tmp_path: Path) -> None:
+    script = write_script(tmp_path, data={"source": "rows.csv", "test": 0, "validation": 0})
+    (tmp_path / "rows.csv").write_text(text)
+    ran = run_main(load_module(script))
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert message in ran.err
+
+
+def test_labels_out_of_range_are_named(tmp_path: Path) -> None:
+    model = {"class": "models.networks:MLP", "kwargs": {"in_size": 3, "hidden": 4, "out_size": 3}}
+    script = write_script(
+        tmp_path,
+        model=model,
+        data={"source": "rows.npz", "test": 0, "validation": 0},
+        likelihood={"family": "categorical"},
+    )
+    np.savez(tmp_path / "rows.npz", x=ROWS["x"], y=np.array([0, 1, 2, 3, 1, -1]))
+    ran = run_main(load_module(script))
+    assert ran.code == 2
+    assert "2 targets are not in IntegerInterval(lower_bound=0, upper_bound=2)" in ran.err
+
+
+def test_a_loss_that_is_not_finite_ends_with_3(tmp_path: Path) -> None:
+    model = {
+        "class": "models.networks:Exploding",
+        "kwargs": {"in_size": 3, "hidden": 4, "out_size": 1},
+    }
+    script = write_script(tmp_path, model=model, data={"source": "rows.npz", "test": 0})
+    np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(64, 3)), y=np.ones(64))
+    module = load_module(script)
+    ran = run_main(module, "--batch-size=4")
+    assert ran.code == 3
+    assert "not finite in 5 steps in a row; look at obs" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [
+        (
+            "Flawed",
+            ["a plain value hides the prior of net.fc.bias", "net.unused.weight has a prior but"],
+        ),
+        ("Plain", ["nothing is random: no parameter has a prior"]),
+    ],
+)
+def test_the_audit_ends_with_4(name: str, faults: list[str], tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path,
+        model={"class": f"models.networks:{name}"},
+        guide={"init": "prior"},
+        data={"source": "rows.npz", "test": 0, "validation": 0},
+        likelihood={"family": "normal", "scale": 1.0},
+    )
+    np.savez(tmp_path / "rows.npz", x=ROWS["x"], y=ROWS["y"])
+    ran = run_main(load_module(script), "--check")
+    assert ran.code == 4
+    assert all(fault in ran.err for fault in faults)
+
+
+# ---- use -----------------------------------------------------------------------------
+
+
+def test_it_runs_from_any_folder_and_depth(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT, tmp_path / "project")
+    path = tmp_path / "project" / "scripts" / "fit.py"
+    path.parent.mkdir()
+    path.write_text(emit(output="scripts/fit.py").script)
+    ran = run_script(path, "--check", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    latents = "net.fc1.weight, net.fc1.bias, net.fc2.weight, net.fc2.bias"
+    assert ran.stdout == f"no faults; latent: {latents}, scale\n"
+
+
+def test_two_inputs_and_prediction(tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path,
+        model={"class": "models.networks:TwoInputs"},
+        data={"source": "rows.npz", "inputs": {"second": "b", "first": "a"}},
+    )
+    dice = np.random.default_rng(0)
+    a, b = dice.normal(size=(50, 3)), dice.normal(size=(50, 2))
+    np.savez(tmp_path / "rows.npz", a=a, b=b, y=100 + 10 * a[:, 0])
+    module = load_module(script)
+    assert run_main(module, "--no-baseline").code == 0
+    ran = run_main(module, "--predict", str(tmp_path / "rows.npz"))
+    assert ran.code == 0
+    with np.load(tmp_path / "runs/train_svi/predictions.npz") as predicted:
+        assert set(predicted.files) == {"mean", "sd", "q05", "q95"}
+        assert predicted["mean"].shape == (50,)
+        assert 50 < predicted["mean"].mean() < 150  # in the units of the targets
+
+
+def test_exported_draws_give_the_outputs_of_the_posterior(tmp_path: Path) -> None:
+    """A plain nn.Module and the exported state_dicts give what Pyro's predictive gives."""
+    module = load_module(write_script(tmp_path))
+    assert run_main(module, "--no-baseline").code == 0
+    assert run_main(module, "--export", "--samples=7").code == 0
+    out = tmp_path / "runs/train_svi"
+    serve = load_module(out / "serve.py")
+    assert "pyro" not in (out / "serve.py").read_text().replace("Pyro", "").split()
+
+    class Original(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1 = torch.nn.Linear(3, 4)
+            self.fc2 = torch.nn.Linear(4, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc2(torch.tanh(self.fc1(x)))
+
+    x = torch.randn(5, 3)
+    served = serve.predict(Original(), serve.load(out / "draws.pt"), x)
+    objective, about = module.load_trained(module.parse_flags(["--export"]))
+    inputs = module.scale_inputs((x,), about["scalings"])
+    with torch.no_grad():
+        draws = list(module.posterior_draws(objective.guide, 7))
+        means = [module.observed(objective.model, draw, inputs).mean for draw in draws]
+    assert torch.equal(served.squeeze(-1), torch.stack(means))
+
+
+def test_plots_and_report_are_written(tmp_path: Path) -> None:
+    ran = run_main(load_module(write_script(tmp_path)), "--plots")
+    out = tmp_path / "runs/train_svi"
+    assert ran.code == 0
+    assert (out / "plots.png").read_bytes().startswith(b"\x89PNG")
+    assert "data:image/png;base64," in (out / "report.html").read_text()
+    results = json.loads((out / "results.json").read_text())
+    assert results.keys() == {"posterior", "original network"}
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["versions"]["torch"] == torch.__version__
+    assert facts["flags"]["epochs"] == "2"
+
+
+def test_a_bar_on_a_terminal_and_lines_elsewhere(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path))
+    row = {"epoch": 2.0, "loss": 3.0, "nll": 1.0, "kl": 2.0}
+    shown = {}
+    for is_terminal in (True, False):
+        stream = io.StringIO()
+        stream.isatty = lambda is_terminal=is_terminal: is_terminal  # type: ignore[method-assign]
+        with contextlib.redirect_stderr(stream):
+            module.Progress(4, 0).show(row)
+        shown[is_terminal] = stream.getvalue()
+    terms = "epoch 2/4  loss 3.0000  nll 1.0000  kl 2.0000  0 s left"
+    assert shown[True] == f"\r[##########          ] {terms}\x1b[K"
+    assert shown[False] == f"{terms}\n"
+
+
+def test_metrics_split_the_loss(tmp_path: Path) -> None:
+    script = write_script(tmp_path, elbo={"kl_weight": 0.5})
+    assert run_main(load_module(script), "--no-baseline").code == 0
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "runs/train_svi/metrics.jsonl").read_text().splitlines()
+    ]
+    for row in rows:
+        assert math.isclose(row["loss"], row["nll"] + 0.5 * row["kl"], rel_tol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", "svi", "nuts"])
+def test_the_tests_beside_the_script_pass(engine: str, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT, tmp_path, dirs_exist_ok=True)
+    emitted = emit(engine=engine)
+    (tmp_path / "train_svi.py").write_text(emitted.script)
+    (tmp_path / "test_train_svi.py").write_text(emitted.test)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
