@@ -47,8 +47,8 @@ def param(text: str, init="keep", event_dim=None) -> Param:
         ("Normal(0, 1)", FC,
          "dist.Normal(0.0, 1.0).expand([out_features, in_features]).to_event(2)"),
         ("Normal(0, 1)", UNKNOWN,
-         "dist.Normal(0.0, 1.0).expand(self.w.shape).to_event(self.w.dim())"),
-        ("Normal(0, 1)", LOOP, "dist.Normal(0.0, 1.0).expand(value.shape).to_event(value.dim())"),
+         "dist.Normal(0.0, 1.0).expand(self.w.shape).to_event()"),
+        ("Normal(0, 1)", LOOP, "dist.Normal(0.0, 1.0).expand(value.shape).to_event()"),
         ("Normal(0, 1)", CONV,
          "dist.Normal(0.0, 1.0).expand(self.conv.weight.shape).to_event(4)"),
         ("Normal(0, 1)", SCALAR, "dist.Normal(0.0, 1.0)"),
@@ -134,7 +134,7 @@ def test_samples(prior, place, source):
         ("Dirichlet(self.alpha)", VECTOR, "lambda self: dist.Dirichlet(self.alpha)"),
         ("Normal(0, self.tau)", UNKNOWN,
          "lambda self, shape=self.w.shape: "
-         "dist.Normal(0.0, self.tau).expand(shape).to_event(len(shape))"),
+         "dist.Normal(0.0, self.tau).expand(shape).to_event()"),
         ("Normal(0, self.tau * radford)", Place("self.w", "self", None, ndim=2),
          "lambda self, fan_in=self.w[0].numel(), shape=self.w.shape: "
          "dist.Normal(0.0, self.tau * fan_in**-0.5).expand(shape).to_event(2)"),
