@@ -30,6 +30,7 @@ from pyroify.index.facts import (
     MethodCall,
     Name,
     NotedCall,
+    Observation,
     Parameter,
     Passed,
     Path,
@@ -41,6 +42,7 @@ from pyroify.index.facts import (
 )
 from pyroify.index.observe import frozen_paths, observe, plates, type_tests
 from pyroify.index.shapes import initial_shape
+from pyroify.index.slices import observe_slices
 from pyroify.index.uses import chain, collect_uses
 from pyroify.index.writes import collect_writes
 
@@ -264,10 +266,15 @@ class _FileReader:
             declarations=declarations,
             conditions=tuple(reader.conditions),
             frozen=frozen_paths(head, this) if this else (),
-            observations=observe(self, head, this) if this else (),
+            observations=self._observations(head, this),
             plates=plates(self, head) if this else (),
             indirect=tuple(reader.indirect),
         )
+
+    def _observations(self, body: Sequence[ast.stmt], this: str | None) -> tuple[Observation, ...]:
+        if this is None:
+            return ()
+        return (*observe(self, body, this), *observe_slices(self, body, this))
 
     def _split_declarations(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, this: str | None, known: frozenset[str]
@@ -926,12 +933,9 @@ class _FunctionReader:
         held = call.args[0].value
         if not isinstance(held, Items):
             return call
-        pairs = [item for item in held.items if isinstance(item, Items) and len(item.items) == 2]
+        pairs = [pair for item in held.items if (pair := _pair(item))]
         if call.text.rpartition(".")[2] in ("OrderedDict", "dict") and len(pairs) == len(held.items):
-            keys = tuple(
-                pair.items[0].text if isinstance(pair.items[0], Constant) else "*" for pair in pairs
-            )
-            return Items(tuple(pair.items[1] for pair in pairs), keys)
+            return Items(tuple(value for _, value in pairs), tuple(key for key, _ in pairs))
         return held
 
     def _arguments(self, node: ast.Call) -> Iterator[Passed]:
@@ -1023,6 +1027,17 @@ def choose(*values: Value) -> Value:
         options.extend(value.options if isinstance(value, Choice) else [value])
     unique = tuple(dict.fromkeys(options))
     return unique[0] if len(unique) == 1 else Choice(unique)
+
+
+def _pair(item: Value) -> tuple[str, Value] | None:
+    """Key and value of ``("key", layer)``, or of any number of them."""
+    if isinstance(item, Repeat):
+        inner = _pair(item.item)
+        return ("*", Repeat(inner[1])) if inner else None
+    if not isinstance(item, Items) or len(item.items) != 2:
+        return None
+    key, value = item.items
+    return (key.text if isinstance(key, Constant) else "*"), value
 
 
 def _element(value: Value) -> Value:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 Path = tuple[str, ...]
 """Attribute names below ``self``: ``("fc", "weight")`` for ``self.fc.weight``."""
 
+Spot = tuple[int, int]
+"""Line (from 1) and column (from 0, in characters) of a syntax node."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -215,7 +218,7 @@ class Use:
 
     ``how``: ``read``, ``call`` (the last name is called), ``store``, ``augmented``, ``setitem``,
     ``delete``. ``plate``: inside ``with pyro.plate(...)``. ``within``: dotted name of the innermost
-    call it is an argument of. ``item``: what follows in brackets, ``index`` or ``slice``.
+    call it is an argument of. ``item``: an element of it, in brackets.
     """
 
     path: Path
@@ -224,7 +227,7 @@ class Use:
     column: int
     within: str = ""
     plate: tuple[int, int] | None = None
-    item: str = ""
+    item: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +351,86 @@ class NotedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class OldPrior:
+    """What lifting gives one parameter (``fc.weight``), or every one (``**``).
+
+    ``distribution`` is a name of ``pyro.distributions``, ``callee`` how the file spells it
+    (empty where that means nothing at the top of the file). ``arguments`` are keywords (or ``""``)
+    and sources, in which local names are replaced by what they stand for. ``target`` is how
+    these sources name the parameter.
+    """
+
+    path: str
+    distribution: str
+    callee: str
+    arguments: tuple[tuple[str, str], ...]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class OldPriors:
+    """The priors of one lifting, or why they cannot be read (``problem``).
+
+    ``statements`` are where the file computes them, as far as nothing else reads the result.
+    """
+
+    source: str
+    each: tuple[OldPrior, ...] = ()
+    statements: tuple[Spot, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedModule:
+    """The module that is lifted or registered: ``net`` or ``self.net``.
+
+    ``made`` is the last statement that makes and settles it, None where that is not one place of
+    the file; ``maker`` is the dotted name called there, ``inside`` the class it happens in.
+    ``scope`` is the line of the scope that binds the name. ``problem``: used for something else.
+    """
+
+    source: str
+    scope: int = 0
+    made: Spot | None = None
+    maker: str = ""
+    inside: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How one function goes on with what it lifted.
+
+    ``statement`` is the one to replace, up to its value by ``before``; without ``before`` the
+    value is not kept. ``expression`` is a call to replace, with its source. ``returned``: the
+    function gives the sampled module away, as guides do. ``plate``: place of the plate around the
+    call of the module, and how many of its first statements have to stand before it.
+    ``function``: line of the function. ``problem``: why none of this is to be had.
+    """
+
+    function: int = 0
+    statement: Spot | None = None
+    before: str = ""
+    expression: tuple[int, int, str] | None = None
+    returned: bool = False
+    plate: tuple[int, int, int] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifting:
+    """``pyro.random_module``, ``poutine.lift`` or ``pyro.module``, by ``kind`` its last name."""
+
+    kind: str
+    line: int
+    column: int
+    text: str
+    module: LiftedModule
+    priors: OldPriors
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """All that is known of one file. ``imports`` maps local names to dotted absolute ones."""
 
@@ -363,3 +446,4 @@ class File:
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()
     type_tests: tuple[Observation, ...] = ()
+    liftings: tuple[Lifting, ...] = ()

@@ -10,6 +10,10 @@ from typing import Protocol
 from pyroify.index.facts import Path, Use
 
 
+SIZES = {"shape", "size", "dim", "ndim", "numel", "device", "dtype"}
+"""What is asked of a tensor, also of an element, that is no value of it."""
+
+
 class Source(Protocol):
     """What is needed of a file: columns in characters and dotted names."""
 
@@ -58,13 +62,19 @@ def _walk(
     if isinstance(node, ast.Subscript):
         how = {"Load": "subscript", "Del": "delete"}.get(type(node.ctx).__name__, "setitem")
         if use := _use(file, node.value, this, how):
-            item = "slice" if isinstance(node.slice, ast.Slice) else "index"
-            yield replace(_placed(use, within, plate), item=item)
+            yield replace(_placed(use, within, plate), item=True)
             yield from _walk(file, node.slice, this, within, plate)
             return
     if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         if use := _use(file, node.iter, this, "iterate"):
             yield _placed(use, within, plate)
+    if isinstance(node, ast.Attribute) and node.attr in SIZES and isinstance(node.value, ast.Subscript):
+        if use := _use(file, node.value.value, this, "read"):
+            yield _placed(replace(use, path=(*use.path, node.attr)), within, plate)
+            yield from _walk(file, node.value.slice, this, within, plate)
+            return
+    if isinstance(node, ast.Compare) and all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+        within = "is"
     if isinstance(node, ast.Attribute):
         how = "read"
         if isinstance(node.ctx, ast.Store):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.plan.structure import Box, Leaf, Listed, Node, Own, walk
+from pyroify.plan.structure import Box, Leaf, Listed, Many, Node, OneOf, Own, walk
 from pyroify.plan.study import Attribute, Study
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
@@ -24,7 +24,7 @@ def hides_random_layers(study: Study, spec: Spec) -> bool:
 
 def module_lists(study: Study) -> tuple[Attribute, ...]:
     """Attributes that hold, in a list or dict, modules that no other attribute is seen to make."""
-    lists = [item for item in study.everything if any(map(_is_list, walk(item.node)))]
+    lists = [item for item in study.everything if any(_lists(item.node))]
     if not lists:
         return ()
     others = [item.node for item in study.everything if item not in lists]
@@ -56,8 +56,16 @@ def has_random_layers(study: Study, attribute: Attribute, spec: Spec) -> bool:
     return any(not isinstance(decide(spec, key).action, Keep) for key in keys)
 
 
-def _is_list(node: Node) -> bool:
-    return isinstance(node, Listed)
+def _lists(node: Node) -> Iterator[Listed]:
+    """The lists that a structure is, or may be; those handed to a container are no more."""
+    match node:
+        case Listed():
+            yield node
+        case Many(node=inner):
+            yield from _lists(inner)
+        case OneOf(nodes=nodes):
+            for inner in nodes:
+                yield from _lists(inner)
 
 
 def _places(node: Node) -> Iterator[tuple[int, int]]:
@@ -68,6 +76,6 @@ def _places(node: Node) -> Iterator[tuple[int, int]]:
 
 
 def _makes_more(node: Node, seen: set[tuple[int, int]]) -> bool:
-    inside = [item for found in walk(node) if _is_list(found) for item in walk(found)]
+    inside = [item for found in _lists(node) for item in walk(found)]
     made = {place for item in inside for place in _places(item)}
     return not made <= seen if made else any(isinstance(item, Own) for item in inside)

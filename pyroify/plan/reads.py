@@ -17,6 +17,7 @@ def read_edits(study: Study, random: frozenset[str], own: frozenset[str]) -> Ite
     """Edits of the methods of a class; ``own`` are the random ones among its own parameters."""
     building = building_names(study)
     for method in study.cls.cls.methods:
+        yield from _slices(study, method, random)
         if method.name in building:
             continue
         yield from _observed(method, random)
@@ -25,6 +26,15 @@ def read_edits(study: Study, random: frozenset[str], own: frozenset[str]) -> Ite
         for plate in method.plates:
             if edit := hoisted(method, plate, random, own):
                 yield edit
+
+
+def _slices(study: Study, method: Function, random: frozenset[str]) -> Iterator[Edit]:
+    """A slice of a Sequential is a new root: its members are taken from a list instead."""
+    for seen in method.observations:
+        if seen.kind == "members" and seen.detail in random:
+            if study.container(seen.detail) == "Sequential":
+                new = f"list({seen.source})"
+                yield Edit("expressions", seen.line, seen.column, (seen.source, new))
 
 
 def needs_anchor(study: Study) -> bool:

@@ -442,6 +442,16 @@ class Study:
         """Whether an attribute is called, or handled like the modules its name speaks of."""
         return name in self._module_uses
 
+    def container(self, name: str) -> str:
+        """Name of the torch container that an attribute is, here or in a base; or nothing."""
+        for item in self.cls.lineage:
+            study = self if item is self.cls else Study(item, self.resolver, ())
+            for attribute in study.everything:
+                boxes = [node for node in walk(attribute.node) if isinstance(node, Box)]
+                if attribute.name == name and boxes:
+                    return boxes[0].layer.name
+        return ""
+
     @cached_property
     def everything(self) -> tuple[Attribute, ...]:
         """All attributes of all stages."""

@@ -21,7 +21,7 @@ PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
 BEFORE = {"__new__", "__attrs_pre_init__"}
 """Where else a base's constructor may be called."""
 SNAPSHOTS = {"data", "detach", "item", "tolist", "numpy"}
-LIKE = re.compile(r"torch\.\w+_like|float|int|len|isinstance|hasattr|id|type|print")
+LIKE = re.compile(r"torch\.\w+_like|float|int|len|isinstance|hasattr|id|is|type|print")
 AUTOGUIDE = re.compile(r"pyro\.(infer|contrib)\..*\bAuto[A-Z]\w*")
 HOOKS = {"register_hook", "register_post_accumulate_grad_hook"}
 SETTABLE = {"data", "grad", "requires_grad"}

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Use
 from pyroify.plan.checks.subject import Subject
 from pyroify.plan.lists import has_random_layers, is_registered, module_lists
-from pyroify.plan.structure import Box, Own, walk
-from pyroify.plan.study import Attribute
+from pyroify.plan.structure import Own, walk
 
 NUMBERED = {"Sequential", "ModuleList"}
 EDITS = {"insert", "pop"}
@@ -44,7 +42,8 @@ def edited_container(subject: Subject) -> Iterator[Finding]:
             edited = use.how == "call" and name in EDITS and len(path) == 1
             removed = use.how == "delete" and use.item and len(use.path) == 1
             if (edited or removed) and _holds(subject, use.path[0], NUMBERED):
-                yield _moved(subject, use, "is edited, which leaves its members under old names")
+                what = "is edited, which leaves its members under old names"
+                yield _moved(subject, use.line, use.column, use.path[0], what)
 
 
 def sliced_container(subject: Subject) -> Iterator[Finding]:
@@ -52,36 +51,22 @@ def sliced_container(subject: Subject) -> Iterator[Finding]:
     for method in subject.methods:
         if method.name in subject.building and subject.at_run_time:
             continue
-        for use in method.uses:
-            if use.how == "subscript" and use.item == "slice" and len(use.path) == 1:
-                if _holds(subject, use.path[0], {"Sequential"}):
-                    yield _moved(subject, use, "is sliced, and its layers lose their prefix")
+        for seen in method.observations:
+            if seen.kind == "slice" and _holds(subject, seen.detail, {"Sequential"}):
+                what = "is sliced, and its layers lose their prefix"
+                yield _moved(subject, seen.line, seen.column, seen.detail, what)
 
 
 def _holds(subject: Subject, name: str, kinds: set[str]) -> bool:
     """Whether an attribute is a container of one of these kinds, with random layers."""
-    return name in subject.drawing and any(
-        isinstance(item, Box) and item.layer.name in kinds
-        for cls in subject.cls.lineage
-        if (study := subject.project.studies.get(cls.key))
-        for attribute in study.everything
-        if attribute.name == name
-        for item in _outermost(attribute)
-    )
+    return name in subject.drawing and subject.study.container(name) in kinds
 
 
-def _outermost(attribute: Attribute) -> Iterator[object]:
-    for item in walk(attribute.node):
-        if isinstance(item, Box):
-            yield item
-            return
-
-
-def _moved(subject: Subject, use: Use, what: str) -> Finding:
+def _moved(subject: Subject, line: int, column: int, name: str, what: str) -> Finding:
     return subject.finding(
-        use.line,
-        use.column,
+        line,
+        column,
         "PYR033",
-        f"self.{use.path[0]} {what}",
+        f"self.{name} {what}",
         "build the list first and the container from it; loop over list(...)[:n] for a slice",
     )

@@ -120,7 +120,9 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
         if method.name in subject.building:
             continue
         for item in method.assignments:
-            if len(item.path) != 1 or not _is_asked_for_before(method, item):
+            if len(item.path) != 1 or item.how == "tuple" or isinstance(item.value, Parameter):
+                continue
+            if not _is_asked_for_before(method, item):
                 continue
             use = next((u for u in uses_in(method, item) if subject.draws(u)), None)
             if use is not None:
