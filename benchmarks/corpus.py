@@ -24,7 +24,9 @@ from pathlib import Path
 
 from corpus_builds import build_of
 
+from pyroify.diagnostics import lookup
 from pyroify.pipeline import CRASHED, Outcome, rewrite_project
+from pyroify.plan.model import ClassPlan
 from pyroify.project import open_project
 from pyroify.proof import targets_of
 from pyroify.spec.load import load_spec
@@ -169,9 +171,14 @@ def make_row(name: str, release: str, outcome: Outcome, results: Sequence[Verify
         not_built=unverified - missing.total(),
         not_importable=missing.total(),
         crashes=sum(finding.code == CRASHED for finding in outcome.findings),
-        refused_by_code=dict(Counter(f.code for entry in refused for f in entry.findings)),
+        refused_by_code=dict(Counter(code for entry in refused for code in refusals(entry))),
         missing_imports=dict(missing),
     )
+
+
+def refusals(entry: ClassPlan) -> set[str]:
+    codes = {finding.code for finding in entry.findings}
+    return {code for code in codes if lookup(code).severity == "refused"}
 
 
 def missing_import(result: VerifyResult) -> str:

@@ -14,6 +14,17 @@ from deepctr_torch.inputs import DenseFeat, SparseFeat
 columns = [SparseFeat("a", 4, 8), SparseFeat("b", 4, 8), DenseFeat("c", 1)]
 inputs = [torch.tensor([[0.0, 1.0, 0.5], [3.0, 2.0, -0.5]])]
 """
+TABULAR = """
+import torch
+kwargs = dict(
+    column_idx={"a": 0, "b": 1, "c": 2},
+    cat_embed_input=%s,
+    continuous_cols=["c"],
+)
+inputs = [torch.tensor([[0.0, 1.0, 0.5], [3.0, 2.0, -0.5]])]
+"""
+EMBEDDED = TABULAR % '[("a", 4, 8), ("b", 4, 8)]'
+ATTENDED = TABULAR % '[("a", 4), ("b", 4)]'
 IMAGES = """
 import torch
 from gymnasium import spaces
@@ -63,6 +74,15 @@ CODE = (
         "deepctr_torch.models.*",
         COLUMNS + "kwargs = dict(linear_feature_columns=columns, dnn_feature_columns=columns)",
     ),
+    ("pytorch_widedeep.models.tabular.transformers.*er:*er", ATTENDED),
+    ("pytorch_widedeep.models.tabular.*:SAINT", ATTENDED),
+    ("pytorch_widedeep.models.tabular.mlp.*:*AttentionMLP", ATTENDED),
+    ("pytorch_widedeep.*:TabMlp", EMBEDDED),
+    ("pytorch_widedeep.*:TabResnet", EMBEDDED),
+    ("pytorch_widedeep.*:TabNet", EMBEDDED),
+    ("pytorch_widedeep.*:DeepCrossNetwork*", EMBEDDED),
+    ("pytorch_widedeep.*:GatedDeepCrossNetwork", EMBEDDED),
+    ("pytorch_widedeep.*:AutoInt*", ATTENDED),
     ("stable_baselines3.*:NatureCNN", IMAGES + EXTRACTOR),
     ("stable_baselines3.*:CombinedExtractor", DICTIONARIES + EXTRACTOR),
     ("stable_baselines3.*Extractor", VECTORS + EXTRACTOR),

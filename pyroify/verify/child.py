@@ -124,13 +124,16 @@ class Verifier:
             raise Failed(f"cannot be imported any more: {describe(error)}") from error
         return cls
 
-    def _compare(self, target: Target, recipe: Recipe) -> Iterator[Comparison]:
-        """Compare every call, in training mode and in evaluation mode, up to the first fault."""
+    def _compare(self, target: Target, recipe: Recipe) -> Iterator[tuple[str, Comparison]]:
+        """Compare every call, in training mode and in evaluation mode, up to the first fault.
+
+        Yields each comparison with the label of its call.
+        """
         after = self._load_rewritten(target)
         with self._side(ORIGINAL):
             before = self._load_original(target)
         thorough = True
-        for call in recipe.calls.values():
+        for label, call in recipe.calls.items():
             modules = self._build_both(before, after, recipe.arguments)
             for training in (True, False):
                 modules[0].train(training)
@@ -145,7 +148,7 @@ class Verifier:
                     )
                 except OriginalError:  # one of the modes is not for it
                     continue
-                yield comparison
+                yield label, comparison
                 if not comparison.equal:
                     return
                 thorough = False
@@ -266,7 +269,10 @@ def _is_entry_point(name: str, value: Any) -> bool:
     return inspect.isfunction(value) or isinstance(value, property | functools.cached_property)
 
 
-def _summed_up(result: VerifyResult, comparisons: list[Comparison], silent: str) -> VerifyResult:
+def _summed_up(
+    result: VerifyResult, labelled: list[tuple[str, Comparison]], silent: str
+) -> VerifyResult:
+    comparisons = [comparison for _, comparison in labelled]
     if not comparisons:
         return replace(result, calls=(), reason="the original raises in training and evaluation")
     result = replace(
@@ -274,10 +280,10 @@ def _summed_up(result: VerifyResult, comparisons: list[Comparison], silent: str)
         max_difference=_largest(c.max_difference for c in comparisons),
         sites={n: (s.shape, s.event_dim) for c in comparisons for n, s in c.sites.items()},
     )
-    last = comparisons[-1]
+    call, last = labelled[-1]
     if last.equal:
         return replace(result, reason=silent, status="not_verified" if silent else "equal")
-    reason = "; ".join(last.problems)
+    reason = "; ".join(f"{call}: {problem}" for problem in last.problems)
     if last.same_output or last.max_difference is None:
         return replace(result, status="failed", reason=reason)
     return replace(result, status="different", reason=reason)
