@@ -69,9 +69,11 @@ def _insert(body: list[cst.BaseStatement | cst.BaseCompoundStatement], module: s
         source = f"import {module}" + (f" as {alias}" if alias else "")
     made = cst.parse_statement(source)
     assert isinstance(made, cst.SimpleStatementLine)
-    position = _place(body, module, bool(name))
-    if position < len(body) and _opens_block(body, position):
-        # It takes over the blank lines and comments above the block it now opens.
+    position, start = _place(body, module, bool(name))
+    if start is None and position and _is_import(body[position - 1]):
+        made = made.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    elif position == start:
+        # It takes over the blank lines above the block it now opens; comments stay where they are.
         following = body[position]
         assert isinstance(following, cst.SimpleStatementLine)
         if not any(line.comment for line in following.leading_lines):
@@ -80,19 +82,19 @@ def _insert(body: list[cst.BaseStatement | cst.BaseCompoundStatement], module: s
     body.insert(position, made)
 
 
-def _opens_block(body: Sequence[cst.CSTNode], position: int) -> bool:
-    line = body[position]
-    return isinstance(line, cst.SimpleStatementLine) and _is_import(line) and bool(line.leading_lines)
+def _place(
+    body: Sequence[cst.CSTNode], module: str, from_form: bool
+) -> tuple[int, int | None]:
+    """Where isort would put it within the block that imports torch, and where that block starts.
 
-
-def _place(body: Sequence[cst.CSTNode], module: str, from_form: bool) -> int:
-    """Where isort would put it within the block that imports torch; else after all imports."""
-    anchor = next((i for i, line in enumerate(body) if _imports_torch(line)), None)
+    Without such a block it goes after all imports, in a block of its own.
+    """
+    anchor = next((i for i, line in enumerate(body) if _belongs(line)), None)
     if anchor is None:
         imports = [i for i, line in enumerate(body) if _is_import(line)]
         if imports:
-            return imports[-1] + 1
-        return 1 if body and _is_docstring(body[0]) else 0
+            return imports[-1] + 1, None
+        return (1 if body and _is_docstring(body[0]) else 0), None
     start = end = anchor
     while start > 0 and _is_import(body[start - 1]) and not _leads(body[start]):
         start -= 1
@@ -110,7 +112,7 @@ def _place(body: Sequence[cst.CSTNode], module: str, from_form: bool) -> int:
             before = name.lower() < module.lower()
         if before:
             place = start + offset + 1
-    return place
+    return place, start
 
 
 def _plain_first(block: Sequence[cst.CSTNode | None]) -> bool:
@@ -138,9 +140,9 @@ def _is_docstring(line: cst.CSTNode) -> bool:
     return isinstance(statement, cst.Expr) and isinstance(statement.value, cst.SimpleString)
 
 
-def _imports_torch(line: cst.CSTNode) -> bool:
-    name = _module_name(_small(line))
-    return name == "torch" or name.startswith("torch.")
+def _belongs(line: cst.CSTNode) -> bool:
+    """Whether a line imports torch or Pyro."""
+    return _module_name(_small(line)).partition(".")[0] in ("torch", "pyro")
 
 
 def _module_name(statement: cst.CSTNode | None) -> str:
