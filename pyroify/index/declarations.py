@@ -18,6 +18,8 @@ DECLARING = {
     "pyro.nn.PyroParam",
     "pyro.nn.module.PyroParam",
 }
+DECLARING_FUNCTION = "declare_priors"
+"""What the rewrite calls a function of its own that declares what it is given."""
 CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
 
 
@@ -63,7 +65,7 @@ def _declares(file: Source, node: ast.stmt) -> bool:
                 value = call.args[2]
                 named = isinstance(value, ast.Name) and value.id == "module"
                 return named or file.dotted(value) in DECLARING
-            return name in CONVERTING
+            return name in CONVERTING or name.rpartition(".")[2] == DECLARING_FUNCTION
         case ast.If():
             return bool(node.body) and all(_declares(file, item) for item in [*node.body, *node.orelse])
         case ast.For():

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import LAYERS
-from pyroify.index.declarations import declaration_text
+from pyroify.index.declarations import DECLARING_FUNCTION, declaration_text
 from pyroify.index.facts import (
     NONE,
     Argument,
@@ -40,6 +40,7 @@ from pyroify.index.facts import (
     Use,
     Value,
 )
+from pyroify.index.liftings import liftings
 from pyroify.index.observe import frozen_paths, observe, plates, type_tests
 from pyroify.index.shapes import initial_shape
 from pyroify.index.slices import observe_slices
@@ -126,6 +127,7 @@ class _FileReader:
             suppressed=tuple(self._suppressions()),
             module_calls=tuple(self.module_calls),
             type_tests=type_tests(self, tree),
+            liftings=liftings(self, tree),
         )
 
     def _suppressions(self) -> Iterator[tuple[int, str]]:
@@ -269,6 +271,7 @@ class _FileReader:
             observations=self._observations(head, this),
             plates=plates(self, head) if this else (),
             indirect=tuple(reader.indirect),
+            source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
         )
 
     def _observations(self, body: Sequence[ast.stmt], this: str | None) -> tuple[Observation, ...]:

@@ -305,6 +305,8 @@ class Function:
     observations: tuple[Observation, ...] = ()
     plates: tuple[Plate, ...] = ()
     indirect: tuple[tuple[str, int, int], ...] = ()
+    source: str = ""
+    """Normalised source, of a function that declares what it is given."""
     writes: tuple[Write, ...] = ()
     coroutine: bool = False
 

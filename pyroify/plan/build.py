@@ -42,11 +42,10 @@ class _Planner:
         self._check()
         self._spread_refusals()
         self._drop_needless()
-        editor = EditPlanner(cases, self.resolver, line_limit(self.index.root))
-        files = editor.files()
+        files = self._edits()
         if self._refuse_half_runs(files):
             self._drop_needless()
-            files = editor.files()
+            files = self._edits()
         here = [case for case in cases.values() if case.cls.file.path in self.selected]
         return Plan(
             classes=tuple(case.plan for case in here),
@@ -55,6 +54,9 @@ class _Planner:
             ),
             findings=(*self.suppressions.filter(self._loose()), *self._unused_comments()),
         )
+
+    def _edits(self) -> dict[str, tuple[Edit, ...]]:
+        return EditPlanner(self.cases, self.resolver, line_limit(self.index.root)).files()
 
     def _loose(self) -> Iterator[Finding]:
         """Findings that belong to no class."""

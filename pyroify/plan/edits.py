@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyroify.index.facts import Function
 from pyroify.plan.bases import base_edits, initialiser_edits
@@ -14,13 +15,14 @@ from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
+from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.plan.structure import Own, Resolver, walk
 from pyroify.plan.study import OwnParameter, parameters_in
 from pyroify.plan.ties import tie_statements
 from pyroify.plan.wraps import class_wraps, function_wraps
 
 
-@dataclass(frozen=True)
+@dataclass
 class EditPlanner:
     """Writes edits for the classes that convert; ``limit`` is the longest line to make."""
 
@@ -33,6 +35,12 @@ class EditPlanner:
         edits: dict[str, dict[Edit, None]] = {}
         names: dict[str, FileNames] = {}
         converting = [case for case in self.cases.values() if case.converts]
+        for path, function in self._shared.items():
+            file = self.resolver.index.file(path)
+            assert file is not None
+            if not is_up_to_date(file, function):
+                names.setdefault(path, FileNames(file)).definitions[NAME] = function
+                edits.setdefault(path, {})
         for case in converting:
             path = case.cls.file.path
             if made := dict.fromkeys(self._of_class(case)):
@@ -47,6 +55,29 @@ class EditPlanner:
         for path, shared in names.items():
             edits[path].update(dict.fromkeys(_of_whole_file(shared)))
         return {path: tuple(found) for path, found in edits.items()}
+
+    @cached_property
+    def _tails(self) -> dict[tuple[Key, str], tuple[str, ...]]:
+        """What each method of a converting class has to end in."""
+        return {
+            (case.key, method.name if method else ""): self._statements(case, method, declared)
+            for case in self.cases.values()
+            if case.converts
+            for method, declared in case.stages
+        }
+
+    @cached_property
+    def _shared(self) -> dict[str, str]:
+        """Functions that several classes of a file call, by path."""
+        by_file: dict[str, list[tuple[str, ...]]] = {}
+        for ((path, _), _), tail in self._tails.items():
+            by_file.setdefault(path, []).append(tail)
+        found = {}
+        for path, tails in by_file.items():
+            file = self.resolver.index.file(path)
+            if file and (function := shared_function(file, tails)):
+                found[path] = function
+        return found
 
     def _of_functions(
         self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
@@ -65,7 +96,8 @@ class EditPlanner:
         yield from initialiser_edits(case, has_subclasses)
         for method, declared in case.stages:
             yield from self._in_place(case, declared)
-            yield from self._at_end(case, method, self._statements(case, method, declared))
+            tail = self._tails[case.key, method.name if method else ""]
+            yield from self._at_end(case, method, with_call(tail, self._shared.get(case.key[0], "")))
         yield from class_wraps(case, self.resolver, self.limit)
         random = self._random_of(case)
         yield from read_edits(case.study, random, case.own_random)

@@ -1,0 +1,65 @@
+"""One function for a file whose classes would all end in the same run-time conversion."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from pyroify.index.declarations import DECLARING_FUNCTION
+from pyroify.index.facts import File
+
+NAME = DECLARING_FUNCTION
+CALL = f"{NAME}(self)"
+DOCSTRING = '"""Make the parameters of a module, and of all it holds, random."""'
+STARTS = ("to_pyro_module_(self)", "for module in list(self.modules()):")
+ANY_SELF = re.compile(r"\bself\b")
+GENERAL = re.compile(r"\(self\)|\bself\.(modules|named_children)\(\)|\bsetattr\(self,")
+
+
+def shared_function(file: File, tails: Iterable[tuple[str, ...]]) -> str:
+    """The function that stands for the conversion most classes of a file end in.
+
+    Empty where only one class needs it, where each needs another, or where the name is taken.
+    """
+    counts = Counter(block for tail in tails if (block := _conversion(tail)))
+    if not counts or (NAME in file.bound and not _existing(file)):
+        return ""
+    block, count = counts.most_common(1)[0]
+    if count < 2:
+        return ""
+    lines = "\n".join(block).replace("self", "root").split("\n")
+    body = "\n".join(f"    {line}" for line in [DOCSTRING, *lines])
+    return f"def {NAME}(root):\n{body}\n"
+
+
+def with_call(tail: tuple[str, ...], function: str) -> tuple[str, ...]:
+    """A tail that calls the function in place of the statements that it holds."""
+    block = _conversion(tail)
+    if not block or not function:
+        return tail
+    indented = "".join(f"    {line}\n" for line in "\n".join(block).replace("self", "root").split("\n"))
+    if not function.endswith(indented):
+        return tail
+    return (*tail[: len(tail) - len(block)], CALL)
+
+
+def is_up_to_date(file: File, function: str) -> bool:
+    """Whether the file holds the function as it should be."""
+    return _existing(file) == ast.unparse(ast.parse(function))
+
+
+def _existing(file: File) -> str:
+    return next((f.source for f in file.functions if f.name == NAME and f.source), "")
+
+
+def _conversion(tail: tuple[str, ...]) -> tuple[str, ...]:
+    """The statements that end a tail and convert whatever is there, whoever ``self`` is."""
+    for position, statement in enumerate(tail):
+        if statement.startswith(STARTS):
+            block = tail[position:]
+            text = "\n".join(block)
+            general = len(GENERAL.findall(text)) == len(ANY_SELF.findall(text))
+            return block if general else ()
+    return ()
