@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -88,7 +89,8 @@ def compare(
     only the rewritten module raises is a problem.
     """
     call = Call(method, tuple(args), dict(kwargs or {}))
-    with kept_random_state(), pyro.get_param_store().scope():
+    with kept_random_state(), pyro.get_param_store().scope(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return _compare(original, rewritten, call, seed, thorough, within)
 
 

@@ -14,6 +14,9 @@ _WORDS: dict[Status, str] = {
     "not_verified": "not verified",
 }
 
+_REASONS = 4
+"""How many reasons are shown for one class."""
+
 
 def render_results(results: Sequence[VerifyResult]) -> str:
     """One line for each class, the reason below it where there is one, and the counts."""
@@ -30,7 +33,9 @@ def _lines(result: VerifyResult, width: int) -> list[str]:
         calls = ", ".join(call.partition("(")[0] for call in result.calls)
         sites = f"{len(result.sites)} site{'' if len(result.sites) == 1 else 's'}"
         return [f"{word}: {calls} of {result.built}, {sites}, {_apart(result)}"]
-    return [word, *(f"    {line}" for line in result.reason.split("; "))]
+    reasons = result.reason.split("; ")
+    more = [f"... and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
+    return [word, *(f"    {line}" for line in [*reasons[:_REASONS], *more])]
 
 
 def _apart(result: VerifyResult) -> str:
