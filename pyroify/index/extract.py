@@ -127,6 +127,7 @@ class _FileReader:
             suppressed=tuple(self._suppressions()),
             module_calls=tuple(self.module_calls),
             type_tests=type_tests(self, tree),
+            line_length=usual_length(self.lines),
             liftings=liftings(self, tree),
         )
 
@@ -267,6 +268,7 @@ class _FileReader:
             names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
             declarations=declarations,
             conditions=tuple(reader.conditions),
+            guards=tuple(reader.guards),
             frozen=frozen_paths(head, this) if this else (),
             observations=self._observations(head, this),
             plates=plates(self, head) if this else (),
@@ -343,6 +345,14 @@ class _FileReader:
         elif head == "nn" and self.stars:
             head = "torch.nn"  # by way of a star import: nobody calls anything else nn
         return ".".join([head, *rest])
+
+
+def usual_length(lines: Sequence[str]) -> int:
+    """The usual limit that nearly all lines keep to: 88, 100 or 120."""
+    for limit in (88, 100):
+        if sum(len(line) > limit for line in lines) <= len(lines) // 100:
+            return limit
+    return 120
 
 
 def _module_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -439,6 +449,7 @@ class _FunctionReader:
     parameters: list[Parameter] = field(default_factory=list)
     super_init: Call | None = None
     conditions: list[tuple[int, str]] = field(default_factory=list)
+    guards: list[tuple[int, int, str]] = field(default_factory=list)
     statement_column: int = 0
 
     # Statements
@@ -502,6 +513,9 @@ class _FunctionReader:
         self.evaluate(node.test)
         if self.is_stable(node.test, TESTS):
             self.conditions.append((node.lineno, self.file.source(node.test)))
+        for arm in filter(None, (node.body, node.orelse)):
+            last = arm[-1].end_lineno or arm[-1].lineno
+            self.guards.append((arm[0].lineno, last, self.file.source(node.test)))
         before = dict(self.scope)
         self.depth += 1
         self.run(node.body, (*branches, ("if", node.lineno, 0)))

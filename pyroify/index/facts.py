@@ -309,6 +309,8 @@ class Function:
     """Normalised source, of a function that declares what it is given."""
     writes: tuple[Write, ...] = ()
     coroutine: bool = False
+    guards: tuple[tuple[int, int, str], ...] = ()
+    """Arms of ``if`` statements: first and last line, and the test that decides."""
 
     @property
     def passes_on(self) -> tuple[str, ...]:
@@ -448,4 +450,6 @@ class File:
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()
     type_tests: tuple[Observation, ...] = ()
+    line_length: int = 88
+    """The length that its own lines keep to, as far as they show."""
     liftings: tuple[Lifting, ...] = ()

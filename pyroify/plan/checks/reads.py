@@ -13,13 +13,11 @@ from pyroify.index.facts import (
     Function,
     Name,
     Parameter,
-    SelfRead,
 )
 from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.methods import touches
 from pyroify.plan.ties import find_ties
 
-CHECKPOINTS = ("checkpoint", "checkpoint_sequential")
 CACHES = {"functools.lru_cache", "functools.cache"}
 STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primitives.param"}
 
@@ -99,7 +97,7 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
         for item in method.assignments:
             if item.how not in ("assign", "chain", "tuple") or not item.path:
                 continue
-            if isinstance(item.value, Declared) or building and ".".join(item.path) in ties:
+            if isinstance(item.value, Declared) or (building and ".".join(item.path) in ties):
                 continue
             if isinstance(item.value, Parameter) and len(item.path) == 1:
                 continue
@@ -178,39 +176,3 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
                     f"{method.name} writes into self.{'.'.join(write.path)}, which is a draw",
                     "compute a new tensor, or keep the parameter",
                 )
-
-
-def checkpointed(subject: Subject) -> Iterator[Finding]:
-    """Activation checkpointing of what draws: the backward pass would draw again."""
-    for method in subject.methods:
-        for call in method.layer_calls:
-            if _is_checkpoint(call) and _may_draw(subject, call):
-                yield subject.finding(
-                    call.line,
-                    call.column,
-                    "PYR023",
-                    f"{call.text} runs {call.args[0].text} again in the backward pass, "
-                    "with other draws",
-                    "call it directly, or pass the draws as arguments",
-                )
-
-
-def _is_checkpoint(call: Call) -> bool:
-    if not isinstance(call.callee, Name) or not call.args:
-        return False
-    package, _, name = call.callee.dotted.rpartition(".")
-    return package.endswith("checkpoint") and name in CHECKPOINTS
-
-
-def _may_draw(subject: Subject, call: Call) -> bool:
-    """Whether what is checkpointed reads random parameters, as far as the source shows."""
-    value = call.args[0].value
-    if isinstance(value, SelfRead):
-        method = subject.cls.find_method(value.path[0]) if len(value.path) == 1 else None
-        if method is not None:
-            return touches(subject.study, method[1], subject.drawing)
-        return value.path[0] in subject.drawing
-    if isinstance(value, Name):
-        # A function of a module gets its weights as arguments; one defined here may read self.
-        return "<locals>" in value.dotted and bool(subject.drawing)
-    return bool(subject.drawing) and not isinstance(value, Constant)
