@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from pyroify.index.facts import Function
+from pyroify.index.facts import File, Function
 from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
 from pyroify.plan.declare import Declarations
@@ -24,11 +24,14 @@ from pyroify.plan.wraps import class_wraps, function_wraps
 
 @dataclass
 class EditPlanner:
-    """Writes edits for the classes that convert; ``limit`` is the longest line to make."""
+    """Writes edits for the classes that convert.
+
+    ``limit`` is the longest line to make, or None for what each file keeps to.
+    """
 
     cases: Mapping[Key, Case]
     resolver: Resolver
-    limit: int
+    limit: int | None
 
     def files(self) -> dict[str, tuple[Edit, ...]]:
         """The edits of every file that has to change, by path."""
@@ -55,6 +58,9 @@ class EditPlanner:
         for path, shared in names.items():
             edits[path].update(dict.fromkeys(_of_whole_file(shared)))
         return {path: tuple(found) for path, found in edits.items()}
+
+    def _limit(self, file: File) -> int:
+        return self.limit or file.line_length
 
     @cached_property
     def _tails(self) -> dict[tuple[Key, str], tuple[str, ...]]:
@@ -85,7 +91,7 @@ class EditPlanner:
         """Layers built by functions that classes call."""
         for path, name in list(self.resolver.functions):
             file = self.resolver.index.file(path)
-            made = function_wraps(file, name, self.resolver, self.limit) if file else ()
+            made = function_wraps(file, name, self.resolver, self._limit(file)) if file else ()
             if file and (found := dict.fromkeys(made)):
                 edits.setdefault(path, {}).update(found)
                 names.setdefault(path, FileNames(file)).use("PyroModule")
@@ -97,8 +103,10 @@ class EditPlanner:
         for method, declared in case.stages:
             yield from self._in_place(case, declared)
             tail = self._tails[case.key, method.name if method else ""]
-            yield from self._at_end(case, method, with_call(tail, self._shared.get(case.key[0], "")))
-        yield from class_wraps(case, self.resolver, self.limit)
+            yield from self._at_end(
+                case, method, with_call(tail, self._shared.get(case.key[0], ""))
+            )
+        yield from class_wraps(case, self.resolver, self._limit(case.cls.file))
         random = self._random_of(case)
         yield from read_edits(case.study, random, case.own_random)
         for function, position in methods_to_decorate(case.study, random):
@@ -136,24 +144,7 @@ class EditPlanner:
             yield Edit("buffers", first.line, first.column, data)
         for parameter in case.study.all_parameters:
             if sources := declared.in_place.get(parameter.name):
-                yield from self._replaced(parameter, sources)
-
-    def _replaced(self, parameter: OwnParameter, sources: Sequence[str]) -> Iterator[Edit]:
-        """Declarations in place of what made the parameter, or of those there already."""
-        if (old := parameter.declared) is not None:
-            data = (sources[0], old.column, parameter.assignments[0].column, self.limit, 0)
-            yield Edit("parameters", old.line, old.column, data)
-            return
-        made = [
-            (item, call) for item in parameter.assignments for call in parameters_in(item.value)
-        ]
-        for (item, call), source in zip(made, sources, strict=True):
-            if item.how == "register":
-                text = f"self.{parameter.name} = {source}"
-                yield Edit("registrations", item.line, item.column, (text, item.column, self.limit))
-            else:
-                place = (call.column, item.column, self.limit, call.trailing)
-                yield Edit("parameters", call.line, call.column, (source, *place))
+                yield from _replaced(parameter, sources, self._limit(case.cls.file))
 
     def _at_end(
         self, case: Case, method: Function | None, statements: tuple[str, ...]
@@ -161,14 +152,30 @@ class EditPlanner:
         if method is None:
             if statements:
                 cls = case.cls.cls
-                place = (cls.body_column + 4, self.limit)
+                place = (cls.body_column + 4, self._limit(case.cls.file))
                 yield Edit("constructors", cls.line, cls.column, (statements, *place))
             return
         existing = method.declarations
         texts, count = (existing.texts, existing.count) if existing else ((), 0)
         if texts != tuple(map(_normalised, statements)):
-            data = (statements, count, method.column + 4, self.limit)
+            data = (statements, count, method.column + 4, self._limit(case.cls.file))
             yield Edit("declarations", method.line, method.column, data)
+
+
+def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> Iterator[Edit]:
+    """Declarations in place of what made the parameter, or of those there already."""
+    if (old := parameter.declared) is not None:
+        data = (sources[0], old.column, parameter.assignments[0].column, limit, 0)
+        yield Edit("parameters", old.line, old.column, data)
+        return
+    made = [(item, call) for item in parameter.assignments for call in parameters_in(item.value)]
+    for (item, call), source in zip(made, sources, strict=True):
+        if item.how == "register":
+            text = f"self.{parameter.name} = {source}"
+            yield Edit("registrations", item.line, item.column, (text, item.column, limit))
+        else:
+            place = (call.column, item.column, limit, call.trailing)
+            yield Edit("parameters", call.line, call.column, (source, *place))
 
 
 def _of_whole_file(names: FileNames) -> Iterator[Edit]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-DEFAULT_LENGTH = 88
 
-
-def line_limit(root: Path) -> int:
-    """Line length of ruff or black as the project's pyproject.toml sets it; 88 without one."""
+def line_limit(root: Path) -> int | None:
+    """Line length of ruff or black as the project's pyproject.toml sets it, if it does."""
     try:
         tools = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("tool", {})
     except (OSError, ValueError):
-        return DEFAULT_LENGTH
+        return None
     for tool in ("ruff", "black"):
         value = tools.get(tool, {}).get("line-length")
         if isinstance(value, int):
             return value
-    return DEFAULT_LENGTH
+    return None

@@ -39,7 +39,9 @@ def with_call(tail: tuple[str, ...], function: str) -> tuple[str, ...]:
     block = _conversion(tail)
     if not block or not function:
         return tail
-    indented = "".join(f"    {line}\n" for line in "\n".join(block).replace("self", "root").split("\n"))
+    indented = "".join(
+        f"    {line}\n" for line in "\n".join(block).replace("self", "root").split("\n")
+    )
     if not function.endswith(indented):
         return tail
     return (*tail[: len(tail) - len(block)], CALL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import libcst as cst
 
 
@@ -55,7 +57,9 @@ def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:
     if indent + len(one_line) <= inner_limit or len(arguments) == 1:
         body = _fit(one_line, indent, inner_limit)
     else:
-        body = [row for item in arguments for row in _fit(f"{lead}    {item},", indent, inner_limit)]
+        body = [
+            row for item in arguments for row in _fit(f"{lead}    {item},", indent, inner_limit)
+        ]
     return [f"{lead}{head}", *body, f"{lead}{closing}"]
 
 
@@ -94,7 +98,7 @@ def _links(text: str) -> list[str]:
     if not cuts:
         return []
     edges = [0, *cuts, len(text)]
-    return [text[start:end] for start, end in zip(edges, edges[1:])]
+    return [text[start:end] for start, end in pairwise(edges)]
 
 
 def _first_bracket(text: str) -> int:

@@ -29,7 +29,9 @@ def apply(
                 equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
             )
         )
-    return node.with_changes(bases=_separated(bases, bool(keywords)), keywords=_separated(keywords, False))
+    return node.with_changes(
+        bases=_separated(bases, bool(keywords)), keywords=_separated(keywords, False)
+    )
 
 
 def _is_keyword(argument: cst.Arg, name: str) -> bool:
@@ -42,6 +44,8 @@ def _separated(arguments: list[cst.Arg], more: bool) -> list[cst.Arg]:
     for index, argument in enumerate(arguments):
         follows = more or index < len(arguments) - 1
         if follows and not isinstance(argument.comma, cst.Comma):
-            argument = argument.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+            argument = argument.with_changes(
+                comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+            )
         separated.append(argument)
     return separated

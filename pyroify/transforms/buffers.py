@@ -1,4 +1,4 @@
-"""Keep a frozen parameter frozen: ``self.w = nn.Parameter(t, requires_grad=False)`` becomes a buffer.
+"""Keep a frozen parameter frozen: ``nn.Parameter(t, requires_grad=False)`` becomes a buffer.
 
 Pyro's global parameter store makes every parameter it meets trainable; a buffer keeps the key in
 the state_dict and never trains.

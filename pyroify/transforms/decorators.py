@@ -25,4 +25,6 @@ def apply(node: cst.FunctionDef, position: int, source: str) -> cst.FunctionDef:
         following = decorators[position]
         decorators[position] = following.with_changes(leading_lines=dropped.leading_lines)
         return node.with_changes(decorators=decorators)
-    return node.with_changes(decorators=decorators, leading_lines=[*node.leading_lines, *dropped.leading_lines])
+    return node.with_changes(
+        decorators=decorators, leading_lines=[*node.leading_lines, *dropped.leading_lines]
+    )

@@ -21,7 +21,9 @@ def apply(node: cst.Module, sources: tuple[str, ...]) -> cst.Module:
 def _with(
     body: list[cst.BaseStatement], made: cst.ClassDef | cst.FunctionDef
 ) -> list[cst.BaseStatement]:
-    positions = [i for i, item in enumerate(body) if isinstance(item, cst.ClassDef | cst.FunctionDef)]
+    positions = [
+        i for i, item in enumerate(body) if isinstance(item, cst.ClassDef | cst.FunctionDef)
+    ]
     for position in positions:
         old = body[position]
         assert isinstance(old, cst.ClassDef | cst.FunctionDef)

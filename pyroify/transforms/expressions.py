@@ -1,6 +1,7 @@
 """Replace one expression by another that means the same once parameters are random.
 
-``self.weight.data`` becomes ``self.weight``, ``type(m) is nn.Linear`` becomes ``isinstance(m, nn.Linear)``.
+``self.weight.data`` becomes ``self.weight``, ``type(m) is nn.Linear`` becomes
+``isinstance(m, nn.Linear)``.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ def _extended(line: cst.CSTNode, name: str, alias: str) -> cst.SimpleStatementLi
     return line.with_changes(body=[statement.with_changes(names=names)])
 
 
-def _insert(body: list[cst.BaseStatement | cst.BaseCompoundStatement], module: str, name: str, alias: str) -> None:
+def _insert(
+    body: list[cst.BaseStatement | cst.BaseCompoundStatement], module: str, name: str, alias: str
+) -> None:
     if name:
         source = f"from {module} import {name}" + (f" as {alias}" if alias else "")
     else:
@@ -82,9 +84,7 @@ def _insert(body: list[cst.BaseStatement | cst.BaseCompoundStatement], module: s
     body.insert(position, made)
 
 
-def _place(
-    body: Sequence[cst.CSTNode], module: str, from_form: bool
-) -> tuple[int, int | None]:
+def _place(body: Sequence[cst.CSTNode], module: str, from_form: bool) -> tuple[int, int | None]:
     """Where isort would put it within the block that imports torch, and where that block starts.
 
     Without such a block it goes after all imports, in a block of its own.
@@ -132,7 +132,10 @@ def _small(line: cst.CSTNode) -> cst.CSTNode | None:
 
 
 def _is_import(line: cst.CSTNode) -> bool:
-    return isinstance(_small(line), cst.Import | cst.ImportFrom) and _module_name(_small(line)) != "__future__"
+    return (
+        isinstance(_small(line), cst.Import | cst.ImportFrom)
+        and _module_name(_small(line)) != "__future__"
+    )
 
 
 def _is_docstring(line: cst.CSTNode) -> bool:
@@ -166,9 +169,7 @@ def _alias(name: str, alias: str) -> cst.ImportAlias:
     return cst.ImportAlias(cst.Name(name), asname=cst.AsName(cst.Name(alias)))
 
 
-def _without(
-    body: Sequence[cst.BaseStatement], dropped: frozenset[str]
-) -> list[cst.BaseStatement]:
+def _without(body: Sequence[cst.BaseStatement], dropped: frozenset[str]) -> list[cst.BaseStatement]:
     kept: list[cst.BaseStatement] = []
     carried: Sequence[cst.EmptyLine] = ()
     opened = False

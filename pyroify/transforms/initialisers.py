@@ -1,4 +1,4 @@
-"""``nn.Module.__init__(self)`` becomes ``super().__init__()``: it would pass PyroModule's own by."""
+"""``nn.Module.__init__(self)`` becomes ``super().__init__()``, which PyroModule needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declare in place: the call ``nn.Parameter(...)`` becomes ``PyroSample(...)`` or ``PyroParam(...)``."""
+"""Declare in place: ``nn.Parameter(...)`` becomes ``PyroSample(...)`` or ``PyroParam(...)``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read random attributes before a plate: a first read inside would draw one value for each datum."""
+"""Read random attributes before a plate: a first read inside would draw one value a datum."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def apply(
         assert isinstance(replaced, cst.IndentedBlock)
         body = replaced
     first, *rest = [*moved, *made, node.with_changes(body=body)]
-    rows: Sequence[cst.BaseStatement] = [_led(first, node.leading_lines), *(_led(r, ()) for r in rest)]
+    rows: Sequence[cst.BaseStatement] = [
+        _led(first, node.leading_lines),
+        *(_led(r, ()) for r in rest),
+    ]
     return cst.FlattenSentinel(rows)
 
 
