@@ -1,4 +1,4 @@
-"""Make a layer a PyroModule where it is built: ``nn.Linear(a, b)``, ``PyroModule[nn.Linear](a, b)``."""
+"""Make a layer a PyroModule where it is built: ``PyroModule[nn.Linear](a, b)``."""
 
 from __future__ import annotations
 
