@@ -56,6 +56,7 @@ PARAMETER = {
 SAMPLE = {"pyro.nn.PyroSample", "pyro.nn.module.PyroSample"}
 PARAM = {"pyro.nn.PyroParam", "pyro.nn.module.PyroParam"}
 PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
+PLATES = {"pyro.plate", "pyro.primitives.plate"}
 SEQUENCES = {"list", "tuple", "collections.OrderedDict", "dict", "reversed", "iter"}
 NOTED = re.compile(
     r"torch\.(jit|fx|compile|export)\b|torch\.utils\.checkpoint|torch\.nn\.utils\.(weight_norm"
@@ -89,6 +90,8 @@ class _FileReader:
     imports: dict[str, str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     defined: set[str] = field(default_factory=set)
+    plates: set[str] = field(default_factory=set)
+    """Names given to plates anywhere in the file."""
     classes: list[Class] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     aliases: dict[str, Value] = field(default_factory=dict)
@@ -107,6 +110,13 @@ class _FileReader:
             node.name
             for node in _module_level(tree.body)
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        self.plates = {
+            target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and self.is_plate(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
         }
         self._read_body(tree.body)
         bound = {
@@ -323,6 +333,12 @@ class _FileReader:
             return ast.unparse(node)
         line = self.lines[node.lineno - 1].encode()
         return line[node.col_offset : node.end_col_offset].decode()
+
+    def is_plate(self, node: ast.expr) -> bool:
+        """Whether an expression is ``pyro.plate(...)``, or a name that was given to one."""
+        if isinstance(node, ast.Name):
+            return node.id in self.plates
+        return isinstance(node, ast.Call) and self.dotted(node.func) in PLATES
 
     def dotted(self, node: ast.AST) -> str:
         """Dotted name of an expression through the imports; ``""`` for what is not a name."""

@@ -10,8 +10,6 @@ from pyroify.catalog.layers import LAYERS, lookup
 from pyroify.index.facts import Observation, Plate
 from pyroify.index.uses import chain
 
-PLATES = ("pyro.plate", "pyro.primitives.plate")
-
 
 class Source(Protocol):
     """What is needed of a file: columns, source and dotted names."""
@@ -20,6 +18,7 @@ class Source(Protocol):
     def source(self, node: ast.AST) -> str: ...
     def dotted(self, node: ast.AST) -> str: ...
     def resolve(self, parts: tuple[str, ...]) -> str: ...
+    def is_plate(self, node: ast.expr) -> bool: ...
 
 
 def observe(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Observation, ...]:
@@ -91,7 +90,11 @@ def _isinstance_test(file: Source, node: ast.Compare) -> str:
     variable = _whose_type(file, node.left)
     if variable and isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
         wanted = file.source(right) if lookup(file.dotted(right)) else ""
-    elif variable and isinstance(operator, ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List | ast.Set):
+    elif (
+        variable
+        and isinstance(operator, ast.In | ast.NotIn)
+        and isinstance(right, ast.Tuple | ast.List | ast.Set)
+    ):
         layers = [file.source(item) for item in right.elts if lookup(file.dotted(item))]
         wanted = f"({', '.join(layers)})" if layers and len(layers) == len(right.elts) else ""
     else:
@@ -134,7 +137,7 @@ def plates(file: Source, body: Sequence[ast.stmt]) -> tuple[Plate, ...]:
     for node in body:
         for item in ast.walk(node):
             if isinstance(item, ast.With) and any(
-                file.dotted(entry.context_expr) in PLATES for entry in item.items
+                file.is_plate(entry.context_expr) for entry in item.items
             ):
                 found.append(_plate(file, item))
     return tuple(found)

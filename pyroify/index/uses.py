@@ -9,7 +9,6 @@ from typing import Protocol
 
 from pyroify.index.facts import Path, Use
 
-
 SIZES = {"shape", "size", "dim", "ndim", "numel", "device", "dtype"}
 """What is asked of a tensor, also of an element, that is no value of it."""
 
@@ -19,6 +18,7 @@ class Source(Protocol):
 
     def column(self, node: ast.expr | ast.stmt) -> int: ...
     def dotted(self, node: ast.AST) -> str: ...
+    def is_plate(self, node: ast.expr) -> bool: ...
 
 
 def chain(node: ast.AST | None) -> Path:
@@ -43,10 +43,7 @@ def collect_uses(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Use
 def _walk(
     file: Source, node: ast.AST, this: str, within: str, plate: tuple[int, int] | None
 ) -> Iterator[Use]:
-    if isinstance(node, ast.With) and any(
-        file.dotted(item.context_expr) in ("pyro.plate", "pyro.primitives.plate")
-        for item in node.items
-    ):
+    if isinstance(node, ast.With) and any(file.is_plate(item.context_expr) for item in node.items):
         for item in node.items:
             yield from _walk(file, item, this, within, plate)
         for inner in node.body:
@@ -68,7 +65,11 @@ def _walk(
     if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         if use := _use(file, node.iter, this, "iterate"):
             yield _placed(use, within, plate)
-    if isinstance(node, ast.Attribute) and node.attr in SIZES and isinstance(node.value, ast.Subscript):
+    if (
+        isinstance(node, ast.Attribute)
+        and node.attr in SIZES
+        and isinstance(node.value, ast.Subscript)
+    ):
         if use := _use(file, node.value.value, this, "read"):
             yield _placed(replace(use, path=(*use.path, node.attr)), within, plate)
             yield from _walk(file, node.value.slice, this, within, plate)

@@ -51,8 +51,7 @@ def consumed_parameters(script: Script) -> Iterator[Finding]:
     for call, place in script.calls:
         if not CONSUMERS.fullmatch(_dotted(call)):
             continue
-        inner = [c for passed in call.args for c in calls_in(passed.value)]
-        for item in inner:
+        for item in _calls_inside(script, call):
             cls, method = script.owner(item, place)
             if cls is not None and method in ("parameters", "named_parameters"):
                 yield script.finding(
@@ -62,6 +61,15 @@ def consumed_parameters(script: Script) -> Iterator[Finding]:
                     "optimise elbo.parameters() after a first call of the loss",
                 )
                 break
+
+
+def _calls_inside(script: Script, call: Call) -> Iterator[Call]:
+    """Calls among the arguments of another, also those a comprehension goes over."""
+    for passed in call.args:
+        yield from calls_in(passed.value)
+    for other, _ in script.calls:
+        if other.line == call.line and other.column > call.column:
+            yield other
 
 
 def loaded_state(script: Script) -> Iterator[Finding]:
