@@ -65,15 +65,11 @@ def _walk(
     if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         if use := _use(file, node.iter, this, "iterate"):
             yield _placed(use, within, plate)
-    if (
-        isinstance(node, ast.Attribute)
-        and node.attr in SIZES
-        and isinstance(node.value, ast.Subscript)
-    ):
-        if use := _use(file, node.value.value, this, "read"):
-            yield _placed(replace(use, path=(*use.path, node.attr)), within, plate)
-            yield from _walk(file, node.value.slice, this, within, plate)
-            return
+    match node:
+        case ast.Attribute(value=ast.Subscript(value=owner), attr=attr) if attr in SIZES:
+            if use := _use(file, owner, this, "read"):
+                yield _placed(replace(use, path=(*use.path, attr)), within, plate)
+                return
     if isinstance(node, ast.Compare) and all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
         within = "is"
     if isinstance(node, ast.Attribute):

@@ -50,7 +50,12 @@ def _run(file: Source, body: Sequence[ast.stmt], names: dict[str, Path]) -> Iter
                     yield from _in_expression(file, item.context_expr, names)
                 yield from _run(file, node.body, names)
             case ast.Try():
-                for part in (node.body, *(h.body for h in node.handlers), node.orelse, node.finalbody):
+                for part in (
+                    node.body,
+                    *(h.body for h in node.handlers),
+                    node.orelse,
+                    node.finalbody,
+                ):
                     yield from _run(file, part, names)
             case _:
                 yield from _in_statement(file, node, names)
@@ -76,23 +81,28 @@ def _in_target(
     file: Source, node: ast.stmt, target: ast.expr, names: dict[str, Path]
 ) -> Iterator[Write]:
     """``w[0] = x`` and ``w.data = x``."""
-    if isinstance(target, ast.Subscript) and (path := _path(target.value, names)):
-        yield Write(path, "item", node.lineno, file.column(node))
-    elif isinstance(target, ast.Attribute) and target.attr == "data":
-        if path := _path(target.value, names):
-            yield Write(path, "data", node.lineno, file.column(node))
+    match target:
+        case ast.Subscript(value=written):
+            how = "item"
+        case ast.Attribute(value=written, attr="data"):
+            how = "data"
+        case _:
+            return
+    if path := _path(written, names):
+        yield Write(path, how, node.lineno, file.column(node))
 
 
 def _in_expression(file: Source, node: ast.AST, names: dict[str, Path]) -> Iterator[Write]:
     for item in ast.walk(node):
         if not isinstance(item, ast.Call):
             continue
+        written, how = None, "init"
         if file.dotted(item.func).startswith(INITIALISERS):
-            if item.args and (path := _path(item.args[0], names)):
-                yield Write(path, "init", item.lineno, file.column(item))
+            written = item.args[0] if item.args else None
         elif isinstance(item.func, ast.Attribute) and _is_in_place(item.func.attr):
-            if path := _path(item.func.value, names):
-                yield Write(path, "method", item.lineno, file.column(item))
+            written, how = item.func.value, "method"
+        if written is not None and (path := _path(written, names)):
+            yield Write(path, how, item.lineno, file.column(item))
 
 
 def _is_in_place(method: str) -> bool:
@@ -101,7 +111,11 @@ def _is_in_place(method: str) -> bool:
 
 def _bind_element(target: ast.expr, over: ast.expr, names: dict[str, Path]) -> None:
     """``for layer in self.layers`` and ``for i, layer in enumerate(self.layers)``."""
-    if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id == "enumerate":
+    if (
+        isinstance(over, ast.Call)
+        and isinstance(over.func, ast.Name)
+        and over.func.id == "enumerate"
+    ):
         over = over.args[0] if over.args else over
         target = target.elts[-1] if isinstance(target, ast.Tuple) else target
     path = _path(over, names)

@@ -70,7 +70,8 @@ def generic_base(subject: Subject) -> Iterator[Finding]:
             yield _at_class(
                 subject,
                 "PYR032",
-                f"{base.text} makes a class that is subscripted, which PyroModule's metaclass forbids",
+                f"{base.text} makes a class that is subscripted, which PyroModule's metaclass "
+                "forbids",
                 "drop the type parameter, or keep it in a class that is no module",
             )
 
@@ -131,7 +132,7 @@ def mixin_in_between(subject: Subject) -> Iterator[Finding]:
                 "PYR030",
                 f"{base.text}.__init__ would keep {subject.cls.bases[0].text} from reaching "
                 "PyroModule's constructor",
-                f"let {base.text}.__init__ call super().__init__(), or name it first among the bases",
+                f"let {base.text}.__init__ call super().__init__(), or name it first",
             )
 
 

@@ -149,10 +149,10 @@ def hook_or_mark(subject: Subject) -> Iterator[Finding]:
             *path, name = item.path or ("",)
             if path and name not in SETTABLE and subject.is_declared(tuple(path)):
                 yield _lost(subject, item.line, item.column, ".".join(item.path))
-        for use in method.uses:
-            if use.how == "call" and use.path[-1] in HOOKS and method.name in subject.building:
-                if subject.is_declared(use.path[:-1]):
-                    yield _lost(subject, use.line, use.column, ".".join(use.path))
+        for use in method.uses if method.name in subject.building else ():
+            hooks = use.how == "call" and use.path[-1] in HOOKS
+            if hooks and subject.is_declared(use.path[:-1]):
+                yield _lost(subject, use.line, use.column, ".".join(use.path))
 
 
 def _lost(subject: Subject, line: int, column: int, name: str) -> Finding:

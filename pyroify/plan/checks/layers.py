@@ -45,58 +45,56 @@ def shapeless_parameter(subject: Subject) -> Iterator[Finding]:
 
 def renormalised_weight(subject: Subject) -> Iterator[Finding]:
     """An embedding with ``max_norm`` writes into its weight."""
-    for call in _random_embeddings(subject):
-        if _is_given(call, "max_norm", 3):
-            yield subject.finding(
-                call.line,
-                call.column,
-                "PYR022",
-                "an embedding with max_norm writes into its weight, which is a draw",
-                "normalise the result, or keep the weight",
-            )
+    for call in _random_embeddings(subject, "max_norm"):
+        yield subject.finding(
+            call.line,
+            call.column,
+            "PYR022",
+            "an embedding with max_norm writes into its weight, which is a draw",
+            "normalise the result, or keep the weight",
+        )
 
 
 def padding_row(subject: Subject) -> Iterator[Finding]:
     """The padding row of an embedding is drawn like the others."""
-    for call in _random_embeddings(subject):
-        bag = call.text.endswith("Bag")
-        if _is_given(call, "padding_idx", 9 if bag else 2):
-            yield subject.finding(
-                call.line,
-                call.column,
-                "PYR026",
-                "the padding row of this embedding is drawn too, and no longer zero",
-                "mask the padded positions, or keep the weight",
-            )
+    for call in _random_embeddings(subject, "padding_idx"):
+        yield subject.finding(
+            call.line,
+            call.column,
+            "PYR026",
+            "the padding row of this embedding is drawn too, and no longer zero",
+            "mask the padded positions, or keep the weight",
+        )
 
 
-def _random_embeddings(subject: Subject) -> Iterator[Call]:
+def _random_embeddings(subject: Subject, argument: str) -> Iterator[Call]:
+    """Calls that make a random embedding and give this argument."""
     for attribute in subject.study.everything:
-        if attribute.name in subject.drawing:
-            for item in walk(attribute.node):
-                if isinstance(item, Leaf) and item.call and item.layer.name in EMBEDDINGS:
-                    if item.call.line not in subject.study.ignored_lines:
-                        yield item.call
-
-
-def _is_given(call: Call, keyword: str, position: int) -> bool:
-    passed = call.argument(keyword, position)
-    return passed is not None and passed.text != "None"
+        if attribute.name not in subject.drawing:
+            continue
+        for item in walk(attribute.node):
+            if not isinstance(item, Leaf) or not item.call or item.layer.name not in EMBEDDINGS:
+                continue
+            position = [name for name, _ in item.layer.signature].index(argument)
+            passed = item.call.argument(argument, position)
+            kept = item.call.line in subject.study.ignored_lines
+            if passed is not None and passed.text != "None" and not kept:
+                yield item.call
 
 
 def computed_weight(subject: Subject) -> Iterator[Finding]:
     """A rule for a weight that a wrapper of torch computes from other parameters."""
     for method in subject.methods:
         for call in method.layer_calls:
-            if isinstance(call.callee, Name) and computes_weight(call.callee.dotted):
-                if rule := _rule_by_name(subject, method, call):
-                    yield subject.finding(
-                        call.line,
-                        call.column,
-                        "PYR037",
-                        f"the weight is computed by {call.text}, so that {rule} finds no parameter",
-                        "name what it is computed from, or remove the wrapper",
-                    )
+            computes = isinstance(call.callee, Name) and computes_weight(call.callee.dotted)
+            if computes and (rule := _rule_by_name(subject, method, call)):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR037",
+                    f"the weight is computed by {call.text}, so that {rule} finds no parameter",
+                    "name what it is computed from, or remove the wrapper",
+                )
 
 
 def _rule_by_name(subject: Subject, method: Function, call: Call) -> str:

@@ -18,7 +18,6 @@ CONSUMERS = re.compile(
 OPTIMISERS = re.compile(r"(torch|pyro)\.optim\..*")
 SCRIPTING = re.compile(r"torch\.(jit\.(script|trace|trace_module)|fx\.symbolic_trace|onnx\.export)")
 PARALLEL = {"torch.nn.DataParallel", "torch.nn.parallel.DataParallel"}
-LIFTING = {"pyro.random_module", "pyro.poutine.lift", "pyro.poutine.handlers.lift"}
 PICKLING = {"torch.save", "pickle.dump", "pickle.dumps", "joblib.dump"}
 LOCAL_PARAMETERS = "module_local_params"
 
@@ -190,25 +189,9 @@ def memory_format(script: Script) -> Iterator[Finding]:
             yield script.finding(
                 call,
                 "PYR042",
-                f"the global parameter store trains a contiguous copy of {cls.cls.name}'s parameters",
+                f"the global store trains a contiguous copy of {cls.cls.name}'s parameters",
                 f"pyro.settings.set({LOCAL_PARAMETERS}=True) before anything is built",
             )
-
-
-def lifted_priors(script: Script) -> Iterator[Finding]:
-    """Priors given by lifting, beside those of the spec."""
-    for call, place in script.calls:
-        if _dotted(call) not in LIFTING:
-            continue
-        for passed in call.args:
-            cls = script.instance(passed.value, place)
-            if cls is not None:
-                yield script.finding(
-                    call,
-                    "PYR043",
-                    f"{cls.cls.name} has the priors of the spec; {call.text} adds none that counts",
-                    "write these priors into the spec, and call the module itself",
-                )
 
 
 def weight_decay(script: Script) -> Iterator[Finding]:

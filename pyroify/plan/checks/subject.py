@@ -15,7 +15,7 @@ from pyroify.plan.study import METADATA, Study
 
 @dataclass(frozen=True)
 class Subject:
-    """A class under check. ``at_run_time``: its layers are converted by a loop over what is there."""
+    """A class under check. ``at_run_time``: a loop over what is there converts its layers."""
 
     project: Project
     study: Study
@@ -68,7 +68,7 @@ class Subject:
         return self.project.leads_to(self.cls, path, random)
 
     def is_declared(self, path: Path) -> bool:
-        """Whether ``self.<path>`` is a parameter that comes to be declared, here or further down."""
+        """Whether ``self.<path>`` is a parameter that is declared at last, here or further down."""
         return self.project.leads_to(self.cls, path, declared)
 
     def is_declared_before(self, path: Path) -> bool:
