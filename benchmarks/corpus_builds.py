@@ -66,7 +66,49 @@ kwargs = dict(
 """
 EXTRACTOR = "kwargs = dict(observation_space=observation_space)\n"
 
+CATEGORIES = """
+import torch
+kwargs = dict(categories=(4, 4), num_continuous=3, dim=8, depth=2, heads=2, dim_head=4)
+inputs = [torch.tensor([[0, 1], [3, 2]]), torch.rand(2, 3)]
+"""
+PAIRS = """
+import torch
+from torch import nn
+inputs = [torch.rand(2, 8, 4, 4)]
+kwargs = dict(
+    blocks=nn.ModuleList([nn.ModuleList([nn.Conv2d(%d, %d, 1), nn.Conv2d(%d, %d, 1)])])
+)
+"""
+IMAGE_NET = """
+from siren_pytorch.siren_pytorch import SirenNet
+net = SirenNet(dim_in=2, dim_hidden=8, dim_out=3, num_layers=2)
+kwargs = dict(net=net, image_width=8, image_height=8)
+inputs = []
+"""
+PERMUTED = """
+import torch
+from axial_attention.axial_attention import SelfAttention
+kwargs = dict(permutation=[0, 2, 3, 1], fn=SelfAttention(8, 2))
+inputs = [torch.rand(2, 8, 4, 4)]
+"""
+HALVES = """
+import torch
+from torch import nn
+kwargs = dict(f=nn.Conv2d(4, 4, 1), g=nn.Conv2d(4, 4, 1))
+inputs = [torch.rand(2, 8, 4, 4), {}, {}]
+"""
+GROUPED = "kwargs = dict(dim=8, groups=2, num_quantizers=2, %s)\n"
+
 CODE = (
+    ("tab_transformer_pytorch.*:FTTransformer", CATEGORIES),
+    ("tab_transformer_pytorch.*:TabTransformer", CATEGORIES + "kwargs.update(dim_out=1)"),
+    ("siren_pytorch.*:SirenWrapper", IMAGE_NET),
+    ("axial_attention.*:PermuteToFrom", PERMUTED),
+    ("axial_attention.*:IrreversibleBlock", HALVES),
+    ("axial_attention.*:ReversibleSequence", PAIRS % (8, 8, 8, 8)),
+    ("axial_attention.*:Sequential", PAIRS % (8, 8, 8, 8)),
+    ("vector_quantize_pytorch.*:GroupedResidualVQ", GROUPED % "codebook_size=16"),
+    ("vector_quantize_pytorch.*:GroupedResidualFSQ", GROUPED % "levels=[5, 5]"),
     ("deepctr_torch.models.multitask.*", COLUMNS + "kwargs = dict(dnn_feature_columns=columns)"),
     ("deepctr_torch.models.*:PNN", COLUMNS + "kwargs = dict(dnn_feature_columns=columns)"),
     ("deepctr_torch.models.*:MLR", COLUMNS + "kwargs = dict(region_feature_columns=columns)"),
@@ -85,7 +127,7 @@ CODE = (
     ("pytorch_widedeep.*:AutoInt*", ATTENDED),
     ("stable_baselines3.*:NatureCNN", IMAGES + EXTRACTOR),
     ("stable_baselines3.*:CombinedExtractor", DICTIONARIES + EXTRACTOR),
-    ("stable_baselines3.*Extractor", VECTORS + EXTRACTOR),
+    ("stable_baselines3.*:FlattenExtractor", VECTORS + EXTRACTOR),
     ("stable_baselines3.*:QNetwork", VECTORS + CHOICES + NETWORK),
     (
         "stable_baselines3.*:ContinuousCritic",

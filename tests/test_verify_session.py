@@ -350,6 +350,13 @@ def test_given_arguments_that_do_not_fit_are_said(trees):
     assert "cannot be built with these arguments: TypeError" in result.reason
 
 
+def test_given_inputs_that_do_not_fit_are_said(trees):
+    build = Build(kwargs={"width": 3}, inputs=("float[2, 4]",))
+    (result,) = verify(*trees, [Target("broken.whole", "Whole", "broken/whole.py", build)])
+    assert (result.status, result.calls) == ("not_verified", ())
+    assert result.reason.startswith("the original raises RuntimeError: mat1 and mat2 shapes")
+
+
 def test_what_hangs_is_ended(trees):
     hangs, before, after = verify(*trees, [net("Hangs"), net("HangsBefore"), net("Net")], 2)
     assert (hangs.status, hangs.reason) == ("failed", "the rewritten code takes longer than 2 s")

@@ -93,6 +93,8 @@ class Verifier:
         try:
             with self._side(REWRITTEN):
                 comparisons = list(self._compare(target, recipe))
+        except NotVerified as error:
+            return replace(result, calls=(), reason=str(error))
         except Failed as error:
             return replace(result, status="failed", reason=str(error))
         return _summed_up(result, comparisons, recipe.silent)
@@ -132,7 +134,7 @@ class Verifier:
         after = self._load_rewritten(target)
         with self._side(ORIGINAL):
             before = self._load_original(target)
-        thorough = True
+        thorough, said = True, ""
         for label, call in recipe.calls.items():
             modules = self._build_both(before, after, recipe.arguments)
             for training in (True, False):
@@ -146,12 +148,15 @@ class Verifier:
                         thorough=thorough,
                         within=functools.partial(self._side, ORIGINAL),
                     )
-                except OriginalError:  # one of the modes is not for it
+                except OriginalError as error:  # one of the modes may not be for it
+                    said = str(error)
                     continue
                 yield label, comparison
                 if not comparison.equal:
                     return
                 thorough = False
+        if thorough:
+            raise NotVerified(f"the original raises {said}")
 
     def _build_both(
         self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments | Script
@@ -273,8 +278,6 @@ def _summed_up(
     result: VerifyResult, labelled: list[tuple[str, Comparison]], silent: str
 ) -> VerifyResult:
     comparisons = [comparison for _, comparison in labelled]
-    if not comparisons:
-        return replace(result, calls=(), reason="the original raises in training and evaluation")
     result = replace(
         result,
         max_difference=_largest(c.max_difference for c in comparisons),

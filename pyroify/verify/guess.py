@@ -82,11 +82,11 @@ class Script:
         return "..."
 
     def construct(self, cls: Callable[..., Any], *, converted: bool = False) -> Any:
-        """Call ``cls`` with seed 0; the code imports what the current version has."""
+        """Do as arguments do; the code imports what the current version has."""
         torch.manual_seed(0)
         names = self.run()
-        torch.manual_seed(0)
-        return cls(*names.get("args", ()), **names.get("kwargs", {}))
+        made = Arguments(tuple(names.get("args", ())), names.get("kwargs", {}))
+        return made.construct(cls, converted=converted)
 
     def run(self) -> dict[str, Any]:
         """Run the code; return the names it has set."""
@@ -96,11 +96,9 @@ class Script:
 
 
 def _follow(value: Any, converted: bool) -> Any:
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):  # and no named tuple
         return type(value)(_follow(item, converted) for item in value)
-    if not isinstance(value, Recipe):
-        return value
-    made = value.make()
+    made = value.make() if isinstance(value, Recipe) else value
     if converted and isinstance(made, nn.Module):
         to_pyro_module_(made)
     return made

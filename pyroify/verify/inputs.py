@@ -252,14 +252,14 @@ Mender = Callable[["re.Match[str]", Shape, Sequence[int]], Iterator[Shape]]
 
 def _set_columns(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
     """Other columns, or another side of an image that is flattened later on."""
-    got, wanted = int(match[1]), int(match[2])
+    got, wanted = int(match["got"]), int(match["wanted"])
     *rows, columns = shape.sizes or (1,)
     if columns == got:
         yield replace(shape, sizes=(*rows, wanted))
     elif columns + wanted - got > 0:  # something was appended
         yield replace(shape, sizes=(*rows, columns + wanted - got))
     if columns != got and len(shape.sizes) == 4:
-        side = round(columns * sqrt(wanted / got))
+        side = max(1, round(columns * sqrt(wanted / got)))
         yield replace(shape, sizes=(*shape.sizes[:2], side, side))
     if columns != got and len(shape.sizes) == 3:
         yield replace(shape, sizes=(*rows, max(1, columns * wanted // got)))
@@ -322,11 +322,11 @@ def _as(kind: str) -> Mender:
 
 
 _MENDERS: tuple[tuple[str, Mender], ...] = (
-    (r"shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)", _set_columns),
+    (r"shapes cannot be multiplied \(\d+x(?P<got>\d+) and (?P<wanted>\d+)x", _set_columns),
     (r"to have (\d+) channels, but got", _set_channels),
     (r"should contain \d+ elements not (\d+)", _set_channels),
     (r"num_channels=(\d+)", _set_channels),
-    (r"normalized_shape=\[(\d+)\]", _set_width),
+    (r"normalized_shape=\[(?P<wanted>\d+)\].*size\[[\d, ]*?(?P<got>\d+)\]", _set_columns),
     (r"(?:input_size\. Expected|embedding dimension of) (\d+)", _set_width),
     (r"expected (\d)-?D(?:.*? or (\d)-?D)?", _set_rank),
     (r"Expected (\d)D \(unbatched\) or (\d)D", _set_rank),
