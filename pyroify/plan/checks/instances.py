@@ -160,3 +160,8 @@ def called_on(call: Call) -> tuple[Value | None, str]:
             owner_name, _, method = dotted.rpartition(".")
             return Name(owner_name), method
     return None, ""
+
+
+def dotted(call: Call) -> str:
+    """The dotted name of what is called; empty where it is no name."""
+    return call.callee.dotted if isinstance(call.callee, Name) else ""

@@ -43,6 +43,11 @@ def random(sites: Sites) -> frozenset[str]:
     return sites.random
 
 
+def kept(sites: Sites) -> frozenset[str]:
+    """Those that stay parameters."""
+    return sites.kept
+
+
 def declared(sites: Sites) -> frozenset[str]:
     """The random and the constrained ones."""
     return sites.declared
@@ -61,11 +66,15 @@ class Project:
         """The sites a class declares itself."""
         return self.sites.get(cls.key, NO_SITES)
 
-    def draws(self, cls: ModuleClass, depth: int = 0) -> bool:
-        """Whether a call of a class reads random parameters, its own or of what it holds."""
-        if any(self.of(item).random for item in cls.lineage):
+    def draws(self, cls: ModuleClass) -> bool:
+        """Whether a call of a class reads random parameters."""
+        return self.has(cls, random)
+
+    def has(self, cls: ModuleClass, chosen: Chosen, depth: int = 0) -> bool:
+        """Whether a class has such sites, its own or those of what it holds."""
+        if any(chosen(self.of(item)) for item in cls.lineage):
             return True
-        return depth < 10 and any(self.draws(held, depth + 1) for held in self._held(cls))
+        return depth < 10 and any(self.has(held, chosen, depth + 1) for held in self._held(cls))
 
     def leads_to(self, cls: ModuleClass, path: Path, chosen: Chosen, depth: int = 0) -> bool:
         """Whether a path below an instance of a class is, or leads to, one of these sites."""

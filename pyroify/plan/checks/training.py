@@ -1,4 +1,4 @@
-"""Code outside the classes: how converted modules are trained, stored and wrapped."""
+"""Scripts that train converted modules: instances, optimisers, dtypes, particles."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Call, Constant, Name, SelfRead
-from pyroify.plan.checks.instances import Place, Script, called_on
-from pyroify.plan.checks.project import Key
+from pyroify.index.facts import Call, Constant
+from pyroify.plan.checks.instances import Script, called_on, dotted
+from pyroify.plan.checks.project import Key, kept
 from pyroify.plan.structure import calls_in
 
 CONSUMERS = re.compile(
@@ -16,9 +16,6 @@ CONSUMERS = re.compile(
     r"|vector_to_parameters|clip_grad\.\w+|convert_parameters\.\w+)|torch\.optim\.swa_utils\.\w+"
 )
 OPTIMISERS = re.compile(r"(torch|pyro)\.optim\..*")
-SCRIPTING = re.compile(r"torch\.(jit\.(script|trace|trace_module)|fx\.symbolic_trace|onnx\.export)")
-PARALLEL = {"torch.nn.DataParallel", "torch.nn.parallel.DataParallel"}
-PICKLING = {"torch.save", "pickle.dump", "pickle.dumps", "joblib.dump"}
 LOCAL_PARAMETERS = "module_local_params"
 
 
@@ -28,11 +25,11 @@ def second_instance(script: Script) -> Iterator[Finding]:
         return
     calls = script.file.module_calls
     nested = {(c.line, c.column) for call in calls for p in call.args for c in calls_in(p.value)}
-    cleared = [c.line for c in calls if _dotted(c) == "pyro.clear_param_store"]
+    cleared = [c.line for c in calls if dotted(c) == "pyro.clear_param_store"]
     built: dict[Key, int] = {}
     for call in calls:
         cls = script.made(call)
-        if cls is None or (call.line, call.column) in nested or not script.project.of(cls).kept:
+        if cls is None or (call.line, call.column) in nested or not script.project.has(cls, kept):
             continue
         before = built.get(cls.key)
         built[cls.key] = call.line
@@ -48,7 +45,7 @@ def second_instance(script: Script) -> Iterator[Finding]:
 def consumed_parameters(script: Script) -> Iterator[Finding]:
     """Optimisers, clipping and averages over the parameters that are left."""
     for call, place in script.calls:
-        if not CONSUMERS.fullmatch(_dotted(call)):
+        if not CONSUMERS.fullmatch(dotted(call)):
             continue
         for item in _calls_inside(script, call):
             cls, method = script.owner(item, place)
@@ -69,37 +66,6 @@ def _calls_inside(script: Script, call: Call) -> Iterator[Call]:
     for other, _ in script.calls:
         if other.line == call.line and other.column > call.column:
             yield other
-
-
-def loaded_state(script: Script) -> Iterator[Finding]:
-    """A checkpoint of the original class, loaded into the converted one."""
-    if script.project.spec.options.load_original_state_dict:
-        return
-    for call, place in script.calls:
-        cls, method = script.owner(call, place)
-        if cls is None or method != "load_state_dict" or _is_before_declaring(script, call, place):
-            continue
-        yield script.finding(
-            call,
-            "PYR014",
-            f"a checkpoint of the original {cls.cls.name} has keys that are gone now",
-            "set options: {load_original_state_dict: true} in the spec",
-        )
-
-
-def pickled_lambda(script: Script) -> Iterator[Finding]:
-    """A module pickled whole although one of its priors is a lambda."""
-    for call, place in script.calls:
-        if _dotted(call) not in PICKLING or not call.args:
-            continue
-        cls = script.instance(call.args[0].value, place)
-        if cls is not None and any(script.project.of(item).by_lambda for item in cls.lineage):
-            yield script.finding(
-                call,
-                "PYR015",
-                f"{cls.cls.name} has a prior that cannot be pickled",
-                "save its state_dict, or set options: {follow_module: true} in the spec",
-            )
 
 
 def moved_instance(script: Script) -> Iterator[Finding]:
@@ -132,6 +98,23 @@ def _moves(call: Call) -> bool:
     return method in ("double", "half", "bfloat16", "cuda")
 
 
+def memory_format(script: Script) -> Iterator[Finding]:
+    """Parameters laid out in another way than the global store keeps them."""
+    if _has_call(script, "pyro.settings.set", LOCAL_PARAMETERS):
+        return
+    for call, place in script.calls:
+        if not any(passed.keyword == "memory_format" for passed in call.args):
+            continue
+        cls, method = script.owner(call, place)
+        if cls is not None and method == "to" and script.project.has(cls, kept):
+            yield script.finding(
+                call,
+                "PYR042",
+                f"the global store trains a contiguous copy of {cls.cls.name}'s parameters",
+                f"pyro.settings.set({LOCAL_PARAMETERS}=True) before anything is built",
+            )
+
+
 def vectorised_particles(script: Script) -> Iterator[Finding]:
     """Draws with one more dimension than layers of torch take."""
     if not script.concerned:
@@ -139,7 +122,7 @@ def vectorised_particles(script: Script) -> Iterator[Finding]:
     for call, _ in script.calls:
         for passed in call.args:
             vectorised = passed.keyword == "vectorize_particles"
-            parallel = passed.keyword == "parallel" and _dotted(call).endswith(".Predictive")
+            parallel = passed.keyword == "parallel" and dotted(call).endswith(".Predictive")
             if (vectorised or parallel) and passed.value == Constant("True"):
                 yield script.finding(
                     call,
@@ -149,57 +132,12 @@ def vectorised_particles(script: Script) -> Iterator[Finding]:
                 )
 
 
-def scripted_instance(script: Script) -> Iterator[Finding]:
-    """TorchScript, fx or ONNX of a module that draws."""
-    for call, place in script.calls:
-        if SCRIPTING.fullmatch(_dotted(call)) and call.args:
-            cls = script.instance(call.args[0].value, place)
-            if cls is not None:
-                yield script.finding(
-                    call,
-                    "PYR039",
-                    f"{call.text} of {cls.cls.name}: its draws are lost, or become constants",
-                    "script the original class with drawn weights, or use torch.compile",
-                )
-
-
-def replicated_instance(script: Script) -> Iterator[Finding]:
-    """Replicas in threads, which share one cache of draws."""
-    for call, place in script.calls:
-        if _dotted(call) in PARALLEL and call.args:
-            cls = script.instance(call.args[0].value, place)
-            if cls is not None:
-                yield script.finding(
-                    call,
-                    "PYR040",
-                    f"the replicas of {cls.cls.name} would share one cache of draws",
-                    "use one process per device, around the loss of model and guide",
-                )
-
-
-def memory_format(script: Script) -> Iterator[Finding]:
-    """Parameters laid out in another way than the global store keeps them."""
-    if _has_call(script, "pyro.settings.set", LOCAL_PARAMETERS):
-        return
-    for call, place in script.calls:
-        if not any(passed.keyword == "memory_format" for passed in call.args):
-            continue
-        cls, method = script.owner(call, place)
-        if cls is not None and method == "to" and script.project.of(cls).kept:
-            yield script.finding(
-                call,
-                "PYR042",
-                f"the global store trains a contiguous copy of {cls.cls.name}'s parameters",
-                f"pyro.settings.set({LOCAL_PARAMETERS}=True) before anything is built",
-            )
-
-
 def weight_decay(script: Script) -> Iterator[Finding]:
     """Weight decay beside priors."""
     if not script.concerned:
         return
     for call, _ in script.calls:
-        if not OPTIMISERS.fullmatch(_dotted(call)):
+        if not OPTIMISERS.fullmatch(dotted(call)):
             continue
         for passed in call.args:
             if passed.keyword == "weight_decay" and passed.text not in ("0", "0.0", "None"):
@@ -211,21 +149,9 @@ def weight_decay(script: Script) -> Iterator[Finding]:
                 )
 
 
-def _dotted(call: Call) -> str:
-    return call.callee.dotted if isinstance(call.callee, Name) else ""
-
-
-def _has_call(script: Script, dotted: str, keyword: str) -> bool:
+def _has_call(script: Script, function: str, keyword: str) -> bool:
     """Whether the file calls a function with a keyword."""
     return any(
-        _dotted(call) == dotted and any(passed.keyword == keyword for passed in call.args)
+        dotted(call) == function and any(passed.keyword == keyword for passed in call.args)
         for call, _ in script.calls
     )
-
-
-def _is_before_declaring(script: Script, call: Call, place: Place) -> bool:
-    """Whether a constructor loads its own state, which it declares afterwards."""
-    if place.cls is None or place.function is None or call.callee != SelfRead(("load_state_dict",)):
-        return False
-    study = script.project.studies.get((script.file.path, place.cls.qualname))
-    return study is not None and place.function.name in study.building
