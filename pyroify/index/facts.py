@@ -196,7 +196,8 @@ class Assignment:
     """``self.<path> = value``, or another way to attach something to ``self``.
 
     ``how``: ``assign``, ``register`` (``register_parameter``, ``add_module``), ``append``,
-    ``extend``, ``insert``, ``setitem``, ``setattr`` (a computed name), ``chain`` (``a = b = value``).
+    ``extend``, ``insert``, ``setitem``, ``setattr`` (a computed name), ``chain``
+    (``a = b = value``).
     ``line`` and ``column`` are the statement's, ``value_line`` and ``value_column`` the value's,
     which ends on ``end_line``.
     """
@@ -376,10 +377,12 @@ class OldPriors:
     """The priors of one lifting, or why they cannot be read (``problem``).
 
     ``statements`` are where the file computes them, as far as nothing else reads the result.
+    ``by_name``: they come as a dict by parameter names.
     """
 
     source: str
     each: tuple[OldPrior, ...] = ()
+    by_name: bool = False
     statements: tuple[Spot, ...] = ()
     problem: str = ""
 

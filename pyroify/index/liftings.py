@@ -44,6 +44,7 @@ class Source(Protocol):
     def source(self, node: ast.AST) -> str: ...
     def dotted(self, node: ast.AST) -> str: ...
     def resolve(self, parts: tuple[str, ...]) -> str: ...
+    def is_plate(self, node: ast.expr) -> bool: ...
 
 
 class _Tangled(Exception):
@@ -114,8 +115,14 @@ class _Reader:
                 uses: list[ast.expr] = [*self.scopes.reads(scope, node.id)]
                 statement = self.scopes.definition(node)
             case ast.Attribute(value=ast.Name(), attr=name):
-                scope = next((n for n in self.scopes.around(node) if isinstance(n, ast.ClassDef)), self.tree)
-                uses = [n for n in ast.walk(self.tree) if isinstance(n, ast.Attribute) and n.attr == name]
+                scope = next(
+                    (n for n in self.scopes.around(node) if isinstance(n, ast.ClassDef)), self.tree
+                )
+                uses = [
+                    n
+                    for n in ast.walk(self.tree)
+                    if isinstance(n, ast.Attribute) and n.attr == name
+                ]
                 statement = self._attribute_statement(source, scope, uses)
             case _:
                 return LiftedModule(source)
@@ -229,13 +236,12 @@ class _Reader:
         self._check_runs_once(call, function)
         line = getattr(function, "lineno", 0)
         sampled, sampler = self._instance(call, kind, function)
-        if sampler is not None:
-            self._check_runs_once(sampled, function)
-            head = self.scopes.statement(call)
-            statement, before = self._spot(head), f"{sampler} = "
-            expression = self._expression(sampled)
-        else:
+        if sampler is None:
             statement, before, expression = self._in_statement(sampled)
+        else:
+            self._check_runs_once(sampled, function)
+            statement, before = self._spot(self.scopes.statement(call)), f"{sampler} = "
+            expression = self._expression(sampled)
         returned, plate = self._fate(sampled, function)
         return Sampling(line, statement, before, expression, returned, plate)
 
@@ -252,7 +258,11 @@ class _Reader:
         if len(names) != 1 or not names[0]:
             raise _Tangled("it is handed on, and not called once in the same function")
         sampled = self.scopes.parents[names[0]]
-        if not isinstance(sampled, ast.Call) or sampled.func is not names[0] or not _is_bare(sampled):
+        if (
+            not isinstance(sampled, ast.Call)
+            or sampled.func is not names[0]
+            or not _is_bare(sampled)
+        ):
             raise _Tangled("what it gives is handed on instead of called")
         return sampled, names[0].id
 
@@ -317,7 +327,9 @@ class _Reader:
                 for count, (first, last) in enumerate(plate.movable, 1):
                     if first <= call.lineno <= last:
                         return *place, count
-        raise _Tangled("the sampled module is called in a loop or plate, where it would be drawn again")
+        raise _Tangled(
+            "the sampled module is called in a loop or plate, where it would be drawn again"
+        )
 
     def _check_runs_once(self, node: ast.AST, function: ast.AST) -> None:
         if next(self._blocks_around(node, function), None) is not None:

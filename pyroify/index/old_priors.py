@@ -33,12 +33,13 @@ def read_priors(file: Source, scopes: Scopes, given: ast.expr | None, module: st
     if given is None:
         return OldPriors("", problem="no prior is given")
     reader = _Reader(file, scopes, module, given)
+    by_name = isinstance(reader.followed(given), ast.Dict | ast.DictComp)
     try:
         each = tuple(reader.read(given))
     except _Unclear as reason:
-        return OldPriors(file.source(given), problem=str(reason))
+        return OldPriors(file.source(given), by_name=by_name, problem=str(reason))
     spots = tuple((node.lineno, file.column(node)) for node in reader.needless())
-    return OldPriors(file.source(given), each, spots)
+    return OldPriors(file.source(given), each, by_name, spots)
 
 
 @dataclass
@@ -52,7 +53,7 @@ class _Reader:
     used: list[ast.stmt] = field(default_factory=list)
 
     def read(self, node: ast.expr) -> Iterator[OldPrior]:
-        match self._followed(node):
+        match self.followed(node):
             case ast.Dict(keys=[]) if isinstance(node, ast.Name):
                 yield from self._filled_by_loop(node)
             case ast.Dict(keys=keys, values=values):
@@ -103,12 +104,12 @@ class _Reader:
             for read in self.scopes.reads(scope, name)
         )
 
-    def _followed(self, node: ast.expr, depth: int = 0) -> ast.expr:
+    def followed(self, node: ast.expr, depth: int = 0) -> ast.expr:
         """What a name stands for, however often it is handed on."""
         if isinstance(node, ast.Name) and depth < MAX_DEPTH:
             if (statement := self.scopes.definition(node)) is not None:
                 self.used.append(statement)
-                return self._followed(statement.value, depth + 1)
+                return self.followed(statement.value, depth + 1)
         return node
 
     # Loops and functions
@@ -181,12 +182,12 @@ class _Reader:
         return OldPrior(path, name, self._spelling(node.func), sources, target)
 
     def _bare(self, node: ast.expr) -> ast.expr:
-        node = self._followed(node)
+        node = self.followed(node)
         while isinstance(node, ast.Call):
             if self.file.dotted(node.func) == "pyro.sample" and len(node.args) > 1:
-                node = self._followed(node.args[1])
+                node = self.followed(node.args[1])
             elif isinstance(node.func, ast.Attribute) and node.func.attr in RESHAPING:
-                node = self._followed(node.func.value)
+                node = self.followed(node.func.value)
             else:
                 break
         return node

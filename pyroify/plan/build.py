@@ -16,6 +16,7 @@ from pyroify.plan.declare import Declarer
 from pyroify.plan.edits import EditPlanner
 from pyroify.plan.layout import line_limit
 from pyroify.plan.lists import hides_random_layers
+from pyroify.plan.migrate import Migration, migrate
 from pyroify.plan.model import Edit, FilePlan, Plan
 from pyroify.plan.names import FileNames
 from pyroify.plan.rules import rule_findings
@@ -56,7 +57,12 @@ class _Planner:
         )
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
-        return EditPlanner(self.cases, self.resolver, line_limit(self.index.root)).files()
+        editor = EditPlanner(self.cases, self.resolver, line_limit(self.index.root))
+        return editor.files(self._migrations())
+
+    def _migrations(self) -> tuple[Migration, ...]:
+        limit = line_limit(self.index.root)
+        return tuple(migrate(self.project, self.cases, self.selected, limit))
 
     def _loose(self) -> Iterator[Finding]:
         """Findings that belong to no class."""
@@ -64,6 +70,7 @@ class _Planner:
         keys = [key for case in self.cases.values() for _, made in case.stages for key in made.keys]
         yield from self.index.findings
         yield from check_files(self.project, converted, self.selected)
+        yield from (finding for moved in self._migrations() for finding in moved.findings)
         at_run_time = any(case.at_run_time for case in self.cases.values())
         yield from rule_findings(self.spec, keys, at_run_time)
 

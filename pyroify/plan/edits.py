@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
 from pyroify.plan.declare import Declarations
 from pyroify.plan.methods import methods_to_decorate
+from pyroify.plan.migrate import Migration
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
@@ -33,7 +34,7 @@ class EditPlanner:
     resolver: Resolver
     limit: int | None
 
-    def files(self) -> dict[str, tuple[Edit, ...]]:
+    def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
         """The edits of every file that has to change, by path."""
         edits: dict[str, dict[Edit, None]] = {}
         names: dict[str, FileNames] = {}
@@ -55,6 +56,10 @@ class EditPlanner:
             for file in self.resolver.index.files:
                 if tests := dict.fromkeys(type_test_edits(file)):
                     edits.setdefault(file.path, {}).update(tests)
+        for moved in migrations:
+            if moved.edits:
+                edits.setdefault(moved.file.path, {}).update(dict.fromkeys(moved.edits))
+                names.setdefault(moved.file.path, FileNames(moved.file)).use(*moved.names)
         for path, shared in names.items():
             edits[path].update(dict.fromkeys(_of_whole_file(shared)))
         return {path: tuple(found) for path, found in edits.items()}
