@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pyroify.plan.model import Edit
@@ -51,76 +50,21 @@ def rewrite_source(text: str, edits: Iterable[Edit]) -> str:
 def _apply(module: cst.Module, edits: tuple[Edit, ...]) -> cst.Module:
     """Apply edits of nodes in one pass, then those of the module as a whole."""
     import libcst as cst
-    from libcst.metadata import MetadataWrapper, PositionProvider
 
     from pyroify.transforms import transforms
+    from pyroify.transforms._editor import edited
 
     known = transforms()
     whole = [edit for edit in edits if known[edit.kind].NODE is cst.Module]
     inner = [edit for edit in edits if edit not in whole]
     if inner:
-        positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
-        editor = _editor(inner, positions)
-        module = module.visit(editor)
-        if editor.waiting:
-            kind, line, column = next(iter(editor.waiting))
-            raise RewriteError("PYR209", f"no place for the edit {kind} at {line}:{column + 1}")
+        module, lost = edited(module, inner, known)
+        for edit in lost:
+            place = f"{edit.line}:{edit.column + 1}"
+            raise RewriteError("PYR209", f"no place for the edit {edit.kind} at {place}")
     for edit in whole:
         module = known[edit.kind].apply(module, *edit.data)
     return module
-
-
-def _editor(edits, positions):  # type: ignore[no-untyped-def]
-    """A transformer that makes each edit at the innermost node that starts at its place."""
-    import libcst as cst
-
-    from pyroify.transforms import transforms
-
-    known = transforms()
-
-    class Editor(cst.CSTTransformer):
-        def __init__(self) -> None:
-            super().__init__()
-            self.waiting: dict[tuple[str, int, int], Edit] = {
-                (edit.kind, edit.line, edit.column): edit for edit in edits
-            }
-            self.lines = sorted({edit.line for edit in edits})
-            self.kinds: dict[type[cst.CSTNode], tuple[str, ...]] = {}
-            for kind in dict.fromkeys(edit.kind for edit in edits):
-                for node_type in _node_types(known[kind]):
-                    self.kinds[node_type] = (*self.kinds.get(node_type, ()), kind)
-
-        def on_visit(self, node: cst.CSTNode) -> bool:
-            if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
-                return True
-            place = positions[node]
-            first, last = place.start.line, place.end.line
-            return any(first <= line <= last for line in self.lines)
-
-        def on_leave(self, original: cst.CSTNode, updated: cst.CSTNode) -> cst.CSTNode:
-            kinds = self.kinds.get(type(original))
-            if not kinds:
-                return updated
-            start = positions[original].start
-            for kind in kinds:
-                place = (kind, start.line, start.column)
-                edit = self.waiting.get(place)
-                if edit is None or not _matches(known[kind], original, edit):
-                    continue
-                del self.waiting[place]
-                updated = known[kind].apply(updated, *edit.data)
-            return updated
-
-    return Editor()
-
-
-def _node_types(transform: ModuleType) -> tuple[type[cst.CSTNode], ...]:
-    return transform.NODE if isinstance(transform.NODE, tuple) else (transform.NODE,)
-
-
-def _matches(transform: ModuleType, node: cst.CSTNode, edit: Edit) -> bool:
-    """Whether an edit means this node, where several of its type start at one place."""
-    return not hasattr(transform, "matches") or transform.matches(node, *edit.data)
 
 
 def _drop_unused_imports(before: str, module: cst.Module) -> str:

@@ -1,4 +1,4 @@
-"""The whole repository, as far as modules are concerned: files, classes, and who descends from whom."""
+"""The whole repository as far as modules are concerned: files, classes, who derives from whom."""
 
 from __future__ import annotations
 

@@ -67,7 +67,9 @@ def _declares(file: Source, node: ast.stmt) -> bool:
                 return named or file.dotted(value) in DECLARING
             return name in CONVERTING or name.rpartition(".")[2] == DECLARING_FUNCTION
         case ast.If():
-            return bool(node.body) and all(_declares(file, item) for item in [*node.body, *node.orelse])
+            return bool(node.body) and all(
+                _declares(file, item) for item in [*node.body, *node.orelse]
+            )
         case ast.For():
             return all(_declares(file, item) for item in node.body) and not node.orelse
         case ast.Continue():

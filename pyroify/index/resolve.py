@@ -124,9 +124,7 @@ class Index:
     @property
     def files(self) -> tuple[File, ...]:
         """All files read so far, in the project's order."""
-        return tuple(
-            found for path in self.paths if (found := self._files.get(path)) is not None
-        )
+        return tuple(found for path in self.paths if (found := self._files.get(path)) is not None)
 
     def _read(self, path: str) -> File | None:
         try:
@@ -135,9 +133,7 @@ class Index:
             self.findings.append(error.finding)
             return None
         try:
-            return extract(
-                source.text, path, self.module_name(path), path.endswith("__init__.py")
-            )
+            return extract(source.text, path, self.module_name(path), path.endswith("__init__.py"))
         except SyntaxError as error:
             self.findings.append(
                 Finding(
@@ -151,7 +147,9 @@ class Index:
             )
         except (RecursionError, ValueError) as error:
             self.findings.append(
-                Finding(path, 1, 1, "PYR203", f"cannot be parsed: {error}", "exclude it in the spec")
+                Finding(
+                    path, 1, 1, "PYR203", f"cannot be parsed: {error}", "exclude it in the spec"
+                )
             )
         return None
 
@@ -358,7 +356,9 @@ class Index:
         self._pending.add(key)
         bases = tuple(self._base(file, text, dotted) for text, dotted, _, _ in cls.bases)
         self._pending.discard(key)
-        descends = any(base.kind in ("module", "pyro", "layer", "local", "external") for base in bases)
+        descends = any(
+            base.kind in ("module", "pyro", "layer", "local", "external") for base in bases
+        )
         if not descends and any(base.kind == "unresolved" for base in bases):
             descends = looks_like_module(cls)
         made = ModuleClass(file, cls, bases) if descends else None
@@ -382,7 +382,9 @@ class Index:
             return Base("plain", text, name)
         if name.startswith("torch."):
             last = name.rpartition(".")[2]
-            return Base("external" if ".nn." in name or last.endswith("Module") else "plain", text, name)
+            return Base(
+                "external" if ".nn." in name or last.endswith("Module") else "plain", text, name
+            )
         if MODULE_BASES.fullmatch(name):
             return Base("external", text, name)
         return Base("unresolved", text, name)
@@ -412,6 +414,10 @@ def looks_like_module(cls: Class) -> bool:
         value = assignment.value
         if isinstance(value, Parameter):
             return True
-        if isinstance(value, Call) and isinstance(value.callee, Name) and lookup(value.callee.dotted):
+        if (
+            isinstance(value, Call)
+            and isinstance(value.callee, Name)
+            and lookup(value.callee.dotted)
+        ):
             return True
     return cls.method("forward") is not None and "__init__" in constructor.super_calls

@@ -96,7 +96,7 @@ def _sizes(
     else:
         sizes = arguments
         if len(sizes) == 1 and not _is_number(sizes[0]):
-            # torch.zeros(n) may be given an int or a torch.Size: only a plain name of a size will do.
+            # torch.zeros(n) may be given an int or a torch.Size: only the name of a size will do.
             return _lone_size(file, sizes[0])
     if any(isinstance(size, ast.Starred) for size in sizes):
         return None

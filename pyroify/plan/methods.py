@@ -12,11 +12,8 @@ NEVER = {"staticmethod", "classmethod", "abc.abstractmethod", "abstractmethod"}
 PROPERTY = {"property", "functools.cached_property"}
 
 
-def methods_to_decorate(
-    study: Study, random: frozenset[str]
-) -> Iterator[tuple[Function, int]]:
-    """Methods that read random attributes and may be called from outside, with the position of
-    the decorator among those they have."""
+def methods_to_decorate(study: Study, random: frozenset[str]) -> Iterator[tuple[Function, int]]:
+    """Methods that draw and may be called from outside, each with the place of the decorator."""
     building = building_names(study)
     called = {
         name
@@ -72,7 +69,7 @@ def reads(path: tuple[str, ...], how: str, random: frozenset[str]) -> bool:
     """Whether a use of ``self.<path>`` reads values, not only their shape or device."""
     if path[0] not in random or how in ("store", "delete"):
         return False
-    return not set(path[1:]) & METADATA or how == "call" and path[-1] not in METADATA
+    return not set(path[1:]) & METADATA or (how == "call" and path[-1] not in METADATA)
 
 
 def _is_setter(method: Function) -> bool:

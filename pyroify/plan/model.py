@@ -89,4 +89,4 @@ class Plan:
     classes: tuple[ClassPlan, ...] = ()
     files: tuple[FilePlan, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
-    """Findings that belong to no class: spec rules that match nothing, imports that are ambiguous."""
+    """Findings that belong to no class, such as spec rules that match nothing."""

@@ -35,7 +35,7 @@ from pyroify.index.resolve import Index, ModuleClass
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A layer of torch.nn that owns its parameters. ``call`` is None where arguments are not seen."""
+    """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen."""
 
     layer: Layer
     call: Call | None = None
@@ -144,7 +144,6 @@ def computes_weight(dotted: str) -> bool:
     return dotted.startswith("torch.nn.utils.prune.")
 
 
-
 @dataclass
 class Resolver:
     """Follows values to structures over an index."""
@@ -240,12 +239,16 @@ class Resolver:
             case Name(dotted=dotted):
                 return self._named_call(call, dotted, scope)
             case Choice(options=options):
-                return one_of(*[self._call(replace(call, callee=option), scope) for option in options])
+                return one_of(
+                    *[self._call(replace(call, callee=option), scope) for option in options]
+                )
             case Argument(name=name) if name in scope.arguments:
                 passed, outer = scope.arguments[name]
                 if isinstance(passed.value, Name):
                     # The class handed in cannot be wrapped where it is called.
-                    node = self._named_call(call, passed.value.dotted, replace(scope, path=outer.path))
+                    node = self._named_call(
+                        call, passed.value.dotted, replace(scope, path=outer.path)
+                    )
                     if any(isinstance(item, Leaf | Box) for item in walk(node)):
                         return Opaque(call.text, sure=True)
                     return node
@@ -258,7 +261,11 @@ class Resolver:
 
     def _partial(self, call: Call, made: Call, scope: Scope) -> Node:
         """``partial(nn.Conv2d, bias=False)(...)``: the layer, its arguments not seen."""
-        if isinstance(made.callee, Name) and made.callee.dotted in ("functools.partial",) and made.args:
+        if (
+            isinstance(made.callee, Name)
+            and made.callee.dotted in ("functools.partial",)
+            and made.args
+        ):
             # The layer is made where nobody can wrap it, in functools.
             node = self._call(replace(call, callee=made.args[0].value), scope)
             return Opaque(call.text, sure=True) if holds_parameters(node) else node
@@ -280,14 +287,14 @@ class Resolver:
         if target.plain_class is not None:
             return PLAIN
         if target.function is not None and target.file is not None:
-            node = self._returned(
-                target.function, call, replace(scope, cls=None), target.file.path
-            )
+            node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
             if holds_parameters(node):
                 self.functions[target.file.path, target.function.name] = target.function
             return node
         if target.alias is not None and target.file is not None:
-            return self._alias_call(call, target.alias, replace(scope, path=target.file.path, cls=None))
+            return self._alias_call(
+                call, target.alias, replace(scope, path=target.file.path, cls=None)
+            )
         return self._outside_call(call, name)
 
     def _instance(self, call: Call, cls: ModuleClass, scope: Scope) -> Node:
@@ -327,7 +334,9 @@ class Resolver:
             if isinstance(passed.value, Argument) and passed.value.name in scope.arguments:
                 given, outer = scope.arguments[passed.value.name]
                 seen = replace(given, keyword=passed.keyword, star=passed.star)
-                arguments.append(seen if outer.inside or is_literal(given.text) else replace(seen, stable=False))
+                arguments.append(
+                    seen if outer.inside or is_literal(given.text) else replace(seen, stable=False)
+                )
             else:
                 anywhere = is_literal(passed.text) or (scope.cls is not None and reads_self(passed))
                 arguments.append(replace(passed, stable=anywhere))

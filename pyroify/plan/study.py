@@ -13,11 +13,7 @@ from pyroify.index.facts import (
     Constant,
     Declared,
     Function,
-    Items,
-    MethodCall,
-    Name,
     Parameter,
-    SelfRead,
     Use,
     Value,
 )
@@ -40,8 +36,23 @@ from pyroify.plan.structure import (
 )
 
 MODULE_MEMBERS = frozenset(
-    "forward parameters named_parameters modules children state_dict train eval encode decode "
-    "load_state_dict weight bias in_features out_features".split()
+    [
+        "forward",
+        "parameters",
+        "named_parameters",
+        "modules",
+        "children",
+        "state_dict",
+        "train",
+        "eval",
+        "encode",
+        "decode",
+        "load_state_dict",
+        "weight",
+        "bias",
+        "in_features",
+        "out_features",
+    ]
 )
 """Names below an attribute that tell it to be a module."""
 MODULE_NAME = re.compile(
@@ -54,9 +65,33 @@ DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]"
 ATTACHING = ("assign", "chain", "tuple", "register")
 ADDING = ("append", "extend", "insert", "setitem")
 METADATA = frozenset(
-    "shape size dim ndim numel device dtype requires_grad is_cuda training in_features "
-    "out_features in_channels out_channels num_features kernel_size stride padding embedding_dim "
-    "num_embeddings hidden_size input_size num_layers num_heads embed_dim".split()
+    [
+        "shape",
+        "size",
+        "dim",
+        "ndim",
+        "numel",
+        "device",
+        "dtype",
+        "requires_grad",
+        "is_cuda",
+        "training",
+        "in_features",
+        "out_features",
+        "in_channels",
+        "out_channels",
+        "num_features",
+        "kernel_size",
+        "stride",
+        "padding",
+        "embedding_dim",
+        "num_embeddings",
+        "hidden_size",
+        "input_size",
+        "num_layers",
+        "num_heads",
+        "embed_dim",
+    ]
 )
 """What may be read of a parameter or layer without drawing anything that matters."""
 
@@ -89,7 +124,9 @@ class OwnParameter:
     def optional(self) -> bool:
         """Whether it may be None, or not be there at all."""
         if any(
-            isinstance(item, Constant) for entry in self.assignments for item in _options(entry.value)
+            isinstance(item, Constant)
+            for entry in self.assignments
+            for item in _options(entry.value)
         ):
             return True
         return not always_assigned(self.assignments)
@@ -231,7 +268,7 @@ class Study:
 
     @cached_property
     def elsewhere(self) -> frozenset[Assignment]:
-        """Assignments in methods that another method declares for: local names mean nothing there."""
+        """Assignments in methods that another one declares for; local names are void there."""
         return frozenset(
             item
             for stage, covered in self.stages
@@ -403,7 +440,9 @@ class Study:
             if annotation.startswith(DATA_ANNOTATIONS) or annotation in ("Tensor", "torch.Tensor"):
                 return True
             default = dict(method.defaults).get(value.name, "")
-            if default and (default[0].isdigit() or default in ("True", "False") or default[0] in "'\"("):
+            if default and (
+                default[0].isdigit() or default in ("True", "False") or default[0] in "'\"("
+            ):
                 return True
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pyroify.index.facts import Assignment, Function, Parameter, SelfRead
 from pyroify.plan.names import FileNames
@@ -49,14 +50,19 @@ def find_ties(study: Study) -> tuple[Tie, ...]:
                 continue
             left, right = item.path, item.value.path
             if len(left) == 1 and len(right) == 1 and right[0] in own:
-                found.append(Tie(left[0], right[0], item.line, item.column, condition(method, item)))
+                found.append(
+                    Tie(left[0], right[0], item.line, item.column, condition(method, item))
+                )
             if len(left) >= 2 and (len(right) >= 2 or right[0] in own):
                 if left[0] in layers or right[0] in layers or right[0] in own:
                     test = condition(method, item)
                     found.append(Tie(".".join(left), ".".join(right), item.line, item.column, test))
         chained = [item for item in method.assignments if item.how == "chain"]
-        for first, second in zip(chained, chained[1:]):
-            same = (first.value_line, first.value_column) == (second.value_line, second.value_column)
+        for first, second in pairwise(chained):
+            same = (first.value_line, first.value_column) == (
+                second.value_line,
+                second.value_column,
+            )
             if same and isinstance(first.value, Parameter):
                 found.append(Tie(second.path[0], first.path[0], second.line, second.column))
     return tuple(found)
@@ -82,7 +88,8 @@ def tie_statements(
     Where the source does not show whether the tie is made, the two are compared before either is
     declared.
     """
-    before, statements = [], []
+    before: list[str] = []
+    statements: list[str] = []
     for tie in ties:
         if tie.right.partition(".")[0] not in random:
             continue

@@ -27,7 +27,7 @@ def apply(node: cst.ClassDef, sources: tuple[str, ...], indent: int, limit: int)
     )
     if len(items) == 1 and _is_pass(items[0]):
         return node.with_changes(body=node.body.with_changes(body=[made]))
-    if position < len(items) and not items[position].leading_lines:  # type: ignore[union-attr]
+    if position < len(items) and not getattr(items[position], "leading_lines", ()):
         items[position] = items[position].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
     if position:
         made = made.with_changes(leading_lines=[cst.EmptyLine(indent=False)])

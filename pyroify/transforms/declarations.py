@@ -17,7 +17,7 @@ def apply(
     statements = list(body.body)
     first_lines = None
     if existing:
-        first_lines = statements[-existing].leading_lines  # type: ignore[union-attr]
+        first_lines = getattr(statements[-existing], "leading_lines", None)
         statements = statements[:-existing]
     made = [fitted_statement(source, indent, limit) for source in sources]
     if made:

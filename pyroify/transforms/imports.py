@@ -14,7 +14,7 @@ Import = tuple[str, str, str]
 
 def apply(node: cst.Module, added: tuple[Import, ...], dropped: tuple[str, ...] = ()) -> cst.Module:
     """Add imports in the block of torch's own, and drop local names nothing reads any more."""
-    body = list(node.body)
+    body: list[cst.BaseStatement] = list(node.body)
     for module, name, alias in added:
         if name and (position := _import_from(body, module)) is not None:
             body[position] = _extended(body[position], name, alias)
@@ -55,16 +55,14 @@ def _extended(line: cst.CSTNode, name: str, alias: str) -> cst.SimpleStatementLi
             names[-1] = last.with_changes(comma=comma)
             names.append(made)
     else:
-        comma = names[position].comma
-        if not isinstance(comma, cst.Comma) or position == len(names) - 1:
-            comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        names.insert(position, made.with_changes(comma=comma))
+        follows = names[position].comma
+        if not isinstance(follows, cst.Comma) or position == len(names) - 1:
+            follows = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        names.insert(position, made.with_changes(comma=follows))
     return line.with_changes(body=[statement.with_changes(names=names)])
 
 
-def _insert(
-    body: list[cst.BaseStatement | cst.BaseCompoundStatement], module: str, name: str, alias: str
-) -> None:
+def _insert(body: list[cst.BaseStatement], module: str, name: str, alias: str) -> None:
     if name:
         source = f"from {module} import {name}" + (f" as {alias}" if alias else "")
     else:

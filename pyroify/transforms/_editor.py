@@ -1,0 +1,75 @@
+"""Makes edits in one walk over a file's syntax tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from pyroify.plan.model import Edit
+
+Place = tuple[str, int, int]
+
+
+def edited(
+    module: cst.Module, edits: Sequence[Edit], transforms: Mapping[str, ModuleType]
+) -> tuple[cst.Module, tuple[Edit, ...]]:
+    """The module with its edits made, and those that found no node at their place."""
+    positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    editor = _Editor(edits, positions, transforms)
+    made = module.visit(editor)
+    assert isinstance(made, cst.Module)
+    return made, tuple(editor.waiting.values())
+
+
+class _Editor(cst.CSTTransformer):
+    """Makes each edit at the innermost node of its kind that starts at its place."""
+
+    def __init__(
+        self,
+        edits: Sequence[Edit],
+        positions: Mapping[cst.CSTNode, CodeRange],
+        transforms: Mapping[str, ModuleType],
+    ) -> None:
+        super().__init__()
+        self.positions, self.transforms = positions, transforms
+        self.waiting: dict[Place, Edit] = {
+            (edit.kind, edit.line, edit.column): edit for edit in edits
+        }
+        self.lines = sorted({edit.line for edit in edits})
+        self.kinds: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+        for kind in dict.fromkeys(edit.kind for edit in edits):
+            wanted = transforms[kind].NODE
+            for node_type in wanted if isinstance(wanted, tuple) else (wanted,):
+                self.kinds[node_type] = (*self.kinds.get(node_type, ()), kind)
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Pass by statements that hold no edit."""
+        if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
+            return True
+        place = self.positions[node]
+        return any(place.start.line <= line <= place.end.line for line in self.lines)
+
+    def on_leave(  # type: ignore[override]
+        self, original: cst.CSTNode, updated: cst.CSTNode
+    ) -> cst.CSTNode:
+        """Make the edits meant for this node."""
+        kinds = self.kinds.get(type(original))
+        if not kinds:
+            return updated
+        start = self.positions[original].start
+        for kind in kinds:
+            edit = self.waiting.get((kind, start.line, start.column))
+            transform = self.transforms[kind]
+            if edit is None or not _means(transform, original, edit):
+                continue
+            del self.waiting[kind, start.line, start.column]
+            updated = transform.apply(updated, *edit.data)
+        return updated
+
+
+def _means(transform: ModuleType, node: cst.CSTNode, edit: Edit) -> bool:
+    """Whether an edit means this node, where several of its type start at one place."""
+    return not hasattr(transform, "matches") or bool(transform.matches(node, *edit.data))
