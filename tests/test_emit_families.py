@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from emit_cases import PROJECT, case_names, emit, load_module, read_case, run_main
@@ -42,6 +43,50 @@ def test_every_family_has_a_case(kind: str) -> None:
     assert case_names(kind) == sorted(names(kind))
 
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "npz": {"data": {"source": "rows.npz", "inputs": ["a", "b"]}},
+    "npz_by_name": {"data": {"source": "rows.npz", "inputs": {"first": "a", "second": "b"}}},
+    "csv": {"data": {"source": "rows.csv"}},
+    "csv_columns": {"data": {"source": "rows.csv", "inputs": ["a", "b"], "targets": ["c"]}},
+    "parquet": {"data": {"source": "rows.parquet", "inputs": ["a", "b"]}},
+    "sklearn": {"data": {"source": "sklearn:diabetes", "standardize": False}},
+    "function": {"data": {"source": "models.data:load", "shape": [3]}},
+    "function_by_name": {"data": {"source": "models.data:load", "inputs": ["a"]}},
+    "shapes": {"data": {"source": "synthetic", "shape": [[3], [2, 4]]}},
+    "from_checkpoint": {"guide": {"init": "weights/trained.pt"}},
+    "from_prior": {"guide": {"init": "prior"}},
+    "from_zero": {"guide": {"init": "zero"}, "engine": "svi"},
+    "constant": {"optimizer": {"schedule": "constant", "clip_norm": 0}},
+    "linear": {"optimizer": {"schedule": "linear", "name": "SGD"}},
+    "exponential": {"optimizer": {"schedule": "exponential"}},
+    "svi_constant": {"optimizer": {"schedule": "constant", "clip_norm": 0}, "engine": "svi"},
+    "svi_linear": {"optimizer": {"schedule": "linear"}, "engine": "svi"},
+    "svi_exponential": {"optimizer": {"schedule": "exponential"}, "engine": "svi"},
+    "warmup": {"elbo": {"kl_warmup": 10, "particles": 3, "kl_weight": 0.1}},
+    "warmup_lightning": {"elbo": {"kl_warmup": 10}, "engine": "lightning"},
+    "plain_kl": {"elbo": {"local_reparametrization": False, "particles": 2}},
+    "src_layout": {"model": {"class": "a.b:C", "path": ["src", "."]}, "output": "tools/fit.py"},
+    "long_names": {
+        "model": {
+            "class": "some_long_package.another_long_module:ANetworkWithAVeryLongName",
+            "kwargs": {f"a_long_keyword_argument_{i}": [1, 2, "three, four"] for i in range(5)},
+        },
+        "output": "a_script_with_a_long_name_of_its_own.py",
+    },
+    "nuts": {"engine": "nuts", "nuts": {"samples": 10, "warmup": 5}},
+}
+
+
+def test_variants_are_as_ruff_leaves_them(tmp_path: Path) -> None:
+    for name, changes in VARIANTS.items():
+        emitted = emit(**changes)
+        path = tmp_path / name / Path(emitted.path).name
+        path.parent.mkdir()
+        path.write_text(emitted.script)
+        path.with_name(f"test_{path.name}").write_text(emitted.test)
+    assert_tidy(list(tmp_path.rglob("*.py")))
+
+
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], Path]:
     """All combinations, in a copy of the project that they train."""
@@ -56,14 +101,26 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, st
 
 
 def test_the_text_is_as_ruff_leaves_it(scripts: dict[tuple[str, str, str], Path]) -> None:
-    files = [str(path) for path in scripts.values()]
+    assert_tidy(list(scripts.values()))
+
+
+OWN = ["train_svi", "fit", "a_script_with_a_long_name_of_its_own"]
+CHECKS = [
+    "--isolated",
+    "--select=E,F,I,UP,B,SIM,RUF",
+    f"--config=lint.isort.known-first-party={OWN}",  # as it is in the project's own folder
+]
+
+
+def assert_tidy(paths: list[Path]) -> None:
+    files = list(map(str, paths))
     ruff = [sys.executable, "-m", "ruff"]
     formatted = subprocess.run(
         [*ruff, "format", "--isolated", "--diff", *files], capture_output=True, text=True
     )
     assert formatted.returncode == 0, formatted.stdout[:3000]
     checked = subprocess.run(
-        [*ruff, "check", "--isolated", "--select", "E,F,I,UP,B,SIM,RUF", *files],
+        [*ruff, "check", *CHECKS, *files],
         capture_output=True,
         text=True,
     )

@@ -345,7 +345,7 @@ def test_exported_draws_give_the_outputs_of_the_posterior(tmp_path: Path) -> Non
             self.fc2 = torch.nn.Linear(4, 1)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.fc2(torch.tanh(self.fc1(x)))
+            return self.fc2(torch.relu(self.fc1(x)))
 
     x = torch.randn(5, 3)
     served = serve.predict(Original(), serve.load(out / "draws.pt"), x)

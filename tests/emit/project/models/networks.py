@@ -1,5 +1,7 @@
 """Small networks as pyroify leaves them."""
 
+from itertools import pairwise
+
 import pyro.distributions as dist
 import torch
 from pyro.nn import PyroModule, PyroSample
@@ -21,7 +23,7 @@ class MLP(PyroModule):
         add_priors(self)
 
     def forward(self, x):
-        return self.fc2(torch.tanh(self.fc1(x)))
+        return self.fc2(torch.relu(self.fc1(x)))
 
 
 class Line(PyroModule):
@@ -67,9 +69,9 @@ class Tokens(PyroModule):
 
     def __init__(self, words: int):
         super().__init__()
-        self.embed = PyroModule[nn.Embedding](words, 8)
-        self.lstm = PyroModule[nn.LSTM](8, 8, batch_first=True)
-        self.head = PyroModule[nn.Linear](8, words)
+        self.embed = PyroModule[nn.Embedding](words, 3)
+        self.lstm = PyroModule[nn.LSTM](3, 3, batch_first=True)
+        self.head = PyroModule[nn.Linear](3, words)
         add_priors(self)
 
     def forward(self, x):
@@ -104,3 +106,16 @@ class Plain(PyroModule):
 class Exploding(MLP):
     def forward(self, x):
         return super().forward(x) * float("inf")
+
+
+class Deep(PyroModule):
+    def __init__(self, sizes: list[int]):
+        super().__init__()
+        pairs = pairwise(sizes)
+        self.layers = PyroModule[nn.ModuleList]([PyroModule[nn.Linear](a, b) for a, b in pairs])
+        add_priors(self)
+
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = torch.relu(layer(x))
+        return self.layers[-1](x)

@@ -1,0 +1,298 @@
+"""Quality and speed of the emitted training script, beside what it is measured against.
+
+Prints three tables: the posterior's sd on a regression whose posterior is known, the scores on
+diabetes and digits for three seeds, and the time of a training step next to a minimal Pyro loop,
+plain torch, and bayesian-torch where it is installed. Everything runs in one process on one
+thread, the timed steps in turn.
+
+    python benchmarks/train.py [posterior] [scores] [speed]
+"""
+
+import contextlib
+import importlib.util
+import io
+import itertools
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer import Trace_ELBO
+from pyro.infer.autoguide import AutoNormal
+from pyro.nn import PyroModule
+from torch import nn
+from torch.nn import functional
+
+from pyroify.emit import emit_script
+
+PROJECT = Path(__file__).resolve().parents[1] / "tests" / "emit" / "project"
+
+
+def emitted(folder: Path, name: str, **svi: Any) -> ModuleType:
+    """The script that the section describes, loaded from ``folder``."""
+    path = folder / f"{name}.py"
+    path.write_text(emit_script({"output": path.name, **svi}, spec_name="-", spec_text="").script)
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def train(module: ModuleType, *flags: str) -> Path:
+    """Runs the script quietly; the folder it wrote."""
+    flags = (*flags, "--resume=never")
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        code = module.main(list(flags))
+    if code:
+        sys.exit(f"{module.__file__} ended with {code}")
+    return module.parse_flags(list(flags)).out
+
+
+def mlp(in_size: int, hidden: int, out_size: int) -> dict[str, Any]:
+    kwargs = {"in_size": in_size, "hidden": hidden, "out_size": out_size}
+    return {"class": "models.networks:MLP", "kwargs": kwargs}
+
+
+# ---- the posterior -------------------------------------------------------------------
+
+
+def compare_posterior(folder: Path) -> None:
+    """Fitted sd / exact mean-field sd of 16 weights, over three data sets."""
+    print("Linear regression, 400 x 16, batches of 100: fitted sd / exact sd, over 48 weights")
+    variants = {
+        "closed-form KL, local reparametrisation": {},
+        "closed-form KL": {"local_reparametrization": False},
+        "Trace_ELBO": {"name": "Trace_ELBO"},
+    }
+    for title, elbo in variants.items():
+        ratios = torch.cat([posterior_ratios(folder, elbo, seed) for seed in range(3)])
+        print(f"  {title:42} {ratios.min():.3f} to {ratios.max():.3f}", flush=True)
+
+
+def posterior_ratios(folder: Path, elbo: dict[str, Any], seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(400, 16, generator=generator)
+    noise = 0.2 * torch.randn(400, generator=generator)
+    np.savez(folder / "line.npz", x=x, y=x @ torch.randn(16, generator=generator) + noise)
+    module = emitted(
+        folder,
+        "line",
+        model={"class": "models.networks:Line", "kwargs": {"in_features": 16}},
+        data={
+            "source": "line.npz",
+            "batch_size": 100,
+            "test": 0,
+            "validation": 0,
+            "standardize": False,
+        },
+        likelihood={"family": "normal", "scale": 0.2},
+        optimizer={"lr": 0.02},
+        elbo=elbo,
+        epochs=500,
+    )
+    out = train(module, "--no-baseline", "--samples=2", f"--seed={seed}")
+    state = torch.load(out / "last.pt", weights_only=True)["parameters"]
+    if "guide.log_scales.net/layer/weight" in state:
+        sd = state["guide.log_scales.net/layer/weight"].exp()
+    else:
+        sd = functional.softplus(state["elbo.guide.scales.net.layer.weight_unconstrained"])
+    return sd.flatten() * (25 * x.square().sum(0) + 1).sqrt()
+
+
+# ---- scores --------------------------------------------------------------------------
+
+SCORED = {
+    "diabetes, 10-50-1": {
+        "model": mlp(10, 50, 1),
+        "data": {"source": "sklearn:diabetes", "test": 0.25, "validation": 0, "batch_size": 32},
+        "likelihood": {"family": "normal", "scale": "learned"},
+        "epochs": 300,
+    },
+    "digits, 64-100-10": {
+        "model": mlp(64, 100, 10),
+        "data": {"source": "sklearn:digits", "test": 0.25, "validation": 0, "batch_size": 64},
+        "likelihood": {"family": "categorical"},
+        "epochs": 150,
+    },
+}
+COLUMNS = {
+    "diabetes, 10-50-1": ("rmse", "nll", "coverage_90"),
+    "digits, 64-100-10": ("accuracy", "nll", "ece"),
+}
+
+
+def compare_scores(folder: Path) -> None:
+    for title, svi in SCORED.items():
+        names = COLUMNS[title]
+        print(f"\n{title}, 25 % test, seeds 0 1 2 (regression in sd of the targets)")
+        print(f"  {'':24}" + "".join(f"{name:>22}" for name in names))
+        runs: dict[str, list[dict[str, float]]] = {}
+        module = emitted(folder, title.split(",")[0], **svi)
+        for weight in (1.0, 0.1):
+            for seed in range(3):
+                for name, scores in score_run(module, seed, weight).items():
+                    label = f"{name}, KL x {weight:g}" if name == "posterior" else name
+                    runs.setdefault(label, []).append(scores)
+        for label, scores in runs.items():
+            cells = ("/".join(f"{s[name]:.3f}".lstrip("0") for s in scores[:3]) for name in names)
+            print(f"  {label:24}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
+
+
+def score_run(module: ModuleType, seed: int, weight: float) -> dict[str, dict[str, float]]:
+    flags = [f"--seed={seed}", f"--kl-weight={weight}"]
+    out = train(module, *flags, *(() if weight == 1 else ("--no-baseline",)))
+    results: dict[str, dict[str, float]] = json.loads((out / "results.json").read_text())
+    scaling = torch.load(out / "last.pt", weights_only=True)["about"]["scalings"]["targets"][0]
+    sd = float(scaling["sd"]) if scaling else 1.0
+    for scores in results.values():
+        scores["nll"] -= float(np.log(sd))
+        if "rmse" in scores:
+            scores["rmse"] /= sd
+    return results
+
+
+# ---- speed ---------------------------------------------------------------------------
+
+SIZES = (784, 400, 400, 10)
+ROWS, BATCH = 60000, 128
+Step = Callable[[], None]
+
+
+def layers(linear: Callable[[int, int], nn.Module]) -> list[nn.Module]:
+    first, second, third = (linear(a, b) for a, b in itertools.pairwise(SIZES))
+    return [first, nn.ReLU(), second, nn.ReLU(), third]
+
+
+def plain_step(x: torch.Tensor, y: torch.Tensor) -> Step:
+    net = nn.Sequential(*layers(nn.Linear))
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+
+    return step
+
+
+class Minimal(PyroModule):
+    """The model that the Pyro tutorials write by hand."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        logits = self.net(x)
+        with pyro.plate("data", ROWS, subsample_size=len(x)):
+            return pyro.sample("obs", dist.Categorical(logits=logits), obs=y)
+
+
+def minimal_step(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Step:
+    model = Minimal(net)
+    elbo = Trace_ELBO()(model, AutoNormal(model, init_scale=0.01))
+    elbo(x, y)
+    optimizer = torch.optim.Adam(elbo.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        elbo(x, y).backward()
+        optimizer.step()
+
+    return step
+
+
+def emitted_step(module: ModuleType, x: torch.Tensor, y: torch.Tensor) -> Step:
+    """A step of the script's own training, on the same rows each time."""
+    rows = module.Rows((x,), y)
+    model, values = module.build_model(ROWS)
+    objective = module.build_objective(model, values, rows[:2])
+    training = module.Training(objective, rows, module.parse_flags(["--epochs=1"]))
+
+    def step() -> None:
+        with pyro.validation_enabled(False):  # as the script's own fit does
+            training.step(rows)
+
+    return step
+
+
+def bayesian_torch_step(x: torch.Tensor, y: torch.Tensor) -> Step | None:
+    try:
+        from bayesian_torch.layers import LinearReparameterization
+    except ImportError:
+        return None
+    net = nn.ModuleList(layers(LinearReparameterization))
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        out, total = x, torch.tensor(0.0)
+        for layer in net:
+            out = layer(out)
+            if isinstance(out, tuple):
+                out, kl = out
+                total = total + kl
+        (functional.cross_entropy(out, y) + total / ROWS).backward()
+        optimizer.step()
+
+    return step
+
+
+def compare_speed(folder: Path) -> None:
+    """Median times, each kind of step in turn so that all see the same machine."""
+    x, y = torch.randn(BATCH, SIZES[0]), torch.randint(SIZES[-1], (BATCH,))
+    shared = {
+        "model": {"class": "models.networks:Deep", "kwargs": {"sizes": list(SIZES)}},
+        "data": {"source": "synthetic", "batch_size": BATCH},
+        "likelihood": {"family": "categorical"},
+        "optimizer": {"lr": 0.001},
+    }
+    fast = emitted(folder, "speed", **shared)
+    shared_elbo = {"elbo": {"name": "Trace_ELBO"}}
+    same = emitted(folder, "speed_trace", **shared, **shared_elbo)
+    local = emitted(folder, "speed_kl", **shared, elbo={"local_reparametrization": False})
+    net = fast.build_model(ROWS)[0].net
+    steps = {
+        "plain torch": plain_step(x, y),
+        "minimal Pyro loop": minimal_step(net, x, y),
+        "bayesian-torch": bayesian_torch_step(x, y),
+        "emitted": emitted_step(fast, x, y),
+        "emitted, no local repar.": emitted_step(local, x, y),
+        "emitted, Trace_ELBO": emitted_step(same, x, y),
+    }
+    times: dict[str, list[float]] = {name: [] for name, step in steps.items() if step}
+    for round_ in range(45):
+        for name in times:
+            began = time.perf_counter()
+            steps[name]()
+            if round_ >= 5:
+                times[name].append(1000 * (time.perf_counter() - began))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    print(f"\nA step of {'-'.join(map(str, SIZES))}, batch {BATCH}, in milliseconds")
+    print(f"  {'':26}{'median':>8}" + "".join(f"{'/ ' + n:>20}" for n in list(medians)[:3]))
+    for name, median in medians.items():
+        ratios = "".join(f"{median / medians[other]:20.2f}" for other in list(medians)[:3])
+        print(f"  {name:26}{median:8.1f}{ratios}", flush=True)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    tables = {"posterior": compare_posterior, "scores": compare_scores, "speed": compare_speed}
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(PROJECT, folder, dirs_exist_ok=True)
+        for name in sys.argv[1:] or tables:
+            tables[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main()
