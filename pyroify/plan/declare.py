@@ -676,10 +676,11 @@ class Declarer:
         if loop:
             yield loop
         for attribute in attributes:
-            if is_opaque(attribute.node):
-                path = f"{attribute.name}.**"
-                decision = decide(self.spec, self._key(f"{attribute.name}.{OTHER}", ""))
-                source = self._generic(default[OTHER], made, attribute.line)
+            for name, action in default.items() if is_opaque(attribute.node) else ():
+                # Parameters of these names, wherever below the attribute they are; or any other.
+                path = f"{attribute.name}.**" if name == OTHER else f"{attribute.name}.**.{name}"
+                decision = decide(self.spec, self._key(f"{attribute.name}.{name}", ""))
+                source = self._generic(action, made, attribute.line)
                 made.sites.append(self._site(path, attribute.line, 0, decision, source))
 
     def _module_loop(

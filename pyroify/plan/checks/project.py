@@ -120,8 +120,10 @@ def matches(site: str, path: Path) -> bool:
     Below a site that ends in ``**`` nothing is known but that weights and biases are called so.
     """
     names = tuple(site.split("."))
-    if names[-1] == "**":
-        return path[-1] in ("weight", "bias") and path[: len(names) - 1] == names[:-1]
+    if "**" in names:
+        cut = names.index("**")
+        last = names[cut + 1 :] or ("weight", "bias")
+        return path[:cut] == names[:cut] and len(path) > cut and path[-1] in last
     return len(names) == len(path) and all(
         "*" in (wanted, given) or wanted == given for wanted, given in zip(names, path, strict=True)
     )
