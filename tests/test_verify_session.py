@@ -105,6 +105,26 @@ ORIGINAL = {
         from torch import nn
         class Net(nn.Module): pass
         """,
+    "plain/parts.py": """
+        from torch import nn
+        class Part(nn.Linear): pass
+        """,
+    "plain/net.py": """
+        from .parts import Part
+        from torch import nn
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.part = Part(3, 3)
+            def forward(self, x):
+                from plain.parts import Part
+                assert type(self.part) is Part
+                return self.part(x)
+        """,
+    "src/logging.py": """
+        from torch import nn
+        class Shadow(nn.Linear): pass
+        """,
     "broken/__init__.py": "import a_package_that_is_not_there\n",
     "broken/whole.py": """
         from torch import nn
@@ -254,6 +274,8 @@ TARGETS = [
     Target("shop.missing", "Net", "shop/missing.py"),
     Target("shop.layers", "Scale", "shop/layers.py"),
     Target("broken.whole", "Whole", "broken/whole.py"),
+    Target("plain.net", "Net", "plain/net.py"),
+    Target("logging", "Shadow", "src/logging.py"),
     Target("scripts.my-script", "Script", "scripts/my-script.py"),
 ]
 
@@ -294,6 +316,8 @@ def test_equal_class_names_what_was_compared(results):
         ("shop.missing:Net", "not_verified", "No module named 'a_package_that_is_not_there'"),
         ("shop.layers:Scale", "equal", ""),
         ("broken.whole:Whole", "equal", ""),
+        ("plain.net:Net", "equal", ""),
+        ("logging:Shadow", "equal", ""),
         ("scripts.my-script:Script", "equal", ""),
     ],
 )
@@ -320,7 +344,7 @@ def test_table_shows_every_class_and_the_counts(results):
     for name in results:
         assert name in table
     assert "shop.nets:Wrong           DIFFERENT" in table
-    assert table.endswith("17 classes: 6 equal, 2 different, 4 failed, 5 not verified\n")
+    assert table.endswith("19 classes: 8 equal, 2 different, 4 failed, 5 not verified\n")
 
 
 def test_given_arguments_and_inputs_are_used(trees):

@@ -61,7 +61,7 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Rehearsal:
     """How the original was built, and the calls that ran, by label.
 
     ``silent`` says why forward could not be called, if so.
@@ -85,19 +85,19 @@ class Verifier:
         result = VerifyResult(target.name, target.path, "not_verified")
         try:
             with self._side(ORIGINAL):
-                recipe = _find_recipe(self._load_original(target), target.build)
+                rehearsal = _rehearse(self._load_original(target), target.build)
         except NotVerified as error:
             return replace(result, reason=str(error))
-        built = f"{target.qualname}({recipe.arguments})"
-        result = replace(result, built=built, calls=tuple(recipe.calls))
+        built = f"{target.qualname}({rehearsal.arguments})"
+        result = replace(result, built=built, calls=tuple(rehearsal.calls))
         try:
             with self._side(REWRITTEN):
-                comparisons = list(self._compare(target, recipe))
+                comparisons = list(self._compare(target, rehearsal))
         except NotVerified as error:
             return replace(result, calls=(), reason=str(error))
         except Failed as error:
             return replace(result, status="failed", reason=str(error))
-        return _summed_up(result, comparisons, recipe.silent)
+        return _summed_up(result, comparisons, rehearsal.silent)
 
     @contextmanager
     def _side(self, name: str) -> Iterator[None]:
@@ -126,7 +126,7 @@ class Verifier:
             raise Failed(f"cannot be imported any more: {describe(error)}") from error
         return cls
 
-    def _compare(self, target: Target, recipe: Recipe) -> Iterator[tuple[str, Comparison]]:
+    def _compare(self, target: Target, rehearsal: Rehearsal) -> Iterator[tuple[str, Comparison]]:
         """Compare every call, in training mode and in evaluation mode, up to the first fault.
 
         Yields each comparison with the label of its call.
@@ -135,8 +135,8 @@ class Verifier:
         with self._side(ORIGINAL):
             before = self._load_original(target)
         thorough, said = True, ""
-        for label, call in recipe.calls.items():
-            modules = self._build_both(before, after, recipe.arguments)
+        for label, call in rehearsal.calls.items():
+            modules = self._build_both(before, after, rehearsal.arguments)
             for training in (True, False):
                 modules[0].train(training)
                 try:
@@ -185,15 +185,15 @@ def _vary_constants(module: nn.Module) -> None:
                 values.copy_(values * (1 - noise) if values.any() else noise)
 
 
-def _find_recipe(cls: type[nn.Module], build: Build) -> Recipe:
+def _rehearse(cls: type[nn.Module], build: Build) -> Rehearsal:
     """Find constructor arguments and calls that run, the more calls the better."""
-    best: Recipe | None = None
+    best: Rehearsal | None = None
     deadline = time.monotonic() + _SEARCH_SECONDS
     for arguments in islice(_buildable(cls, build, deadline), _BUILDS_CALLED):
-        recipe = _with_calls(cls, arguments, build, deadline)
-        if recipe.calls and not recipe.silent:
-            return recipe
-        best = best if best and (best.calls or not recipe.calls) else recipe
+        rehearsal = _with_calls(cls, arguments, build, deadline)
+        if rehearsal.calls and not rehearsal.silent:
+            return rehearsal
+        best = best if best and (best.calls or not rehearsal.calls) else rehearsal
     assert best is not None  # _buildable yields or raises
     if not best.calls:
         reason = best.silent or "there is nothing to call"
@@ -232,7 +232,7 @@ def _given(build: Build) -> Arguments | Script:
 
 def _with_calls(
     cls: type[nn.Module], arguments: Arguments | Script, build: Build, deadline: float
-) -> Recipe:
+) -> Rehearsal:
     calls, silent = {}, ""
     for method in _entry_points(cls):
         try:
@@ -243,7 +243,7 @@ def _with_calls(
                 silent = f"forward cannot be called: {said}"
             continue
         calls[label] = call
-    return Recipe(arguments, calls, silent)
+    return Rehearsal(arguments, calls, silent)
 
 
 def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[Call, str]:

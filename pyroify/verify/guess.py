@@ -98,6 +98,8 @@ class Script:
 def _follow(value: Any, converted: bool) -> Any:
     if type(value) in (list, tuple):  # and no named tuple
         return type(value)(_follow(item, converted) for item in value)
+    if type(value) is dict:
+        return dict(value)
     made = value.make() if isinstance(value, Recipe) else value
     if converted and isinstance(made, nn.Module):
         to_pyro_module_(made)
