@@ -356,6 +356,45 @@ def _replacement(root: Path, path: str, text: str, force: bool) -> Change:
 
 
 @cli.command()
+@click.argument(
+    "old", metavar="OLD.pt", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@SPEC
+@click.option(
+    "-o",
+    "new",
+    metavar="NEW.pt",
+    type=click.Path(path_type=Path),
+    help="Where to write. Default: OLD_converted.pt.",
+)
+@_reports_failures
+def convert_checkpoint(old: Path, spec: Path | None, new: Path | None) -> int:
+    """Write the checkpoint OLD.pt of the original model as its rewritten class loads it.
+
+    The model is the one under svi: model. Beside NEW.pt, NEW_guide.pt holds the values of the
+    random parameters too, for `guide: {init: NEW_guide.pt}`. Needs torch and Pyro.
+    """
+    from pyroify.checkpoint import convert_checkpoint, make_request
+    from pyroify.project import from_here
+    from pyroify.publish import refuse_existing
+    from pyroify.report.checkpoint import render_conversion, surplus_findings
+    from pyroify.report.text import render_findings
+
+    new = new or old.with_name(f"{old.stem}_converted{old.suffix}")
+    if not new.parent.is_dir():
+        raise click.UsageError(f"there is no folder {new.parent}")
+    guide = new.with_name(f"{new.stem}_guide{new.suffix}")
+    for path in (new, guide):
+        refuse_existing(Path(), str(path), "move it away, or name another file with -o")
+    project, prior_spec = _open((), spec)
+    conversion = convert_checkpoint(make_request(project, prior_spec, old), new, guide)
+    findings = surplus_findings(conversion, str(from_here(old)))
+    _note(render_conversion(conversion, from_here(new), from_here(guide)))
+    _note(render_findings(findings, Path()))
+    return 1 if findings else 0
+
+
+@cli.command()
 @click.argument("code", required=False)
 def rule(code: str | None) -> int:
     """Explain a finding by its CODE, or list all codes."""

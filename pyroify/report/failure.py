@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyroify import __version__
+from pyroify.checkpoint import CheckpointError
 from pyroify.diagnostics import Finding
 from pyroify.project import ProjectError
 from pyroify.publish import PublishError
@@ -18,6 +19,7 @@ from pyroify.spec.model import SpecError
 from pyroify.verify import VerifyError
 
 CANNOT_VERIFY = "PYR300"
+CANNOT_CONVERT = "PYR310"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,9 @@ def describe_failure(error: Exception) -> Failure | None:
             text = "".join(f"{problem}\n" for problem in problems)
             findings = (f for p in problems for f in spec_findings(p.path, [p]))
             return Failure(text, tuple(findings))
-        case VerifyError():
-            finding = Finding(".", 1, 1, CANNOT_VERIFY, str(error))
-            return Failure(f"{finding.code} {error}\n", (finding,))
+        case VerifyError() | CheckpointError():
+            code = CANNOT_VERIFY if isinstance(error, VerifyError) else CANNOT_CONVERT
+            return Failure(f"{code} {error}\n", (Finding(".", 1, 1, code, str(error)),))
     return None
 
 
