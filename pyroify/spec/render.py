@@ -50,7 +50,10 @@ NOT_AT_THIS_SITE = "PYR114"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the file calls the things a declaration uses."""
+    """What the file calls the things a declaration uses.
+
+    ``following`` is the class whose priors follow their module; empty where they stay as built.
+    """
 
     dist: str = "dist"
     constraints: str = "constraints"
@@ -59,6 +62,8 @@ class Names:
     torch: str = "torch"
     math: str = "math"
     transform_to: str = "transform_to"
+    partial: str = "partial"
+    following: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,9 @@ class Place:
     module that owns it. ``shape`` is the source of each dimension, or None where only the target
     knows; ``ndim`` is known on its own then, or not at all. ``fan_in`` and ``fan_out`` are given
     for layers whose fans the shape does not tell (the bias of a Linear). ``initial`` is what the
-    code passes to ``nn.Parameter``; without it the value is read from the target.
+    code passes to ``nn.Parameter``; without it the value is read from the target. ``function`` is
+    what to call the function that a prior which reads attributes becomes; without it, it becomes
+    a lambda, which cannot be pickled.
     """
 
     target: str
@@ -79,6 +86,7 @@ class Place:
     fan_in: str | None = None
     fan_out: str | None = None
     initial: str | None = None
+    function: str = ""
 
     @property
     def dimensions(self) -> int | None:
@@ -105,9 +113,20 @@ def render_declarations(
     """
     if isinstance(action, Param):
         return ((place.target, render_param(action, place, names)),)
-    if isinstance(action, Deterministic) or action.centered:
-        return ((place.target, render_sample(action, place, names)),)
-    return _render_noncentered(action, place, names)
+    return tuple((target, prior.source) for target, prior in _priors(action, place, names))
+
+
+def render_functions(
+    action: Sample | Deterministic | Param, place: Place, names: Names
+) -> tuple[str, ...]:
+    """The functions of module level that the declarations at this place call.
+
+    There are some only where the place names one. Raises RenderError.
+    """
+    if isinstance(action, Param):
+        return ()
+    priors = (prior for _, prior in _priors(action, place, names))
+    return tuple(prior.function for prior in priors if prior.function)
 
 
 def render_sample(action: Sample | Deterministic, place: Place, names: Names) -> str:
@@ -116,8 +135,28 @@ def render_sample(action: Sample | Deterministic, place: Place, names: Names) ->
     A deterministic one gives ``PyroSample(lambda self: self.scale * self.raw)``, which draws
     nothing. Raises RenderError.
     """
+    return _prior(action, place, names).source
+
+
+@dataclass(frozen=True, slots=True)
+class _Prior:
+    """The source of a ``PyroSample``, and that of the function it calls, if any."""
+
+    source: str
+    function: str = ""
+
+
+def _priors(
+    action: Sample | Deterministic, place: Place, names: Names
+) -> tuple[tuple[str, _Prior], ...]:
+    if isinstance(action, Deterministic) or action.centered:
+        return ((place.target, _prior(action, place, names)),)
+    return _noncentered(action, place, names)
+
+
+def _prior(action: Sample | Deterministic, place: Place, names: Names) -> _Prior:
     if isinstance(action, Deterministic):
-        return _render_value(action.value, place, names)
+        return _value(action.value, place, names)
     if not action.centered:
         raise RenderError(
             NOT_AT_THIS_SITE,
@@ -125,23 +164,21 @@ def render_sample(action: Sample | Deterministic, place: Place, names: Names) ->
             "name the parameter in a rule of its own, or leave out centered",
         )
     writer = _writer(action.distribution, place, names)
-    body = writer.expanded(action.distribution)
-    return f"{names.sample}({writer.lambda_head()}{body})"
+    return writer.prior(writer.expanded(action.distribution))
 
 
-def _render_value(value: Expression, place: Place, names: Names, own: str = "") -> str:
+def _value(value: Expression, place: Place, names: Names, own: str = "") -> _Prior:
     writer = _writer(value, place, names, own)
-    body = writer.number(value)
-    return f"{names.sample}({writer.lambda_head()}{body})"
+    return writer.prior(writer.number(value), draws=False)
 
 
-def _render_noncentered(
+def _noncentered(
     sample: Sample, place: Place, names: Names
-) -> tuple[tuple[str, str], tuple[str, str]]:
+) -> tuple[tuple[str, _Prior], tuple[str, _Prior]]:
     """Standard noise, and ``loc + noise * scale`` under the parameter's own name."""
     owner, dot, attribute = place.target.rpartition(".")
     if not dot or owner != place.owner:
-        render_sample(sample, place, names)  # refuses, with the reason
+        _prior(sample, place, names)  # refuses, with the reason
     call, noise = sample.distribution, f"{attribute}_noise"
     given = bind(DISTRIBUTIONS[call.name], call)
     standard = {**given, "loc": Number(0), "scale": Number(1)}
@@ -153,8 +190,8 @@ def _render_noncentered(
     if static_value(loc) != 0:
         value = Binary("+", loc, value)
     return (
-        (f"{place.target}_noise", render_sample(prior, place, names)),
-        (place.target, _render_value(value, place, names, noise)),
+        (f"{place.target}_noise", _prior(prior, place, names)),
+        (place.target, _value(value, place, names, noise)),
     )
 
 
@@ -194,9 +231,10 @@ def free_names(source: str) -> frozenset[str]:
 
 def _writer(expression: Expression, place: Place, names: Names, known: str = "") -> _Writer:
     """A writer for ``expression``; ``known`` is an attribute the owner has for certain."""
-    reads = tuple(name for name in attributes_read(expression) if name != known)
+    read = attributes_read(expression)
+    reads = tuple(name for name in read if name != known)
     if not reads:
-        return _Writer(place, names, is_lambda=bool(known))
+        return _Writer(place, names, read)
     if place.owner != "self":
         raise RenderError(
             NOT_AT_THIS_SITE,
@@ -207,33 +245,61 @@ def _writer(expression: Expression, place: Place, names: Names, known: str = "")
     if own in reads:
         message = f"the prior of self.{own} reads self.{own} itself"
         raise RenderError(NOT_AT_THIS_SITE, message, "read another attribute")
-    return _Writer(place, names, is_lambda=True)
+    return _Writer(place, names, read)
 
 
 @dataclass(slots=True)
 class _Writer:
-    """Writes expressions at one place.
+    """Writes expressions at one place; ``reads`` are the attributes of the owner they read.
 
-    In a lambda the target is the random value itself, so what is read from it (its shape, fans)
-    is captured beforehand as the default of an argument.
+    With any, they are written for a lambda or function that is called for every draw. There the
+    target is the random value itself, so what is read from it (its shape, fans) is captured
+    beforehand as an argument; for a function, so is all that belongs to the place.
     """
 
     place: Place
     names: Names
-    is_lambda: bool = False
+    reads: tuple[str, ...] = ()
     captured: dict[str, str] = field(default_factory=dict)
 
-    def lambda_head(self) -> str:
-        if not self.is_lambda:
-            return ""
-        defaults = "".join(f", {name}={source}" for name, source in self.captured.items())
-        return f"lambda self{defaults}: "
+    @property
+    def is_called(self) -> bool:
+        return bool(self.reads)
+
+    @property
+    def is_function(self) -> bool:
+        return self.is_called and bool(self.place.function)
+
+    @property
+    def this(self) -> str:
+        """What the owner is called."""
+        return "module" if self.is_function else "self"
+
+    def prior(self, body: str, draws: bool = True) -> _Prior:
+        """``body`` as a prior: as it is, behind a lambda or in a function."""
+        names = self.names
+        if self.is_function:
+            return self.partial(body)
+        if self.is_called:
+            defaults = "".join(f", {name}={source}" for name, source in self.captured.items())
+            return _Prior(f"{names.sample}(lambda self{defaults}: {body})")
+        if names.following and self.place.owner and draws:
+            body = f"{names.following}({self.place.owner}, {body})"
+        return _Prior(f"{names.sample}({body})")
+
+    def partial(self, body: str) -> _Prior:
+        name, captured = self.place.function, self.captured
+        given = "".join(f", {name}={source}" for name, source in captured.items())
+        return _Prior(
+            f"{self.names.sample}({self.names.partial}({name}{given}))",
+            f"def {name}({', '.join((self.this, *captured))}):\n    return {body}\n",
+        )
 
     def capture(self, name: str, source: str) -> str:
-        """``source``, or in a lambda the argument that holds it."""
+        """``source``, or the argument that holds it where it cannot be read any more."""
         # The lambda's own self is the owner; the source was written where self is the class.
         changed = self.place.target if self.place.owner == "self" else "self"
-        if not self.is_lambda or not _mentions(source, changed):
+        if not self.is_function and not (self.is_called and _mentions(source, changed)):
             return source
         self.captured[name] = source
         return name
@@ -256,23 +322,27 @@ class _Writer:
         return f"{base}.expand({self.batch_shape(own)}).to_event({self.batch_ndim(own)})"
 
     def batch_shape(self, event_dim: int) -> str:
-        if self.place.shape is not None:
+        if self.place.shape is not None and not self.is_function:
             batch = self.place.shape[: len(self.place.shape) - event_dim]
             return f"[{', '.join(batch)}]"
         shape = self.shape()
         return f"{shape}[:-{event_dim}]" if event_dim else shape
 
     def batch_ndim(self, event_dim: int) -> str:
+        if self.is_function:
+            return ""  # all of them
         if self.place.dimensions is not None:
             return str(self.place.dimensions - event_dim)
         if not event_dim:
-            return ""  # all of them
-        ndim = "len(shape)" if self.is_lambda else f"{self.place.target}.dim()"
+            return ""
+        ndim = "len(shape)" if self.is_called else f"{self.place.target}.dim()"
         return f"{ndim} - {event_dim}"
 
     def shape(self) -> str:
-        """The run-time shape of the target."""
-        return self.capture("shape", f"{self.place.target}.shape")
+        """The shape of the target as one value."""
+        if self.place.shape is None:
+            return self.capture("shape", f"{self.place.target}.shape")
+        return self.capture("shape", f"[{', '.join(self.place.shape)}]")
 
     def distribution(self, call: Call) -> str:
         distribution = DISTRIBUTIONS[call.name]
@@ -301,22 +371,26 @@ class _Writer:
         if parameter.event_dim:
             return self.filled(parameter, value)
         source = self.number(value)
-        return f"{self.names.torch}.tensor({source})" if parameter.kind == "tensor" else source
+        return self.tensor(f"tensor({source})") if parameter.kind == "tensor" else source
+
+    def tensor(self, source: str) -> str:
+        """A new tensor; in a function it goes where the attributes are that it is used with."""
+        beside = f".to({self.this}.{self.reads[0]})" if self.is_function else ""
+        return f"{self.names.torch}.{source}{beside}"
 
     def filled(self, parameter: Parameter, value: Expression) -> str:
         """A number where a vector or matrix belongs: all elements, or that much identity."""
-        torch, size = self.names.torch, self.event_size()
-        static = static_value(value)
+        static, size = static_value(value), self.event_size()
         if parameter.event_dim == 2:
-            eye = f"{torch}.eye({size})"
+            eye = self.tensor(f"eye({size})")
             return eye if static == 1 else f"{_parenthesize(self.number(value))} * {eye}"
         if static in (0, 1):
-            return f"{torch}.{'ones' if static else 'zeros'}({size})"
-        return f"{torch}.full([{size}], {self.number(value)})"
+            return self.tensor(f"{'ones' if static else 'zeros'}({size})")
+        return self.tensor(f"full([{size}], {self.number(value)})")
 
     def event_size(self) -> str:
         """The last dimension of the site."""
-        if self.place.shape:
+        if self.place.shape and not self.is_function:
             return self.place.shape[-1]
         return f"{self.shape()}[-1]"
 
@@ -375,13 +449,13 @@ class _Writer:
             case Number(value):
                 return repr(value)
             case Attribute(path):
-                return ".".join(("self", *path))
+                return ".".join((self.this, *path))
             case SiteName(name):
                 return self.site_name(name)
             case Size(index):
                 return self.size(index)
             case Items():
-                return f"{self.names.torch}.tensor({self.items(expression)})"
+                return self.tensor(f"tensor({self.items(expression)})")
             case Call("sqrt", (argument,)):
                 return self.source(Binary("**", argument, Number(0.5)))
             case Call(name, (argument,)) if name in FUNCTIONS:
@@ -437,7 +511,7 @@ class _Writer:
         if dimensions is not None and not -dimensions <= index < dimensions:
             message = f"shape[{index}]: the parameter has {_count(dimensions)}"
             raise RenderError(NOT_AT_THIS_SITE, message)
-        if self.place.shape is not None:
+        if self.place.shape is not None and not self.is_function:
             return self.place.shape[index]
         return f"{self.shape()}[{index}]"
 
