@@ -11,6 +11,9 @@ from pyroify.index.facts import Observation, Plate
 from pyroify.index.uses import chain
 
 
+PARAMETER = {"torch.nn.Parameter", "torch.nn.parameter.Parameter"}
+
+
 class Source(Protocol):
     """What is needed of a file: columns, source and dotted names."""
 
@@ -33,9 +36,19 @@ def _method(file: Source, node: ast.stmt, this: str) -> Iterator[Observation]:
             called = chain(owner.func) if isinstance(owner, ast.Call) else ()
             if called[:1] == (this,) and called[-1] == "parameters":
                 yield _seen(file, "anchor", item, ".".join(called[1:-1]))
+        elif isinstance(item, ast.Call) and file.dotted(item.func) in PARAMETER:
+            if item.args and _is_transposed(item.args[0]):
+                yield _seen(file, "transposed", item.args[0], "")
         elif isinstance(item, ast.Subscript) and isinstance(item.slice, ast.Constant):
             if chain(item.value) == (this, "_parameters"):
                 yield _seen(file, "parameters_dict", item, str(item.slice.value))
+
+
+def _is_transposed(node: ast.expr) -> bool:
+    """Whether a tensor is a view whose numbers stand in another order."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr in ("t", "transpose", "permute", "swapaxes", "movedim")
+    return isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
 
 
 def frozen_paths(body: Sequence[ast.stmt], this: str) -> tuple[tuple[str, ...], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.index.facts import File, Function, Plate, Use
+from pyroify.index.liftings import KINDS
 from pyroify.plan.methods import building_names
 from pyroify.plan.model import Edit
 from pyroify.plan.study import Study
@@ -18,6 +19,7 @@ def read_edits(study: Study, random: frozenset[str], own: frozenset[str]) -> Ite
     building = building_names(study)
     for method in study.cls.cls.methods:
         yield from _slices(study, method, random)
+        yield from _transposed(study, method, random)
         if method.name in building:
             continue
         yield from _observed(method, random)
@@ -35,6 +37,20 @@ def _slices(study: Study, method: Function, random: frozenset[str]) -> Iterator[
             if study.container(seen.detail) == "Sequential":
                 new = f"list({seen.source})"
                 yield Edit("expressions", seen.line, seen.column, (seen.source, new))
+
+
+def _transposed(study: Study, method: Function, random: frozenset[str]) -> Iterator[Edit]:
+    """Pyro's store keeps a contiguous copy of a parameter, and would train that one."""
+    kept = {
+        made.line
+        for parameter in study.all_parameters
+        if parameter.name not in random
+        for made in parameter.made
+    }
+    for seen in method.observations:
+        if seen.kind == "transposed" and seen.line in kept:
+            new = f"{seen.source}.contiguous()"
+            yield Edit("expressions", seen.line, seen.column, (seen.source, new))
 
 
 def needs_anchor(study: Study) -> bool:
@@ -108,6 +124,7 @@ def late_reads(method: Function, plate: Plate, random: frozenset[str]) -> tuple[
         use.path[0]
         for use in method.uses
         if use.line < plate.line and use.plate is None and use.path[0] in random
+        if use.within not in KINDS  # to register a module draws nothing
     }
     return tuple(
         use

@@ -13,7 +13,8 @@ NODE = (cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.Annotation)
 
 def matches(node: cst.CSTNode, old: str, new: str) -> bool:
     """Whether a node is the expression meant: several may start at one place."""
-    return _bare(cst.Module([]).code_for_node(node)) == _bare(old)
+    bare = node.with_changes(lpar=[], rpar=[]) if isinstance(node, cst.BaseExpression) else node
+    return _bare(cst.Module([]).code_for_node(bare)) == _bare(old)
 
 
 def apply(node: cst.BaseExpression, old: str, new: str) -> cst.BaseExpression:
@@ -23,4 +24,4 @@ def apply(node: cst.BaseExpression, old: str, new: str) -> cst.BaseExpression:
 
 
 def _bare(source: str) -> str:
-    return "".join(source.split()).replace("'", '"').strip("()")
+    return "".join(source.split()).replace("'", '"')
