@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,6 +13,8 @@ from pyroify.index.scopes import FUNCTIONS, Scopes
 
 RESHAPING = {"expand", "expand_by", "to_event", "independent"}
 """Methods that only say how the numbers of a distribution belong together."""
+PATH = re.compile(r"(\w+\.)*[^\W\d]\w*")
+"""``0.weight``: names and numbers, a name at the end."""
 DISTRIBUTIONS = "pyro.distributions."
 MAX_DEPTH = 8
 
@@ -60,6 +63,8 @@ class _Reader:
                 for key, value in zip(keys, values, strict=True):
                     if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
                         raise _Unclear("a key of the priors is not written out")
+                    if not PATH.fullmatch(key.value):
+                        raise _Unclear(f"{key.value!r} is no parameter")
                     yield self._prior(key.value, _attribute(self.module, key.value), value)
             case ast.DictComp(key=key, value=value, generators=[over]) if not over.ifs:
                 name, target = self._loop_names(over.target, over.iter)

@@ -117,6 +117,8 @@ def _names_bound_by(node: ast.AST) -> tuple[str, ...]:
             return (name,)
         case ast.arg(arg=name):
             return (name,)
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            return (name,)
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return (name,)
         case ast.alias(name=name, asname=local):

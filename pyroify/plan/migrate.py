@@ -7,30 +7,31 @@ guide that lifts draws the same sites by name. All code that lifts one module ch
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
-from pyroify.catalog.distributions import DISTRIBUTIONS
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import File, LiftedModule, Lifting, OldPrior
+from pyroify.index import facts
+from pyroify.index.facts import File, LiftedModule, Lifting, OldPrior, Spot
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.case import Case, Key
-from pyroify.plan.checks.instances import Script
+from pyroify.plan.checks.instances import Place, Script
 from pyroify.plan.checks.project import Project, matches
 from pyroify.plan.model import Edit, SitePlan
 from pyroify.plan.names import FileNames
-from pyroify.spec.check import bind, check_distribution
-from pyroify.spec.expressions import Call, ExpressionError, parse_expression, static_value, to_text
-from pyroify.spec.literals import value_range
+from pyroify.plan.old_priors import as_spec, is_same, spec_rule, write_distribution
+from pyroify.spec.expressions import Call, to_text
 from pyroify.spec.model import Sample
-from pyroify.spec.render import Place, RenderError, free_names, render_sample
+from pyroify.spec.render import RenderError
 
 LEFT = "PYR043"
 OVERRULED = "PYR066"
 NOT_GIVEN = "PYR221"
+
+Priors = dict[str, tuple[OldPrior, Call]]
+"""Priors by the paths of parameters: as the script has them, and as the spec would."""
 
 GUIDE = (
     "{pyro}.poutine.condition({module}, "
@@ -118,17 +119,27 @@ class _Migrator:
         return Script(self.project, self.file, frozenset(self.cases))
 
     @cached_property
-    def modules(self) -> dict[tuple[int, int], ModuleClass]:
+    def modules(self) -> dict[Spot, ModuleClass]:
         """Classes of the project that are lifted or registered, by the place of the call."""
-        places = {(lifting.line, lifting.column): lifting for lifting in self.file.liftings}
+        about = {(lifting.line, lifting.column): lifting for lifting in self.file.liftings}
         found = {}
         for call, place in self.script.calls:
-            lifting = places.get((call.line, call.column))
-            for passed in call.args if lifting is not None else ():
-                if lifting is not None and passed.text == lifting.module.source:
-                    if cls := self.script.instance(passed.value, place):
-                        found[call.line, call.column] = cls
+            if lifting := about.get((call.line, call.column)):
+                if cls := self._class_of_argument(lifting, call, place):
+                    found[call.line, call.column] = cls
         return found
+
+    def _class_of_argument(
+        self, lifting: Lifting, call: facts.Call, place: Place
+    ) -> ModuleClass | None:
+        source = lifting.module.source
+        for passed in call.args:
+            if passed.text == source and (cls := self.script.instance(passed.value, place)):
+                return cls
+        if lifting.kind == "module" and source.startswith("self."):
+            # A PyroModule registers what it holds, layers of torch included.
+            return self.script.instance(facts.Argument("self"), place)
+        return None
 
     def _class(self, lifting: Lifting) -> ModuleClass | None:
         return self.modules.get((lifting.line, lifting.column))
@@ -151,27 +162,22 @@ class _Migrator:
     # Lifting
 
     def _lifted(self, group: Sequence[Lifting], lifts: Sequence[Lifting]) -> Iterator[Edit]:
-        models = [lifting for lifting in lifts if not lifting.sampling.returned]
         self._check(group, lifts)
-        priors = self._priors(models)
+        priors = self._priors([lifting for lifting in lifts if not lifting.sampling.returned])
         cls = next((found for lifting in group if (found := self._class(lifting))), None)
-        declared: list[Edit] = []
         if cls is not None and self.cases[cls.key].wanted:
             self._check_spec(cls, lifts, priors)
         else:
             self._check_free(lifts[0], cls)
-            declared.append(self._declarations(lifts[0], priors))
-        yield from declared
+            yield self._declarations(lifts[0], priors)
         for lifting in group:
-            module = lifting.module.source
-            if lifting.sampling.returned:
-                yield from self._replaced(lifting, *self._guide(lifting))
-            elif lifting.kind == "module":
-                yield from self._replaced(lifting, "", module)
-            else:
-                yield from self._replaced(lifting, lifting.sampling.before, module)
-                for line, column in lifting.priors.statements:
-                    yield Edit("statements", line, column, ((), False, 0, self.limit))
+            module, sampling = lifting.module.source, lifting.sampling
+            if sampling.returned:
+                yield from self._replaced(lifting, sampling.before, self._guide(lifting))
+                continue
+            yield from self._replaced(lifting, sampling.before, module)
+            for line, column in lifting.priors.statements:
+                yield Edit("statements", line, column, ((), False, 0, self.limit))
 
     def _check(self, group: Sequence[Lifting], lifts: Sequence[Lifting]) -> None:
         """Raise where the form of the code allows no rewriting."""
@@ -189,19 +195,27 @@ class _Migrator:
         if len(set(here)) < len(here) or set(here) & set(others):
             raise _Left("one function lifts twice: sites of the same name would meet")
 
-    def _priors(self, models: Sequence[Lifting]) -> dict[str, tuple[OldPrior, Call]]:
-        """The priors that the models agree on, by path; read as the spec would have them."""
-        found: dict[str, tuple[OldPrior, Call]] = {}
-        for lifting in models:
-            if lifting.priors.problem:
-                raise _Left(lifting.priors.problem)
-            for prior in lifting.priors.each:
-                call = _as_spec(prior)
-                if call is None:
-                    raise _Left(f"the prior of {_name(prior)} has arguments that are no numbers")
-                _, other = found.setdefault(prior.path, (prior, call))
-                if not _is_same(other, call):
-                    raise _Left(f"{_name(prior)} has more than one prior")
+    def _priors(self, models: Sequence[Lifting]) -> Priors:
+        """The priors of the models, which have to agree, as the spec would have them."""
+        found = [self._priors_of(lifting) for lifting in models]
+        for other in found[1:]:
+            differ = found[0].keys() != other.keys() or any(
+                not is_same(call, other[path][1]) for path, (_, call) in found[0].items()
+            )
+            if differ:
+                raise _Left("it has other priors elsewhere in the file")
+        return found[0] if found else {}
+
+    def _priors_of(self, lifting: Lifting) -> Priors:
+        if lifting.priors.problem:
+            raise _Left(lifting.priors.problem)
+        found: Priors = {}
+        for prior in lifting.priors.each:
+            if (call := as_spec(prior)) is None:
+                raise _Left(f"the prior of {_name(prior)} is nothing a spec can say")
+            _, other = found.setdefault(prior.path, (prior, call))
+            if not is_same(other, call):
+                raise _Left(f"{_name(prior)} has more than one prior")
         return found
 
     # Classes of the spec
@@ -210,7 +224,7 @@ class _Migrator:
         self,
         cls: ModuleClass,
         lifts: Sequence[Lifting],
-        priors: Mapping[str, tuple[OldPrior, Call]],
+        priors: Priors,
     ) -> None:
         """Raise unless the spec decides all that is lifted; report where it decides otherwise."""
         name = cls.cls.name
@@ -223,14 +237,15 @@ class _Migrator:
             if without or not sites:
                 raise _Left(f"no rule of the spec is about {_name(prior)} of {name}")
             self._compare(cls, lifts[0], path, call, sites)
-        is_guided = any(lifting.sampling.returned for lifting in lifts)
-        if is_guided and priors and "**" not in priors:
-            drawn = [tuple(path.split(".")) for path in priors]
-            for site in self._sites(cls, "**"):
-                if site.action == "sample" and not any(matches(site.path, path) for path in drawn):
-                    raise _Left(
-                        f"the spec makes {site.path} random too, which the guide leaves out"
-                    )
+        if priors and any(lifting.sampling.returned for lifting in lifts):
+            self._check_guide(cls, priors)
+
+    def _check_guide(self, cls: ModuleClass, priors: Priors) -> None:
+        """Raise where the spec makes more random than the script did: its guide knows no more."""
+        drawn = [tuple(path.split(".")) for path in priors]
+        for site in self._sites(cls, "**") if "**" not in priors else ():
+            if site.action == "sample" and not any(matches(site.path, path) for path in drawn):
+                raise _Left(f"the spec makes {site.path} random too, which the guide leaves out")
 
     def _check_given(self, cls: ModuleClass) -> None:
         path = cls.file.path
@@ -252,14 +267,12 @@ class _Migrator:
         for site in sites:
             assert site.rule is not None
             action = self.project.spec.rules[site.rule.index].action
-            if isinstance(action, Sample) and _is_same(action.distribution, call):
+            if isinstance(action, Sample) and is_same(action.distribution, call):
                 continue
-            decided = to_text(action.distribution) if isinstance(action, Sample) else site.action
+            decided = to_text(action.distribution) if isinstance(action, Sample) else "no prior"
             name = cls.cls.name
-            message = (
-                f"{site.path} of {name} was {to_text(call)} here, and is {decided} by the spec"
-            )
-            help = f"to have it back, add the rule {_rule(name, path, call)}"
+            message = f"{site.path} of {name} had {to_text(call)} here; the spec gives it {decided}"
+            help = f"to have it back, add the rule {spec_rule(name, path, call)}"
             self._find(lifting, OVERRULED, message, help)
             return
 
@@ -295,7 +308,7 @@ class _Migrator:
         if any(self.cases[item.key].ties for item in held if item.key in self.cases):
             raise _Left("two of its parameters are one")
 
-    def _declarations(self, lifting: Lifting, priors: Mapping[str, tuple[OldPrior, Call]]) -> Edit:
+    def _declarations(self, lifting: Lifting, priors: Priors) -> Edit:
         """The module as a PyroModule with its priors, right after it is made."""
         module = lifting.module
         if not priors:
@@ -325,36 +338,20 @@ class _Migrator:
         return f"{name}_" if name in (taken if at_top else taken | self.file.bound) else name
 
     def _distribution(self, prior: OldPrior, call: Call, target: str) -> str:
-        """The prior of ``target``, in the script's words where they follow it to its device."""
-        if (own := _own_words(prior, target)) and self._can_read(own, target):
-            return f"{own}.to_event()"
-        names, owner = self.names.spec_names, target.rpartition(".")[0]
         try:
-            source = render_sample(Sample(call), Place(target, owner), names)
+            return write_distribution(prior, call, target, self.names)
         except RenderError as error:
             raise _Left(error.message, error.help) from error
-        source = source.removeprefix(f"{names.sample}(").removesuffix(")")
-        if prior.callee:
-            spelled = f"{names.dist}.{prior.distribution}("
-            source = source.replace(spelled, f"{prior.callee}(", 1)
-        self.names.use_those_in(free_names(source))
-        return source
-
-    def _can_read(self, source: str, target: str) -> bool:
-        known = {local for local, _ in self.file.imports} | free_names(target)
-        return free_names(source) <= known
 
     # Guides
 
-    def _guide(self, lifting: Lifting) -> tuple[str, str]:
-        """A guide's statement up to its value, and a module with what the guide draws."""
+    def _guide(self, lifting: Lifting) -> str:
+        """The module with what the guide draws."""
         prefix, dot, _ = lifting.text.rpartition(".")
         is_known = lifting.kind == "random_module" and lifting.priors.by_name
         if not is_known or not dot or not prefix.isidentifier():
             raise _Left("the guide does not draw from a dict by parameter names")
-        sampling = lifting.sampling
-        value = GUIDE.format(pyro=prefix, module=lifting.module.source, draws=lifting.priors.source)
-        return sampling.before, value
+        return GUIDE.format(pyro=prefix, module=lifting.module.source, draws=lifting.priors.source)
 
     # Edits
 
@@ -391,60 +388,12 @@ class _Migrator:
         """The rules to write, with the priors as far as they can be read."""
         cls = self._class(lifting)
         name = cls.cls.name if cls is not None else "Class"
-        calls = [(prior.path, _as_spec(prior)) for prior in lifting.priors.each]
-        rules = dict.fromkeys(_rule(name, path, call) for path, call in calls if call is not None)
+        calls = [(prior.path, as_spec(prior)) for prior in lifting.priors.each]
+        rules = dict.fromkeys(
+            spec_rule(name, path, call) for path, call in calls if call is not None
+        )
         given = ", ".join(rules) or f'{{match: "{name}.**", sample: "Normal(0, 1)"}}, say'
         return f"write its priors into the spec, {given}; call {lifting.module.source} itself"
-
-
-def _as_spec(prior: OldPrior) -> Call | None:
-    """The prior as a spec would have it; None where an argument is no one number."""
-    arguments = []
-    for keyword, source in prior.arguments:
-        values = value_range(source)
-        if values is None or values[0] != values[1]:
-            return None
-        number = f"{values[0]:g}"
-        arguments.append(f"{keyword}={number}" if keyword else number)
-    distribution = DISTRIBUTIONS.get(prior.distribution)
-    if distribution is None or distribution.event_dim:
-        return None
-    try:
-        call = parse_expression(f"{prior.distribution}({', '.join(arguments)})")
-    except ExpressionError:
-        return None
-    if not isinstance(call, Call) or any(
-        not fault.is_warning for fault in check_distribution(call)
-    ):
-        return None
-    return call
-
-
-def _is_same(one: Call, other: Call) -> bool:
-    """Whether two priors are the same distribution, however written."""
-    if one.name != other.name:
-        return False
-    first, second = (bind(DISTRIBUTIONS[one.name], call) for call in (one, other))
-    if first.keys() != second.keys():
-        return False
-    values = [(static_value(first[key]), static_value(second[key])) for key in first]
-    return all(left is not None and left == right for left, right in values)
-
-
-def _own_words(prior: OldPrior, target: str) -> str:
-    """The distribution as the script has it, if its tensors are like the parameter, else ``""``."""
-    like = [
-        name for _, source in prior.arguments for name in re.findall(r"_like\(([^,()]+)", source)
-    ]
-    if not prior.callee or not like or set(like) != {prior.target}:
-        return ""
-    arguments = [f"{key}={source}" if key else source for key, source in prior.arguments]
-    written = f"{prior.callee}({', '.join(arguments)})"
-    return written.replace(f"_like({prior.target}", f"_like({target}")
-
-
-def _rule(name: str, path: str, call: Call) -> str:
-    return f'{{match: "{name}.{path}", sample: "{to_text(call)}"}}'
 
 
 def _name(prior: OldPrior) -> str:

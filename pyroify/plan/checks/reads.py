@@ -14,6 +14,7 @@ from pyroify.index.facts import (
     Name,
     Parameter,
 )
+from pyroify.index.liftings import KINDS
 from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.methods import touches
 from pyroify.plan.ties import find_ties
@@ -28,7 +29,11 @@ def late_child(subject: Subject) -> Iterator[Finding]:
     for method in subject.methods:
         for plate in method.plates:
             moved = {line for first, last in plate.movable for line in range(first, last + 1)}
-            before = {use.path[0] for use in method.uses if use.line < plate.line}
+            before = {
+                use.path[0]
+                for use in method.uses
+                if use.line < plate.line and use.within not in KINDS  # registering draws nothing
+            }
             for use in method.uses:
                 if use.plate != (plate.line, plate.column) or use.line in moved:
                     continue
