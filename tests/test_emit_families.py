@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from emit_cases import PROJECT, case_names, emit, load_module, read_case, run_ma
 
 from pyroify.emit.family import GUIDES, LIKELIHOODS, names
 
-ENGINES = ("torch", "svi", "lightning")
+ENGINES = ("torch", "svi", *(["lightning"] if find_spec("lightning") else []))
 LEARNED = ("censored_weibull", "multivariate_normal", "ordinal", "student_t")
 """Cases with a learned quantity, which NUTS refuses."""
 PARALLEL_PARTS = 8
