@@ -1,4 +1,4 @@
-"""What holds of every check: it is found, it says in one sentence what for, and a fixture shows it."""
+"""What holds of every check: it is found, one sentence says what for, and a fixture shows it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,6 @@ from pyroify.index.facts import (
     Repeat,
     SelfRead,
     Unknown,
-    Use,
     Value,
 )
 from pyroify.index.liftings import liftings
@@ -243,8 +242,16 @@ class _FileReader:
             reader.scope[argument] = Argument(argument)
         reader.rebound = _rebound(node, arguments)
         defaults = [
-            *zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults),
-            *((a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults) if d is not None),
+            *zip(
+                [a.arg for a in positional[len(positional) - len(spec.defaults) :]],
+                spec.defaults,
+                strict=True,
+            ),
+            *(
+                (argument.arg, default)
+                for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+                if default is not None
+            ),
         ]
         head, declarations = self._split_declarations(node, this, known)
         reader.run(head, ())
@@ -265,7 +272,9 @@ class _FileReader:
             assignments=tuple(reader.assignments),
             uses=uses,
             writes=collect_writes(self, head, this) if this else (),
-            self_calls=frozenset(use.path[0] for use in uses if use.how == "call" and len(use.path) == 1),
+            self_calls=frozenset(
+                use.path[0] for use in uses if use.how == "call" and len(use.path) == 1
+            ),
             super_calls=frozenset(reader.super_calls),
             base_calls=tuple(reader.base_calls),
             returns=tuple(reader.returns),
@@ -304,7 +313,9 @@ class _FileReader:
         if not texts:
             return body, None
         first, last = node.body[len(body)], node.body[-1]
-        return body, Declarations(first.lineno, last.end_lineno or last.lineno, len(texts), tuple(texts))
+        return body, Declarations(
+            first.lineno, last.end_lineno or last.lineno, len(texts), tuple(texts)
+        )
 
     # Names and text
 
@@ -599,7 +610,9 @@ class _FunctionReader:
         else:
             self.evaluate(target)
             if isinstance(value, Parameter):
-                self.indirect.append((self.file.source(target), node.lineno, self.file.column(node)))
+                self.indirect.append(
+                    (self.file.source(target), node.lineno, self.file.column(node))
+                )
 
     def _assign_each(
         self,
@@ -632,7 +645,7 @@ class _FunctionReader:
             if isinstance(building, _Building):
                 building.add(value, self.depth, key)
             elif target.value.id == self.this:
-                path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
+                path: Path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
                 self._attach(path, "setitem", node, source, value, branches)
         elif path := self.path(target.value):
             self._attach(path, "setitem", node, source, value, branches)
@@ -672,9 +685,7 @@ class _FunctionReader:
         elif (path := self.path(node.target)) and isinstance(node.op, ast.Add):
             self._attach(path, "extend", node, node.value, value, branches)
 
-    def _call_statement(
-        self, node: ast.Expr, call: ast.Call, branches: tuple[Branch, ...]
-    ) -> None:
+    def _call_statement(self, node: ast.Expr, call: ast.Call, branches: tuple[Branch, ...]) -> None:
         value = self.evaluate(call)
         function = call.func
         if isinstance(function, ast.Name) and function.id == "setattr" and len(call.args) == 3:
@@ -689,7 +700,7 @@ class _FunctionReader:
             self._append(node, call, function, arguments, branches)
         elif function.attr in ("register_parameter", "register_module", "add_module"):
             self._register(node, call, function, arguments, branches)
-        elif function.attr == "update" and (path := self.path(function.value)) and arguments:
+        elif function.attr == "update" and (path := self.path(function.value)) and call.args:
             self._attach(path, "extend", node, call.args[0], arguments[0].value, branches)
 
     def _append(
@@ -718,7 +729,9 @@ class _FunctionReader:
                 self._attach((), function.attr, node, call.args[-1], value, branches)
         elif path := self.path(function.value):
             self._attach(path, function.attr, node, call.args[-1], value, branches)
-        elif isinstance(function.value, ast.Subscript) and (path := self.path(function.value.value)):
+        elif isinstance(function.value, ast.Subscript) and (
+            path := self.path(function.value.value)
+        ):
             self._attach((*path, "*"), function.attr, node, call.args[-1], value, branches)
 
     def _register(
@@ -732,7 +745,9 @@ class _FunctionReader:
         by_name = {passed.keyword: passed for passed in arguments if passed.keyword}
         plain = [passed for passed in arguments if not passed.keyword]
         name = by_name.get("name") or (plain[0] if plain else None)
-        value = by_name.get("param") or by_name.get("module") or (plain[-1] if len(plain) > 1 else None)
+        value = (
+            by_name.get("param") or by_name.get("module") or (plain[-1] if len(plain) > 1 else None)
+        )
         if name is None or value is None:
             return
         source = next(
@@ -817,7 +832,9 @@ class _FunctionReader:
                 value = self.evaluate(node.value)
                 self.evaluate(node.slice)
                 # An entry of a registry, or what one of several classes is picked from.
-                return _element(value) if isinstance(value, Items) else Unknown(self.file.source(node))
+                return (
+                    _element(value) if isinstance(value, Items) else Unknown(self.file.source(node))
+                )
             case ast.Starred():
                 return self.evaluate(node.value)
             case ast.Lambda():
@@ -861,8 +878,9 @@ class _FunctionReader:
                 yield Repeat(value)
 
     def _dict(self, node: ast.Dict) -> Items:
-        keys, items = [], []
-        for key, value in zip(node.keys, node.values):
+        keys: list[str] = []
+        items: list[Value] = []
+        for key, value in zip(node.keys, node.values, strict=True):
             made = self.evaluate(value)
             if key is None:
                 keys.append("*")
@@ -952,7 +970,11 @@ class _FunctionReader:
             return Items(tuple(p.value for p in named), tuple(repr(p.keyword) for p in named))
         if dotted == "filter" and len(call.args) == 2:
             items = call.args[1].value
-            return Items(tuple(Repeat(item) for item in items.items)) if isinstance(items, Items) else call
+            return (
+                Items(tuple(Repeat(item) for item in items.items))
+                if isinstance(items, Items)
+                else call
+            )
         if dotted == "map" and len(call.args) == 2:
             made = Call(call.args[0].value, call.line, call.column, (), call.args[0].text)
             return Items((Repeat(made),))
@@ -967,7 +989,9 @@ class _FunctionReader:
         if not isinstance(held, Items):
             return call
         pairs = [pair for item in held.items if (pair := _pair(item))]
-        if call.text.rpartition(".")[2] in ("OrderedDict", "dict") and len(pairs) == len(held.items):
+        if call.text.rpartition(".")[2] in ("OrderedDict", "dict") and len(pairs) == len(
+            held.items
+        ):
             return Items(tuple(value for _, value in pairs), tuple(key for key, _ in pairs))
         return held
 

@@ -10,7 +10,6 @@ from pyroify.catalog.layers import LAYERS, lookup
 from pyroify.index.facts import Observation, Plate
 from pyroify.index.uses import chain
 
-
 PARAMETER = {"torch.nn.Parameter", "torch.nn.parameter.Parameter"}
 
 

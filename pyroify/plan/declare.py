@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter, qualify, substitute
 from pyroify.diagnostics import Finding
@@ -31,8 +31,8 @@ from pyroify.plan.structure import (
     is_opaque,
     walk,
 )
-from pyroify.plan.ties import condition
 from pyroify.plan.study import Attribute, OwnParameter, Study, parameters_in
+from pyroify.plan.ties import condition
 from pyroify.spec.expressions import to_text
 from pyroify.spec.match import Decision, SiteKey, decide, matches_class
 from pyroify.spec.model import Action, Deterministic, Keep, Param, Spec
@@ -116,7 +116,9 @@ class Declarations:
     @property
     def random(self) -> frozenset[str]:
         """First names of the paths that are no plain parameters any more."""
-        return frozenset(site.path.partition(".")[0] for site in self.sites if site.action != "keep")
+        return frozenset(
+            site.path.partition(".")[0] for site in self.sites if site.action != "keep"
+        )
 
 
 @dataclass
@@ -210,7 +212,9 @@ class Declarer:
                     return True
             calls |= set(self._handed_over(method))
             for call in method.layer_calls:
-                layer = index.layer(call.callee.dotted, path) if isinstance(call.callee, Name) else None
+                layer = (
+                    index.layer(call.callee.dotted, path) if isinstance(call.callee, Name) else None
+                )
                 if layer is None or layer.kind in ("stateless", "container"):
                     continue
                 if (call.line, call.column) not in calls:
@@ -221,7 +225,10 @@ class Declarer:
         """Layers made as arguments of a class of the project, which takes care of them."""
         index, path = self.study.resolver.index, self.study.cls.file.path
         for call in method.layer_calls:
-            if isinstance(call.callee, Name) and index.resolve(call.callee.dotted, path).module_class:
+            if (
+                isinstance(call.callee, Name)
+                and index.resolve(call.callee.dotted, path).module_class
+            ):
                 for passed in call.args:
                     yield from ((c.line, c.column) for c in calls_in(passed.value))
 
@@ -321,7 +328,11 @@ class Declarer:
 
     def _static_shape(self, parameter: OwnParameter) -> tuple[str, ...] | None:
         """Its shape, where the sizes still mean the same at the end of the method."""
-        if len(parameter.made) != 1 or not parameter.made[0].stable or not self._is_direct(parameter):
+        if (
+            len(parameter.made) != 1
+            or not parameter.made[0].stable
+            or not self._is_direct(parameter)
+        ):
             return None
         if parameter.method is not self.method:
             return None
@@ -340,9 +351,7 @@ class Declarer:
                     return False
         return True
 
-    def _declared(
-        self, parameter: OwnParameter, decision: Decision, made: Declarations
-    ) -> None:
+    def _declared(self, parameter: OwnParameter, decision: Decision, made: Declarations) -> None:
         """A parameter that is declared in place already: written anew if the spec changed."""
         declared = parameter.declared
         assert declared is not None
@@ -379,7 +388,9 @@ class Declarer:
     def _replaceable(self, parameter: OwnParameter) -> bool:
         """Whether nothing but its own assignment makes, changes or reads it during construction."""
         if any(
-            item.shape is None or item.chained or item.dtype not in ("", "None", "torch.float32", "torch.float")
+            item.shape is None
+            or item.chained
+            or item.dtype not in ("", "None", "torch.float32", "torch.float")
             or item.frozen is None
             for item in parameter.made
         ):
@@ -388,7 +399,9 @@ class Declarer:
             return False
         if not self._is_direct(parameter) or parameter.taken_back:
             return False
-        branching = any(b[0] in ("for", "try") for item in parameter.assignments for b in item.branches)
+        branching = any(
+            b[0] in ("for", "try") for item in parameter.assignments for b in item.branches
+        )
         if branching or not self._has_nothing_on_self(parameter):
             return False
         return parameter.name not in self.names.touched
@@ -409,7 +422,9 @@ class Declarer:
                     if use.path[0] != parameter.name:
                         continue
                     stores = use.how == "store" and len(use.path) == 1
-                    own = item is study.cls and method.name in study.building | {parameter.method.name}
+                    own = item is study.cls and method.name in study.building | {
+                        parameter.method.name
+                    }
                     if not (stores and own):
                         return False
         return True
@@ -432,7 +447,16 @@ class Declarer:
             if pairs:
                 rule = RuleRef(latent.index, latent.class_pattern, latent.line)
                 made.sites.append(
-                    SitePlan(latent.name, line, column + 1, "sample", _shape_of(pairs[-1][1]), "", pairs[-1][1], rule)
+                    SitePlan(
+                        latent.name,
+                        line,
+                        column + 1,
+                        "sample",
+                        _shape_of(pairs[-1][1]),
+                        "",
+                        pairs[-1][1],
+                        rule,
+                    )
                 )
 
     # Inherited from a layer of torch
@@ -532,9 +556,7 @@ class Declarer:
         body = self._setting(action, "layer", made, run[0].line)
         return _indented(f"for layer in ({targets}):", [_indented(head, body)])
 
-    def _spot(
-        self, spot: Spot, made: Declarations, skip: Iterable[str] = ()
-    ) -> Iterator[str]:
+    def _spot(self, spot: Spot, made: Declarations, skip: Iterable[str] = ()) -> Iterator[str]:
         """One statement for each parameter of a layer."""
         statements: list[str] = []
         for parameter in spot.leaf.layer.parameters:
@@ -736,12 +758,16 @@ class Declarer:
                     leaf = parameter.name.rpartition(".")[2]
                     expected = table.get(leaf, table[OTHER])
                     if expected != decision.action and not spot.loops and "*" not in path:
-                        special[f"{spot.target}.{parameter.name}".removeprefix("self.")] = decision.action
+                        special[f"{spot.target}.{parameter.name}".removeprefix("self.")] = (
+                            decision.action
+                        )
                     source = self._generic(decision.action, made, spot.line)
                     made.sites.append(self._site(path, spot.line, 0, decision, source))
         for own in self.study.all_parameters:
             decision = decide(self.spec, self._key(own.name, "", frozen=own.frozen is True))
-            if isinstance(decision.action, Keep) and not isinstance(default.get(own.name, default[OTHER]), Keep):
+            if isinstance(decision.action, Keep) and not isinstance(
+                default.get(own.name, default[OTHER]), Keep
+            ):
                 if own.frozen is not True and own.declared is None:
                     special[own.name] = decision.action
         return special
@@ -753,7 +779,9 @@ class Declarer:
             for name in (*self._mentioned_names(), OTHER)
         }
         return {
-            name: action for name, action in found.items() if name == OTHER or action != found[OTHER]
+            name: action
+            for name, action in found.items()
+            if name == OTHER or action != found[OTHER]
         }
 
     def _body(
@@ -770,7 +798,11 @@ class Declarer:
         branches: list[str] = []
         for action, names in by_action.items():
             body = self._setting(action, owner, made, line) or ["continue"]
-            test = f'name == "{names[0]}"' if len(names) == 1 else f"name in {tuple(names)!r}".replace("'", '"')
+            test = (
+                f'name == "{names[0]}"'
+                if len(names) == 1
+                else f"name in {tuple(names)!r}".replace("'", '"')
+            )
             branches.append(_indented(f"{'el' if branches else ''}if {test}:", body))
         otherwise = self._setting(default, owner, made, line)
         if otherwise:
@@ -788,7 +820,7 @@ class Declarer:
         wrapper = f"{self.names.local('PyroSample')}("
         if not source.startswith(wrapper):
             return [f"setattr({owner}, name, {source})"]
-        return [f"prior = {source[len(wrapper):-1]}", f"setattr({owner}, name, {wrapper}prior))"]
+        return [f"prior = {source[len(wrapper) : -1]}", f"setattr({owner}, name, {wrapper}prior))"]
 
     def _generic(self, action: Action, made: Declarations, line: int) -> str:
         """A declaration of whatever ``value`` is."""
@@ -807,7 +839,9 @@ class Declarer:
         return tuple(
             layer
             for name, layer in LAYERS.items()
-            if layer.parameters and layer.kind != "lazy" and any(fnmatchcase(name, g) for g in globs)
+            if layer.parameters
+            and layer.kind != "lazy"
+            and any(fnmatchcase(name, g) for g in globs)
         )
 
     # Sites
@@ -827,7 +861,11 @@ class Declarer:
         """Rules that address some elements of a container whose length is not known."""
         for spot in place(attribute.node, "self", attribute.name, attribute.line, ()):
             layers = spot.layers if isinstance(spot, Search) else ()
-            pairs = [(_join(spot.path + ".*", p.name), p.layer) for layer in layers for p in layer.parameters]
+            pairs = [
+                (_join(spot.path + ".*", p.name), p.layer)
+                for layer in layers
+                for p in layer.parameters
+            ]
             if isinstance(spot, Spot):
                 pairs = [(_join(spot.path, p.name), p.layer) for p in spot.leaf.layer.parameters]
             for path, layer in pairs:
@@ -947,7 +985,9 @@ def _place_box(
         return
     if any(isinstance(child, Many) or not _is_one(child) for child in children):
         layers = _layers(box)
-        flat = all(isinstance(inner, Leaf | Plain) for child in children for inner in _elements(child))
+        flat = all(
+            isinstance(inner, Leaf | Plain) for child in children for inner in _elements(child)
+        )
         if layers:
             over = f"{target}.values()" if box.layer.name == "ModuleDict" else target
             yield Search(target, path, layers, line, loops, guards, over=over if flat else "")
@@ -1103,9 +1143,7 @@ def _guarded(condition: str, statements: list[str]) -> str:
     return _indented(f"if {condition}:", statements) if condition else "\n".join(statements)
 
 
-def _nested(
-    loops: Sequence[tuple[str, str]], guards: Sequence[str], statements: list[str]
-) -> str:
+def _nested(loops: Sequence[tuple[str, str]], guards: Sequence[str], statements: list[str]) -> str:
     """Statements inside loops, inside guards."""
     for variable, over in reversed(loops):
         statements = [_indented(f"for {variable} in {over}:", statements)]
@@ -1145,5 +1183,3 @@ def _reference(rule: object) -> RuleRef | None:
     from pyroify.spec.model import Rule
 
     return RuleRef(rule.index, rule.match, rule.line) if isinstance(rule, Rule) else None
-
-
