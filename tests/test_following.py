@@ -1,0 +1,122 @@
+"""The class that makes priors follow their module, as it is written into rewritten files."""
+
+import copy
+import importlib
+import io
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("pyro")
+
+import pyro.distributions as dist  # noqa: E402
+from pyro.nn import PyroModule, PyroSample  # noqa: E402
+from test_catalog_distributions import ROWS, build  # noqa: E402
+from torch import nn  # noqa: E402
+
+from pyroify.plan.following import FOLLOWING  # noqa: E402
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module that holds the class, as a rewritten file does: it can be pickled by name."""
+    source = FOLLOWING.format(name="Following", torch="torch", copy="copy")
+    (tmp_path / "written.py").write_text(f"import copy\n\nimport torch\n\n\n{source}")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    yield importlib.import_module("written")
+    del sys.modules["written"]
+
+
+def random_layer(written: ModuleType, **options: Any) -> nn.Module:
+    layer = PyroModule[nn.Linear](3, 4, **options)
+    for name, size in (("weight", [4, 3]), ("bias", [4])):
+        prior = dist.Normal(0.1, 2.0).expand(size).to_event(len(size))
+        setattr(layer, name, PyroSample(written.Following(layer, prior)))
+    return layer
+
+
+WRONG_IN_TORCH = {"GeneralizedPareto"}
+"""Distributions whose log_prob mixes single precision into any other."""
+
+
+@ROWS
+def test_every_distribution_moves(row: Any, written: ModuleType) -> None:
+    torch.manual_seed(0)
+    prior = build(row).expand([2]).to_event(1)
+    moved = written.Following(nn.Linear(1, 1), prior).move(
+        prior, torch.empty(0, dtype=torch.float64)
+    )
+    value = prior.sample()
+    wide = value.double() if value.is_floating_point() else value
+    assert moved.sample().dtype == wide.dtype
+    assert (moved.batch_shape, moved.event_shape) == (prior.batch_shape, prior.event_shape)
+    if row.name not in WRONG_IN_TORCH:
+        assert moved.log_prob(wide).item() == pytest.approx(prior.log_prob(value).item(), abs=1e-3)
+
+
+def test_draws_have_the_dtype_and_device_of_the_module(written: ModuleType) -> None:
+    layer = random_layer(written)
+    assert layer.weight.dtype == torch.float32
+    assert layer.double().weight.dtype == torch.float64
+    assert layer.half().bias.dtype == torch.float16
+    assert layer.float()(torch.ones(2, 3)).dtype == torch.float32
+    layer.to("meta")
+    assert layer.weight.device.type == layer(torch.ones(2, 3, device="meta")).device.type == "meta"
+    layer.to_empty(device="cpu")
+    assert layer(torch.ones(2, 3)).isfinite().all()
+
+
+def test_the_first_dtype_is_that_of_the_layer(written: ModuleType) -> None:
+    assert random_layer(written, dtype=torch.float64).bias.dtype == torch.float64
+
+
+def test_a_round_trip_loses_nothing(written: ModuleType) -> None:
+    layer = random_layer(written)
+    layer.half()(torch.ones(2, 3).half())
+    layer.double()
+    prior = layer._pyro_samples["weight"](layer)
+    assert prior.mean[0, 0].item() == torch.tensor(0.1).double().item()
+
+
+def test_an_expanded_prior_takes_no_memory(written: ModuleType) -> None:
+    moved = random_layer(written).double()
+    prior = moved._pyro_samples["weight"](moved).base_dist
+    assert prior.loc.shape == (4, 3)
+    assert prior.loc.untyped_storage().nbytes() == prior.scale.untyped_storage().nbytes() == 8
+
+
+def test_it_is_moved_once(written: ModuleType) -> None:
+    layer = random_layer(written).double()
+    prior = layer._pyro_samples["weight"]
+    assert prior(layer) is prior(layer)
+
+
+def test_it_adds_nothing_to_the_state_dict(written: ModuleType) -> None:
+    layer = random_layer(written)
+    assert list(layer.state_dict()) == []
+    assert list(layer.parameters()) == []
+    layer.load_state_dict({})
+
+
+def saved_and_loaded(layer: nn.Module) -> nn.Module:
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), saved_and_loaded]
+)
+def test_copies_follow_by_themselves(written: ModuleType, duplicate: Any) -> None:
+    layer = random_layer(written)
+    twin = duplicate(layer).double()
+    assert twin.weight.dtype == torch.float64
+    assert layer.weight.dtype == torch.float32
