@@ -20,25 +20,27 @@ from pyro.nn import PyroModule, PyroSample  # noqa: E402
 from test_catalog_distributions import ROWS, build  # noqa: E402
 from torch import nn  # noqa: E402
 
-from pyroify.plan.following import FOLLOWING  # noqa: E402
+from pyroify.plan.following import FOLLOW_MODULE, FOLLOWING  # noqa: E402
 
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A module that holds the class, as a rewritten file does: it can be pickled by name."""
-    source = FOLLOWING.format(name="Following", torch="torch", copy="copy")
-    (tmp_path / "written.py").write_text(f"import copy\n\nimport torch\n\n\n{source}")
+    imports = "import copy\n\nimport torch\nfrom pyro.nn import PyroSample\n"
+    names = {"torch": "torch", "copy": "copy", "sample": "PyroSample"}
+    source = "\n\n".join(text.format(**names) for text in (imports, FOLLOWING, FOLLOW_MODULE))
+    (tmp_path / "written.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     yield importlib.import_module("written")
     del sys.modules["written"]
 
 
-def random_layer(written: ModuleType, **options: Any) -> nn.Module:
-    layer = PyroModule[nn.Linear](3, 4, **options)
-    for name, size in (("weight", [4, 3]), ("bias", [4])):
-        prior = dist.Normal(0.1, 2.0).expand(size).to_event(len(size))
-        setattr(layer, name, PyroSample(written.Following(layer, prior)))
+def random_layer(written: ModuleType) -> nn.Module:
+    layer = PyroModule[nn.Linear](3, 4)
+    layer.weight = PyroSample(dist.Normal(0.1, 2.0).expand([4, 3]).to_event(2))
+    layer.bias = PyroSample(dist.Normal(0.1, 2.0).expand([4]).to_event(1))
+    written.follow_module(layer)
     return layer
 
 
@@ -50,9 +52,7 @@ WRONG_IN_TORCH = {"GeneralizedPareto"}
 def test_every_distribution_moves(row: Any, written: ModuleType) -> None:
     torch.manual_seed(0)
     prior = build(row).expand([2]).to_event(1)
-    moved = written.Following(nn.Linear(1, 1), prior).move(
-        prior, torch.empty(0, dtype=torch.float64)
-    )
+    moved = written.Following(prior).move(prior, "cpu", torch.float64)
     value = prior.sample()
     wide = value.double() if value.is_floating_point() else value
     assert moved.sample().dtype == wide.dtype
@@ -73,8 +73,18 @@ def test_draws_have_the_dtype_and_device_of_the_module(written: ModuleType) -> N
     assert layer(torch.ones(2, 3)).isfinite().all()
 
 
-def test_the_first_dtype_is_that_of_the_layer(written: ModuleType) -> None:
-    assert random_layer(written, dtype=torch.float64).bias.dtype == torch.float64
+def test_the_first_dtype_is_that_of_what_is_kept(written: ModuleType) -> None:
+    layer = PyroModule[nn.Linear](3, 4, dtype=torch.float64)
+    layer.weight = PyroSample(dist.Normal(0.0, 1.0).expand([4, 3]).to_event(2))
+    written.follow_module(layer)
+    assert layer.weight.dtype == torch.float64
+
+
+def test_a_second_call_changes_nothing(written: ModuleType) -> None:
+    layer = random_layer(written)
+    prior = layer._pyro_samples["weight"]
+    written.follow_module(layer)
+    assert layer._pyro_samples["weight"] is prior
 
 
 def test_a_round_trip_loses_nothing(written: ModuleType) -> None:

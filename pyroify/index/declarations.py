@@ -8,6 +8,8 @@ in the same way.
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from pyroify.index.uses import chain
@@ -20,6 +22,10 @@ DECLARING = {
 }
 DECLARING_FUNCTION = "declare_priors"
 """What the rewrite calls a function of its own that declares what it is given."""
+DEFINED = re.compile(
+    r"TiedTo|Following|PyroABCMeta|follow_module|load_original|[a-z_]\w*_(prior|value)"
+)
+"""What the rewrite calls classes and functions of module level that declarations need."""
 CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
 
 
@@ -27,6 +33,13 @@ class Source(Protocol):
     """What is needed of a file."""
 
     def dotted(self, node: ast.AST) -> str: ...
+
+
+def definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Classes and functions of a file that a rewrite may have written: name, normalised source."""
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and DEFINED.fullmatch(node.name):
+            yield node.name, ast.unparse(node)
 
 
 def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[str]) -> str:

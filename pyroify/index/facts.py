@@ -453,6 +453,8 @@ class File:
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()
     type_tests: tuple[Observation, ...] = ()
+    definitions: tuple[tuple[str, str], ...] = ()
+    """Functions and classes that a rewrite may have written, by name, with normalised source."""
     line_length: int = 88
     """The length that its own lines keep to, as far as they show."""
     liftings: tuple[Lifting, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "torch.distributions.constraint_registry.transform_to",
     ),
     "ABCMeta": ("abc.ABCMeta",),
+    "copy": ("copy",),
+    "partial": ("functools.partial",),
 }
 """Each name with the dotted objects that will do; the first is what an import gives."""
 
@@ -39,6 +42,7 @@ class FileNames:
     """What the declarations of one file are spelled with.
 
     ``touched`` are attribute names that other code than their own class writes to or initialises.
+    ``definitions`` are those that the file lacks.
     """
 
     file: File
@@ -73,6 +77,7 @@ class FileNames:
             torch=self.local("torch"),
             math=self.local("math"),
             transform_to=self.local("transform_to"),
+            partial=self.local("partial"),
         )
 
     def use_those_in(self, names: frozenset[str]) -> None:
@@ -93,8 +98,8 @@ class FileNames:
         self.definitions |= other.definitions
 
     def define(self, name: str, source: str) -> None:
-        """Note that the file needs a definition of its own."""
-        if name not in self.file.bound:
+        """Note that the file needs a definition of its own, unless it is there already."""
+        if dict(self.file.definitions).get(name) != ast.unparse(ast.parse(source)):
             self.definitions[name] = source
 
     def imports(self) -> tuple[tuple[str, str, str], ...]:

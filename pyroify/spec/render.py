@@ -50,10 +50,7 @@ NOT_AT_THIS_SITE = "PYR114"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the file calls the things a declaration uses.
-
-    ``following`` is the class whose priors follow their module; empty where they stay as built.
-    """
+    """What the file calls the things a declaration uses."""
 
     dist: str = "dist"
     constraints: str = "constraints"
@@ -63,7 +60,6 @@ class Names:
     math: str = "math"
     transform_to: str = "transform_to"
     partial: str = "partial"
-    following: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +165,7 @@ def _prior(action: Sample | Deterministic, place: Place, names: Names) -> _Prior
 
 def _value(value: Expression, place: Place, names: Names, own: str = "") -> _Prior:
     writer = _writer(value, place, names, own)
-    return writer.prior(writer.number(value), draws=False)
+    return writer.prior(writer.number(value))
 
 
 def _noncentered(
@@ -218,8 +214,8 @@ def attributes_read(expression: Expression) -> tuple[str, ...]:
 
 
 def free_names(source: str) -> frozenset[str]:
-    """The names that ``source``, an expression, takes from its surroundings."""
-    tree = ast.parse(source, mode="eval")
+    """The names that ``source``, an expression or function, takes from its surroundings."""
+    tree = ast.parse(source)
     own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     return frozenset(
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in own
@@ -275,7 +271,7 @@ class _Writer:
         """What the owner is called."""
         return "module" if self.is_function else "self"
 
-    def prior(self, body: str, draws: bool = True) -> _Prior:
+    def prior(self, body: str) -> _Prior:
         """``body`` as a prior: as it is, behind a lambda or in a function."""
         names = self.names
         if self.is_function:
@@ -283,8 +279,6 @@ class _Writer:
         if self.is_called:
             defaults = "".join(f", {name}={source}" for name, source in self.captured.items())
             return _Prior(f"{names.sample}(lambda self{defaults}: {body})")
-        if names.following and self.place.owner and draws:
-            body = f"{names.following}({self.place.owner}, {body})"
         return _Prior(f"{names.sample}({body})")
 
     def partial(self, body: str) -> _Prior:
