@@ -28,6 +28,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     """A module that holds the class, as a rewritten file does: it can be pickled by name."""
     imports = "import copy\n\nimport torch\nfrom pyro.nn import PyroSample\n"
     names = {"torch": "torch", "copy": "copy", "sample": "PyroSample"}
+    names |= {"following": "Following", "follow_module": "follow_module"}
     source = "\n\n".join(text.format(**names) for text in (imports, FOLLOWING, FOLLOW_MODULE))
     (tmp_path / "written.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)

@@ -8,7 +8,6 @@ in the same way.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -22,10 +21,16 @@ DECLARING = {
 }
 DECLARING_FUNCTION = "declare_priors"
 """What the rewrite calls a function of its own that declares what it is given."""
-DEFINED = re.compile(
-    r"TiedTo|Following|PyroABCMeta|follow_module|load_original|[a-z_]\w*_(prior|value)"
-)
-"""What the rewrite calls classes and functions of module level that declarations need."""
+CALLED = {DECLARING_FUNCTION, "follow_module"}
+WRITTEN = {
+    "TiedTo": "self.module",
+    "PyroABCMeta": "PyroModule",
+    "Following": "_prior_anchor",
+    "follow_module": "_prior_anchor",
+    "load_original": "_pyro_samples",
+}
+"""What the rewrite calls classes and functions that declarations need, and what tells them from
+others of that name."""
 CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
 
 
@@ -36,10 +41,19 @@ class Source(Protocol):
 
 
 def definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
-    """Classes and functions of a file that a rewrite may have written: name, normalised source."""
+    """Classes and functions of a file that a rewrite has written: name, normalised source."""
     for node in body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and DEFINED.fullmatch(node.name):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and _is_written(node):
             yield node.name, ast.unparse(node)
+
+
+def _is_written(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    if mark := WRITTEN.get(node.name.removeprefix("_")):
+        return mark in ast.unparse(node)
+    if isinstance(node, ast.ClassDef) or not node.name.endswith("_prior"):
+        return False
+    first = [argument.arg for argument in node.args.args[:1]]
+    return first == ["module"] and isinstance(node.body[0], ast.Return)
 
 
 def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[str]) -> str:
@@ -78,7 +92,9 @@ def _declares(file: Source, node: ast.stmt) -> bool:
                 value = call.args[2]
                 named = isinstance(value, ast.Name) and value.id == "module"
                 return named or file.dotted(value) in DECLARING
-            return name in CONVERTING or name.rpartition(".")[2] == DECLARING_FUNCTION
+            if name.endswith(".register_load_state_dict_pre_hook"):
+                return ast.unparse(call.args[0]).lstrip("_") == "load_original"
+            return name in CONVERTING or name.rpartition(".")[2].lstrip("_") in CALLED
         case ast.If():
             return bool(node.body) and all(
                 _declares(file, item) for item in [*node.body, *node.orelse]

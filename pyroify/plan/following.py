@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-FOLLOW = "follow_module"
+from pyroify.plan.names import FileNames
 
 FOLLOWING = '''\
-class Following:
+class {following}:
     """A prior that follows its module to another device or dtype."""
 
     def __init__(self, prior):
@@ -36,7 +36,7 @@ class Following:
 ones stay expanded, or a prior would take as much memory as the weights."""
 
 FOLLOW_MODULE = '''\
-def follow_module(root):
+def {follow_module}(root):
     """Make the priors of a module, and of all it holds, follow it: .to(), .double(), .cuda()."""
     for module in root.modules():
         for name, prior in list(getattr(module, "_pyro_samples", {{}}).items()):
@@ -45,6 +45,21 @@ def follow_module(root):
                 anchor = next(value for value in values if value.is_floating_point())
                 anchor = anchor.detach().new_empty(0)
                 module.register_buffer("_prior_anchor", anchor, persistent=False)
-                setattr(module, name, {sample}(Following(prior)))
+                setattr(module, name, {sample}({following}(prior)))
 '''
 """The anchor, an empty buffer that no state_dict holds, tells where the module is."""
+
+
+def following_call(names: FileNames) -> str:
+    """The statement that makes all priors below ``self`` follow it."""
+    names.use("copy", "torch", "PyroSample")
+    spelled = {
+        "following": names.own("Following"),
+        "follow_module": names.own("follow_module"),
+        "copy": names.local("copy"),
+        "torch": names.local("torch"),
+        "sample": names.local("PyroSample"),
+    }
+    names.define(spelled["following"], FOLLOWING.format(**spelled))
+    names.define(spelled["follow_module"], FOLLOW_MODULE.format(**spelled))
+    return f"{spelled['follow_module']}(self)"

@@ -97,6 +97,11 @@ class FileNames:
         self.used |= other.used
         self.definitions |= other.definitions
 
+    def own(self, name: str) -> str:
+        """What a definition of the rewrite is called here: another name where this one is taken."""
+        taken = {local for local, _ in self.file.imports} | self.file.bound
+        return f"_{name}" if name in taken - dict(self.file.definitions).keys() else name
+
     def define(self, name: str, source: str) -> None:
         """Note that the file needs a definition of its own, unless it is there already."""
         if dict(self.file.definitions).get(name) != ast.unparse(ast.parse(source)):
