@@ -965,6 +965,8 @@ class _FunctionReader:
             return self._declared(node, "sample" if dotted in SAMPLE else "param")
         if dotted in SEQUENCES and node.args:
             return self._sequence(call)
+        if dotted in SEQUENCES and not node.args and not node.keywords:
+            return Items(())
         if dotted in ("collections.OrderedDict", "dict") and node.keywords:
             named = [passed for passed in call.args if passed.keyword]
             return Items(tuple(p.value for p in named), tuple(repr(p.keyword) for p in named))

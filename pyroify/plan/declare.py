@@ -42,11 +42,12 @@ OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for any name or layer that no rule mentions."""
 
 SAFE_CONVERSION = (
-    "for module in list(self.modules()):\n    to_pyro_module_(module, recurse=False)",
+    "for module in reversed(list(self.modules())):\n    to_pyro_module_(module, recurse=False)",
     "for name, module in list(self.named_children()):\n    setattr(self, name, module)",
 )
 """Converts every module, then hands the names down; unlike ``to_pyro_module_(self)`` it passes by
-children that are None."""
+children that are None. Children go first: a module that is converted while some of its children
+are and some are not changes their order."""
 
 TOUCHING_ALL = frozenset(
     "apply parameters named_parameters state_dict load_state_dict to half double modules".split()

@@ -13,7 +13,7 @@ from pyroify.index.facts import File
 NAME = DECLARING_FUNCTION
 CALL = f"{NAME}(self)"
 DOCSTRING = '"""Make the parameters of a module, and of all it holds, random."""'
-STARTS = ("to_pyro_module_(self)", "for module in list(self.modules()):")
+STARTS = ("to_pyro_module_(self)", "for module in reversed(list(self.modules())):")
 ANY_SELF = re.compile(r"\bself\b")
 GENERAL = re.compile(r"\(self\)|\bself\.(modules|named_children)\(\)|\bsetattr\(self,")
 

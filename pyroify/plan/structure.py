@@ -86,11 +86,13 @@ class Listed:
 class Opaque:
     """Something that may be a module and whose structure is not visible; ``text`` is its source.
 
-    ``sure``: it is a module with parameters, as far as the name tells.
+    ``sure``: it is a module with parameters, as far as the name tells. ``maybe_none``: it is what
+    some unknown function gives.
     """
 
     text: str
     sure: bool = False
+    maybe_none: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ class Resolver:
         match value:
             case Constant(text="None"):
                 return NOTHING
-            case Constant() | Name() | Declared():
+            case Name(dotted=dotted):
+                return self._named(dotted, scope)
+            case Constant() | Declared():
                 return PLAIN
             case Parameter():
                 return Owned(value)
@@ -183,6 +187,15 @@ class Resolver:
                 return self._call(value, scope)
             case Unknown(text=text):
                 return Opaque(text)
+        return PLAIN
+
+    def _named(self, dotted: str, scope: Scope) -> Node:
+        """A name of a module, not called: a module built there, or a class, a number and the like."""
+        target = self.index.resolve(dotted, scope.path)
+        if isinstance(target.alias, Call) and target.file is not None and scope.depth <= MAX_DEPTH:
+            inner = Scope(target.file.path, depth=scope.depth + 1, inside=False)
+            if any(isinstance(n, Leaf | Own) for n in walk(self.resolve(target.alias, inner))):
+                return Opaque(dotted, sure=True)
         return PLAIN
 
     def _items(self, value: Items, scope: Scope) -> Node:
@@ -257,7 +270,7 @@ class Resolver:
                 return self._partial(call, made, scope)
             case Constant():
                 return PLAIN
-        return Opaque(call.text)
+        return Opaque(call.text, maybe_none=isinstance(call.callee, Unknown))
 
     def _partial(self, call: Call, made: Call, scope: Scope) -> Node:
         """``partial(nn.Conv2d, bias=False)(...)``: the layer, its arguments not seen."""
@@ -460,11 +473,17 @@ def holds_parameters(node: Node) -> bool:
 def has_gap(node: Node) -> bool:
     """Whether a container may hold None in place of a module, which Pyro cannot convert."""
     return any(
-        isinstance(child, Nothing) or (isinstance(child, OneOf) and NOTHING in child.nodes)
+        _may_be_none(child)
         for item in walk(node)
         if isinstance(item, Box | Listed | Many)
         for child in (item.children if isinstance(item, Box | Listed) else (item.node,))
     )
+
+
+def _may_be_none(node: Node) -> bool:
+    if isinstance(node, OneOf):
+        return any(map(_may_be_none, node.nodes))
+    return isinstance(node, Nothing) or (isinstance(node, Opaque) and node.maybe_none)
 
 
 def is_opaque(node: Node) -> bool:
