@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
+from pyroify.plan.statements import normalised
 from pyroify.plan.structure import Own, Resolver, walk
 from pyroify.plan.study import OwnParameter, parameters_in
 from pyroify.plan.ties import tie_statements
@@ -135,7 +135,7 @@ class EditPlanner:
     ) -> tuple[str, ...]:
         """What a method has to end in."""
         if method is not None and method is not case.study.constructor:
-            return tuple(declared.statements)
+            return declared.statements
         before, after = tie_statements(case.ties, case.names, case.random_names)
         if needs_anchor(case.study):
             case.names.use("torch")
@@ -162,7 +162,7 @@ class EditPlanner:
             return
         existing = method.declarations
         texts, count = (existing.texts, existing.count) if existing else ((), 0)
-        if texts != tuple(map(_normalised, statements)):
+        if texts != tuple(map(normalised, statements)):
             data = (statements, count, method.column + 4, self._limit(case.cls.file))
             yield Edit("declarations", method.line, method.column, data)
 
@@ -188,7 +188,3 @@ def _of_whole_file(names: FileNames) -> Iterator[Edit]:
         yield Edit("definitions", 1, 0, (tuple(names.definitions.values()),))
     if imports := names.imports():
         yield Edit("imports", 1, 0, (imports,))
-
-
-def _normalised(source: str) -> str:
-    return ast.unparse(ast.parse(source))

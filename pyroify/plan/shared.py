@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterable
 
 from pyroify.index.declarations import DECLARING_FUNCTION
 from pyroify.index.facts import File
+from pyroify.plan.statements import normalised
 
 NAME = DECLARING_FUNCTION
 CALL = f"{NAME}(self)"
@@ -49,7 +49,7 @@ def with_call(tail: tuple[str, ...], function: str) -> tuple[str, ...]:
 
 def is_up_to_date(file: File, function: str) -> bool:
     """Whether the file holds the function as it should be."""
-    return _existing(file) == ast.unparse(ast.parse(function))
+    return _existing(file) == normalised(function)
 
 
 def _existing(file: File) -> str:

@@ -60,6 +60,7 @@ MODULE_NAME = re.compile(
     r"|attn|attention|mlp|tower|embed|embedding|backbone|flow|transform|estimator|component)s?$"
 )
 """Names of attributes that hold modules, or lists of them."""
+READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]")
 ATTACHING = ("assign", "chain", "tuple", "register")
@@ -265,6 +266,10 @@ class Study:
                     if use.how in ("augmented", "setitem", "delete"):
                         counts[use.path[0]] = 2
         return frozenset(name for name, count in counts.items() if count > 1)
+
+    def is_steady(self, source: str) -> bool:
+        """Whether the attributes that an expression reads are set only once."""
+        return not set(READ_OF_SELF.findall(source)) & self.unsteady
 
     @cached_property
     def elsewhere(self) -> frozenset[Assignment]:

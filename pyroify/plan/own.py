@@ -1,0 +1,174 @@
+"""Parameters a class makes itself: declared where they are made if that is safe, or at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pyroify.index.facts import Assignment, Declared
+from pyroify.plan.replaceable import is_assigned_directly, is_replaceable
+from pyroify.plan.sites import Sites, measured
+from pyroify.plan.statements import guarded, normalised
+from pyroify.plan.study import OwnParameter, always_assigned
+from pyroify.spec.match import Decision, matches_class
+from pyroify.spec.model import Keep, Param
+from pyroify.spec.render import Place
+
+
+@dataclass
+class OwnParameters:
+    """Declarations of the parameters that one method makes.
+
+    ``in_place`` has the source for each call that makes a parameter, ``buffers`` the frozen ones
+    that stay, ``statements`` what is declared at the end.
+    """
+
+    sites: Sites
+    in_place: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    buffers: list[OwnParameter] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+
+    def declare(self, parameter: OwnParameter) -> None:
+        """Decide a parameter, and write its declaration."""
+        if parameter.name in self.sites.tied:
+            return
+        decision = self._decide(parameter)
+        if parameter.declared is not None:
+            self._declare_anew(parameter, parameter.declared, decision)
+        elif isinstance(decision.action, Keep):
+            self._keep(parameter, decision)
+        elif is_replaceable(parameter, self.sites.study, self.sites.names.touched):
+            self._declare_in_place(parameter, decision)
+        else:
+            self._declare_last(parameter, decision)
+
+    def _decide(self, parameter: OwnParameter) -> Decision:
+        """What becomes of a parameter; a latent that was written before decides itself."""
+        line, frozen = parameter.assignments[0].line, parameter.frozen is True
+        decision = self.sites.decide(parameter.name, line=line, frozen=frozen)
+        cls = self.sites.study.cls
+        for latent in self.sites.spec.latents:
+            if latent.name == parameter.name and matches_class(
+                latent.class_pattern, cls.file.module, cls.cls.qualname
+            ):
+                decision = Decision(latent.action, None)
+        return decision
+
+    def _keep(self, parameter: OwnParameter, decision: Decision) -> None:
+        self._record(parameter, decision, "", parameter.made[0].shape if parameter.made else None)
+        once = len(parameter.assignments) == 1
+        if parameter.frozen is True and once and is_assigned_directly(parameter):
+            self.buffers.append(parameter)
+
+    def _declare_anew(
+        self, parameter: OwnParameter, declared: Declared, decision: Decision
+    ) -> None:
+        """Write the declaration that is there already as the spec now has it."""
+        if isinstance(decision.action, Keep):
+            self._report_kept(parameter, decision)
+            return
+        source = declared.text
+        if declared.action == "sample" and not isinstance(decision.action, Param):
+            source = self._render(parameter, decision, _place_of_declared(parameter, declared))
+        self._record(parameter, decision, source or declared.text)
+        if source and normalised(source) != normalised(declared.text):
+            self.in_place[parameter.name] = (source,)
+
+    def _report_kept(self, parameter: OwnParameter, decision: Decision) -> None:
+        first = parameter.assignments[0]
+        rule = f"rule {decision.rule.index + 1}" if decision.rule else "no rule"
+        self.sites.report(
+            first.line,
+            first.column,
+            "PYR060",
+            f"self.{parameter.name} is declared already, but {rule} of the spec keeps it",
+            f"git checkout -- {self.sites.study.cls.file.path} restores the original",
+        )
+
+    def _declare_in_place(self, parameter: OwnParameter, decision: Decision) -> None:
+        sources = tuple(
+            self._render(
+                parameter,
+                decision,
+                Place(
+                    target=f"self.{parameter.name}",
+                    owner="self",
+                    shape=made.shape,
+                    initial=made.initial or None,
+                ),
+            )
+            for made in parameter.made
+        )
+        if all(sources):
+            self.in_place[parameter.name] = sources
+            self._record(parameter, decision, sources[0], parameter.made[0].shape)
+
+    def _declare_last(self, parameter: OwnParameter, decision: Decision) -> None:
+        source = self._render(parameter, decision, self._place_at_end(parameter))
+        if not source:
+            return
+        target = f"self.{parameter.name}"
+        guards = []
+        if parameter.optional:
+            guards.append(_is_there(parameter.name, parameter.assignments))
+        if parameter.frozen is None:
+            guards.append(f"{target}.requires_grad")
+        self.statements.append(guarded(" and ".join(guards), [f"{target} = {source}"]))
+        self._record(parameter, decision, source)
+
+    def _place_at_end(self, parameter: OwnParameter) -> Place:
+        """Where a parameter is once it is made: its shape is read from it, if need be."""
+        target = f"self.{parameter.name}"
+        shapes = [made.shape for made in parameter.made]
+        ranks = {None if shape is None else len(shape) for shape in shapes}
+        if len(ranks) != 1 or None in ranks:
+            return measured(target, "self")
+        return Place(
+            target=target,
+            owner="self",
+            shape=self._steady_shape(parameter),
+            ndim=ranks.pop(),
+            initial=f"{target}.detach()",
+        )
+
+    def _steady_shape(self, parameter: OwnParameter) -> tuple[str, ...] | None:
+        """Its shape, where the sizes still mean the same at the end of the method."""
+        if parameter.method is not self.sites.method or not is_assigned_directly(parameter):
+            return None
+        if len(parameter.made) != 1 or not parameter.made[0].stable:
+            return None
+        shape = parameter.made[0].shape
+        steady = shape is not None and all(map(self.sites.study.is_steady, shape))
+        return shape if steady else None
+
+    def _render(self, parameter: OwnParameter, decision: Decision, place: Place) -> str:
+        first = parameter.assignments[0]
+        return self.sites.render(decision.action, place, first.line, first.column)
+
+    def _record(
+        self,
+        parameter: OwnParameter,
+        decision: Decision,
+        source: str,
+        shape: tuple[str, ...] | None = None,
+    ) -> None:
+        first = parameter.assignments[0]
+        self.sites.record(parameter.name, decision, source, first.line, first.column, shape=shape)
+
+
+def _place_of_declared(parameter: OwnParameter, declared: Declared) -> Place:
+    scalar = () if ".expand(" not in declared.text else None
+    return Place(
+        target=f"self.{parameter.name}",
+        owner="self",
+        shape=declared.shape or scalar,
+        ndim=None if declared.shape is None else len(declared.shape),
+        initial=declared.initial or None,
+    )
+
+
+def _is_there(name: str, assignments: Sequence[Assignment]) -> str:
+    """A test of a parameter that may be None, or missing."""
+    if always_assigned(assignments):
+        return f"self.{name} is not None"
+    return f'getattr(self, "{name}", None) is not None'

@@ -1,0 +1,210 @@
+"""How the source reaches the layers of a structure: by name, in a loop, or by looking for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
+from pyroify.index.facts import Call
+from pyroify.plan.statements import Loop, nested
+from pyroify.plan.structure import Box, Leaf, Many, Node, Nothing, OneOf, Owned, Plain, walk
+
+FLAGS = {"True": True, "False": False, "1": True, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the source finds something: an expression, inside loops and under tests.
+
+    ``path`` is its name below the class, with ``*`` for an index that only run time knows.
+    """
+
+    target: str
+    path: str
+    line: int
+    guards: tuple[str, ...] = ()
+    loops: tuple[Loop, ...] = ()
+
+    def child(self, target: str, name: str) -> Where:
+        """Where a child of it is found."""
+        return replace(self, target=target, path=join(self.path, name))
+
+    def element(self, variable: str, over: str) -> Where:
+        """Where any of its children is found: in a loop over all of them."""
+        return replace(self.child(variable, "*"), loops=(*self.loops, (variable, over)))
+
+    def under(self, guard: str) -> Where:
+        """The same place, visited only if a test holds."""
+        return replace(self, guards=(*self.guards, guard))
+
+    def wrap(self, statements: Iterable[str]) -> str:
+        """Statements about it inside the loops and tests they need."""
+        return nested(self.loops, self.guards, statements)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A layer of torch.nn that the source can name: ``self.net[0]``, or a loop variable."""
+
+    where: Where
+    leaf: Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Layers found at run time below ``where``; ``layers`` are those the source shows."""
+
+    where: Where
+    layers: tuple[Layer, ...]
+    flat: bool = False
+    """It is one of these layers itself, or has no parameters."""
+    over: str = ""
+    """What to loop over where all elements are such layers or have no parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The parameters of a ParameterList, ParameterDict or recurrent layer, whatever their names."""
+
+    where: Where
+    layer: Layer
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether the names are known for one layer, and repeat for each further one."""
+        return self.layer.kind == "recurrent"
+
+
+Placement = Spot | Search | Each
+
+
+def place(node: Node, where: Where) -> Iterator[Placement]:
+    """How the layers of a structure are reached from the source."""
+    match node:
+        case Leaf(layer=layer) if layer.kind == "recurrent":
+            yield Each(where, layer)
+        case Leaf(layer=layer):
+            if any(presence(item, node.call) is not False for item in layer.parameters):
+                yield Spot(where, node)
+        case Box(layer=layer) if _holds_parameters_only(layer):
+            yield Each(where, layer)
+        case Box():
+            yield from _place_box(node, where)
+        case OneOf(nodes=nodes):
+            yield from _place_choice(nodes, where)
+
+
+def presence(parameter: LayerParameter, call: Call | None) -> bool | None:
+    """Whether a parameter is there; None where an expression of the source decides."""
+    if parameter.present_if is None:
+        return True
+    if parameter.present_if.startswith("not ") or " or " in parameter.present_if:
+        return None
+    layer = LAYERS[parameter.layer]
+    states = [_flag(layer, call, flag) for flag in parameter.present_if.split(" and ")]
+    if False in states:
+        return False
+    return None if None in states else True
+
+
+def join(path: str, name: str) -> str:
+    """A path one name longer."""
+    return f"{path}.{name}" if path else name
+
+
+def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
+    """What a call gives for a yes-or-no argument, as far as the source shows it."""
+    for position, (name, default) in enumerate(layer.signature):
+        if name != flag:
+            continue
+        if call is None:
+            return None
+        passed = call.argument(name, position)
+        text = passed.text if passed else default if not call.starred else None
+        return FLAGS.get(text or "")
+    return None
+
+
+def _place_box(box: Box, where: Where) -> Iterator[Placement]:
+    if not any(map(_is_declared_here, walk(box))):
+        return
+    over = f"{where.target}.values()" if box.layer.name == "ModuleDict" else where.target
+    match box.children:
+        case (Many(node=element),) if _is_plain_loop(element):
+            yield from place(element, where.element(_loop_variable(element, where), over))
+        case children if all(map(_is_one, children)):
+            for index, child in enumerate(children):
+                yield from place(child, _child(box, index, where))
+        case children:
+            layers = _layers(box)
+            flat = all(isinstance(i, Leaf | Plain) for child in children for i in _options(child))
+            if layers:
+                yield Search(where, layers, over=over if flat else "")
+
+
+def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
+    real = [node for node in nodes if not isinstance(node, Nothing)]
+    if len(real) < len(nodes):
+        where = where.under(f"{where.target} is not None")
+    if len(real) == 1 and not isinstance(real[0], Plain):
+        yield from place(real[0], where)
+        return
+    if layers := _layers(OneOf(tuple(real))):
+        yield Search(where, layers, flat=all(isinstance(node, Leaf | Plain) for node in real))
+
+
+def _child(box: Box, index: int, where: Where) -> Where:
+    """Where a child of a container is found: by key, attribute or position."""
+    position = f"{where.target}[{index}]"
+    if index >= len(box.keys):
+        return where.child(position, str(index))
+    key = box.keys[index].strip("'\"")
+    if box.layer.name == "ModuleDict":
+        return where.child(f'{where.target}["{key}"]', key)
+    return where.child(f"{where.target}.{key}" if key.isidentifier() else position, key)
+
+
+def _is_declared_here(node: Node) -> bool:
+    """Whether a part of a structure has parameters that no class of the project declares."""
+    if isinstance(node, Box):
+        return _holds_parameters_only(node.layer)
+    return isinstance(node, Leaf | Owned)
+
+
+def _holds_parameters_only(layer: Layer) -> bool:
+    return layer.name in ("ParameterList", "ParameterDict")
+
+
+def _is_one(node: Node) -> bool:
+    """Whether a child of a container is exactly one module."""
+    if isinstance(node, OneOf):
+        return not any(isinstance(item, Nothing) for item in node.nodes)
+    return not isinstance(node, Many)
+
+
+def _options(node: Node) -> tuple[Node, ...]:
+    """What a child of a container may be."""
+    if isinstance(node, Many):
+        return _options(node.node)
+    return node.nodes if isinstance(node, OneOf) else (node,)
+
+
+def _is_plain_loop(node: Node) -> bool:
+    """Whether a loop over a container can name every layer of its elements."""
+    if isinstance(node, Box) and node.layer.name in ("Sequential", "ModuleList"):
+        return not any(isinstance(child, Many | OneOf) for child in node.children)
+    return isinstance(node, Leaf)
+
+
+def _layers(node: Node) -> tuple[Layer, ...]:
+    """The layers of torch.nn in a structure, each once."""
+    return tuple(
+        {item.layer.name: item.layer for item in walk(node) if isinstance(item, Leaf)}.values()
+    )
+
+
+def _loop_variable(node: Node, where: Where) -> str:
+    names = ("layer",) if isinstance(node, Leaf) else ("block", "part", "piece")
+    used = {variable for variable, _ in where.loops}
+    return next((name for name in names if name not in used), f"layer_{len(where.loops)}")

@@ -1,0 +1,150 @@
+"""Structure out of sight: all layers are converted and declared at run time, in one loop.
+
+The loop knows names and layers, not paths: sites that a rule addresses by path are declared before
+it, or kept out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from pyroify.catalog.layers import LAYERS, Layer
+from pyroify.plan.placements import Spot, Where, join, place
+from pyroify.plan.sites import OTHER, Chain, Sites, measured
+from pyroify.plan.statements import block, each_parameter
+from pyroify.plan.structure import is_opaque
+from pyroify.plan.study import Attribute
+from pyroify.spec.model import Action, Keep
+
+CONVERSION = ("to_pyro_module_(self)",)
+
+CONVERSION_WITH_GAPS = (
+    "for module in reversed(list(self.modules())):\n    to_pyro_module_(module, recurse=False)",
+    "for name, module in list(self.named_children()):\n    setattr(self, name, module)",
+)
+"""Converts every module, then hands the names down; unlike ``to_pyro_module_(self)`` it passes by
+children that are None. Children go first: a module that is converted while some of its children
+are and some are not changes their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What becomes of parameters by name: in any layer, and in those that rules treat apart."""
+
+    default: Chain
+    apart: Mapping[Chain, list[Layer]]
+
+    def chain(self, layer: str) -> Chain:
+        """What becomes of the parameters of a layer."""
+        names = {item.name: chain for chain, items in self.apart.items() for item in items}
+        return names.get(layer, self.default)
+
+
+def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: bool) -> Iterator[str]:
+    """Statements that convert everything below ``self``, and declare what rules say of it.
+
+    ``gaps``: a container may hold None, which ``to_pyro_module_`` refuses.
+    """
+    line = attributes[0].line if attributes else sites.study.cls.cls.line
+    sites.names.use("to_pyro_module_")
+    tables = _tables(sites)
+    exceptions = _exceptions(attributes, tables, sites)
+    yield from CONVERSION_WITH_GAPS if gaps else CONVERSION
+    yield from _declare_exceptions(exceptions, sites, line)
+    kept = [path for path, action in exceptions.items() if isinstance(action, Keep)]
+    if kept:
+        yield f"kept = {{{', '.join(f'id(self.{path})' for path in kept)}}}"
+    if loop := _module_loop(tables, sites, line, skipping=bool(kept)):
+        yield loop
+    _record_unseen(attributes, tables.default, sites)
+
+
+def _record_unseen(attributes: Sequence[Attribute], default: Chain, sites: Sites) -> None:
+    """Note what is below attributes whose structure is not visible: each name, and any other."""
+    for attribute in attributes:
+        if not is_opaque(attribute.node):
+            continue
+        for name, action in (*default.mentioned, (OTHER, default.other)):
+            path = f"{attribute.name}.**" if name == OTHER else f"{attribute.name}.**.{name}"
+            decision = sites.consult(f"{attribute.name}.{name}")
+            source = sites.render_looped(action, attribute.line)
+            sites.record(path, decision, source, attribute.line)
+
+
+def _tables(sites: Sites) -> Tables:
+    default = sites.chain(OTHER)
+    apart: dict[Chain, list[Layer]] = {}
+    for layer in _mentioned_layers(sites):
+        chain = sites.chain(OTHER, layer.name)
+        if chain != default:
+            apart.setdefault(chain, []).append(layer)
+    return Tables(default, apart)
+
+
+def _mentioned_layers(sites: Sites) -> Iterator[Layer]:
+    globs = [glob for rule in sites.spec.rules for glob in rule.layers]
+    for name, layer in LAYERS.items():
+        named = any(fnmatchcase(name, glob) for glob in globs)
+        if named and layer.parameters and layer.kind != "lazy":
+            yield layer
+
+
+def _exceptions(attributes: Sequence[Attribute], tables: Tables, sites: Sites) -> dict[str, Action]:
+    """Parameters by path that the loop would treat otherwise than the rules; all seen are noted."""
+    found: dict[str, Action] = {}
+    for attribute in attributes:
+        where = Where(attribute.target, attribute.name, attribute.line)
+        for spot in place(attribute.node, where):
+            if isinstance(spot, Spot):
+                found |= _exceptions_of(spot, tables, sites)
+    for own in sites.study.all_parameters:
+        action = sites.consult(own.name, frozen=own.frozen is True).action
+        looped = own.frozen is not True and own.declared is None
+        if isinstance(action, Keep) and looped and action != tables.default.of(own.name):
+            found[own.name] = action
+    return found
+
+
+def _exceptions_of(spot: Spot, tables: Tables, sites: Sites) -> dict[str, Action]:
+    found: dict[str, Action] = {}
+    for parameter in spot.leaf.layer.parameters:
+        path = join(spot.where.path, parameter.name)
+        action = sites.record_looped(path, parameter.layer, spot.where.line).action
+        expected = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
+        if expected != action and not spot.where.loops and "*" not in path:
+            found[f"{spot.where.target}.{parameter.name}".removeprefix("self.")] = action
+    return found
+
+
+def _declare_exceptions(exceptions: Mapping[str, Action], sites: Sites, line: int) -> Iterator[str]:
+    for path, action in exceptions.items():
+        target = f"self.{path}"
+        if source := sites.render(action, measured(target, target.rpartition(".")[0]), line):
+            yield f"{target} = {source}"
+
+
+def _module_loop(tables: Tables, sites: Sites, line: int, skipping: bool) -> str:
+    """The loop over all modules; ``skipping`` those parameters whose ids are in ``kept``."""
+    test = "value.requires_grad and id(value) not in kept" if skipping else "value.requires_grad"
+
+    def declare(chain: Chain) -> list[str]:
+        body = sites.assign_by_name(chain, "module", line)
+        return [each_parameter("module", [block(f"if {test}:", body)])] if body else []
+
+    kept = [item for chain, items in tables.apart.items() if chain.keeps_all for item in items]
+    declared = {chain: items for chain, items in tables.apart.items() if not chain.keeps_all}
+    arms: list[str] = []
+    if kept:
+        arms.append(_arm(kept, [], sites))
+    arms.extend(_arm(layers, declare(chain), sites) for chain, layers in declared.items())
+    otherwise = declare(tables.default)
+    if not otherwise and not declared:
+        return ""
+    return block("for module in self.modules():", [*arms, *otherwise])
+
+
+def _arm(layers: Sequence[Layer], statements: Sequence[str], sites: Sites) -> str:
+    """What is done with modules of some layers, and with those alone."""
+    return block(f"if {sites.names.isinstance_test('module', layers)}:", [*statements, "continue"])

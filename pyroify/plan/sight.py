@@ -1,0 +1,93 @@
+"""Whether the source shows all that a class attaches, or only run time does."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+
+from pyroify.catalog.layers import Layer
+from pyroify.index.facts import Call, Function, Name
+from pyroify.plan.lists import is_registered, module_lists
+from pyroify.plan.structure import Leaf, Node, Opaque, Owned, calls_in, computes_weight, walk
+from pyroify.plan.study import Attribute, Study
+
+Covered = tuple[Function, ...]
+
+
+def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+    """Whether part of what the ``covered`` methods attach, as ``attributes``, is not visible."""
+    nodes = tuple(node for attribute in attributes for node in walk(attribute.node))
+    base = study.cls.library_base
+    return (
+        (base is not None and base.kind == "compound")
+        or _attaches_indirectly(covered)
+        or _computes_weights(covered)
+        or _probes(study, covered, {attribute.name for attribute in attributes})
+        or _misses_some(study, covered, nodes)
+        or any(map(_is_hidden, nodes))
+        or any(is_registered(study, item) for item in module_lists(study))
+    )
+
+
+def _is_hidden(node: Node) -> bool:
+    """Whether a part of a structure has parameters whose names are not known."""
+    if isinstance(node, Leaf):
+        return node.layer.kind in ("compound", "lazy")
+    return isinstance(node, Opaque)
+
+
+def _attaches_indirectly(covered: Covered) -> bool:
+    """Whether something is attached to another object than ``self``, or under a computed name."""
+    return any(
+        method.indirect or any(item.path == ("*",) for item in method.assignments)
+        for method in covered
+    )
+
+
+def _computes_weights(covered: Covered) -> bool:
+    """Whether parameters get other names after their layer is made."""
+    return any(
+        isinstance(call.callee, Name) and computes_weight(call.callee.dotted)
+        for method in covered
+        for call in method.layer_calls
+    )
+
+
+def _probes(study: Study, covered: Covered, names: Container[str]) -> bool:
+    """Whether layers are called while they are built, to see the size of what they give."""
+    return any(
+        use.how == "call" and use.path[0] in names and use.path[1:] in ((), ("forward",))
+        for method in covered
+        if method.name in study.building
+        for use in method.uses
+    )
+
+
+def _misses_some(study: Study, covered: Covered, nodes: Sequence[Node]) -> bool:
+    """Whether a layer or parameter is made there that none of the attributes accounts for."""
+    parameters = {(made.line, made.column) for method in covered for made in method.parameter_calls}
+    layers = {
+        (call.line, call.column)
+        for method in covered
+        for call in method.layer_calls
+        if (layer := _layer(study, call)) and layer.kind not in ("stateless", "container")
+    }
+    own = {(made.line, made.column) for p in study.parameters(covered) for made in p.made}
+    own |= {(n.parameter.line, n.parameter.column) for n in nodes if isinstance(n, Owned)}
+    seen = {(n.call.line, n.call.column) for n in nodes if isinstance(n, Leaf) and n.call}
+    seen.update(*(_handed_over(study, method) for method in covered))
+    return not (parameters <= own and layers <= seen)
+
+
+def _layer(study: Study, call: Call) -> Layer | None:
+    if not isinstance(call.callee, Name):
+        return None
+    return study.resolver.index.layer(call.callee.dotted, study.cls.file.path)
+
+
+def _handed_over(study: Study, method: Function) -> Iterator[tuple[int, int]]:
+    """Where layers are made as arguments of a class of the project, which takes care of them."""
+    index, path = study.resolver.index, study.cls.file.path
+    for call in method.layer_calls:
+        if isinstance(call.callee, Name) and index.resolve(call.callee.dotted, path).module_class:
+            for passed in call.args:
+                yield from ((inner.line, inner.column) for inner in calls_in(passed.value))

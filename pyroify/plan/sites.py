@@ -1,0 +1,235 @@
+"""The parameters one method declares: what the spec decides of each, and how that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyroify.diagnostics import Finding
+from pyroify.index.facts import Function
+from pyroify.plan.model import Action as ActionName
+from pyroify.plan.model import RuleRef, SitePlan
+from pyroify.plan.names import FileNames
+from pyroify.plan.placements import join
+from pyroify.plan.statements import branches
+from pyroify.plan.study import Study
+from pyroify.spec.match import Decision, SiteKey, decide
+from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Spec
+from pyroify.spec.render import Place, RenderError, free_names, render_declarations
+
+OTHER = "\N{HORIZONTAL ELLIPSIS}"
+"""Stands for any name or layer that no rule mentions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What becomes of parameters by their names: those that rules mention, and all others."""
+
+    mentioned: tuple[tuple[str, Action], ...]
+    other: Action
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing is declared."""
+        return not self.mentioned and isinstance(self.other, Keep)
+
+    @property
+    def by_action(self) -> Mapping[Action, list[str]]:
+        """The mentioned names that share an action."""
+        found: dict[Action, list[str]] = {}
+        for name, action in self.mentioned:
+            found.setdefault(action, []).append(name)
+        return found
+
+    def of(self, name: str) -> Action:
+        """What becomes of the parameter ``name``."""
+        return dict(self.mentioned).get(name, self.other)
+
+
+@dataclass
+class Sites:
+    """The parameters that one method declares, collected as they are decided and written."""
+
+    study: Study
+    spec: Spec
+    names: FileNames
+    method: Function | None
+    tied: frozenset[str] = frozenset()
+    """Paths that read another parameter: they are declared with the tie."""
+    plans: list[SitePlan] = field(default_factory=list)
+    keys: list[SiteKey] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    # Decisions
+
+    def consult(self, path: str, layer: str = "", frozen: bool = False) -> Decision:
+        """What the spec says of a site, which is not noted as one."""
+        return decide(self.spec, self._key(path, layer, frozen))
+
+    def decide(self, path: str, layer: str = "", line: int = 0, frozen: bool = False) -> Decision:
+        """What becomes of a site; a comment on its line takes it out."""
+        key = self._key(path, layer, frozen)
+        self.keys.append(key)
+        if line in self.study.ignored_lines:
+            return Decision(Keep(), None)
+        return decide(self.spec, key)
+
+    def chain(self, path: str, layer: str = "") -> Chain:
+        """What becomes of all parameters of a layer, whatever their names."""
+        found = {
+            name: self.consult(join(path, name), layer).action
+            for name in (*self._mentioned_names(), OTHER)
+        }
+        other = found.pop(OTHER)
+        return Chain(tuple(item for item in found.items() if item[1] != other), other)
+
+    def _mentioned_names(self) -> tuple[str, ...]:
+        names = {rule.match.rpartition(".")[2] for rule in self.spec.rules}
+        return tuple(sorted(name for name in names if name and not set(name) & set("*?[:")))
+
+    def _key(self, path: str, layer: str, frozen: bool) -> SiteKey:
+        cls = self.study.cls
+        frozen = frozen or self.study.is_frozen(path)
+        return SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
+
+    # Records
+
+    def record(
+        self,
+        path: str,
+        decision: Decision,
+        source: str,
+        line: int,
+        column: int = 0,
+        *,
+        layer: str = "",
+        shape: tuple[str, ...] | None = None,
+    ) -> None:
+        """Note a site with the declaration written for it."""
+        self.plans.append(
+            SitePlan(
+                path=path,
+                line=line,
+                column=column + 1,
+                action=_action_name(decision.action),
+                shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
+                layer=layer,
+                source=source,
+                rule=_reference(decision.rule) if decision.rule else None,
+                beaten=tuple(map(_reference, decision.beaten)),
+            )
+        )
+
+    def record_looped(self, path: str, layer: str, line: int) -> Decision:
+        """Decide and note a site that a loop over several parameters declares."""
+        decision = self.decide(path, layer)
+        self.record(path, decision, self.render_looped(decision.action, line), line)
+        return decision
+
+    def record_latent(self, latent: Latent, source: str) -> None:
+        """Note a random attribute that the spec adds to the class."""
+        cls = self.study.cls.cls
+        self.plans.append(
+            SitePlan(
+                path=latent.name,
+                line=cls.line,
+                column=cls.column + 1,
+                action="sample",
+                shape=_shape_of(source),
+                source=source,
+                rule=RuleRef(latent.index, latent.class_pattern, latent.line),
+            )
+        )
+
+    def report(self, line: int, column: int, code: str, message: str, help: str = "") -> None:
+        """Note a finding, once."""
+        cls = self.study.cls
+        subject = f"{cls.file.module}:{cls.cls.qualname}"
+        finding = Finding(cls.file.path, line, column + 1, code, message, help, subject)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    # Source
+
+    def render(self, action: Action, place: Place, line: int, column: int = 0) -> str:
+        """Source of a declaration; empty, with a finding, where the site cannot bear it."""
+        pairs = self.pairs(action, place, line, column)
+        return pairs[-1][1] if len(pairs) == 1 else ""
+
+    def pairs(
+        self, action: Action, place: Place, line: int, column: int = 0
+    ) -> tuple[tuple[str, str], ...]:
+        """What is assigned to what; nothing, with a finding, where the site cannot bear it."""
+        if isinstance(action, Keep):
+            return ()
+        try:
+            pairs = render_declarations(action, place, self.names.spec_names)
+        except RenderError as error:
+            self.report(line, column, error.code, error.message, error.help)
+            return ()
+        for _, source in pairs:
+            self.names.use_those_in(free_names(source))
+        return pairs
+
+    def render_looped(self, action: Action, line: int) -> str:
+        """Source of a declaration of ``value``, whatever parameter that is."""
+        return self.render(action, measured("value", "layer"), line)
+
+    def assign(self, action: Action, owner: str, line: int) -> list[str]:
+        """Statements that declare ``value``, which ``owner`` knows as ``name``."""
+        source = self.render_looped(action, line)
+        if not source:
+            return []
+        wrapper = f"{self.names.local('PyroSample')}("
+        if not source.startswith(wrapper):
+            return [f"setattr({owner}, name, {source})"]
+        prior = source.removeprefix(wrapper).removesuffix(")")
+        return [f"prior = {prior}", f"setattr({owner}, name, {wrapper}prior))"]
+
+    def assign_by_name(self, chain: Chain, owner: str, line: int) -> list[str]:
+        """Statements that declare ``value``, by what its ``name`` is."""
+        arms = [
+            (_named(names), self.assign(action, owner, line) or ["continue"])
+            for action, names in chain.by_action.items()
+        ]
+        otherwise = self.assign(chain.other, owner, line)
+        if not arms:
+            return otherwise
+        if not otherwise and all(body == ["continue"] for _, body in arms):
+            return []
+        return [branches(arms, otherwise)]
+
+
+def measured(target: str, owner: str) -> Place:
+    """A parameter of which only run time knows the shape; a vector has no fans, and raises."""
+    return Place(
+        target=target,
+        owner=owner,
+        fan_in=f"{target}.flatten(1).shape[1]",
+        fan_out=f"{target}.transpose(0, 1).flatten(1).shape[1]",
+        initial=f"{target}.detach()",
+    )
+
+
+def _named(names: list[str]) -> str:
+    """A test of a parameter's name."""
+    if len(names) == 1:
+        return f'name == "{names[0]}"'
+    return f"name in {tuple(names)!r}".replace("'", '"')
+
+
+def _shape_of(source: str) -> str:
+    """The shape a declaration expands its prior to."""
+    if ".expand(" not in source:
+        return ""
+    return source.split(".expand(", 1)[1].split(").to_event", 1)[0]
+
+
+def _action_name(action: Action) -> ActionName:
+    if isinstance(action, Keep):
+        return "keep"
+    return "param" if isinstance(action, Param) else "sample"
+
+
+def _reference(rule: Rule) -> RuleRef:
+    return RuleRef(rule.index, rule.match, rule.line)

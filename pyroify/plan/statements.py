@@ -1,0 +1,50 @@
+"""Source of the statements that declare parameters, compound ones built from their parts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+
+Loop = tuple[str, str]
+"""A loop variable, and what it runs over."""
+
+
+def block(head: str, body: Iterable[str]) -> str:
+    """``head`` with the statements of ``body`` below it."""
+    lines = [line for statement in body for line in statement.split("\n")]
+    return "\n".join([head, *(f"    {line}" for line in lines)])
+
+
+def guarded(test: str, statements: Iterable[str]) -> str:
+    """Statements under a test, if there is one."""
+    return block(f"if {test}:", statements) if test else "\n".join(statements)
+
+
+def nested(loops: Sequence[Loop], guards: Sequence[str], statements: Iterable[str]) -> str:
+    """Statements inside loops, inside tests."""
+    for variable, over in reversed(loops):
+        statements = [block(f"for {variable} in {over}:", statements)]
+    for guard in reversed(guards):
+        statements = [block(f"if {guard}:", statements)]
+    return "\n".join(statements)
+
+
+def branches(arms: Iterable[tuple[str, Iterable[str]]], otherwise: Sequence[str] = ()) -> str:
+    """``if``, ``elif`` and ``else``: each test with its statements."""
+    written = [
+        block(f"{'elif' if position else 'if'} {test}:", body)
+        for position, (test, body) in enumerate(arms)
+    ]
+    if otherwise:
+        written.append(block("else:", otherwise))
+    return "\n".join(written)
+
+
+def each_parameter(owner: str, body: Iterable[str]) -> str:
+    """A loop over the parameters of one module, as ``name`` and ``value``."""
+    return block(f"for name, value in list({owner}.named_parameters(recurse=False)):", body)
+
+
+def normalised(source: str) -> str:
+    """Source without what formatters may change about it."""
+    return ast.unparse(ast.parse(source))

@@ -1,0 +1,250 @@
+"""Structure in sight: each layer is named, and its parameters are declared one by one.
+
+Neighbouring layers under one prior share a loop, as do the elements of a container.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import cast
+
+from pyroify.catalog.layers import Layer, LayerParameter, qualify, substitute
+from pyroify.plan.placements import Each, Placement, Search, Spot, Where, join, place, presence
+from pyroify.plan.sites import Chain, Sites
+from pyroify.plan.statements import block, branches, each_parameter, guarded
+from pyroify.plan.study import Attribute
+from pyroify.plan.ties import condition
+from pyroify.spec.model import Action, Deterministic, Keep
+from pyroify.spec.render import Place
+
+LONG_RUN = 3
+"""So many layers under one prior are declared in a loop."""
+
+CONVOLVED = re.compile(r"shape\[1\]( \* shape\[\d\])+")
+"""The fan of a convolution's weight as the catalogue writes it: all but its first dimension."""
+
+
+def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
+    """Statements that declare everything below these attributes."""
+    for attribute in attributes:
+        _report_partial_rules(attribute, sites)
+    placements = [found for item in attributes for found in _placements(item, sites)]
+    for prior, group in groupby(placements, key=partial(_shared_prior, sites=sites)):
+        found = list(group)
+        if prior is not None and len(found) >= LONG_RUN:
+            yield _declare_run(cast(list[Spot], found), prior, sites)
+            continue
+        for placement in found:
+            yield from _declare(placement, sites)
+
+
+def declare_layer(spot: Spot, sites: Sites, skip: Container[str] = ()) -> Iterator[str]:
+    """One statement for each parameter of a layer, but those whose names are in ``skip``."""
+    where = spot.where
+    statements = [
+        statement
+        for parameter in spot.leaf.layer.parameters
+        if parameter.name not in skip and (statement := _declare_parameter(spot, parameter, sites))
+    ]
+    if statements and (where.loops or where.guards):
+        statements = [where.wrap(statements)]
+    yield from statements
+
+
+def declare_each(each: Each, sites: Sites) -> Iterator[str]:
+    """A loop over the parameters of one module, whatever their names."""
+    where = each.where
+    layer = each.layer.name if each.is_recurrent else ""
+    names = [item.name for item in each.layer.parameters] if each.is_recurrent else ["*"]
+    for name in names:
+        sites.record_looped(join(where.path, name), layer, where.line)
+    if body := sites.assign_by_name(sites.chain(where.path, layer), where.target, where.line):
+        yield where.wrap([each_parameter(where.target, body)])
+
+
+def _placements(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
+    where = Where(attribute.target, attribute.name, attribute.line)
+    if not attribute.present:
+        where = where.under(_existence(attribute, sites))
+    return place(attribute.node, where)
+
+
+def _existence(attribute: Attribute, sites: Sites) -> str:
+    """A test for an attribute that is not always there: the source's own, where it has one."""
+    study, method = sites.study, sites.method
+    tests = {condition(method, item) for item in attribute.assignments} if method else set()
+    test = tests.pop() if len(tests) == 1 else None
+    elsewhere = any(item in study.elsewhere for item in attribute.assignments)
+    if test and study.is_steady(test) and not elsewhere:
+        return test
+    return f'hasattr(self, "{attribute.name}")'
+
+
+def _report_partial_rules(attribute: Attribute, sites: Sites) -> None:
+    """Rules that address some elements of a container whose length is not known."""
+    where = Where(attribute.target, attribute.name, attribute.line)
+    for found in place(attribute.node, where):
+        for path, layer in _named_in(found):
+            for rule in sites.consult(path, layer).partial:
+                sites.report(
+                    attribute.line,
+                    0,
+                    "PYR061",
+                    f"rule {rule.index + 1} ({rule.match}) addresses single elements of "
+                    f"{attribute.name}, whose number is only known at run time",
+                    "match all elements with *, or name them in the source",
+                )
+
+
+def _named_in(placement: Placement) -> Iterator[tuple[str, str]]:
+    """Path and layer of each parameter whose name the source shows."""
+    match placement:
+        case Spot(where=where, leaf=leaf):
+            for parameter in leaf.layer.parameters:
+                yield join(where.path, parameter.name), parameter.layer
+        case Search(where=where, layers=layers):
+            for layer in layers:
+                for parameter in layer.parameters:
+                    yield join(where.path + ".*", parameter.name), parameter.layer
+
+
+# Layers by name
+
+
+def _declare(placement: Placement, sites: Sites) -> Iterator[str]:
+    match placement:
+        case Spot():
+            return declare_layer(placement, sites)
+        case Search():
+            return _declare_found(placement, sites)
+        case Each():
+            return declare_each(placement, sites)
+
+
+def _shared_prior(placement: Placement, sites: Sites) -> Action | None:
+    """The prior of all parameters of a layer, if one loop can declare them with other layers."""
+    if not isinstance(placement, Spot) or placement.where.loops or placement.where.guards:
+        return None
+    if placement.where.line in sites.study.ignored_lines:
+        return None
+    decisions = [sites.consult(path, layer) for path, layer in _named_in(placement)]
+    actions = {decision.action for decision in decisions}
+    if len(actions) != 1 or any(decision.partial for decision in decisions):
+        return None
+    action = actions.pop()
+    alone = isinstance(action, Keep | Deterministic) or "fan_" in repr(action)
+    return None if alone else action
+
+
+def _declare_run(run: Sequence[Spot], prior: Action, sites: Sites) -> str:
+    """One loop over several layers that share a prior."""
+    for spot in run:
+        for parameter in spot.leaf.layer.parameters:
+            if presence(parameter, spot.leaf.call) is not False:
+                path = join(spot.where.path, parameter.name)
+                sites.record_looped(path, parameter.layer, spot.where.line)
+    targets = ", ".join(spot.where.target for spot in run)
+    body = sites.assign(prior, "layer", run[0].where.line)
+    return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
+
+
+def _declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> str:
+    """A statement that declares one parameter of a layer; empty where it is not declared."""
+    present = presence(parameter, spot.leaf.call)
+    path = join(spot.where.path, parameter.name)
+    if present is False or path in sites.tied:
+        return ""
+    line, layer = spot.where.line, spot.leaf.layer.name
+    decision = sites.decide(path, parameter.layer, line)
+    site = _site(spot, parameter, sites)
+    source = sites.render(decision.action, site, line)
+    sites.record(path, decision, source, line, layer=layer, shape=site.shape)
+    if not source:
+        return ""
+    return guarded("" if present else f"{site.target} is not None", [f"{site.target} = {source}"])
+
+
+def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:
+    """A parameter of a layer, with its shape and fans as the layer's arguments give them."""
+    owner, arguments = spot.where.target, _arguments(spot, sites)
+    target = f"{owner}.{parameter.name}"
+    return Place(
+        target=target,
+        owner=owner,
+        shape=_shape(parameter, arguments),
+        ndim=parameter.ndim,
+        fan_in=_fan(parameter.fan_in, arguments, owner, target),
+        fan_out=_fan(parameter.fan_out, arguments, owner, target),
+        initial=f"{target}.detach()",
+    )
+
+
+def _arguments(spot: Spot, sites: Sites) -> Mapping[str, str]:
+    """Source of each constructor argument that can be written again, defaults filled in."""
+    leaf = spot.leaf
+    if leaf.call is None or leaf.call.starred:
+        return {}
+    found: dict[str, str] = {}
+    for position, (name, default) in enumerate(leaf.layer.signature):
+        passed = leaf.call.argument(name, position)
+        if passed is None and default is not None:
+            found[name] = default
+        elif passed is not None and passed.stable and sites.study.is_steady(passed.text):
+            found[name] = passed.text
+    return found
+
+
+def _shape(parameter: LayerParameter, arguments: Mapping[str, str]) -> tuple[str, ...] | None:
+    sizes = [substitute(size, arguments) for size in parameter.shape or ()]
+    known = tuple(size for size in sizes if size is not None)
+    return known if parameter.shape is not None and len(known) == len(sizes) else None
+
+
+def _fan(
+    expression: str | None, arguments: Mapping[str, str], owner: str, target: str
+) -> str | None:
+    """A fan from the arguments if they give it, else read off the layer."""
+    if expression is None:
+        return None
+    if CONVOLVED.fullmatch(expression):
+        return f"{target}[0].numel()"
+    return substitute(expression, arguments) or qualify(expression, owner, target)
+
+
+# Layers found at run time
+
+
+def _declare_found(search: Search, sites: Sites) -> Iterator[str]:
+    """A loop over the layers below a container whose length the source does not show."""
+    where, tables = search.where, _tables(search, sites)
+    if len(tables) == 1 and (search.flat or search.over):
+        (chain,) = tables
+        owner = where.target if search.flat else "layer"
+        if body := sites.assign_by_name(chain, owner, where.line):
+            loop = each_parameter(owner, body)
+            yield where.wrap(
+                [loop if search.flat else block(f"for layer in {search.over}:", [loop])]
+            )
+        return
+    arms = [
+        (sites.names.isinstance_test("layer", layers), [each_parameter("layer", body)])
+        for chain, layers in tables.items()
+        if (body := sites.assign_by_name(chain, "layer", where.line))
+    ]
+    if arms:
+        yield where.wrap([block(f"for layer in {where.target}.modules():", [branches(arms)])])
+
+
+def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:
+    """The layers of a search by what becomes of their parameters, which are noted."""
+    where = search.where
+    below = where.path if search.flat else f"{where.path}.*"
+    tables: dict[Chain, list[Layer]] = {}
+    for layer in search.layers:
+        tables.setdefault(sites.chain(below, layer.name), []).append(layer)
+        for parameter in layer.parameters:
+            sites.record_looped(join(below, parameter.name), parameter.layer, where.line)
+    return tables
