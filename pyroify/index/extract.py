@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import LAYERS
-from pyroify.index.declarations import DECLARING_FUNCTION, declaration_text
+from pyroify.index.declarations import DECLARING_FUNCTION, declaration_text, definitions
 from pyroify.index.facts import (
     NONE,
     Argument,
@@ -136,6 +136,7 @@ class _FileReader:
             suppressed=tuple(self._suppressions()),
             module_calls=tuple(self.module_calls),
             type_tests=type_tests(self, tree),
+            definitions=tuple(definitions(tree.body)),
             line_length=usual_length(self.lines),
             liftings=liftings(self, tree),
         )

@@ -57,7 +57,9 @@ class _Planner:
         )
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
-        editor = EditPlanner(self.cases, self.resolver, line_limit(self.index.root))
+        editor = EditPlanner(
+            self.cases, self.resolver, line_limit(self.index.root), self.spec.options
+        )
         return editor.files(self._migrations())
 
     def _migrations(self) -> tuple[Migration, ...]:

@@ -10,10 +10,12 @@ from pyroify.index.facts import File, Function
 from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
 from pyroify.plan.declare import Declarations
+from pyroify.plan.following import following_call
 from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.migrate import Migration
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
+from pyroify.plan.originals import loading_call
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.plan.statements import normalised
@@ -21,6 +23,7 @@ from pyroify.plan.structure import Own, Resolver, walk
 from pyroify.plan.study import OwnParameter, parameters_in
 from pyroify.plan.ties import tie_statements
 from pyroify.plan.wraps import class_wraps, function_wraps
+from pyroify.spec.model import Options
 
 
 @dataclass
@@ -33,6 +36,7 @@ class EditPlanner:
     cases: Mapping[Key, Case]
     resolver: Resolver
     limit: int | None
+    options: Options = Options()
 
     def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
         """The edits of every file that has to change, by path."""
@@ -47,7 +51,8 @@ class EditPlanner:
                 edits.setdefault(path, {})
         for case in converting:
             path = case.cls.file.path
-            if made := dict.fromkeys(self._of_class(case)):
+            made = dict.fromkeys(self._of_class(case))
+            if made or case.names.definitions:
                 edits.setdefault(path, {}).update(made)
                 names.setdefault(path, FileNames(case.cls.file)).take_over(case.names)
         if converting:
@@ -61,7 +66,7 @@ class EditPlanner:
                 edits.setdefault(moved.file.path, {}).update(dict.fromkeys(moved.edits))
                 names.setdefault(moved.file.path, FileNames(moved.file)).use(*moved.names)
         for path, shared in names.items():
-            edits[path].update(dict.fromkeys(_of_whole_file(shared)))
+            edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(shared.file))))
         return {path: tuple(found) for path, found in edits.items()}
 
     def _limit(self, file: File) -> int:
@@ -134,13 +139,17 @@ class EditPlanner:
         self, case: Case, method: Function | None, declared: Declarations
     ) -> tuple[str, ...]:
         """What a method has to end in."""
+        follows = self.options.follow_module and _has(declared, "sample")
+        last = [following_call(case.names)] if follows else []
         if method is not None and method is not case.study.constructor:
-            return declared.statements
+            return (*declared.statements, *last)
         before, after = tie_statements(case.ties, case.names, case.random_names)
+        if self.options.load_original_state_dict and _has(declared, "sample", "param"):
+            last.append(loading_call(case.names))
         if needs_anchor(case.study):
             case.names.use("torch")
             before.insert(0, ANCHOR_STATEMENT)
-        return (*before, *declared.statements, *after)
+        return (*before, *declared.statements, *after, *last)
 
     def _in_place(self, case: Case, declared: Declarations) -> Iterator[Edit]:
         for frozen in declared.buffers:
@@ -183,8 +192,12 @@ def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> It
             yield Edit("parameters", call.line, call.column, (source, *place))
 
 
-def _of_whole_file(names: FileNames) -> Iterator[Edit]:
+def _has(declared: Declarations, *actions: str) -> bool:
+    return any(site.action in actions for site in declared.sites)
+
+
+def _of_whole_file(names: FileNames, limit: int) -> Iterator[Edit]:
     if names.definitions:
-        yield Edit("definitions", 1, 0, (tuple(names.definitions.values()),))
+        yield Edit("definitions", 1, 0, (tuple(names.definitions.values()), limit))
     if imports := names.imports():
         yield Edit("imports", 1, 0, (imports,))

@@ -19,16 +19,17 @@ class {following}:
         return self.moved
 
     def move(self, value, device, dtype):
-        """A distribution with its tensors on a device and in a dtype, or a part of one."""
+        """A distribution with its tensors on a device, in a dtype; or a part of one."""
         if isinstance(value, {torch}.Tensor):
             once = value[tuple(slice(None if step else 1) for step in value.stride())]
             dtype = dtype if value.is_floating_point() else value.dtype
             return once.to(device, dtype).expand(value.shape)
         if isinstance(value, list):
             return [self.move(item, device, dtype) for item in value]
-        if isinstance(value, ({torch}.distributions.Distribution, {torch}.distributions.Transform)):
+        kinds = {torch}.distributions.Distribution, {torch}.distributions.Transform
+        if isinstance(value, kinds):
             value = {copy}.copy(value)
-            for name in vars(value).keys() - {{"_inv"}}:  # a transform and its inverse, in a circle
+            for name in vars(value).keys() - {{"_inv"}}:  # a transform has its inverse
                 vars(value)[name] = self.move(vars(value)[name], device, dtype)
         return value
 '''
@@ -37,7 +38,7 @@ ones stay expanded, or a prior would take as much memory as the weights."""
 
 FOLLOW_MODULE = '''\
 def {follow_module}(root):
-    """Make the priors of a module, and of all it holds, follow it: .to(), .double(), .cuda()."""
+    """Make the priors of a module, and of all it holds, follow it to other devices and dtypes."""
     for module in root.modules():
         for name, prior in list(getattr(module, "_pyro_samples", {{}}).items()):
             if isinstance(prior, {torch}.distributions.Distribution):

@@ -1,4 +1,4 @@
-"""Insert a definition the declarations need before the first class or function of a file."""
+"""Insert definitions the declarations need before the first class or function of a file."""
 
 from __future__ import annotations
 
@@ -6,37 +6,32 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from pyroify.transforms._layout import fitted_statement
+
 NODE = cst.Module
 
+Definition = cst.ClassDef | cst.FunctionDef
 
-def apply(node: cst.Module, sources: tuple[str, ...]) -> cst.Module:
+
+def apply(node: cst.Module, sources: tuple[str, ...], limit: int) -> cst.Module:
     """Insert definitions, two blank lines around each, or replace those of the same name."""
-    for source in sources:
-        made = cst.parse_statement(source)
-        assert isinstance(made, cst.ClassDef | cst.FunctionDef)
-        node = node.with_changes(body=_with(list(node.body), made))
-    return node
+    made = {definition.name.value: definition for definition in _parsed(sources, limit)}
+    body = list(node.body)
+    for position, old in enumerate(body):
+        if isinstance(old, Definition) and (new := made.pop(old.name.value, None)):
+            body[position] = new.with_changes(leading_lines=old.leading_lines)
+    first = next((i for i, item in enumerate(body) if isinstance(item, Definition)), len(body))
+    added = [definition.with_changes(leading_lines=_apart(())) for definition in made.values()]
+    if added and first < len(body):
+        following = body[first]
+        assert isinstance(following, Definition)
+        body[first] = following.with_changes(leading_lines=_apart(following.leading_lines))
+    return node.with_changes(body=[*body[:first], *added, *body[first:]])
 
 
-def _with(
-    body: list[cst.BaseStatement], made: cst.ClassDef | cst.FunctionDef
-) -> list[cst.BaseStatement]:
-    positions = [
-        i for i, item in enumerate(body) if isinstance(item, cst.ClassDef | cst.FunctionDef)
-    ]
-    for position in positions:
-        old = body[position]
-        assert isinstance(old, cst.ClassDef | cst.FunctionDef)
-        if old.name.value == made.name.value:
-            body[position] = made.with_changes(leading_lines=old.leading_lines)
-            return body
-    position = positions[0] if positions else len(body)
-    if positions:
-        following = body[position]
-        assert isinstance(following, cst.ClassDef | cst.FunctionDef)
-        body[position] = following.with_changes(leading_lines=_apart(following.leading_lines))
-    body.insert(position, made.with_changes(leading_lines=_apart(())))
-    return body
+def _parsed(sources: Sequence[str], limit: int) -> list[Definition]:
+    statements = [fitted_statement(source.rstrip("\n"), 0, limit) for source in sources]
+    return [statement for statement in statements if isinstance(statement, Definition)]
 
 
 def _apart(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import libcst as cst
@@ -13,7 +14,10 @@ Import = tuple[str, str, str]
 
 
 def apply(node: cst.Module, added: tuple[Import, ...], dropped: tuple[str, ...] = ()) -> cst.Module:
-    """Add imports in the block of torch's own, and drop local names nothing reads any more."""
+    """Add imports in the block of torch's own, and drop local names nothing reads any more.
+
+    Those of the standard library go to its block, or before torch's.
+    """
     body: list[cst.BaseStatement] = list(node.body)
     for module, name, alias in added:
         if name and (position := _import_from(body, module)) is not None:
@@ -69,6 +73,8 @@ def _insert(body: list[cst.BaseStatement], module: str, name: str, alias: str) -
         source = f"import {module}" + (f" as {alias}" if alias else "")
     made = cst.parse_statement(source)
     assert isinstance(made, cst.SimpleStatementLine)
+    if _is_standard(module) and _open_block(body, made):
+        return
     position, start = _place(body, module, bool(name))
     if start is None and position and _is_import(body[position - 1]):
         made = made.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
@@ -82,12 +88,27 @@ def _insert(body: list[cst.BaseStatement], module: str, name: str, alias: str) -
     body.insert(position, made)
 
 
+def _open_block(body: list[cst.BaseStatement], made: cst.SimpleStatementLine) -> bool:
+    """Put the first import of the standard library before all others, a blank line between."""
+    imports = [i for i, line in enumerate(body) if _is_import(line)]
+    if not imports or any(_of_standard_library(line) for line in body):
+        return False
+    following = body[imports[0]]
+    assert isinstance(following, cst.SimpleStatementLine)
+    if any(line.comment for line in following.leading_lines):
+        return False
+    body[imports[0]] = following.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    body.insert(imports[0], made.with_changes(leading_lines=following.leading_lines))
+    return True
+
+
 def _place(body: Sequence[cst.CSTNode], module: str, from_form: bool) -> tuple[int, int | None]:
-    """Where isort would put it within the block that imports torch, and where that block starts.
+    """Where isort would put it within the block of its kind, and where that block starts.
 
     Without such a block it goes after all imports, in a block of its own.
     """
-    anchor = next((i for i, line in enumerate(body) if _belongs(line)), None)
+    belongs = _of_standard_library if _is_standard(module) else _belongs
+    anchor = next((i for i, line in enumerate(body) if belongs(line)), None)
     if anchor is None:
         imports = [i for i, line in enumerate(body) if _is_import(line)]
         if imports:
@@ -139,6 +160,14 @@ def _is_import(line: cst.CSTNode) -> bool:
 def _is_docstring(line: cst.CSTNode) -> bool:
     statement = _small(line)
     return isinstance(statement, cst.Expr) and isinstance(statement.value, cst.SimpleString)
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names - {"__future__"}
+
+
+def _of_standard_library(line: cst.CSTNode) -> bool:
+    return _is_import(line) and _is_standard(_module_name(_small(line)))
 
 
 def _belongs(line: cst.CSTNode) -> bool:
