@@ -1066,6 +1066,9 @@ class _FunctionReader:
                 and isinstance(item.args[0], ast.List | ast.Tuple)
             ):
                 shape = tuple(self.file.source(size) for size in item.args[0].elts)
+            if isinstance(item, ast.keyword) and item.arg == "shape":
+                if isinstance(item.value, ast.List):
+                    shape = tuple(self.file.source(size) for size in item.value.elts)
         initial = self.file.source(node.args[0]) if action == "param" and node.args else ""
         return Declared(action, node.lineno, self.file.column(node), text, shape, initial)
 

@@ -36,7 +36,7 @@ class EditPlanner:
     cases: Mapping[Key, Case]
     resolver: Resolver
     limit: int | None
-    options: Options = Options()
+    options: Options
 
     def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
         """The edits of every file that has to change, by path."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Function
@@ -15,7 +16,13 @@ from pyroify.plan.statements import branches
 from pyroify.plan.study import Study
 from pyroify.spec.match import Decision, SiteKey, decide
 from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Spec
-from pyroify.spec.render import Place, RenderError, free_names, render_declarations
+from pyroify.spec.render import (
+    Place,
+    RenderError,
+    free_names,
+    render_declarations,
+    render_functions,
+)
 
 OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for any name or layer that no rule mentions."""
@@ -162,14 +169,26 @@ class Sites:
         """What is assigned to what; nothing, with a finding, where the site cannot bear it."""
         if isinstance(action, Keep):
             return ()
+        if self.spec.options.follow_module:
+            place = replace(place, function=self._function_of(place.target))
+        names = self.names.spec_names
         try:
-            pairs = render_declarations(action, place, self.names.spec_names)
+            pairs = render_declarations(action, place, names)
+            functions = render_functions(action, place, names)
         except RenderError as error:
             self.report(line, column, error.code, error.message, error.help)
             return ()
-        for _, source in pairs:
+        for source in (*(source for _, source in pairs), *functions):
             self.names.use_those_in(free_names(source))
+        for source in functions:
+            self.names.define(place.function, source)
         return pairs
+
+    def _function_of(self, target: str) -> str:
+        """What to call the function that the prior of ``target`` becomes: ``net_scale_prior``."""
+        cls = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.study.cls.cls.name).lower()
+        site = re.sub(r"\W+", "_", target.removeprefix("self.")).strip("_")
+        return self.names.own(f"{cls.lstrip('_')}_{site}_prior")
 
     def render_looped(self, action: Action, line: int) -> str:
         """Source of a declaration of ``value``, whatever parameter that is."""
