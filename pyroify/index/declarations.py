@@ -77,12 +77,12 @@ def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[s
 def _declares(file: Source, node: ast.stmt) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id=name)]):
-            return name in ("prior", "kept") or name.startswith("tied")
+            return name in ("prior", "kept", "order") or name.startswith("tied")
         case ast.Assign(targets=[target], value=ast.Call() as call):
             return file.dotted(call.func) in DECLARING and isinstance(
                 target, ast.Attribute | ast.Subscript
             )
-        case ast.Assign(targets=[ast.Attribute(attr="_tied")]):
+        case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))]):
             return True
         case ast.Expr(value=ast.Call() as call):
             name = file.dotted(call.func)

@@ -21,12 +21,16 @@ from pyroify.spec.model import Action, Keep
 CONVERSION = ("to_pyro_module_(self)",)
 
 CONVERSION_WITH_GAPS = (
-    "for module in reversed(list(self.modules())):\n    to_pyro_module_(module, recurse=False)",
+    "for module in reversed(list(self.modules())):\n"
+    "    order = list(module._modules)\n"
+    "    to_pyro_module_(module, recurse=False)\n"
+    "    for name in order:\n"
+    "        module._modules[name] = module._modules.pop(name)",
     "for name, module in list(self.named_children()):\n    setattr(self, name, module)",
 )
 """Converts every module, then hands the names down; unlike ``to_pyro_module_(self)`` it passes by
-children that are None. Children go first: a module that is converted while some of its children
-are and some are not changes their order."""
+children that are None. Pyro registers random children anew, behind those that are None, so their
+order is put right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ class Resolver:
         return PLAIN
 
     def _named(self, dotted: str, scope: Scope) -> Node:
-        """A name of a module, not called: a module built there, or a class, a number and the like."""
+        """A name that is not called: a module built at file level, a class, a number."""
         target = self.index.resolve(dotted, scope.path)
         if isinstance(target.alias, Call) and target.file is not None and scope.depth <= MAX_DEPTH:
             inner = Scope(target.file.path, depth=scope.depth + 1, inside=False)
