@@ -78,12 +78,12 @@ def _declares(file: Source, node: ast.stmt) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id=name)]):
             return name in ("prior", "kept", "order") or name.startswith("tied")
+        case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))]):
+            return True
         case ast.Assign(targets=[target], value=ast.Call() as call):
             return file.dotted(call.func) in DECLARING and isinstance(
                 target, ast.Attribute | ast.Subscript
             )
-        case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))]):
-            return True
         case ast.Expr(value=ast.Call() as call):
             name = file.dotted(call.func)
             if name.endswith(".register_buffer"):
