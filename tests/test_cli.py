@@ -606,13 +606,13 @@ class TestEmit:
     def test_writes_the_script(self, run: Run, lay_out: Callable) -> None:
         root = lay_out(TRAINING)
         ended = run("emit")
-        assert (ended.code, ended.err) == (0, "wrote train_svi.py\n")
+        assert (ended.code, ended.err) == (0, "wrote train_svi.py\nwrote test_train_svi.py\n")
         compile((root / "train_svi.py").read_text(), "train_svi.py", "exec")
 
     def test_says_when_there_is_nothing_to_do(self, run: Run, lay_out: Callable) -> None:
         lay_out(TRAINING)
         run("emit")
-        assert run("emit").err == "train_svi.py is up to date\n"
+        assert run("emit").err == "train_svi.py is up to date\ntest_train_svi.py is up to date\n"
 
     def test_an_edited_script_is_replaced_only_by_force(self, run: Run, lay_out: Callable) -> None:
         root = lay_out({**TRAINING, "train_svi.py": "mine\n"})
