@@ -17,7 +17,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -223,14 +223,19 @@ def examples_of(module: ModuleType) -> dict[str, Callable[[], Any]]:
 
 @contextmanager
 def imported(root: Path, name: str) -> Iterator[ModuleType]:
-    """Imports ``name`` from ``root`` and forgets everything that came from there afterwards."""
+    """Imports ``name`` from ``root``, whose modules are new, and forgets them afterwards."""
+    own = {path.stem for path in root.iterdir()}
     sys.path.insert(0, str(root))
-    known = set(sys.modules)
+    forget(own)
     importlib.invalidate_caches()
     try:
         yield importlib.import_module(name)
     finally:
         sys.path.remove(str(root))
-        for new in set(sys.modules) - known:
-            if str(getattr(sys.modules[new], "__file__", "")).startswith(str(root)):
-                del sys.modules[new]
+        forget(own)
+
+
+def forget(names: Collection[str]) -> None:
+    """Takes modules of these top-level names, and those below them, out of ``sys.modules``."""
+    for module in [module for module in sys.modules if module.partition(".")[0] in names]:
+        del sys.modules[module]
