@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pyroify.index.declarations import definitions
 from pyroify.plan.model import Edit
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def rewrite_source(text: str, edits: Iterable[Edit]) -> str:
             "LibCST cannot reproduce the file exactly",
             "remove form feeds at line starts and lone carriage returns, or exclude the file",
         )
-    result = _drop_unused_imports(text, _apply(module, edits))
+    result = _drop_unused(text, _apply(module, edits))
     _check_compiles(result)
     return result
 
@@ -67,30 +68,29 @@ def _apply(module: cst.Module, edits: tuple[Edit, ...]) -> cst.Module:
     return module
 
 
-def _drop_unused_imports(before: str, module: cst.Module) -> str:
-    """Remove imports that were read before the rewrite and are not read after it."""
+def _drop_unused(before: str, module: cst.Module) -> str:
+    """Remove imports and definitions of ours that were read before the rewrite, not after it."""
     from pyroify.transforms import transforms
 
-    after = module.code
-    was, now = _Names(before), _Names(after)
-    dropped = tuple(
-        sorted(
-            name
-            for name in now.imported & was.imported
-            if name in was.read and name not in now.read
-        )
-    )
-    if not dropped or was.exports:
-        return after
-    imports = transforms()["imports"]
-    return str(imports.apply(module, (), dropped).code)
+    known, was = transforms(), _Names(before)
+    while not was.exports:
+        now = _Names(module.code)
+        unread = was.read - now.read
+        if needless := now.written & was.written & unread:
+            module = known["definitions"].apply(module, (), 0, frozenset(needless))
+        elif needless := now.imported & was.imported & unread:
+            module = known["imports"].apply(module, (), tuple(sorted(needless)))
+        else:
+            break
+    return module.code
 
 
 class _Names:
-    """Names a file imports at its top level and names it reads anywhere."""
+    """Names that a file imports, that a rewrite has defined in it, and that it reads anywhere."""
 
     def __init__(self, text: str) -> None:
         tree = ast.parse(text)
+        self.written = {name for name, _ in definitions(tree.body)}
         self.imported: set[str] = set()
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):

@@ -28,6 +28,7 @@ WRITTEN = {
     "Following": "_prior_anchor",
     "follow_module": "_prior_anchor",
     "load_original": "_pyro_samples",
+    DECLARING_FUNCTION: "to_pyro_module_",
 }
 """What the rewrite calls classes and functions that declarations need, and what tells them from
 others of that name."""

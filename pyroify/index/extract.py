@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import LAYERS
 from pyroify.index.declarations import DECLARING_FUNCTION, declaration_text, definitions
+from pyroify.index.declared import read_declared
 from pyroify.index.facts import (
     NONE,
     Argument,
@@ -23,7 +24,6 @@ from pyroify.index.facts import (
     Class,
     Constant,
     Declarations,
-    Declared,
     File,
     Function,
     Items,
@@ -408,6 +408,8 @@ def _assigned_names(node: ast.ClassDef) -> frozenset[str]:
         if isinstance(item, ast.Assign | ast.AnnAssign):
             targets = item.targets if isinstance(item, ast.Assign) else [item.target]
             value = item.value
+            if isinstance(value, ast.Constant):
+                continue  # None, until it is declared
             called = value.func if isinstance(value, ast.Call) else None
             last = chain(called)[-1:] if called is not None else ()
             if last and last[0] in ("PyroSample", "PyroParam"):
@@ -963,7 +965,7 @@ class _FunctionReader:
             if isinstance(initialised, Parameter):
                 return replace(initialised, chained=True)
         if dotted in SAMPLE or dotted in PARAM:
-            return self._declared(node, "sample" if dotted in SAMPLE else "param")
+            return read_declared(self.file, node, "sample" if dotted in SAMPLE else "param")
         if dotted in SEQUENCES and node.args:
             return self._sequence(call)
         if dotted in SEQUENCES and not node.args and not node.keywords:
@@ -1053,24 +1055,6 @@ class _FunctionReader:
             dtype=dtype,
             trailing=self.file.trailing(node),
         )
-
-    def _declared(self, node: ast.Call, action: str) -> Declared:
-        text = self.file.source(node)
-        shape: tuple[str, ...] | None = None
-        for item in ast.walk(node):
-            if (
-                isinstance(item, ast.Call)
-                and isinstance(item.func, ast.Attribute)
-                and item.func.attr == "expand"
-                and item.args
-                and isinstance(item.args[0], ast.List | ast.Tuple)
-            ):
-                shape = tuple(self.file.source(size) for size in item.args[0].elts)
-            if isinstance(item, ast.keyword) and item.arg == "shape":
-                if isinstance(item.value, ast.List):
-                    shape = tuple(self.file.source(size) for size in item.value.elts)
-        initial = self.file.source(node.args[0]) if action == "param" and node.args else ""
-        return Declared(action, node.lineno, self.file.column(node), text, shape, initial)
 
 
 def is_super(function: ast.expr) -> bool:

@@ -157,12 +157,10 @@ class OwnParameters:
 
 
 def _place_of_declared(parameter: OwnParameter, declared: Declared) -> Place:
-    scalar = () if ".expand(" not in declared.text else None
     return Place(
         target=f"self.{parameter.name}",
         owner="self",
-        shape=declared.shape or scalar,
-        ndim=None if declared.shape is None else len(declared.shape),
+        shape=declared.shape,
         initial=declared.initial or None,
     )
 

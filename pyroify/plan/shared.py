@@ -15,6 +15,8 @@ CALL = f"{NAME}(self)"
 DOCSTRING = '"""Make the parameters of a module, and of all it holds, random."""'
 STARTS = ("to_pyro_module_(self)", "for module in reversed(list(self.modules())):")
 ANY_SELF = re.compile(r"\bself\b")
+OPTIONS = re.compile(r"_?follow_module\(self\)|self\.register_load_state_dict_pre_hook\(")
+"""What the options of the spec add to the end of each constructor."""
 GENERAL = re.compile(r"\(self\)|\bself\.(modules|named_children)\(\)|\bsetattr\(self,")
 
 
@@ -44,7 +46,8 @@ def with_call(tail: tuple[str, ...], function: str) -> tuple[str, ...]:
     )
     if not function.endswith(indented):
         return tail
-    return (*tail[: len(tail) - len(block)], CALL)
+    start = tail.index(block[0])
+    return (*tail[:start], CALL, *tail[start + len(block) :])
 
 
 def is_up_to_date(file: File, function: str) -> bool:
@@ -60,7 +63,7 @@ def _conversion(tail: tuple[str, ...]) -> tuple[str, ...]:
     """The statements that end a tail and convert whatever is there, whoever ``self`` is."""
     for position, statement in enumerate(tail):
         if statement.startswith(STARTS):
-            block = tail[position:]
+            block = tuple(item for item in tail[position:] if not OPTIONS.match(item))
             text = "\n".join(block)
             general = len(GENERAL.findall(text)) == len(ANY_SELF.findall(text))
             return block if general else ()

@@ -1,8 +1,11 @@
-"""Insert definitions the declarations need before the first class or function of a file."""
+"""Insert definitions the declarations need before the first class or function of a file.
+
+Those that nothing needs any more are removed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import libcst as cst
 
@@ -13,10 +16,15 @@ NODE = cst.Module
 Definition = cst.ClassDef | cst.FunctionDef
 
 
-def apply(node: cst.Module, sources: tuple[str, ...], limit: int) -> cst.Module:
+def apply(
+    node: cst.Module,
+    sources: tuple[str, ...],
+    limit: int,
+    dropped: Set[str] = frozenset(),
+) -> cst.Module:
     """Insert definitions, two blank lines around each, or replace those of the same name."""
     made = {definition.name.value: definition for definition in _parsed(sources, limit)}
-    body = list(node.body)
+    body = [item for item in node.body if not _is_named(item, dropped)]
     for position, old in enumerate(body):
         if isinstance(old, Definition) and (new := made.pop(old.name.value, None)):
             body[position] = new.with_changes(leading_lines=old.leading_lines)
@@ -27,6 +35,10 @@ def apply(node: cst.Module, sources: tuple[str, ...], limit: int) -> cst.Module:
         assert isinstance(following, Definition)
         body[first] = following.with_changes(leading_lines=_apart(following.leading_lines))
     return node.with_changes(body=[*body[:first], *added, *body[first:]])
+
+
+def _is_named(item: cst.CSTNode, names: Set[str]) -> bool:
+    return isinstance(item, Definition) and item.name.value in names
 
 
 def _parsed(sources: Sequence[str], limit: int) -> list[Definition]:
