@@ -39,6 +39,15 @@ class Data:
     validation: float
     standardize: bool
 
+    @property
+    def may_be_one_number(self) -> bool:
+        """Whether a row's input may be a single number, as far as the settings tell."""
+        if self.shape:
+            return self.shape == ((1,),)
+        if self.inputs or self.keywords:
+            return len(self.inputs) == 1
+        return self.kind != "sklearn"
+
 
 def read_data(section: Section) -> Data:
     """The data settings; faults go to the section's problems."""
