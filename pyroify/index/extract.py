@@ -313,10 +313,9 @@ class _FileReader:
                 body.pop()
         if not texts:
             return body, None
-        first, last = node.body[len(body)], node.body[-1]
-        return body, Declarations(
-            first.lineno, last.end_lineno or last.lineno, len(texts), tuple(texts)
-        )
+        lines = tuple(item.lineno for item in node.body[len(body) :])
+        last = node.body[-1].end_lineno or lines[-1]
+        return body, Declarations(lines[0], last, len(texts), tuple(texts), lines)
 
     # Names and text
 

@@ -267,12 +267,16 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """The statements at the end of a function that declare random attributes already."""
+    """The statements at the end of a function that declare random attributes already.
+
+    ``texts`` are their sources, normalised, and ``lines`` where each begins.
+    """
 
     line: int
     end_line: int
     count: int
     texts: tuple[str, ...]
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
