@@ -56,7 +56,13 @@ def targets_of(plan: Plan, spec: Spec) -> tuple[Target, ...]:
     model = model if isinstance(model, Mapping) else {}
     builds = {model.get("class"): Build(kwargs=model.get("kwargs"))}
     return tuple(
-        Target(entry.module, entry.qualname, entry.path, builds.get(entry.name, Build()))
+        Target(
+            entry.module,
+            entry.qualname,
+            entry.path,
+            builds.get(entry.name, Build()),
+            entry.stale_methods,
+        )
         for entry in plan.classes
         if entry.status == "converted" and entry.path in edited
     )

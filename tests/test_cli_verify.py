@@ -77,6 +77,18 @@ class TestVerify:
         assert ended.code == 2
         assert "DIFFERENT" in ended.out
 
+    def test_what_goes_on_with_old_parameters_is_left_out(self, run: Run, lay_out: Callable) -> None:
+        kept = "        self.kept = list(self.fc.parameters())\n"
+        penalty = "\n    def penalty(self):\n        return self.kept[0].square().sum()\n"
+        net = NET.replace("(width, 1)\n", "(width, 1)\n" + kept) + penalty
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": net})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        assert run("rewrite").code == 0
+        ended = run("verify", "--original", original(root))
+        assert ended.code == 0
+        assert "net:Net  equal: forward of Net(" in ended.out
+        assert "    not compared: penalty (PYR010)" in ended.out
+
     def test_a_class_that_is_not_rewritten_yet_is_not_verified(
         self, run: Run, lay_out: Callable
     ) -> None:

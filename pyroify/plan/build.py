@@ -10,6 +10,7 @@ from pyroify.diagnostics import Finding, lookup
 from pyroify.index.resolve import Index, ModuleClass
 from pyroify.plan.case import Case, Key
 from pyroify.plan.checks import check_class, check_files
+from pyroify.plan.checks.handed_over import stale_methods
 from pyroify.plan.checks.project import Project
 from pyroify.plan.checks.suppressions import Suppressions
 from pyroify.plan.declare import Declarer
@@ -142,6 +143,7 @@ class _Planner:
             key
             for key, case in self.cases.items()
             if case.is_random
+            or case.is_declared
             or any(declared.findings for _, declared in case.stages)
             or hides_random_layers(case.study, self.spec)
         }
@@ -150,7 +152,11 @@ class _Planner:
 
     def _drop_needless(self) -> None:
         """Classes that would only change for the sake of refused ones stay as they are."""
-        random = {key for key, case in self.cases.items() if case.is_random and not case.refused}
+        random = {
+            key
+            for key, case in self.cases.items()
+            if (case.is_random or case.is_declared) and not case.refused
+        }
         needed = self._with_company(random)
         for key, case in self.cases.items():
             if not case.refused and key not in needed:
@@ -209,6 +215,7 @@ class _Planner:
             ]
             case.findings = list(self.suppressions.filter(found))
             case.refused = any(_refuses(finding) for finding in case.findings)
+            case.stale_methods = stale_methods(self.project, case.study)
             if case.ignored:
                 case.refused, case.findings = True, []
 

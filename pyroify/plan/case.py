@@ -32,6 +32,7 @@ class Case:
     ties: tuple[Tie, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     refused: bool = False
+    stale_methods: tuple[str, ...] = ()
     wanted: bool = False
 
     @property
@@ -48,6 +49,14 @@ class Case:
     def is_random(self) -> bool:
         """Whether it has sites that are no plain parameters any more."""
         return any(site.action != "keep" for _, declared in self.stages for site in declared.sites)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it ends in declarations already, which the spec may have changed."""
+        return any(
+            method is not None and method.declarations is not None and not declared.left
+            for method, declared in self.stages
+        )
 
     @property
     def ignored(self) -> bool:
@@ -120,4 +129,5 @@ class Case:
             status=status,
             sites=self.all_sites,
             findings=tuple(self.findings),
+            stale_methods=self.stale_methods,
         )

@@ -43,7 +43,10 @@ class SitePlan:
 
 @dataclass(frozen=True, slots=True)
 class ClassPlan:
-    """One ``nn.Module`` class of the project and what becomes of it."""
+    """One ``nn.Module`` class of the project and what becomes of it.
+
+    ``stale_methods`` go on with parameters that the constructor put aside (PYR010).
+    """
 
     module: str
     qualname: str
@@ -53,6 +56,7 @@ class ClassPlan:
     status: Status
     sites: tuple[SitePlan, ...] = ()
     findings: tuple[Finding, ...] = ()
+    stale_methods: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

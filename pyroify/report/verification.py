@@ -41,7 +41,8 @@ def verification_findings(results: Sequence[VerifyResult], plan: Plan) -> Iterat
 def render_verification(root: Path, results: Sequence[VerifyResult], exit_code: int) -> str:
     """One JSON document: version, pyroify, command, root, exit_code, summary and results.
 
-    A result has name, path, status, reason, built, calls[], max_difference (or null) and sites:
+    A result has name, path, status, reason, built, calls[], left_out[], max_difference (or null)
+    and sites:
     ``{NAME: {shape: [...], event_dim: number}}``.
     """
     counts = Counter(result.status for result in results)
@@ -69,6 +70,7 @@ def _result(result: VerifyResult) -> dict[str, object]:
         "reason": result.reason,
         "built": result.built,
         "calls": result.calls,
+        "left_out": result.left_out,
         "max_difference": result.max_difference,
         "sites": sites,
     }

@@ -82,10 +82,12 @@ class Verifier:
 
     def verify(self, target: Target) -> VerifyResult:
         """Build and call the original, then compare every call with the rewritten class."""
-        result = VerifyResult(target.name, target.path, "not_verified")
+        result = VerifyResult(
+            target.name, target.path, "not_verified", left_out=tuple(target.left_out)
+        )
         try:
             with self._side(ORIGINAL):
-                rehearsal = _rehearse(self._load_original(target), target.build)
+                rehearsal = _rehearse(self._load_original(target), target)
         except NotVerified as error:
             return replace(result, reason=str(error))
         built = f"{target.qualname}({rehearsal.arguments})"
@@ -185,12 +187,12 @@ def _vary_constants(module: nn.Module) -> None:
                 values.copy_(values * (1 - noise) if values.any() else noise)
 
 
-def _rehearse(cls: type[nn.Module], build: Build) -> Rehearsal:
+def _rehearse(cls: type[nn.Module], target: Target) -> Rehearsal:
     """Find constructor arguments and calls that run, the more calls the better."""
     best: Rehearsal | None = None
     deadline = time.monotonic() + _SEARCH_SECONDS
-    for arguments in islice(_buildable(cls, build, deadline), _BUILDS_CALLED):
-        rehearsal = _with_calls(cls, arguments, build, deadline)
+    for arguments in islice(_buildable(cls, target.build, deadline), _BUILDS_CALLED):
+        rehearsal = _with_calls(cls, arguments, target, deadline)
         if rehearsal.calls and not rehearsal.silent:
             return rehearsal
         best = best if best and (best.calls or not rehearsal.calls) else rehearsal
@@ -231,12 +233,14 @@ def _given(build: Build) -> Arguments | Script:
 
 
 def _with_calls(
-    cls: type[nn.Module], arguments: Arguments | Script, build: Build, deadline: float
+    cls: type[nn.Module], arguments: Arguments | Script, target: Target, deadline: float
 ) -> Rehearsal:
     calls, silent = {}, ""
     for method in _entry_points(cls):
+        if method in target.left_out:
+            continue
         try:
-            call, label = _find(arguments.construct(cls), method, build, deadline)
+            call, label = _find(arguments.construct(cls), method, target.build, deadline)
         except (Exception, SystemExit) as error:
             said = str(error) if isinstance(error, NoCall) else describe(error)
             if method == "forward" and not said.startswith("NotImplementedError"):

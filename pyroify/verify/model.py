@@ -32,12 +32,16 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One class to verify. ``path`` is its file, relative to the root of both versions."""
+    """One class to verify. ``path`` is its file, relative to the root of both versions.
+
+    Methods ``left_out`` are not compared: they are known to compute something else.
+    """
 
     module: str
     qualname: str
     path: str
     build: Build = Build()
+    left_out: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,6 +57,7 @@ class VerifyResult:
     not; ``failed``: it does, or would, but something else is wrong, and ``reason`` says what.
     ``not_verified``: ``reason`` says why the original could not be run. ``calls`` are the calls
     that were compared, ``sites`` the latents drawn, each with its shape and number of event dims.
+    ``left_out`` are methods that were not compared on purpose.
     """
 
     name: str
@@ -61,5 +66,6 @@ class VerifyResult:
     reason: str = ""
     built: str = ""
     calls: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     max_difference: float | None = None
     sites: Mapping[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)

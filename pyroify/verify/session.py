@@ -200,4 +200,5 @@ class _Watch:
 
 def _result(document: dict[str, Any]) -> VerifyResult:
     sites = {name: (tuple(shape), dims) for name, (shape, dims) in document["sites"].items()}
-    return VerifyResult(**{**document, "calls": tuple(document["calls"]), "sites": sites})
+    lists = {name: tuple(document[name]) for name in ("calls", "left_out")}
+    return VerifyResult(**{**document, **lists, "sites": sites})

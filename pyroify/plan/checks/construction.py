@@ -24,9 +24,6 @@ SNAPSHOTS = {"data", "detach", "item", "tolist", "numpy"}
 LIKE = re.compile(r"torch\.\w+_like|float|int|len|isinstance|hasattr|id|is|type|print")
 AUTOGUIDE = re.compile(r"pyro\.(infer|contrib)\..*\bAuto[A-Z]\w*")
 HOOKS = {"register_hook", "register_post_accumulate_grad_hook"}
-ALL_PARAMETERS = {"parameters", "named_parameters"}
-KEEPER = re.compile(r"^filter$|^self\.|^torch\.optim\.|[oO]ptim")
-"""Calls that keep the parameters they are given."""
 SETTABLE = {"data", "grad", "requires_grad"}
 
 
@@ -166,21 +163,3 @@ def _lost(subject: Subject, line: int, column: int, name: str) -> Finding:
         f"self.{name} is lost with the parameter, which a declaration replaces",
         "keep the parameter, or do without",
     )
-
-
-def parameters_kept(subject: Subject) -> Iterator[Finding]:
-    """Parameters that an optimizer, a list or a method keeps before declarations replace them."""
-    for method in subject.methods:
-        if method.name not in subject.building:
-            continue
-        for use in method.uses:
-            if use.how == "call" and use.path[-1] in ALL_PARAMETERS and KEEPER.search(use.within):
-                source = ".".join(("self", *use.path))
-                yield subject.finding(
-                    use.line,
-                    use.column,
-                    "PYR021",
-                    f"{use.within} is given {source}() during construction, and keeps parameters "
-                    "that are drawn from then on",
-                    "hand them over after construction, where they are read",
-                )
