@@ -61,8 +61,8 @@ def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[s
     """Normalised source of a declaration at the end of a function, or ``""`` for another statement.
 
     ``self.w = PyroSample(...)`` counts only where ``self.w`` exists before: where the class assigns
-    it elsewhere (``known``), or the declaration reads it. Else it stands in place of the original
-    assignment, and belongs to the body.
+    it elsewhere (``known``), or the declaration reads it; so does the noise of a prior that is not
+    centred. Else it stands in place of the original assignment, and belongs to the body.
     """
     if not _declares(file, node):
         return ""
@@ -70,7 +70,8 @@ def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[s
         if isinstance(item, ast.Assign):
             parts = chain(item.targets[0])
             if len(parts) == 2 and parts[0] == this and parts[1] not in known:
-                if parts not in {chain(inner)[:2] for inner in ast.walk(item.value)}:
+                reads_itself = parts in {chain(inner)[:2] for inner in ast.walk(item.value)}
+                if not reads_itself and parts[1].removesuffix("_noise") not in known:
                     return ""
     return ast.unparse(node)
 

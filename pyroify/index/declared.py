@@ -26,11 +26,13 @@ def read_declared(file: Source, node: ast.Call, action: str) -> Declared:
     """The facts of ``PyroSample(...)`` (``sample``) or ``PyroParam(...)`` (``param``)."""
     shape: Shape | None = None
     initial = ""
-    if node.args and action == "param":
-        shape, _ = initial_shape(file, node.args[0])
-        initial = file.source(node.args[0])
-    elif node.args:
-        shape = _prior_shape(file, node.args[0])
+    named = (keyword.value for keyword in node.keywords if keyword.arg in ("prior", "init_value"))
+    given = node.args[0] if node.args else next(named, None)
+    if given is not None and action == "param":
+        shape, _ = initial_shape(file, given)
+        initial = file.source(given)
+    elif given is not None:
+        shape = _prior_shape(file, given)
     return Declared(action, node.lineno, file.column(node), file.source(node), shape, initial)
 
 

@@ -15,9 +15,11 @@ from pyroify.plan.model import SitePlan
 from pyroify.plan.names import FileNames
 from pyroify.plan.own import OwnParameters
 from pyroify.plan.placements import Each, Spot, Where
+from pyroify.plan.present import present_within
+from pyroify.plan.redeclare import leaves_all, report_dropped
 from pyroify.plan.run_time import declare_at_run_time
 from pyroify.plan.sight import is_out_of_sight
-from pyroify.plan.sites import Sites
+from pyroify.plan.sites import Anew, Sites
 from pyroify.plan.structure import Leaf
 from pyroify.plan.study import OwnParameter, Study
 from pyroify.plan.visible import declare_each, declare_layer, declare_visible
@@ -31,17 +33,20 @@ from pyroify.spec.render import Place
 class Declarations:
     """What one method comes to declare.
 
-    ``in_place`` has, by parameter, the source for each call that makes it; ``buffers`` are frozen
-    parameters that stay what they are.
+    ``in_place`` has, by parameter, the source for each call that makes it, ``anew`` those for
+    declarations that are there; ``buffers`` are frozen parameters that stay what they are.
     """
 
     statements: tuple[str, ...]
     in_place: Mapping[str, tuple[str, ...]]
+    anew: tuple[Anew, ...]
     buffers: tuple[OwnParameter, ...]
     sites: tuple[SitePlan, ...]
     keys: tuple[SiteKey, ...]
     findings: tuple[Finding, ...]
     at_run_time: bool
+    left: bool
+    """No rule is about any of its sites: the declarations that are there stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class Declarer:
 
         ``method``, which ends in them, is None where the constructor is still to be written.
         """
-        sites = Sites(self.study, self.spec, self.names, method, self.tied)
+        within = present_within(covered)
+        sites = Sites(self.study, self.spec, self.names, method, self.tied, within)
         own = OwnParameters(sites)
         attributes = self.study.attributes(covered)
         at_run_time = is_out_of_sight(self.study, covered, attributes)
@@ -77,14 +83,19 @@ class Declarer:
             statements.extend(declare_at_run_time(attributes, sites, self.gaps))
         else:
             statements.extend(declare_visible(attributes, sites))
+        left = leaves_all(sites)
+        if not left:
+            report_dropped(sites, statements)
         return Declarations(
             statements=tuple(statements),
             in_place=own.in_place,
+            anew=tuple(sites.anew),
             buffers=tuple(own.buffers),
             sites=tuple(sites.plans),
             keys=tuple(sites.keys),
             findings=tuple(sites.findings),
             at_run_time=at_run_time,
+            left=left,
         )
 
     def _latents(self, sites: Sites) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
 from pyroify.plan.declare import Declarations
 from pyroify.plan.following import following_call
+from pyroify.plan.meaning import arranged, unchanged
 from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.migrate import Migration
 from pyroify.plan.model import Edit
@@ -18,7 +19,6 @@ from pyroify.plan.names import FileNames
 from pyroify.plan.originals import loading_call
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
-from pyroify.plan.statements import normalised
 from pyroify.plan.structure import Own, Resolver, walk
 from pyroify.plan.study import OwnParameter, parameters_in
 from pyroify.plan.ties import tie_statements
@@ -112,6 +112,8 @@ class EditPlanner:
         yield from initialiser_edits(case, has_subclasses)
         for method, declared in case.stages:
             yield from self._in_place(case, declared)
+            if declared.left:
+                continue
             tail = self._tails[case.key, method.name if method else ""]
             yield from self._at_end(
                 case, method, with_call(tail, self._shared.get(case.key[0], ""))
@@ -156,9 +158,13 @@ class EditPlanner:
             first = frozen.assignments[0]
             data = (frozen.name, frozen.made[0].initial)
             yield Edit("buffers", first.line, first.column, data)
+        limit = self._limit(case.cls.file)
         for parameter in case.study.all_parameters:
             if sources := declared.in_place.get(parameter.name):
-                yield from _replaced(parameter, sources, self._limit(case.cls.file))
+                yield from _replaced(parameter, sources, limit)
+        for new in declared.anew:
+            layout = (new.column, new.indent, limit, 0)
+            yield Edit("parameters", new.line, new.column, (new.source, *layout))
 
     def _at_end(
         self, case: Case, method: Function | None, statements: tuple[str, ...]
@@ -170,18 +176,15 @@ class EditPlanner:
                 yield Edit("constructors", cls.line, cls.column, (statements, *place))
             return
         existing = method.declarations
-        texts, count = (existing.texts, existing.count) if existing else ((), 0)
-        if texts != tuple(map(normalised, statements)):
-            data = (statements, count, method.column + 4, self._limit(case.cls.file))
+        texts = existing.texts if existing else ()
+        statements = arranged(statements, texts)
+        if not unchanged(texts, statements):
+            data = (statements, texts, method.column + 4, self._limit(case.cls.file))
             yield Edit("declarations", method.line, method.column, data)
 
 
 def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> Iterator[Edit]:
-    """Declarations in place of what made the parameter, or of those there already."""
-    if (old := parameter.declared) is not None:
-        data = (sources[0], old.column, parameter.assignments[0].column, limit, 0)
-        yield Edit("parameters", old.line, old.column, data)
-        return
+    """Declarations in place of what made the parameter."""
     made = [(item, call) for item in parameter.assignments for call in parameters_in(item.value)]
     for (item, call), source in zip(made, sources, strict=True):
         if item.how == "register":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.index.declarations import DECLARING
 from pyroify.index.facts import Function
 from pyroify.plan.study import METADATA, Study
 
@@ -27,7 +28,7 @@ def methods_to_decorate(study: Study, random: frozenset[str]) -> Iterator[tuple[
             continue
         if method.name.startswith("__") and method.name != "__call__":
             continue
-        if set(method.decorators) & (DECORATED | NEVER) or _is_setter(method):
+        if set(method.decorators) & (DECORATED | NEVER | DECLARING) or _is_setter(method):
             continue
         if method.name.startswith("_") and method.name != "__call__" and method.name in called:
             continue

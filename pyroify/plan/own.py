@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyroify.index.facts import Assignment, Declared
+from pyroify.plan.redeclare import redeclare
 from pyroify.plan.replaceable import is_assigned_directly, is_replaceable
-from pyroify.plan.sites import Sites, measured
-from pyroify.plan.statements import guarded, normalised
+from pyroify.plan.sites import Sites, is_noncentered, measured
+from pyroify.plan.statements import guarded
 from pyroify.plan.study import OwnParameter, always_assigned
 from pyroify.spec.match import Decision, matches_class
-from pyroify.spec.model import Keep, Param
-from pyroify.spec.render import Place
+from pyroify.spec.model import Keep, Sample
+from pyroify.spec.render import NOISE, Place, standard_noise
 
 
 @dataclass
@@ -37,14 +38,21 @@ class OwnParameters:
             self._declare_anew(parameter, parameter.declared, decision)
         elif isinstance(decision.action, Keep):
             self._keep(parameter, decision)
-        elif is_replaceable(parameter, self.sites.study, self.sites.names.touched):
+        elif not is_noncentered(decision.action) and is_replaceable(
+            parameter, self.sites.study, self.sites.names.touched
+        ):
             self._declare_in_place(parameter, decision)
         else:
             self._declare_last(parameter, decision)
 
     def _decide(self, parameter: OwnParameter) -> Decision:
-        """What becomes of a parameter; a latent that was written before decides itself."""
+        """What becomes of a parameter; a latent that was written before decides itself.
+
+        So does the noise of a prior that is not centred.
+        """
         line, frozen = parameter.assignments[0].line, parameter.frozen is True
+        if parameter.name.endswith(NOISE) and (noise := self._noise_decision(parameter)):
+            return noise
         decision = self.sites.decide(parameter.name, line=line, frozen=frozen)
         cls = self.sites.study.cls
         for latent in self.sites.spec.latents:
@@ -60,30 +68,32 @@ class OwnParameters:
         if parameter.frozen is True and once and is_assigned_directly(parameter):
             self.buffers.append(parameter)
 
+    def _noise_decision(self, noise: OwnParameter) -> Decision | None:
+        """What becomes of the noise, if it is that of a prior which is not centred."""
+        name = noise.name.removesuffix(NOISE)
+        decision = self.sites.consult(name)
+        if self._declared(name) is None or not is_noncentered(decision.action):
+            return None
+        assert isinstance(decision.action, Sample)
+        return replace(decision, action=standard_noise(decision.action))
+
     def _declare_anew(
         self, parameter: OwnParameter, declared: Declared, decision: Decision
     ) -> None:
         """Write the declaration that is there already as the spec now has it."""
-        if isinstance(decision.action, Keep):
-            self._report_kept(parameter, decision)
-            return
-        source = declared.text
-        if declared.action == "sample" and not isinstance(decision.action, Param):
-            source = self._render(parameter, decision, _place_of_declared(parameter, declared))
-        self._record(parameter, decision, source or declared.text)
-        if source and normalised(source) != normalised(declared.text):
-            self.in_place[parameter.name] = (source,)
+        name = parameter.name
+        noise = self._declared(f"{name}{NOISE}")
+        shape = declared.shape if noise is None else noise.shape
+        place = Place(target=f"self.{name}", owner="self", shape=shape)
+        there = parameter.assignments[0]
+        beside = redeclare(self.sites, there, declared, decision, place)
+        if noise is None:
+            self.statements += [f"{target} = {source}" for target, source in beside]
 
-    def _report_kept(self, parameter: OwnParameter, decision: Decision) -> None:
-        first = parameter.assignments[0]
-        rule = f"rule {decision.rule.index + 1}" if decision.rule else "no rule"
-        self.sites.report(
-            first.line,
-            first.column,
-            "PYR060",
-            f"self.{parameter.name} is declared already, but {rule} of the spec keeps it",
-            f"git checkout -- {self.sites.study.cls.file.path} restores the original",
-        )
+    def _declared(self, name: str) -> Declared | None:
+        """The declaration that stands in place of a parameter of the class already."""
+        own = (item for item in self.sites.study.all_parameters if item.name == name)
+        return next((item.declared for item in own if item.declared is not None), None)
 
     def _declare_in_place(self, parameter: OwnParameter, decision: Decision) -> None:
         sources = tuple(
@@ -104,8 +114,11 @@ class OwnParameters:
             self._record(parameter, decision, sources[0], parameter.made[0].shape)
 
     def _declare_last(self, parameter: OwnParameter, decision: Decision) -> None:
-        source = self._render(parameter, decision, self._place_at_end(parameter))
-        if not source:
+        first = parameter.assignments[0]
+        pairs = self.sites.pairs(
+            decision.action, self._place_at_end(parameter), first.line, first.column
+        )
+        if not pairs:
             return
         target = f"self.{parameter.name}"
         guards = []
@@ -113,8 +126,9 @@ class OwnParameters:
             guards.append(_is_there(parameter.name, parameter.assignments))
         if parameter.frozen is None:
             guards.append(f"{target}.requires_grad")
-        self.statements.append(guarded(" and ".join(guards), [f"{target} = {source}"]))
-        self._record(parameter, decision, source)
+        statements = [f"{name} = {source}" for name, source in pairs]
+        self.statements += [guarded(" and ".join(guards), statements)] if guards else statements
+        self._record(parameter, decision, pairs[-1][1])
 
     def _place_at_end(self, parameter: OwnParameter) -> Place:
         """Where a parameter is once it is made: its shape is read from it, if need be."""
@@ -154,15 +168,6 @@ class OwnParameters:
     ) -> None:
         first = parameter.assignments[0]
         self.sites.record(parameter.name, decision, source, first.line, first.column, shape=shape)
-
-
-def _place_of_declared(parameter: OwnParameter, declared: Declared) -> Place:
-    return Place(
-        target=f"self.{parameter.name}",
-        owner="self",
-        shape=declared.shape,
-        initial=declared.initial or None,
-    )
 
 
 def _is_there(name: str, assignments: Sequence[Assignment]) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pyroify.catalog.layers import LAYERS, Layer
+from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
+from pyroify.index.facts import Assignment, Declared
 from pyroify.plan.placements import Spot, Where, join, place
+from pyroify.plan.redeclare import redeclare
 from pyroify.plan.sites import OTHER, Chain, Sites, measured
 from pyroify.plan.statements import block, each_parameter
 from pyroify.plan.structure import is_opaque
@@ -115,6 +117,9 @@ def _exceptions_of(spot: Spot, tables: Tables, sites: Sites) -> dict[str, Action
     found: dict[str, Action] = {}
     for parameter in spot.leaf.layer.parameters:
         path = join(spot.where.path, parameter.name)
+        if there := sites.within.get(path):
+            _redeclare(there, parameter, sites)
+            continue
         action = sites.record_looped(path, parameter.layer, spot.where.line).action
         expected = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
         if expected != action and not spot.where.loops and "*" not in path:
@@ -122,11 +127,20 @@ def _exceptions_of(spot: Spot, tables: Tables, sites: Sites) -> dict[str, Action
     return found
 
 
+def _redeclare(there: Assignment, parameter: LayerParameter, sites: Sites) -> None:
+    """A parameter that is declared where its layer is made, before all are converted."""
+    assert isinstance(there.value, Declared)
+    path = ".".join(there.path)
+    target = f"self.{path}"
+    decision = sites.decide(path, parameter.layer, there.line)
+    redeclare(sites, there, there.value, decision, measured(target, target.rpartition(".")[0]))
+
+
 def _declare_exceptions(exceptions: Mapping[str, Action], sites: Sites, line: int) -> Iterator[str]:
     for path, action in exceptions.items():
         target = f"self.{path}"
-        if source := sites.render(action, measured(target, target.rpartition(".")[0]), line):
-            yield f"{target} = {source}"
+        pairs = sites.pairs(action, measured(target, target.rpartition(".")[0]), line)
+        yield from (f"{name} = {source}" for name, source in pairs)
 
 
 def _module_loop(tables: Tables, sites: Sites, line: int, skipping: bool) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import cast
 
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Function
+from pyroify.index.facts import Assignment, Declared, Function
 from pyroify.plan.model import Action as ActionName
 from pyroify.plan.model import RuleRef, SitePlan
 from pyroify.plan.names import FileNames
 from pyroify.plan.placements import join
+from pyroify.plan.present import Present, present_at_end
 from pyroify.plan.statements import branches
 from pyroify.plan.study import Study
 from pyroify.spec.match import Decision, SiteKey, decide
-from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Spec
+from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Sample, Spec
 from pyroify.spec.render import (
     Place,
     RenderError,
@@ -53,6 +56,19 @@ class Chain:
         return dict(self.mentioned).get(name, self.other)
 
 
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What comes to stand in place of a declaration at a line and column.
+
+    ``indent`` is where its statement begins.
+    """
+
+    line: int
+    column: int
+    indent: int
+    source: str
+
+
 @dataclass
 class Sites:
     """The parameters that one method declares, collected as they are decided and written."""
@@ -63,9 +79,17 @@ class Sites:
     method: Function | None
     tied: frozenset[str] = frozenset()
     """Paths that read another parameter: they are declared with the tie."""
+    within: Mapping[str, Assignment] = field(default_factory=dict)
+    """Parameters of children that are declared where the child is made, by path."""
     plans: list[SitePlan] = field(default_factory=list)
+    anew: list[Anew] = field(default_factory=list)
     keys: list[SiteKey] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    @cached_property
+    def present(self) -> Mapping[str, Present]:
+        """Parameters that statements at the end of the method declare already, by path."""
+        return present_at_end(self.method)
 
     # Decisions
 
@@ -111,14 +135,15 @@ class Sites:
         *,
         layer: str = "",
         shape: tuple[str, ...] | None = None,
+        action: str = "",
     ) -> None:
-        """Note a site with the declaration written for it."""
+        """Note a site with the declaration written for it, or that which stays."""
         self.plans.append(
             SitePlan(
                 path=path,
                 line=line,
                 column=column + 1,
-                action=_action_name(decision.action),
+                action=cast(ActionName, action) or _action_name(decision.action),
                 shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
                 layer=layer,
                 source=source,
@@ -147,6 +172,41 @@ class Sites:
                 rule=RuleRef(latent.index, latent.class_pattern, latent.line),
             )
         )
+
+    def put(self, there: Declared, indent: int, source: str) -> None:
+        """Note what stands in place of a declaration, whose statement begins at ``indent``."""
+        self.anew.append(Anew(there.line, there.column, indent, source))
+
+    def report_left(self, path: str, decision: Decision, line: int, column: int) -> None:
+        """Note a declaration that stays although no rule, or one that keeps, speaks of it."""
+        rule = decision.rule
+        self.report(
+            line,
+            column,
+            "PYR060",
+            f"self.{path} is declared already, but "
+            + (
+                f"{self.rule_name(decision)} keeps it"
+                if rule
+                else "no rule of the spec is about it"
+            ),
+            f"restore the original: {self.restoring}" if rule else self.unmentioned,
+        )
+
+    @property
+    def unmentioned(self) -> str:
+        """What to do about a declaration that no rule is about."""
+        return f"add a rule for it, or restore the original: {self.restoring}"
+
+    @property
+    def restoring(self) -> str:
+        """The command that brings back the file as it was committed."""
+        return f"git checkout -- {self.study.cls.file.path}"
+
+    def rule_name(self, decision: Decision) -> str:
+        """How messages call the rule that decided."""
+        assert decision.rule is not None
+        return f"rule {decision.rule.index + 1} ({decision.rule.match})"
 
     def report(self, line: int, column: int, code: str, message: str, help: str = "") -> None:
         """Note a finding, once."""
@@ -217,6 +277,11 @@ class Sites:
         if not otherwise and all(body == ["continue"] for _, body in arms):
             return []
         return [branches(arms, otherwise)]
+
+
+def is_noncentered(action: Action) -> bool:
+    """Whether an action declares noise beside the parameter."""
+    return isinstance(action, Sample) and not action.centered
 
 
 def measured(target: str, owner: str) -> Place:

@@ -12,8 +12,10 @@ from itertools import groupby
 from typing import cast
 
 from pyroify.catalog.layers import Layer, LayerParameter, qualify, substitute
+from pyroify.index.facts import Declared
 from pyroify.plan.placements import Each, Placement, Search, Spot, Where, join, place, presence
-from pyroify.plan.sites import Chain, Sites
+from pyroify.plan.redeclare import leave, redeclare
+from pyroify.plan.sites import Chain, Sites, is_noncentered
 from pyroify.plan.statements import block, branches, each_parameter, guarded
 from pyroify.plan.study import Attribute
 from pyroify.plan.ties import condition
@@ -47,7 +49,8 @@ def declare_layer(spot: Spot, sites: Sites, skip: Container[str] = ()) -> Iterat
     statements = [
         statement
         for parameter in spot.leaf.layer.parameters
-        if parameter.name not in skip and (statement := _declare_parameter(spot, parameter, sites))
+        if parameter.name not in skip
+        for statement in _declare_parameter(spot, parameter, sites)
     ]
     if statements and (where.loops or where.guards):
         statements = [where.wrap(statements)]
@@ -130,13 +133,15 @@ def _shared_prior(placement: Placement, sites: Sites) -> Action | None:
         return None
     if placement.where.line in sites.study.ignored_lines:
         return None
+    if any(path in sites.present or path in sites.within for path, _ in _named_in(placement)):
+        return None
     decisions = [sites.consult(path, layer) for path, layer in _named_in(placement)]
     actions = {decision.action for decision in decisions}
     if len(actions) != 1 or any(decision.partial for decision in decisions):
         return None
     action = actions.pop()
-    alone = isinstance(action, Keep | Deterministic) or "fan_" in repr(action)
-    return None if alone else action
+    alone = isinstance(action, Keep | Deterministic) or is_noncentered(action)
+    return None if alone or "fan_" in repr(action) else action
 
 
 def _declare_run(run: Sequence[Spot], prior: Action, sites: Sites) -> str:
@@ -151,20 +156,28 @@ def _declare_run(run: Sequence[Spot], prior: Action, sites: Sites) -> str:
     return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
 
 
-def _declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> str:
-    """A statement that declares one parameter of a layer; empty where it is not declared."""
+def _declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> list[str]:
+    """The statements that declare one parameter of a layer; none where it is not declared."""
     present = presence(parameter, spot.leaf.call)
     path = join(spot.where.path, parameter.name)
     if present is False or path in sites.tied:
-        return ""
+        return []
     line, layer = spot.where.line, spot.leaf.layer.name
     decision = sites.decide(path, parameter.layer, line)
     site = _site(spot, parameter, sites)
-    source = sites.render(decision.action, site, line)
+    if there := sites.within.get(path):
+        assert isinstance(there.value, Declared)
+        beside = redeclare(sites, there, there.value, decision, site)
+        return [f"{target} = {source}" for target, source in beside]
+    if decision.rule is None and path in sites.present and line not in sites.study.ignored_lines:
+        return [leave(sites, path, decision, layer)]
+    pairs = sites.pairs(decision.action, site, line)
+    source = pairs[-1][1] if pairs else ""
     sites.record(path, decision, source, line, layer=layer, shape=site.shape)
-    if not source:
-        return ""
-    return guarded("" if present else f"{site.target} is not None", [f"{site.target} = {source}"])
+    statements = [f"{target} = {source}" for target, source in pairs]
+    if present or not statements:
+        return statements
+    return [guarded(f"{site.target} is not None", statements)]
 
 
 def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:

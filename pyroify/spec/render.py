@@ -47,6 +47,9 @@ from pyroify.spec.model import Deterministic, Param, Sample
 WRONG_EVENT_SHAPE = "PYR113"
 NOT_AT_THIS_SITE = "PYR114"
 
+NOISE = "_noise"
+"""What the name of the standard noise of a prior that is not centred ends in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -175,10 +178,8 @@ def _noncentered(
     owner, dot, attribute = place.target.rpartition(".")
     if not dot or owner != place.owner:
         _prior(sample, place, names)  # refuses, with the reason
-    call, noise = sample.distribution, f"{attribute}_noise"
-    given = bind(DISTRIBUTIONS[call.name], call)
-    standard = {**given, "loc": Number(0), "scale": Number(1)}
-    prior = Sample(Call(call.name, (), tuple(standard.items())))
+    noise = f"{attribute}{NOISE}"
+    given = bind(DISTRIBUTIONS[sample.distribution.name], sample.distribution)
     value: Expression = Attribute((noise,))
     scale, loc = given.get("scale", Number(1)), given.get("loc", Number(0))
     if static_value(scale) != 1:
@@ -186,9 +187,17 @@ def _noncentered(
     if static_value(loc) != 0:
         value = Binary("+", loc, value)
     return (
-        (f"{place.target}_noise", _prior(prior, place, names)),
+        (f"{place.target}{NOISE}", _prior(standard_noise(sample), place, names)),
         (place.target, _value(value, place, names, noise)),
     )
+
+
+def standard_noise(sample: Sample) -> Sample:
+    """The prior of the noise of one that is not centred: the same distribution, standardised."""
+    call = sample.distribution
+    given = bind(DISTRIBUTIONS[call.name], call)
+    standard = {**given, "loc": Number(0), "scale": Number(1)}
+    return Sample(Call(call.name, (), tuple(standard.items())))
 
 
 def render_param(param: Param, place: Place, names: Names) -> str:
@@ -293,7 +302,7 @@ class _Writer:
         """``source``, or the argument that holds it where it cannot be read any more."""
         # The lambda's own self is the owner; the source was written where self is the class.
         changed = self.place.target if self.place.owner == "self" else "self"
-        if not self.is_function and not (self.is_called and _mentions(source, changed)):
+        if not self.is_function and not (self.is_called and mentions(source, changed)):
             return source
         self.captured[name] = source
         return name
@@ -619,5 +628,6 @@ def _float(value: float) -> str:
     return repr(float(value))
 
 
-def _mentions(source: str, target: str) -> bool:
+def mentions(source: str, target: str) -> bool:
+    """Whether ``source`` reads ``target`` itself, a dotted name."""
     return re.search(rf"(?<![\w.]){re.escape(target)}(?!\w)", source) is not None

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
 import libcst as cst
 
+from pyroify.plan.meaning import meaning
 from pyroify.transforms._layout import fitted_statement
 
 NODE = cst.FunctionDef
 
 
 def apply(
-    node: cst.FunctionDef, sources: tuple[str, ...], existing: int, indent: int, limit: int
+    node: cst.FunctionDef,
+    sources: tuple[str, ...],
+    existing: tuple[str, ...],
+    indent: int,
+    limit: int,
 ) -> cst.FunctionDef:
-    """Replace the last ``existing`` statements by others; ``indent`` is the body's column."""
+    """Replace the last statements, whose normalised sources are ``existing``, by others.
+
+    Those that mean the same stay as they are. ``indent`` is the body's column.
+    """
     body = _as_block(node.body)
-    statements = list(body.body)
-    first_lines = None
-    if existing:
-        first_lines = getattr(statements[-existing], "leading_lines", None)
-        statements = statements[:-existing]
-    made = [fitted_statement(source, indent, limit) for source in sources]
+    start = len(body.body) - len(existing)
+    old = body.body[start:]
+    made: list[cst.BaseStatement] = []
+    matcher = SequenceMatcher(None, [*map(meaning, existing)], [*map(meaning, sources)], False)
+    for kind, first, last, begin, end in matcher.get_opcodes():
+        if kind == "equal":
+            made.extend(old[first:last])
+            continue
+        new = [fitted_statement(source, indent, limit) for source in sources[begin:end]]
+        above = [_lines_above(before) for before in old[first:last]]
+        led = [
+            item.with_changes(leading_lines=lines) for item, lines in zip(new, above, strict=False)
+        ]
+        made += [*led, *new[len(led) :]]
     if made:
-        lead = first_lines if first_lines is not None else [cst.EmptyLine(indent=False)]
+        lead = _lines_above(old[0]) if old else [cst.EmptyLine(indent=False)]
         made[0] = made[0].with_changes(leading_lines=lead)
-    return node.with_changes(body=body.with_changes(body=[*statements, *made]))
+    return node.with_changes(body=body.with_changes(body=[*body.body[:start], *made]))
+
+
+def _lines_above(node: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
+    assert isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+    return node.leading_lines
 
 
 def _as_block(body: cst.BaseSuite) -> cst.IndentedBlock:

@@ -1,0 +1,155 @@
+"""Declarations that are there already: they come to say what the spec says now, or are reported.
+
+What stands in place of an ``nn.Parameter`` is all that is left of it. The spec cannot have it back
+by its own means, nor the value it started at.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pyroify.index.facts import Assignment, Declared
+from pyroify.plan.meaning import unchanged
+from pyroify.plan.sites import Sites
+from pyroify.plan.statements import normalised
+from pyroify.spec.match import Decision
+from pyroify.spec.model import Init, Keep, Param
+from pyroify.spec.render import Place, mentions
+
+NAME_TEST = re.compile(r"if name (?:==|in) (.*):")
+NAME_PASSED = re.compile(r"if name (?:==|in) (.*):\n +continue")
+
+
+def redeclare(
+    sites: Sites, there: Assignment, declared: Declared, decision: Decision, place: Place
+) -> tuple[tuple[str, str], ...]:
+    """Put another declaration in place of one, if the spec says otherwise now.
+
+    Returns what has to be declared beside it: the noise of a prior that is not centred.
+    """
+    path = ".".join(there.path)
+    pairs = _as_decided(sites, there, declared, decision, place)
+    if not pairs:
+        sites.record(
+            path, decision, declared.text, there.line, there.column, action=declared.action
+        )
+        return ()
+    *beside, (_, source) = pairs
+    sites.record(path, decision, source, there.line, there.column)
+    if not unchanged([source], [declared.text]):
+        sites.put(declared, there.column, source)
+    return tuple(beside)
+
+
+def leave(sites: Sites, path: str, decision: Decision, layer: str) -> str:
+    """The declaration at the end of the method of a site that no rule is about any more."""
+    there = sites.present[path]
+    sites.report_left(path, decision, there.line, _indent(sites))
+    sites.record(path, decision, there.text, there.line, layer=layer, action=there.action)
+    return there.text
+
+
+def leaves_all(sites: Sites) -> bool:
+    """Whether no rule is about any site of a method that declares some in a loop; it is said."""
+    loops = [(text, line) for text, line in _loops(sites) if "setattr(" in text]
+    if not loops or not sites.plans or any(site.rule is not None for site in sites.plans):
+        return False
+    name, line = sites.study.cls.cls.name, loops[0][1]
+    message = f"{name} is declared already, but no rule of the spec is about a parameter of it"
+    sites.report(line, _indent(sites), "PYR060", message, sites.unmentioned)
+    return True
+
+
+def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
+    """Say which sites a loop declared so far, and does no longer as no rule is about them."""
+    wanted = {normalised(statement) for statement in statements}
+    old = [(text, line) for text, line in _loops(sites) if text not in wanted]
+    for site in sites.plans:
+        if site.rule is not None or site.action != "keep":
+            continue
+        for text, line in old:
+            if _declares(text, site.path.rpartition(".")[2]):
+                message = (
+                    f"the loop no longer declares {site.path}: no rule of the spec is about it"
+                )
+                sites.report(line, _indent(sites), "PYR060", message, sites.unmentioned)
+
+
+def _loops(sites: Sites) -> Iterator[tuple[str, int]]:
+    """Statements at the end that declare in a loop, by themselves or in a function they call."""
+    if sites.method is None or (there := sites.method.declarations) is None:
+        return
+    for text, line in zip(there.texts, there.lines, strict=True):
+        called = text.partition("(")[0]
+        for function in sites.study.cls.file.functions:
+            if function.name == called and function.source:
+                yield function.source, line
+        if text.startswith("for "):
+            yield text, line
+
+
+def _declares(loop: str, name: str) -> bool:
+    """Whether a loop over parameters declares those of a name."""
+    if "setattr(" not in loop:
+        return False
+    tests = NAME_TEST.findall(loop)
+    passed = NAME_PASSED.findall(loop)
+    if any(repr(name) in test for test in tests):
+        return not any(repr(name) in test for test in passed)
+    return not tests or "else:" in loop or bool(passed)
+
+
+def _as_decided(
+    sites: Sites, there: Assignment, declared: Declared, decision: Decision, place: Place
+) -> tuple[tuple[str, str], ...]:
+    """What the spec wants declared; nothing, with a finding, where what is there has to stay."""
+    if there.line in sites.study.ignored_lines:
+        return ()
+    action = decision.action
+    if isinstance(action, Keep):
+        sites.report_left(".".join(there.path), decision, there.line, there.column)
+        return ()
+    shape = declared.shape if place.shape is None else place.shape
+    place = replace(place, shape=shape)
+    if isinstance(action, Param) and declared.action == "param":
+        place = replace(place, initial=_original(declared.initial, action.init))
+    pairs = sites.pairs(action, place, there.line, there.column)
+    if place.owner == "self" and any(mentions(source, place.target) for _, source in pairs):
+        _report_lost(sites, there, decision, isinstance(action, Param))
+        return ()
+    return pairs
+
+
+def _report_lost(sites: Sites, there: Assignment, decision: Decision, is_param: bool) -> None:
+    """Say what the spec asks for that only the original parameter could tell."""
+    name, rule = ".".join(there.path), sites.rule_name(decision)
+    if is_param:
+        message = f"{rule} starts self.{name} at its first value, which the file no longer has"
+        help = f"give `init:` a number, or restore the original: {sites.restoring}"
+    else:
+        message = f"{rule} needs the shape of self.{name}, which its declaration does not show"
+        help = f"write the declaration by hand, or restore the original: {sites.restoring}"
+    sites.report(there.line, there.column, "PYR060", message, help)
+
+
+def _original(initial: str, init: Init) -> str:
+    """The value that the code gave, of one that an earlier ``init`` was applied to."""
+    match ast.parse(initial, mode="eval").body:
+        case ast.Call(func=ast.Attribute(value=inner, attr="exp"), args=[]):
+            was = "exp"
+        case ast.Call(func=ast.Attribute(attr="softplus"), args=[inner]):
+            was = "softplus"
+        case ast.Call(func=ast.Call(func=ast.Name()), args=[inner]):
+            was = "unconstrained"
+        case _:
+            return initial
+    # Without the first two the value may be meant as it is: people write it so.
+    is_ours = was == "unconstrained" or init != "keep"
+    return (ast.get_source_segment(initial, inner) or initial) if is_ours else initial
+
+
+def _indent(sites: Sites) -> int:
+    return 0 if sites.method is None else sites.method.column + 4
