@@ -6,7 +6,8 @@ a Normal(0, 1) on every parameter) and ``<case>.findings.txt`` what must be repo
 nothing), one ``[file:]line:column CODE [message]`` a line; without a message any will do.
 
 A case that can run defines ``example()``, which returns ``(model, args)`` or
-``(model, args, method)``, or ``examples()``, a dict of functions that do.
+``(model, args, method)``, or ``examples()``, a dict of functions that do. What it computes is
+compared with ``<case>.original.py``, where the input has been rewritten before.
 
 ``PYROIFY_UPDATE_FIXTURES=1`` writes what the tool does now, for review with ``git diff``.
 """
@@ -74,6 +75,11 @@ class Case:
     @property
     def sources(self) -> Sources:
         return self.read("in")
+
+    @property
+    def original(self) -> Sources:
+        """What the sources were before any rewrite."""
+        return {**self.sources, **self.read("original")}
 
     @property
     def expected(self) -> Sources:
@@ -192,7 +198,7 @@ def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> 
     pytest.importorskip("pyro")
     from pyroify.verify.pin import compare
 
-    before = list(run_examples(tmp_path / "before", case.sources))
+    before = list(run_examples(tmp_path / "before", case.original))
     after = list(run_examples(tmp_path / "after", case.expected))
     assert [name for name, *_ in after] == [name for name, *_ in before]
     for (name, old, args, method), (_, new, _, _) in zip(before, after, strict=True):
