@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pyroify.diagnostics import Finding
+from pyroify.plan.sites import OTHER
 from pyroify.spec.match import SiteKey, nearest_site, shadowed_rules, unmatched_rules
 from pyroify.spec.model import Rule, Spec
 
 
 def rule_findings(spec: Spec, keys: Sequence[SiteKey], at_run_time: bool) -> Iterator[Finding]:
     """Findings about rules; ``at_run_time``: some sites only show when the program runs."""
+    seen = [key for key in keys if OTHER not in key.path]
     for rule in unmatched_rules(spec, keys):
         if rule.match == "**" or (at_run_time and rule.match.startswith("**.")):
             continue  # it may match what only run time shows, or a project without parameters
-        near = nearest_site(rule, keys)
+        near = nearest_site(rule, seen)
         yield _at_rule(
             spec,
             rule,

@@ -74,7 +74,7 @@ def _record_unseen(attributes: Sequence[Attribute], default: Chain, sites: Sites
             continue
         for name, action in (*default.mentioned, (OTHER, default.other)):
             path = f"{attribute.name}.**" if name == OTHER else f"{attribute.name}.**.{name}"
-            decision = sites.consult(f"{attribute.name}.{name}")
+            decision = sites.decide(join(OTHER, name))  # what the loop goes by
             source = sites.render_looped(action, attribute.line)
             sites.record(path, decision, source, attribute.line)
 
