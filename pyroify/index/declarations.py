@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from pyroify.index.facts import Exit
 from pyroify.index.uses import chain
 
 DECLARING = {
@@ -39,6 +40,31 @@ class Source(Protocol):
     """What is needed of a file."""
 
     def dotted(self, node: ast.AST) -> str: ...
+
+
+def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
+    """Where a function may return before its end."""
+    index = exiting_index(body)
+    if index is None:
+        return None
+    last = max(line for statement in body for line in _return_lines(statement))
+    # Statements on one line are one statement to those who edit.
+    before = len({statement.lineno for statement in body[:index]})
+    return Exit(body[index].lineno, last, before)
+
+
+def exiting_index(body: Sequence[ast.stmt]) -> int | None:
+    """The position of the first statement that may return."""
+    return next((i for i, statement in enumerate(body) if any(_return_lines(statement))), None)
+
+
+def _return_lines(node: ast.AST) -> Iterator[int]:
+    """Lines of ``return``, those of functions defined inside apart."""
+    if isinstance(node, ast.Return):
+        yield node.lineno
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        for inner in ast.iter_child_nodes(node):
+            yield from _return_lines(inner)
 
 
 def definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
@@ -80,6 +106,8 @@ def _declares(file: Source, node: ast.stmt) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id=name)]):
             return name in ("prior", "kept", "order") or name.startswith("tied")
+        case ast.Assign(targets=[ast.Attribute(attr="original_init")], value=ast.Dict()):
+            return True
         case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))]):
             return True
         case ast.Assign(targets=[target], value=ast.Call() as call):

@@ -280,6 +280,18 @@ class Declarations:
 
 
 @dataclass(frozen=True, slots=True)
+class Exit:
+    """The first statement of a body in which the function may return, and the last such return.
+
+    ``before`` is how many statements stand before it.
+    """
+
+    line: int
+    last_return: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A function or method: how it is declared, what it attaches to ``self``, what it returns."""
 
@@ -297,6 +309,8 @@ class Function:
     base_calls: tuple[tuple[str, int, int], ...] = ()
     returns: tuple[Value, ...] = ()
     return_lines: tuple[int, ...] = ()
+    exit: Exit | None = None
+    """Where it may return before its end."""
     generator: bool = False
     layer_calls: tuple[Call, ...] = ()
     parameter_calls: tuple[Parameter, ...] = ()

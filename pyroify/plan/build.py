@@ -58,9 +58,7 @@ class _Planner:
         )
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
-        editor = EditPlanner(
-            self.cases, self.resolver, line_limit(self.index.root), self.spec.options
-        )
+        editor = EditPlanner(self.cases, self.resolver, line_limit(self.index.root), self.spec)
         return editor.files(self._migrations())
 
     def _migrations(self) -> tuple[Migration, ...]:

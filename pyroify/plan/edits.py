@@ -10,20 +10,21 @@ from pyroify.index.facts import File, Function
 from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
 from pyroify.plan.declare import Declarations
+from pyroify.plan.exits import statements_before_declarations
 from pyroify.plan.following import following_call
 from pyroify.plan.meaning import arranged, unchanged
 from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.migrate import Migration
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
-from pyroify.plan.originals import loading_call
+from pyroify.plan.originals import loading_statements
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.plan.structure import Own, Resolver, walk
-from pyroify.plan.study import OwnParameter, parameters_in
+from pyroify.plan.study import OwnParameter, Study, parameters_in
 from pyroify.plan.ties import tie_statements
 from pyroify.plan.wraps import class_wraps, function_wraps
-from pyroify.spec.model import Options
+from pyroify.spec.model import Spec
 
 
 @dataclass
@@ -36,7 +37,7 @@ class EditPlanner:
     cases: Mapping[Key, Case]
     resolver: Resolver
     limit: int | None
-    options: Options
+    spec: Spec
 
     def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
         """The edits of every file that has to change, by path."""
@@ -141,13 +142,13 @@ class EditPlanner:
         self, case: Case, method: Function | None, declared: Declarations
     ) -> tuple[str, ...]:
         """What a method has to end in."""
-        follows = self.options.follow_module and _has(declared, "sample")
+        follows = self.spec.options.follow_module and _has(declared, "sample")
         last = [following_call(case.names)] if follows else []
         if method is not None and method is not case.study.constructor:
             return (*declared.statements, *last)
         before, after = tie_statements(case.ties, case.names, case.random_names)
-        if self.options.load_original_state_dict and _has(declared, "sample", "param"):
-            last.append(loading_call(case.names))
+        if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
+            last += loading_statements(case.names, declared.sites, self.spec)
         if needs_anchor(case.study):
             case.names.use("torch")
             before.insert(0, ANCHOR_STATEMENT)
@@ -179,8 +180,16 @@ class EditPlanner:
         texts = existing.texts if existing else ()
         statements = arranged(statements, texts)
         if not unchanged(texts, statements):
-            data = (statements, texts, method.column + 4, self._limit(case.cls.file))
+            indent, limit = method.column + 4, self._limit(case.cls.file)
+            data = (statements, texts, indent, limit, _position(case.study, method))
             yield Edit("declarations", method.line, method.column, data)
+
+
+def _position(study: Study, method: Function) -> int | None:
+    """How many statements stand before the declarations; None for all."""
+    if method.exit and method.declarations:
+        return method.exit.before if method.declarations.line < method.exit.line else None
+    return statements_before_declarations(study) if method is study.constructor else None
 
 
 def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> Iterator[Edit]:

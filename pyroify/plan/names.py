@@ -30,6 +30,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "ABCMeta": ("abc.ABCMeta",),
     "copy": ("copy",),
+    "fnmatch": ("fnmatch.fnmatch",),
     "partial": ("functools.partial",),
 }
 """Each name with the dotted objects that will do; the first is what an import gives."""

@@ -15,7 +15,9 @@ CALL = f"{NAME}(self)"
 DOCSTRING = '"""Make the parameters of a module, and of all it holds, random."""'
 STARTS = ("to_pyro_module_(self)", "for module in reversed(list(self.modules())):")
 ANY_SELF = re.compile(r"\bself\b")
-OPTIONS = re.compile(r"_?follow_module\(self\)|self\.register_load_state_dict_pre_hook\(")
+OPTIONS = re.compile(
+    r"_?follow_module\(self\)|self\.(register_load_state_dict_pre_hook\(|original_init = )"
+)
 """What the options of the spec add to the end of each constructor."""
 GENERAL = re.compile(r"\(self\)|\bself\.(modules|named_children)\(\)|\bsetattr\(self,")
 

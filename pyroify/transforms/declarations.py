@@ -19,14 +19,17 @@ def apply(
     existing: tuple[str, ...],
     indent: int,
     limit: int,
+    before: int | None,
 ) -> cst.FunctionDef:
-    """Replace the last statements, whose normalised sources are ``existing``, by others.
+    """Replace the statements whose normalised sources are ``existing`` by others.
 
-    Those that mean the same stay as they are. ``indent`` is the body's column.
+    They are the last ones, or those that ``before`` others stand before. Those that mean the same
+    stay as they are. ``indent`` is the body's column.
     """
     body = _as_block(node.body)
-    start = len(body.body) - len(existing)
-    old = body.body[start:]
+    start = len(body.body) - len(existing) if before is None else before
+    rest = body.body[start + len(existing) :]
+    old = body.body[start : start + len(existing)]
     made: list[cst.BaseStatement] = []
     matcher = SequenceMatcher(None, [*map(meaning, existing)], [*map(meaning, sources)], False)
     for kind, first, last, begin, end in matcher.get_opcodes():
@@ -42,7 +45,9 @@ def apply(
     if made:
         lead = _lines_above(old[0]) if old else [cst.EmptyLine(indent=False)]
         made[0] = made[0].with_changes(leading_lines=lead)
-    return node.with_changes(body=body.with_changes(body=[*body.body[:start], *made]))
+    return node.with_changes(
+        body=body.with_changes(body=[*body.body[:start], *made, *rest])
+    )
 
 
 def _lines_above(node: cst.BaseStatement) -> Sequence[cst.EmptyLine]:

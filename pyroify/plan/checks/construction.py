@@ -15,6 +15,7 @@ from pyroify.index.facts import (
     Use,
 )
 from pyroify.plan.checks.subject import Subject, uses_in
+from pyroify.plan.exits import returns_past_declarations
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
 PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
@@ -51,9 +52,9 @@ def no_base_constructor(subject: Subject) -> Iterator[Finding]:
 
 
 def early_return(subject: Subject) -> Iterator[Finding]:
-    """Declarations at the end of a constructor that returns early would be skipped."""
+    """Declarations in a constructor that returns early, before all that it has is made."""
     constructor = subject.study.constructor
-    if constructor is not None and constructor.return_lines:
+    if constructor is not None and returns_past_declarations(subject.study):
         yield subject.finding(
             constructor.return_lines[0],
             0,

@@ -1,0 +1,66 @@
+"""Constructors that return early, and where their declarations go all the same."""
+
+from __future__ import annotations
+
+from pyroify.index.facts import Constant, Exit
+from pyroify.plan.study import METADATA, Study
+
+HARMLESS = {"register_buffer"}
+
+
+def returns_past_declarations(study: Study) -> bool:
+    """Whether declarations would be skipped, or come too early, wherever they stand."""
+    return _exit(study) is not None and not (_are_made_after(study) or _are_made_before(study))
+
+
+def statements_before_declarations(study: Study) -> int | None:
+    """How many statements of the constructor stand before its declarations; None for all."""
+    exit = _exit(study)
+    if exit is None or _are_made_after(study) or not _are_made_before(study):
+        return None
+    return exit.before
+
+
+def _exit(study: Study) -> Exit | None:
+    return study.constructor.exit if study.constructor else None
+
+
+def _are_made_after(study: Study) -> bool:
+    """Whether there is nothing to declare yet where the constructor returns early."""
+    exit = _exit(study)
+    return exit is not None and all(line > exit.last_return for line in _lines(study))
+
+
+def _are_made_before(study: Study) -> bool:
+    """Whether all there is to declare is made, and left alone from there on."""
+    constructor, exit = study.constructor, _exit(study)
+    if constructor is None or exit is None or any(line >= exit.line for line in _lines(study)):
+        return False
+    names = _names(study)
+    late = [use for use in constructor.uses if use.line >= exit.line]
+    touched = any(use.path[0] in names and not METADATA & set(use.path) for use in late)
+    called = any(
+        use.how == "call" and len(use.path) == 1 and use.path[0] not in HARMLESS for use in late
+    )
+    handed_on = any(line >= exit.line for _, line, _ in constructor.indirect)
+    return not (touched or called or handed_on)
+
+
+def _names(study: Study) -> set[str]:
+    attributes = {attribute.name for attribute in study.everything}
+    return attributes | {parameter.name for parameter in study.all_parameters}
+
+
+def _lines(study: Study) -> list[int]:
+    """Where the constructor, or a method that it calls, makes what is to be declared."""
+    assert study.constructor is not None
+    names = _names(study)
+    lines: list[int] = []
+    for method in study.cls.cls.methods:
+        if method.name not in study.building:
+            continue
+        calls = [use.line for use in study.constructor.uses if use.path == (method.name,)]
+        for item in method.assignments:
+            if item.path and item.path[0] in names and item.value != Constant("None"):
+                lines += [item.line] if method is study.constructor else calls or [0]
+    return lines
