@@ -1,0 +1,263 @@
+"""Expressions to values: what names, literals and calls make, while a function is read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from pyroify.index.declarations import DECLARING
+from pyroify.index.declared import read_declared
+from pyroify.index.facts import (
+    Call,
+    Constant,
+    Items,
+    MethodCall,
+    Name,
+    Parameter,
+    Passed,
+    Path,
+    Repeat,
+    SelfRead,
+    Unknown,
+    Value,
+)
+from pyroify.index.parameters import CHAINED, PARAMETER, chain_method, read_parameter
+from pyroify.index.source import Source
+from pyroify.index.steady import is_steady_size
+from pyroify.index.uses import chain
+from pyroify.index.values import Building, choose, collect, element_of, spread
+
+INITIALISERS = "torch.nn.init."
+PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
+
+
+@dataclass
+class Expressions:
+    """Evaluates expressions one after the other, and writes down every call in them.
+
+    ``this`` is the name of the instance, if any. ``moving`` are names that do not keep one value.
+    ``scope`` is what local names hold at this point, ``statement_column`` where the statement at
+    hand begins.
+    """
+
+    source: Source
+    this: str | None = None
+    moving: frozenset[str] = frozenset()
+    scope: dict[str, Value | Building] = field(default_factory=dict)
+    statement_column: int = 0
+    calls: list[Call] = field(default_factory=list)
+    parameters: list[Parameter] = field(default_factory=list)
+    super_calls: set[str] = field(default_factory=set)
+    super_init: Call | None = None
+    base_calls: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """What an expression makes. Every call in it is written down once."""
+        match node:
+            case ast.Constant():
+                return Constant(repr(node.value))
+            case ast.Name():
+                return self._name(node)
+            case ast.Attribute():
+                return self._attribute(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.IfExp():
+                self.evaluate(node.test)
+                return choose(self.evaluate(node.body), self.evaluate(node.orelse))
+            case ast.BoolOp():
+                return choose(*[self.evaluate(value) for value in node.values])
+            case ast.NamedExpr():
+                value = self.evaluate(node.value)
+                self.bind(node.target, value)
+                return value
+            case ast.List() | ast.Tuple() | ast.Set():
+                return Items(tuple(self._elements(node.elts)))
+            case ast.Dict():
+                return self._dict(node)
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
+                self._comprehension(node.generators)
+                return Items((Repeat(self.evaluate(node.elt)),))
+            case ast.DictComp():
+                self._comprehension(node.generators)
+                self.evaluate(node.key)
+                return Items((Repeat(self.evaluate(node.value)),), ("*",))
+            case ast.BinOp():
+                return self._binary(node)
+            case ast.Subscript():
+                return self._subscript(node)
+            case ast.Starred():
+                return self.evaluate(node.value)
+        self.evaluate_within(node)
+        return self._unknown(node)
+
+    def evaluate_within(self, node: ast.AST) -> None:
+        """Write down the calls in the expressions that a node consists of."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.evaluate(child)
+
+    def path(self, node: ast.AST) -> Path:
+        """Attribute names below ``self``; empty for anything else."""
+        parts = chain(node)
+        if self.this is None or len(parts) < 2 or parts[0] != self.this:
+            return ()
+        return parts[1:]
+
+    def is_this(self, node: ast.AST) -> bool:
+        """Whether an expression is the instance itself."""
+        return isinstance(node, ast.Name) and node.id == self.this
+
+    def bind(self, target: ast.expr, value: Value) -> None:
+        """Let a local name hold a value; of several names, none is known to hold a part of it."""
+        match target:
+            case ast.Name():
+                self.scope[target.id] = value
+            case ast.Tuple() | ast.List():
+                for item in target.elts:
+                    self.bind(item, Unknown())
+            case ast.Starred():
+                self.bind(target.value, Unknown())
+
+    # Names and literals
+
+    def _unknown(self, node: ast.expr, owner: Value | None = None, path: Path = ()) -> Unknown:
+        return Unknown(self.source.source(node), owner, path)
+
+    def _name(self, node: ast.Name) -> Value:
+        value = self.scope.get(node.id)
+        if value is None:
+            return Name(self.source.resolve((node.id,)))
+        return value.freeze() if isinstance(value, Building) else value
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        if path := self.path(node):
+            return SelfRead(path)
+        parts = chain(node)
+        if not parts:
+            return self._unknown(node, self.evaluate(node.value), (node.attr,))
+        held = self.scope.get(parts[0])
+        if held is None:
+            return Name(self.source.resolve(parts))
+        if isinstance(held, Name):
+            return Name(".".join([held.dotted, *parts[1:]]))
+        return self._unknown(node, None if isinstance(held, Building) else held, parts[1:])
+
+    def _elements(self, nodes: Sequence[ast.expr]) -> Iterator[Value]:
+        for node in nodes:
+            value = self.evaluate(node)
+            yield from spread(value) if isinstance(node, ast.Starred) else (value,)
+
+    def _dict(self, node: ast.Dict) -> Items:
+        keys: list[str] = []
+        items: list[Value] = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            made = self.evaluate(value)
+            if key is None:
+                keys.append("*")
+                items.extend(spread(made))
+                continue
+            self.evaluate(key)
+            keys.append(self.source.source(key))
+            items.append(made)
+        return Items(tuple(items), tuple(keys))
+
+    def _comprehension(self, generators: Sequence[ast.comprehension]) -> None:
+        for generator in generators:
+            over = self.evaluate(generator.iter)
+            self.bind(generator.target, element_of(over))
+            for test in generator.ifs:
+                self.evaluate(test)
+
+    def _binary(self, node: ast.BinOp) -> Value:
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
+        if isinstance(node.op, ast.Add) and isinstance(left, Items) and isinstance(right, Items):
+            return Items((*left.items, *right.items))
+        if isinstance(node.op, ast.Mult):
+            for side in (left, right):
+                if isinstance(side, Items):
+                    return Items(tuple(map(Repeat, side.items)))
+        return self._unknown(node)
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        """An entry of a registry, or what one of several classes is picked from."""
+        value = self.evaluate(node.value)
+        self.evaluate(node.slice)
+        return element_of(value) if isinstance(value, Items) else self._unknown(node)
+
+    # Calls
+
+    def _call(self, node: ast.Call) -> Value:
+        call = self._read_call(node)
+        if isinstance(call.callee, SelfRead) and len(call.callee.path) == 1:
+            self.calls.append(call)
+            return MethodCall(call.callee.path[0], call)
+        if method := _super_method(node.func):
+            self.super_calls.add(method)
+            if method == "__init__":
+                self.super_init = call
+            return MethodCall(method, call)
+        made = self._known(node, call)
+        if made is not None:
+            return made
+        self.calls.append(call)
+        return call
+
+    def _read_call(self, node: ast.Call) -> Call:
+        function, wrapped = node.func, False
+        if isinstance(function, ast.Subscript) and self.source.dotted(function) in PYRO_MODULE:
+            function, wrapped = function.slice, True
+        return Call(
+            callee=self.evaluate(function),
+            line=node.lineno,
+            column=self.source.column(node),
+            args=tuple(self._arguments(node)),
+            text=self.source.source(function),
+            wrapped=wrapped,
+            extent=self.source.extent(node, self.statement_column),
+        )
+
+    def _arguments(self, node: ast.Call) -> Iterator[Passed]:
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                yield self._passed("", "*", argument.value)
+            else:
+                yield self._passed("", "", argument)
+        for keyword in node.keywords:
+            star = "" if keyword.arg else "**"
+            yield self._passed(keyword.arg or "", star, keyword.value)
+
+    def _passed(self, keyword: str, star: str, node: ast.expr) -> Passed:
+        value, text = self.evaluate(node), self.source.source(node)
+        stable = not star and is_steady_size(node, text, self.moving)
+        return Passed(keyword, star, text, stable, value)
+
+    def _known(self, node: ast.Call, call: Call) -> Value | None:
+        """What a call makes, where its function is one of those that are known."""
+        match call.callee:
+            case Name(dotted) if dotted in PARAMETER:
+                self.parameters.append(read_parameter(self.source, node, call, self.moving))
+                return self.parameters[-1]
+            case Name(dotted) if dotted.startswith(INITIALISERS):
+                first = call.args[0].value if call.args else None
+                return replace(first, chained=True) if isinstance(first, Parameter) else None
+            case Name(dotted) if dotted in DECLARING:
+                action = "sample" if dotted.endswith("PyroSample") else "param"
+                return read_declared(self.source, node, action)
+            case Name(dotted) if dotted.endswith(".__init__"):
+                base = dotted.removesuffix(".__init__")
+                self.base_calls.append((base, call.line, call.column))
+            case Name(dotted):
+                return collect(dotted, call)
+            case Unknown(owner=Parameter() as parameter, path=(method,)) if method in CHAINED:
+                return chain_method(parameter, method, node)
+        return None
+
+
+def _super_method(function: ast.expr) -> str:
+    """The method in ``super().method``, in any of its spellings; ``""`` for another callee."""
+    match function:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=method):
+            return method
+    return ""

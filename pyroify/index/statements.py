@@ -1,0 +1,318 @@
+"""Runs a function body abstractly, once: what its statements attach to ``self`` and return.
+
+Local variables hold what they may be, lists remember what is appended to them, and everything
+attached to ``self`` is written down in order.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pyroify.index.expressions import Expressions
+from pyroify.index.facts import (
+    NONE,
+    Assignment,
+    Branch,
+    Call,
+    Constant,
+    Items,
+    MethodCall,
+    Name,
+    Parameter,
+    Passed,
+    Path,
+    Repeat,
+    Unknown,
+    Value,
+)
+from pyroify.index.source import Source
+from pyroify.index.steady import is_steady_test
+from pyroify.index.values import Building, choose, element_of, spread
+
+ADDING = {"append", "extend", "insert"}
+REGISTERING = {"register_parameter", "register_module", "add_module"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a statement attaches: an expression, and what it makes."""
+
+    statement: ast.stmt
+    node: ast.expr
+    value: Value
+
+
+@dataclass
+class Statements:
+    """The statements of one function so far. ``name`` is the function's."""
+
+    source: Source
+    name: str
+    expressions: Expressions
+    assignments: list[Assignment] = field(default_factory=list)
+    returns: list[Value] = field(default_factory=list)
+    return_lines: list[int] = field(default_factory=list)
+    conditions: list[tuple[int, str]] = field(default_factory=list)
+    guards: list[tuple[int, int, str]] = field(default_factory=list)
+    indirect: list[tuple[str, int, int]] = field(default_factory=list)
+    _branches: tuple[Branch, ...] = ()
+
+    def run(self, body: Sequence[ast.stmt]) -> None:
+        """Run statements in order."""
+        for node in body:
+            self.expressions.statement_column = self.source.column(node)
+            self._statement(node)
+
+    def _statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Assign():
+                given = self._given(node, node.value)
+                how = "chain" if len(node.targets) > 1 else "assign"
+                for target in node.targets:
+                    self._assign(target, how, given)
+            case ast.AnnAssign():
+                if node.value is not None:
+                    self._assign(node.target, "assign", self._given(node, node.value))
+            case ast.AugAssign():
+                self._augment(node)
+            case ast.Expr(value=ast.Call() as call):
+                self._call(node, call)
+            case ast.Return(value=value):
+                self.return_lines.append(node.lineno)
+                self.returns.append(self.expressions.evaluate(value) if value else NONE)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                dotted = f"{self.source.module}.{self.name}.<locals>.{node.name}"
+                self.expressions.scope[node.name] = Name(dotted)
+            case _:
+                self._compound(node)
+
+    # Blocks
+
+    def _compound(self, node: ast.stmt) -> None:
+        match node:
+            case ast.If():
+                self._if(node)
+            case ast.For() | ast.AsyncFor():
+                over = self.expressions.evaluate(node.iter)
+                self.expressions.bind(node.target, element_of(over))
+                self._loop(node)
+            case ast.While():
+                self.expressions.evaluate(node.test)
+                self._loop(node)
+            case ast.With() | ast.AsyncWith():
+                self._with(node)
+            case ast.Try():
+                self._try(node)
+            case ast.Match():
+                self.expressions.evaluate(node.subject)
+                for arm, case in enumerate(node.cases):
+                    self._arm(case.body, ("if", node.lineno, arm))
+            case _:
+                self.expressions.evaluate_within(node)
+
+    @property
+    def _depth(self) -> int:
+        """How many branches and loops the statement at hand stands in."""
+        return sum(kind in ("if", "for") for kind, _, _ in self._branches)
+
+    def _arm(self, body: Sequence[ast.stmt], branch: Branch) -> None:
+        outer = self._branches
+        self._branches = (*outer, branch)
+        self.run(body)
+        self._branches = outer
+
+    def _if(self, node: ast.If) -> None:
+        values = self.expressions
+        values.evaluate(node.test)
+        test = self.source.source(node.test)
+        if is_steady_test(node.test, test, values.moving):
+            self.conditions.append((node.lineno, test))
+        for arm in filter(None, (node.body, node.orelse)):
+            self.guards.append((arm[0].lineno, arm[-1].end_lineno or arm[-1].lineno, test))
+        before = dict(values.scope)
+        self._arm(node.body, ("if", node.lineno, 0))
+        after_body, values.scope = values.scope, before
+        self._arm(node.orelse, ("if", node.lineno, 1))
+        for name, value in after_body.items():
+            values.scope[name] = _joined(value, values.scope.get(name))
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
+        self._arm(node.body, ("for", node.lineno, 0))
+        self.run(node.orelse)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        for item in node.items:
+            self.expressions.evaluate(item.context_expr)
+            if item.optional_vars is not None:
+                self.expressions.bind(item.optional_vars, Unknown())
+        self._arm(node.body, ("with", node.lineno, 0))
+
+    def _try(self, node: ast.Try) -> None:
+        self._arm(node.body, ("try", node.lineno, 0))
+        for arm, handler in enumerate(node.handlers, 1):
+            self._arm(handler.body, ("try", node.lineno, arm))
+        self._arm(node.orelse, ("try", node.lineno, 0))
+        self.run(node.finalbody)
+
+    # Assignments
+
+    def _given(self, statement: ast.stmt, node: ast.expr) -> _Given:
+        return _Given(statement, node, self.expressions.evaluate(node))
+
+    def _building(self, node: ast.expr) -> Building | None:
+        """The local list or dict that an expression names."""
+        held = self.expressions.scope.get(node.id) if isinstance(node, ast.Name) else None
+        return held if isinstance(held, Building) else None
+
+    def _attach(self, path: Path, how: str, given: _Given) -> None:
+        self.assignments.append(
+            Assignment(
+                path=path,
+                how=how,
+                line=given.statement.lineno,
+                column=self.source.column(given.statement),
+                value=given.value,
+                value_line=given.node.lineno,
+                value_column=self.source.column(given.node),
+                branches=self._branches,
+                end_line=given.node.end_lineno or given.node.lineno,
+            )
+        )
+
+    def _assign(self, target: ast.expr, how: str, given: _Given) -> None:
+        match target:
+            case ast.Tuple() | ast.List():
+                self._assign_each(target, given)
+            case ast.Name():
+                self.expressions.scope[target.id] = self._held(given)
+            case ast.Subscript():
+                self._assign_item(target, given)
+            case _ if path := self.expressions.path(target):
+                self._attach(path, how, given)
+            case _:
+                self.expressions.evaluate(target)
+                self._attach_elsewhere(given)
+
+    def _held(self, given: _Given) -> Value | Building:
+        """What a local name holds: a list or dict may yet be filled."""
+        if not isinstance(given.value, Items) or isinstance(given.node, ast.Name):
+            return given.value
+        return Building(self._depth, list(given.value.items), list(given.value.keys))
+
+    def _attach_elsewhere(self, given: _Given) -> None:
+        if isinstance(given.value, Parameter):
+            statement = given.statement
+            self.indirect.append(("", statement.lineno, self.source.column(statement)))
+
+    def _assign_each(self, target: ast.Tuple | ast.List, given: _Given) -> None:
+        values = given.value.items if isinstance(given.value, Items) else ()
+        sources = given.node.elts if isinstance(given.node, ast.Tuple | ast.List) else []
+        paired = len(sources) == len(target.elts)
+        for index, item in enumerate(target.elts):
+            part = replace(given, value=Unknown())
+            if paired and index < len(values):
+                part = replace(given, node=sources[index], value=values[index])
+            self._assign(item, "tuple", part)
+
+    def _assign_item(self, target: ast.Subscript, given: _Given) -> None:
+        key = self.source.source(target.slice)
+        self.expressions.evaluate(target.slice)
+        if building := self._building(target.value):
+            building.add(given.value, self._depth, key)
+        elif self.expressions.is_this(target.value):
+            path: Path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
+            self._attach(path, "setitem", given)
+        elif path := self.expressions.path(target.value):
+            self._attach(path, "setitem", given)
+
+    def _augment(self, node: ast.AugAssign) -> None:
+        given = self._given(node, node.value)
+        if isinstance(node.target, ast.Name):
+            self._extend_local(node.target, given.value)
+        elif (path := self.expressions.path(node.target)) and isinstance(node.op, ast.Add):
+            self._attach(path, "extend", given)
+
+    def _extend_local(self, target: ast.Name, value: Value) -> None:
+        building = self._building(target)
+        if building is not None and isinstance(value, Items):
+            for item in value.items:
+                building.add(item, self._depth)
+        elif target.id in self.expressions.scope:
+            self.expressions.scope[target.id] = Unknown()
+
+    # Calls that attach something
+
+    def _call(self, statement: ast.stmt, node: ast.Call) -> None:
+        made = self.expressions.evaluate(node)
+        call = made.call if isinstance(made, MethodCall) else made
+        if not isinstance(call, Call) or not call.args:
+            return
+        match node.func:
+            case ast.Name(id="setattr") if len(node.args) == 3:
+                given = _argument(statement, node, call, call.args[2])
+                self._attach_named(node.args[0], call.args[1], given)
+            case ast.Attribute(value=owner, attr=how) if how in ADDING:
+                self._add(owner, how, _argument(statement, node, call, call.args[-1]))
+            case ast.Attribute(value=owner, attr=how) if how in REGISTERING:
+                name = call.argument("name", 0)
+                value = call.argument("param", 1) or call.argument("module", 1)
+                if name is not None and value is not None:
+                    self._register(owner, name, value, _argument(statement, node, call, value))
+            case ast.Attribute(value=owner, attr="update") if node.args:
+                if path := self.expressions.path(owner):
+                    self._attach(path, "extend", _argument(statement, node, call, call.args[0]))
+
+    def _add(self, owner: ast.expr, how: str, given: _Given) -> None:
+        """``append``, ``extend`` and ``insert``."""
+        if building := self._building(owner):
+            self._fill(building, how, given.value)
+        elif self.expressions.is_this(owner):
+            self._attach((), how, given)
+        elif path := self.expressions.path(owner):
+            self._attach(path, how, given)
+        elif isinstance(owner, ast.Subscript) and (path := self.expressions.path(owner.value)):
+            self._attach((*path, "*"), how, given)
+
+    def _fill(self, building: Building, how: str, value: Value) -> None:
+        if how == "insert":
+            building.mix(value)
+            return
+        for item in spread(value) if how == "extend" else (value,):
+            building.add(item, self._depth)
+
+    def _register(self, owner: ast.expr, name: Passed, value: Passed, given: _Given) -> None:
+        """``register_parameter(name, value)``, ``add_module`` and their like."""
+        if isinstance(owner, ast.Name) and not isinstance(value.value, Parameter):
+            container = self.expressions.scope.get(owner.id)
+            if isinstance(container, Call):
+                grown = Passed("", "", value.text, False, Repeat(value.value))
+                self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
+        self._attach_named(owner, name, given)
+
+    def _attach_named(self, owner: ast.expr, name: Passed, given: _Given) -> None:
+        """Attach under a name that is a value itself."""
+        path = self.expressions.path(owner)
+        if not path and not self.expressions.is_this(owner):
+            self._attach_elsewhere(given)
+        elif isinstance(name.value, Constant) and name.text[:1] in "'\"":
+            self._attach((*path, ast.literal_eval(name.value.text)), "register", given)
+        else:
+            self._attach((*path, "*"), "setattr", given)
+
+
+def _argument(statement: ast.stmt, node: ast.Call, call: Call, passed: Passed) -> _Given:
+    """What a call of ``node`` is given as ``passed``, one of the arguments of ``call``."""
+    nodes = [*node.args, *(keyword.value for keyword in node.keywords)]
+    position = next(index for index, item in enumerate(call.args) if item is passed)
+    return _Given(statement, nodes[position], passed.value)
+
+
+def _joined(one: Value | Building, other: Value | Building | None) -> Value | Building:
+    """What a name holds after the two branches of an ``if``."""
+    if isinstance(one, Building) or other is None:
+        return one
+    if isinstance(other, Building) or other == one:
+        return other
+    return choose(one, other)

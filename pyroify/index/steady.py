@@ -1,0 +1,53 @@
+"""Which names keep one value through a function, and what can be written again at its end."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator, ast.expr_context)
+TESTS = (*SIZES, ast.UnaryOp, ast.Not, ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop)
+LONGEST = 40
+"""Characters of an expression that is worth writing a second time."""
+
+
+def is_steady_size(node: ast.expr, text: str, moving: frozenset[str]) -> bool:
+    """Whether a size (its source: ``text``) is short and means the same at the end."""
+    numbers = (item for item in ast.walk(node) if isinstance(item, ast.Constant))
+    return _is_steady(node, text, moving, SIZES) and all(
+        isinstance(item.value, int) for item in numbers
+    )
+
+
+def is_steady_test(node: ast.expr, text: str, moving: frozenset[str]) -> bool:
+    """Whether the test of an ``if`` (its source: ``text``) is short and stays the same."""
+    return _is_steady(node, text, moving, TESTS)
+
+
+def _is_steady(
+    node: ast.expr, text: str, moving: frozenset[str], allowed: tuple[type[ast.AST], ...]
+) -> bool:
+    return len(text) <= LONGEST and all(
+        isinstance(item, allowed) and not (isinstance(item, ast.Name) and item.id in moving)
+        for item in ast.walk(node)
+    )
+
+
+def moving_names(node: ast.AST, arguments: Sequence[str]) -> frozenset[str]:
+    """Names of a function that do not keep one value from their first use to its end."""
+    counts = dict.fromkeys(arguments, 1)
+    moving: set[str] = set()
+    for item in ast.walk(node):
+        if isinstance(item, ast.For | ast.AsyncFor | ast.comprehension):
+            moving |= {n.id for n in ast.walk(item.target) if isinstance(n, ast.Name)}
+        if isinstance(item, ast.For | ast.AsyncFor | ast.While):
+            moving |= {
+                n.id
+                for n in ast.walk(item)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+        if isinstance(item, ast.Lambda | ast.FunctionDef) and item is not node:
+            moving |= {argument.arg for argument in item.args.args}
+        if isinstance(item, ast.Name) and not isinstance(item.ctx, ast.Load):
+            counts[item.id] = counts.get(item.id, 0) + 1
+    return frozenset(moving | {name for name, count in counts.items() if count > 1})
