@@ -219,7 +219,7 @@ class Use:
 
     ``how``: ``read``, ``call`` (the last name is called), ``store``, ``augmented``, ``setitem``,
     ``delete``. ``plate``: inside ``with pyro.plate(...)``. ``within``: dotted name of the innermost
-    call it is an argument of. ``item``: an element of it, in brackets.
+    call it is an argument of. ``item``: an element of it, in brackets. ``later``: in a lambda that is kept.
     """
 
     path: Path
@@ -229,6 +229,7 @@ class Use:
     within: str = ""
     plate: tuple[int, int] | None = None
     item: bool = False
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,10 @@ def _walk(
     if isinstance(node, ast.Call):
         yield from _walk_call(file, node, this, within, plate)
         return
+    if isinstance(node, ast.Lambda) and not within:
+        for use in _walk(file, node.body, this, "lambda", plate):
+            yield replace(use, later=True)
+        return
     if isinstance(node, ast.AugAssign) and (use := _use(file, node.target, this, "augmented")):
         yield _placed(use, within, plate)
         yield from _walk(file, node.value, this, within, plate)

@@ -82,7 +82,7 @@ def kept_value(subject: Subject) -> Iterator[Finding]:
 
 def _outlives(subject: Subject, use: Use) -> bool:
     """Whether a use takes the value of a parameter where only its first value was meant to go."""
-    if LIKE.fullmatch(use.within) or not subject.reads(use):
+    if use.later or LIKE.fullmatch(use.within) or not subject.reads(use):
         return False
     return subject.is_declared_before(use.path) or not SNAPSHOTS & set(use.path)
 
