@@ -116,7 +116,24 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"trainer": 1},
             "svi.trainer: no such key; choose from output, model, data, likelihood, guide, "
-            "optimizer, elbo, nuts, engine, epochs, seed",
+            "optimizer, elbo, nuts, handlers, engine, devices, epochs, patience, arviz, seed",
+        ),
+        (
+            {"data": {"source": "synthetic", "weights": "w"}},
+            "svi.data.weights: the weights of rows are an array or column of a file",
+        ),
+        (
+            {"handlers": {"condition": {"net.*": "zero"}}},
+            "svi.handlers.condition: 'zero' is no value for net.*; write a number or `init`",
+        ),
+        (
+            {"handlers": {"lift": ["net.*"]}},
+            "svi.handlers.lift: no such key; choose from condition, reparam, do",
+        ),
+        (
+            {"patience": 5, "data": {"source": "synthetic", "validation": 0}},
+            "svi.patience: without validation rows nothing says when to stop; "
+            "set svi.data.validation",
         ),
     ],
 )
@@ -141,6 +158,10 @@ def test_messages(changes: dict[str, Any], message: str) -> None:
         ),
         ({"engine": "svi", "elbo": {"local_reparametrization": True}}, "PYR403"),
         ({"optimizer": {"weight_decay": 0.1}}, "PYR404"),
+        ({"devices": "several", "engine": "svi"}, "PYR405"),
+        ({"devices": "several", "engine": "nuts"}, "PYR405"),
+        ({"patience": 5, "engine": "nuts"}, "PYR406"),
+        ({"patience": 5, "guide": {"family": "AutoLaplaceApproximation"}}, "PYR406"),
     ],
 )
 def test_forbidden_combinations_are_refused_with_their_code(

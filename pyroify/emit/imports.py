@@ -16,6 +16,7 @@ _MODULES: Final = {
     "hashlib": "import hashlib",
     "html": "import html",
     "json": "import json",
+    "logging": "import logging",
     "math": "import math",
     "os": "import os",
     "pickle": "import pickle",
@@ -24,6 +25,8 @@ _MODULES: Final = {
     "subprocess": "import subprocess",
     "sys": "import sys",
     "time": "import time",
+    "traceback": "import traceback",
+    "warnings": "import warnings",
     "zipfile": "import zipfile",
     "np": "import numpy as np",
     "pyro": "import pyro",
@@ -33,12 +36,13 @@ _MODULES: Final = {
 }
 _MEMBERS: Final = {
     "collections": ("Counter",),
-    "collections.abc": ("Callable", "Iterable", "Iterator"),
+    "collections.abc": ("Callable", "Iterable", "Iterator", "Mapping"),
     "contextlib": ("contextmanager",),
     "fnmatch": ("fnmatch",),
     "dataclasses": ("dataclass",),
     "pathlib": ("Path",),
     "typing": ("Any", "TextIO"),
+    "unittest.mock": ("patch",),
     "pyro": ("poutine",),
     "pyro.distributions": ("constraints",),
     "pyro.infer": ("MCMC", "NUTS", "SVI", "Trace_ELBO", "TraceMeanField_ELBO"),
@@ -57,6 +61,7 @@ _MEMBERS: Final = {
         "init_to_value",
     ),
     "pyro.infer.autoguide.initialization": ("InitMessenger",),
+    "pyro.infer.reparam": ("LocScaleReparam",),
     "pyro.nn": ("PyroModule", "PyroParam", "PyroSample"),
     "pyro.poutine.messenger": ("Messenger",),
     "pyro.poutine.util": ("site_is_subsample",),
@@ -64,7 +69,7 @@ _MEMBERS: Final = {
     "torch.distributions": ("biject_to", "kl_divergence"),
     "torch.nn": ("functional",),
     "torch.overrides": ("TorchFunctionMode",),
-    "torch.utils.data": ("DataLoader", "TensorDataset"),
+    "torch.utils.data": ("DataLoader", "TensorDataset", "default_collate"),
 }
 _THIRD_PARTY: Final = ("lightning", "numpy", "pyro", "pytest", "torch")
 _WIDTH: Final = 88

@@ -47,6 +47,14 @@ def tuple_source(names: Sequence[str]) -> str:
     return f"({items},)" if len(names) == 1 else f"({items})"
 
 
+def tuple_statement(name: str, items: Sequence[str]) -> str:
+    """``name = (...)`` at the left margin, an item a line where one line is too long."""
+    line = f"{name} = {tuple_source(items)}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{name} = (", *(f"    {quote(item)}," for item in items), ")"])
+
+
 def quote(text: str) -> str:
     """``text`` as a Python literal, in double quotes where it contains none."""
     return repr(text) if '"' in text else '"' + repr(text + '"')[1:-2] + '"'

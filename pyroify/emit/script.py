@@ -11,7 +11,7 @@ from typing import Any
 from pyroify import __version__
 from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
 from pyroify.emit.imports import import_block, import_from
-from pyroify.emit.layout import quote, tuple_source, wrap_call
+from pyroify.emit.layout import quote, tuple_source, tuple_statement, wrap_call
 from pyroify.emit.settings import Settings, read_settings
 
 
@@ -51,8 +51,11 @@ def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -
         "build_net": f"net = {model.name}({kwargs})",
         "user_import": import_from(model.module, [model.name], "  # noqa: E402"),
         "exact": settings.is_exact,
+        "several": settings.devices == "several" and settings.engine == "torch",
+        "given": "**rows.given" if settings.data.weights else "targets=rows.targets",
         "quote": quote,
         "names": tuple_source,
+        "tuple_statement": tuple_statement,
         "wrap": wrap_call,
     }
     body = environment().get_template(template).render(**context, imports="")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
 ENGINES: Final = ("torch", "svi", "lightning", "nuts")
 ELBOS: Final = ("auto", "Trace_ELBO")
 INITS: Final = ("module", "prior", "zero")
+DEVICES: Final = ("one", "several")
 
 
 class EmitError(Exception):
@@ -82,8 +84,26 @@ class Nuts:
 
 
 @dataclass(frozen=True, slots=True)
+class Handlers:
+    """Effect handlers on latent sites, each a pattern of their names.
+
+    ``condition`` pins a site at a number, or at the value that the guide would begin with (None).
+    ``reparam`` takes location and scale out of a site. ``do`` sets a site to zero in one more
+    column of the evaluation.
+    """
+
+    condition: tuple[tuple[str, float | None], ...]
+    reparam: tuple[str, ...]
+    do: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """What the templates are filled with."""
+    """What the templates are filled with.
+
+    ``patience`` counts epochs; 0 never stops early. With ``arviz`` the draws are also written for
+    ArviZ to read.
+    """
 
     output: str
     model: Model
@@ -93,8 +113,12 @@ class Settings:
     optimizer: Optimizer
     elbo: Elbo
     nuts: Nuts
+    handlers: Handlers
     engine: str
+    devices: str
     epochs: int
+    patience: int
+    arviz: bool
     seed: int
 
     @property
@@ -102,6 +126,15 @@ class Settings:
         """Whether the KL divergence is taken in closed form."""
         asked = self.elbo.name == "auto" and self.engine != "svi"
         return asked and self.guide.family == "AutoNormal"
+
+    @property
+    def digest(self) -> str:
+        """Names what a checkpoint belongs to, beside what flags and data say."""
+        optimizer = replace(self.optimizer, lr=0.0)
+        elbo = replace(self.elbo, kl_weight=0.0)
+        fixed = (self.engine, self.model, self.likelihood, self.guide, optimizer, elbo)
+        text = repr((*fixed, self.handlers, self.data.standardize))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def file(self) -> str:
@@ -137,8 +170,12 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
         optimizer=_optimizer(section.section("optimizer")),
         elbo=_elbo(section.section("elbo")),
         nuts=_nuts(section.section("nuts")),
+        handlers=_handlers(section.section("handlers")),
         engine=section.choice("engine", ENGINES, "torch"),
+        devices=section.choice("devices", DEVICES, "one"),
         epochs=section.count("epochs", 200),
+        patience=section.count("patience", 0, least=0),
+        arviz=section.flag("arviz", False),
         seed=section.count("seed", 0, least=0),
     )
     section.finish()
@@ -239,6 +276,27 @@ def _elbo(section: Section) -> Elbo:
     return elbo
 
 
+def _handlers(section: Section) -> Handlers:
+    handlers = Handlers(_condition(section), section.texts("reparam"), section.texts("do"))
+    section.finish()
+    return handlers
+
+
+def _condition(section: Section) -> tuple[tuple[str, float | None], ...]:
+    """Patterns alone, or each with the number that it pins its sites at."""
+    if not isinstance(section.values.get("condition"), Mapping):
+        return tuple((pattern, None) for pattern in section.texts("condition"))
+    pinned: list[tuple[str, float | None]] = []
+    for pattern, value in section.mapping("condition").items():
+        if value != "init" and (isinstance(value, bool) or not isinstance(value, int | float)):
+            section.problem(
+                "condition", f"{value!r} is no value for {pattern}", "write a number or `init`"
+            )
+            continue
+        pinned.append((str(pattern), None if value == "init" else float(value)))
+    return tuple(pinned)
+
+
 def _elbo_name(section: Section) -> str:
     name = section.text("name", "auto")
     if name in _REFUSED_ELBOS:
@@ -262,6 +320,12 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
     found: list[Problem] = []
     if settings.engine == "nuts":
         found += _refused_by_nuts(settings, svi)
+    if settings.devices == "several" and settings.engine not in ("torch", "lightning"):
+        message = f"engine {settings.engine} trains in one process"
+        hint = "use engine torch or lightning, or leave devices out"
+        found.append(Problem("svi.devices", message, hint, "PYR405"))
+    if settings.patience:
+        found += _refused_with_patience(settings)
     elbo = svi.get("elbo")
     asked = isinstance(elbo, Mapping) and elbo.get("local_reparametrization") is True
     if asked and not settings.is_exact:
@@ -269,6 +333,18 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
         hint = "use guide AutoNormal, engine torch or lightning, and elbo name auto"
         found.append(Problem("svi.elbo.local_reparametrization", message, hint, "PYR403"))
     return found
+
+
+def _refused_with_patience(settings: Settings) -> list[Problem]:
+    if not settings.data.validation:
+        message = "without validation rows nothing says when to stop"
+        return [Problem("svi.patience", message, "set svi.data.validation", "PYR406")]
+    validates = settings.engine in ("torch", "svi")
+    if validates and not hasattr(facts(GUIDES, settings.guide.family), "finish"):
+        return []
+    what = f"guide {settings.guide.family}" if validates else f"engine {settings.engine}"
+    message = f"{what} does not validate while it trains"
+    return [Problem("svi.patience", message, "leave it out", "PYR406")]
 
 
 def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:

@@ -20,9 +20,9 @@ class Data:
 
     ``kind`` names the template; ``file``, or ``module`` and ``name``, say where. ``inputs``
     names arrays or columns, empty for all; with ``keywords`` each goes to that argument of
-    ``forward``. ``shape`` holds the shape of one row of each input, empty where it must be
-    guessed. ``rows`` is how many to make up where there is no data. ``test`` and
-    ``validation`` are shares of the rows.
+    ``forward``. ``weights`` names the array or column of row weights, if any. ``shape`` holds
+    the shape of one row of each input, empty where it must be guessed. ``rows`` is how many to
+    make up where there is no data. ``test`` and ``validation`` are shares of the rows.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class Data:
     inputs: tuple[str, ...]
     keywords: tuple[str, ...]
     targets: tuple[str, ...]
+    weights: str
     shape: tuple[tuple[int, ...], ...]
     rows: int
     batch_size: int
@@ -62,6 +63,7 @@ def read_data(section: Section) -> Data:
         inputs=inputs,
         keywords=keywords,
         targets=section.texts("targets", ("y",)),
+        weights=section.text("weights", ""),
         shape=_shape(section),
         rows=section.count("rows", 1000),
         batch_size=section.count("batch_size", 128),
@@ -71,6 +73,8 @@ def read_data(section: Section) -> Data:
     )
     if data.test + data.validation >= 1:
         section.problem("test", "test and validation together leave no row to train on")
+    if data.weights and not file:
+        section.problem("weights", "the weights of rows are an array or column of a file")
     if kind == "npz" and len(data.targets) > 1:
         section.problem("targets", "an archive holds the targets in one array")
     section.finish()
