@@ -1,0 +1,169 @@
+"""Going on after a stop, for the engines whose loop is not the script's own."""
+
+import json
+import os
+import random
+import signal
+import time
+import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from emit_cases import load_module, run_main
+from test_emit_training import last_parameters, start, wait_for_step, write_script
+
+needs_lightning = pytest.mark.skipif(not find_spec("lightning"), reason="needs lightning")
+DATA = {"source": "synthetic", "batch_size": 32, "rows": 500}
+NUTS = {"engine": "nuts", "nuts": {"samples": 6, "warmup": 6}}
+FLAGS = ("--no-baseline", "--samples=2")
+
+
+@pytest.fixture
+def lightning_script(tmp_path: Path) -> ModuleType:
+    return load_module(write_script(tmp_path, engine="lightning", epochs=60, data=DATA))
+
+
+@needs_lightning
+@pytest.mark.slow
+def test_lightning_goes_on_as_if_never_killed(lightning_script: ModuleType, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run_main(lightning_script, *FLAGS, f"--out={whole}").code == 0
+    dice = random.Random(0)
+    for _ in range(8):
+        began = time.time()
+        process = start(lightning_script, *FLAGS, f"--out={cut}")
+        wait_for_step(cut, began)
+        time.sleep(dice.uniform(0.0, 0.1))
+        os.kill(process, signal.SIGKILL)
+        _, status = os.waitpid(process, 0)
+        assert os.WIFSIGNALED(status), "the run was over before the kill"
+    finished = run_main(lightning_script, *FLAGS, f"--out={cut}")
+    assert finished.code == 0, finished.err
+    assert "going on after epoch" in finished.err
+    expected = last_parameters(whole)
+    for name, value in last_parameters(cut).items():
+        assert torch.equal(value, expected[name]), name
+    assert (cut / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
+    assert (cut / "results.json").read_text() == (whole / "results.json").read_text()
+
+
+@needs_lightning
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_lightning_stops_when_asked_to(
+    number: int, lightning_script: ModuleType, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    began = time.time()
+    process = start(lightning_script, *FLAGS, f"--out={out}", "--epochs=100000")
+    wait_for_step(out, began)
+    os.kill(process, number)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    epochs = torch.load(out / "last.pt", weights_only=True)["epoch"]
+    rows = (out / "metrics.jsonl").read_text().splitlines()
+    assert 0 < epochs <= len(rows) <= epochs + 1
+
+
+@needs_lightning
+def test_lightning_refuses_other_settings_and_uses_the_checkpoint_before(
+    tmp_path: Path,
+) -> None:
+    module = load_module(write_script(tmp_path, engine="lightning"))
+    out = tmp_path / "runs/train_svi"
+    assert run_main(module, *FLAGS).code == 0
+    ran = run_main(module, *FLAGS, "--lr=0.5")
+    assert ran.code == 2
+    assert "was made with other --lr" in ran.err
+    whole = last_parameters(out)
+    cut = (out / "last.pt").read_bytes()
+    (out / "last.pt").write_bytes(cut[: len(cut) // 2])
+    ran = run_main(module, *FLAGS)
+    assert ran.code == 0, ran.err
+    assert "last.pt is damaged" in ran.err
+    assert "going on after epoch 1" in ran.err
+    for name, value in last_parameters(out).items():
+        assert torch.equal(value, whole[name]), name
+
+
+@needs_lightning
+def test_lightning_says_only_what_concerns_the_run(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path, engine="lightning"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ran = run_main(module, *FLAGS)
+        again = run_main(module, *FLAGS)
+    assert [line.split()[0] for line in ran.err.splitlines()] == ["epoch", "epoch"]
+    assert again.err == "going on after epoch 2\n"
+    assert not [str(w.message) for w in caught if "lightning" in w.filename]
+
+
+@needs_lightning
+def test_lightning_keeps_the_best_epoch(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path, engine="lightning", epochs=4))
+    assert run_main(module, *FLAGS).code == 0
+    out = tmp_path / "runs/train_svi"
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    state = torch.load(out / "last.pt", weights_only=True)
+    assert state["best"] == min(row["validation_nll"] for row in rows)
+    assert (out / "best.pt").exists()
+
+
+def wait_for_chain(out: Path) -> None:
+    """Until a chain has had time to begin."""
+    deadline = time.monotonic() + 60
+    while not (out / "run.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.3)
+
+
+@pytest.fixture
+def killed_nuts(tmp_path: Path) -> Iterator[ModuleType]:
+    """A script whose chain was stopped before its end."""
+    module = load_module(write_script(tmp_path, **NUTS))
+    process = start(module, *FLAGS, "--draws=100000")
+    wait_for_chain(tmp_path / "runs/train_svi")
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    yield module
+
+
+def test_a_stopped_chain_begins_again_and_says_so(killed_nuts: ModuleType, tmp_path: Path) -> None:
+    ran = run_main(killed_nuts, *FLAGS)
+    assert ran.code == 0, ran.err
+    assert "a chain keeps nothing before its end; it begins again" in ran.err
+    whole = run_main(killed_nuts, *FLAGS, f"--out={tmp_path / 'whole'}")
+    assert "begins again" not in whole.err
+    expected = torch.load(tmp_path / "whole/last.pt", weights_only=True)["parameters"]
+    given = torch.load(tmp_path / "runs/train_svi/last.pt", weights_only=True)["parameters"]
+    for name, draws in given["guide._extra_state"].items():
+        assert torch.equal(draws, expected["guide._extra_state"][name])
+
+
+def test_a_finished_chain_is_evaluated_again(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path, **NUTS))
+    assert run_main(module, *FLAGS).code == 0
+    before = (tmp_path / "runs/train_svi/last.pt").read_bytes()
+    ran = run_main(module, *FLAGS)
+    assert (ran.code, ran.err) == (0, "the chain is complete\n")
+    assert (tmp_path / "runs/train_svi/last.pt").read_bytes() == before
+
+
+def test_an_interrupted_chain_says_so(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path, **NUTS))
+    process = start(module, *FLAGS, "--draws=100000")
+    wait_for_chain(tmp_path / "runs/train_svi")
+    os.kill(process, signal.SIGINT)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+
+
+def test_a_chain_cannot_go_on_from_a_file(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path, **NUTS))
+    ran = run_main(module, *FLAGS, f"--resume={tmp_path / 'elsewhere.pt'}")
+    assert ran.code == 2
+    assert "a chain cannot go on from a file; use --resume auto or never" in ran.err
