@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -87,8 +88,10 @@ def _init(module: nn.Module, path: str, inits: Mapping[str, str]) -> str:
     for depth in range(len(parts)):
         owner = module.get_submodule(".".join(parts[:depth]))
         for cls in type(owner).__mro__:
-            if init := inits.get(f"{cls.__qualname__}.{'.'.join(parts[depth:])}"):
-                return init
+            name = f"{cls.__qualname__}.{'.'.join(parts[depth:])}"
+            for pattern, init in inits.items():
+                if fnmatchcase(name, pattern):
+                    return init
     return ""
 
 

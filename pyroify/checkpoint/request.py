@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pyroify.checkpoint.session import CheckpointError, Request
 from pyroify.pipeline import make_plan
-from pyroify.plan.model import ClassPlan, Plan
+from pyroify.plan.model import Plan
+from pyroify.plan.originals import special_inits
 from pyroify.project import Project
-from pyroify.spec.model import Param, Spec
+from pyroify.spec.model import Spec
 from pyroify.verify import Build, Target
 
 EXAMPLE = 'svi: {model: {class: "models.net:Net", kwargs: {width: 16}}}'
@@ -35,12 +36,5 @@ def make_request(project: Project, spec: Spec, old: Path) -> Request:
 
 def _inits(plan: Plan, spec: Spec) -> Iterator[tuple[str, str]]:
     for entry in plan.classes:
-        yield from ((f"{entry.qualname}.{path}", init) for path, init in _special(entry, spec))
-
-
-def _special(entry: ClassPlan, spec: Spec) -> Iterator[tuple[str, str]]:
-    """Parameters whose original value is not the constrained one."""
-    for site in entry.sites:
-        action = spec.rules[site.rule.index].action if site.rule else None
-        if isinstance(action, Param) and isinstance(action.init, str) and action.init != "keep":
-            yield site.path, action.init
+        for path, param in special_inits(entry.sites, spec):
+            yield f"{entry.qualname}.{path}", str(param.init)

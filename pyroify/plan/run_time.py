@@ -7,18 +7,19 @@ it, or kept out of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
 from pyroify.index.facts import Assignment, Declared
+from pyroify.index.resolve import ModuleClass
 from pyroify.plan.placements import Spot, Where, join, place
 from pyroify.plan.redeclare import redeclare
 from pyroify.plan.sites import OTHER, Chain, Sites, measured
 from pyroify.plan.statements import block, each_parameter
-from pyroify.plan.structure import is_opaque
-from pyroify.plan.study import Attribute
-from pyroify.spec.model import Action, Keep
+from pyroify.plan.structure import Own, is_opaque, walk
+from pyroify.plan.study import Attribute, OwnParameter, Study
+from pyroify.spec.model import Action, Keep, Param
 
 CONVERSION = ("to_pyro_module_(self)",)
 
@@ -59,10 +60,11 @@ def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: boo
     exceptions = _exceptions(attributes, tables, sites)
     yield from CONVERSION_WITH_GAPS if gaps else CONVERSION
     yield from _declare_exceptions(exceptions, sites, line)
-    kept = [path for path, action in exceptions.items() if isinstance(action, Keep)]
-    if kept:
-        yield f"kept = {{{', '.join(f'id(self.{path})' for path in kept)}}}"
-    if loop := _module_loop(tables, sites, line, skipping=bool(kept)):
+    kept = [*_kept(exceptions, tables, sites), *_decided_by_children(attributes, tables, sites)]
+    loop = _module_loop(tables, sites, line, skipping=bool(kept))
+    if kept and loop:
+        yield f"kept = {{{', '.join(kept)}}}"
+    if loop:
         yield loop
     _record_unseen(attributes, tables.default, sites)
 
@@ -125,6 +127,79 @@ def _exceptions_of(spot: Spot, tables: Tables, sites: Sites) -> dict[str, Action
         if expected != action and not spot.where.loops and "*" not in path:
             found[f"{spot.where.target}.{parameter.name}".removeprefix("self.")] = action
     return found
+
+
+def _kept(exceptions: Mapping[str, Action], tables: Tables, sites: Sites) -> Iterator[str]:
+    """The ids of what the loop must pass by: parameters that stay, and what constrained ones are.
+
+    A PyroParam is an unconstrained parameter of another name to those who look for parameters.
+    """
+    constrained = {
+        own.name: own.optional for own in sites.study.all_parameters if _is_constrained(own, sites)
+    }
+    for path, action in exceptions.items():
+        if isinstance(action, Keep):
+            yield f"id(self.{path})"
+        elif isinstance(action, Param):
+            constrained[path] = False
+    for path, optional in constrained.items():
+        owner, dot, name = path.rpartition(".")
+        if isinstance(tables.default.of(f"{name}_unconstrained"), Keep):
+            continue
+        place = f"self{dot}{owner}"
+        if optional:
+            yield f'id(getattr({place}, "{name}_unconstrained", None))'
+        else:
+            yield f"id({place}.{name}_unconstrained)"
+
+
+def _is_constrained(own: OwnParameter, sites: Sites) -> bool:
+    action = sites.consult(own.name, frozen=own.frozen is True).action
+    if isinstance(action, Keep) and own.declared is not None:
+        return own.declared.action == "param"
+    return isinstance(action, Param)
+
+
+def _decided_by_children(
+    attributes: Sequence[Attribute], tables: Tables, sites: Sites
+) -> Iterator[str]:
+    """The ids of all parameters of children whose classes decide otherwise than the loop would."""
+    for attribute in attributes:
+        held = [item.cls for item in walk(attribute.node) if isinstance(item, Own)]
+        if any(_deviates(cls, tables, sites, frozenset()) for cls in held):
+            yield f"*map(id, {attribute.target}.parameters())"
+
+
+def _deviates(
+    cls: ModuleClass, tables: Tables, sites: Sites, seen: frozenset[tuple[str, str]]
+) -> bool:
+    """Whether a class, or one that it holds, has plain parameters that the loop would declare."""
+    if cls.key in seen:
+        return False
+    seen |= {cls.key}
+    for item in cls.lineage:
+        study = Study(item, sites.study.resolver, ())
+        inner = replace(sites, study=study)
+        for own in study.all_parameters:
+            if own.frozen is not True and _would_change(inner, own.name, "", tables):
+                return True
+        for attribute in study.everything:
+            for spot in place(attribute.node, Where(attribute.target, attribute.name, 0)):
+                if isinstance(spot, Spot) and any(
+                    _would_change(inner, join(spot.where.path, found.name), found.layer, tables)
+                    for found in spot.leaf.layer.parameters
+                ):
+                    return True
+        if any(_deviates(held, tables, sites, seen) for held in study.held):
+            return True
+    return False
+
+
+def _would_change(sites: Sites, path: str, layer: str, tables: Tables) -> bool:
+    """Whether the loop would declare a parameter that stays plain, or is constrained."""
+    action = sites.consult(path, layer).action
+    name = path.rpartition(".")[2] + ("_unconstrained" if isinstance(action, Param) else "")
+    return isinstance(action, Keep | Param) and not isinstance(tables.chain(layer).of(name), Keep)
 
 
 def _redeclare(there: Assignment, parameter: LayerParameter, sites: Sites) -> None:

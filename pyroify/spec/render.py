@@ -293,8 +293,9 @@ class _Writer:
     def partial(self, body: str) -> _Prior:
         name, captured = self.place.function, self.captured
         given = "".join(f", {name}={source}" for name, source in captured.items())
+        prior = f"{self.names.partial}({name}{given})" if given else name
         return _Prior(
-            f"{self.names.sample}({self.names.partial}({name}{given}))",
+            f"{self.names.sample}({prior})",
             f"def {name}({', '.join((self.this, *captured))}):\n    return {body}\n",
         )
 
@@ -617,7 +618,10 @@ def _count(dimensions: int) -> str:
 
 
 def _parenthesize(source: str) -> str:
-    return source if _ATOM.fullmatch(source) else f"({source})"
+    if _ATOM.fullmatch(source):
+        return source
+    is_call = isinstance(ast.parse(source, mode="eval").body, ast.Call | ast.Subscript)
+    return source if is_call else f"({source})"
 
 
 def _product(sizes: tuple[str, ...]) -> str:
