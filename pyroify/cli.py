@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pyroify.verify import VerifyResult
 
 INTERRUPTED = 130
-BAD_SVI = "PYR400"
 STDIN = Path("-")
 SITE = re.compile(r"([\w.]+:)?[A-Za-z_]\w*(\.[\w*]+)+")
 
@@ -333,7 +332,7 @@ def emit(spec: Path | None, force: bool) -> int:
     try:
         emitted = emit_script(prior_spec.svi, spec_name=name, spec_text=prior_spec.text)
     except EmitError as error:
-        faults = [(at.path, BAD_SVI, at.message, at.suggestion) for at in error.problems]
+        faults = [(at.path, at.code, at.message, at.suggestion) for at in error.problems]
         raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
     script = PurePosixPath(emitted.path)
     texts = {script: emitted.script, script.with_name(f"test_{script.name}"): emitted.test}

@@ -630,6 +630,12 @@ class TestEmit:
         assert "pyroify.yaml:8:" in ended.err
         assert "PYR400" in ended.err
 
+    def test_a_refused_combination_has_a_code_of_its_own(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": SPEC + SVI + "  devices: several\n  engine: svi\n", "net.py": NET})
+        ended = run("emit")
+        assert ended.code == 2
+        assert "PYR405" in ended.err
+
     def test_the_script_is_not_rewritten_itself(self, run: Run, lay_out: Callable) -> None:
         root = lay_out(TRAINING)
         run("emit")
