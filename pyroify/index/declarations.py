@@ -43,28 +43,31 @@ class Source(Protocol):
 
 
 def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
-    """Where a function may return before its end."""
+    """Where a function may return before its end, if it is one that returns nothing."""
     index = exiting_index(body)
     if index is None:
         return None
-    last = max(line for statement in body for line in _return_lines(statement))
+    last = max(found.lineno for statement in body for found in _returns(statement))
     # Statements on one line are one statement to those who edit.
     before = len({statement.lineno for statement in body[:index]})
     return Exit(body[index].lineno, last, before)
 
 
 def exiting_index(body: Sequence[ast.stmt]) -> int | None:
-    """The position of the first statement that may return."""
-    return next((i for i, statement in enumerate(body) if any(_return_lines(statement))), None)
+    """The position of the first statement that may return; None where a value is returned."""
+    exits = {index: list(_returns(statement)) for index, statement in enumerate(body)}
+    if any(found.value is not None for each in exits.values() for found in each):
+        return None
+    return next((index for index, found in exits.items() if found), None)
 
 
-def _return_lines(node: ast.AST) -> Iterator[int]:
-    """Lines of ``return``, those of functions defined inside apart."""
+def _returns(node: ast.AST) -> Iterator[ast.Return]:
+    """The statements ``return``, those of functions defined inside apart."""
     if isinstance(node, ast.Return):
-        yield node.lineno
+        yield node
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
         for inner in ast.iter_child_nodes(node):
-            yield from _return_lines(inner)
+            yield from _returns(inner)
 
 
 def definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:

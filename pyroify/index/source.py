@@ -144,5 +144,5 @@ def _package(module: str, is_package: bool) -> list[str]:
 def _absolute(node: ast.ImportFrom, package: Sequence[str]) -> str:
     if not node.level:
         return node.module or ""
-    base = package[: len(package) - node.level + 1]
+    base = package[: max(len(package) - node.level + 1, 0)]
     return ".".join([*base, *([node.module] if node.module else [])])
