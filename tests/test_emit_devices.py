@@ -1,0 +1,211 @@
+"""Several processes train what one would: two on the CPU, connected by gloo."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from emit_cases import PROJECT, emit, load_module, run_main
+from test_emit_training import last_parameters, write_script
+
+pytestmark = pytest.mark.slow
+
+Patch = Callable[[ModuleType, int], None]
+FLAGS = ("--no-baseline", "--samples=2")
+ROWS = {"source": "synthetic", "rows": 100, "batch_size": 32, "test": 0.1, "validation": 0.1}
+
+
+def write_several(folder: Path, **changes: Any) -> Path:
+    return write_script(folder, devices="several", **{"data": ROWS, "epochs": 3, **changes})
+
+
+def run_ranks(path: Path, *flags: str, patch: Patch | None = None) -> list[int]:
+    """The exit codes of two processes of the script; their texts go to ``rank0`` and ``rank1``."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [start_rank(path, rank, port, flags, patch) for rank in (0, 1)]
+    return [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes]
+
+
+def start_rank(
+    path: Path, rank: int, port: int, flags: tuple[str, ...], patch: Patch | None
+) -> int:
+    """The id of a process as torchrun would start it; forked, since importing torch takes long."""
+    process = os.fork()
+    if process:
+        return process
+    numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", **{k: str(v) for k, v in numbers.items()}}
+    with (path.parent / f"rank{rank}").open("w") as said:
+        sys.stdout = sys.stderr = said
+        module = load_module(path)
+        if patch:
+            patch(module, rank)
+        code = module.main([*FLAGS, *flags])
+        said.flush()
+    os._exit(code)
+
+
+def keep_state(module: ModuleType, rank: int) -> None:
+    """Writes what each process has at the end of its training."""
+    leave = module.leave_ranks
+    init = module.Training.__init__
+    kept = []
+
+    def init_and_keep(training: Any, *args: Any) -> None:
+        init(training, *args)
+        kept.append(training)
+
+    def save_and_leave() -> None:
+        parameters = kept[0].objective.state_dict()
+        noise = torch.get_rng_state()
+        torch.save(
+            {"parameters": parameters, "noise": noise}, Path(module.__file__).parent / f"{rank}.pt"
+        )
+        leave()
+
+    module.Training.__init__ = init_and_keep
+    module.leave_ranks = save_and_leave
+
+
+def states(folder: Path) -> list[dict[str, Any]]:
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def test_the_result_is_that_of_one_process(tmp_path: Path) -> None:
+    """Without noise the two agree: rows are weighed right and the prior counts once.
+
+    80 training rows in batches of 32 leave one of 16, cut in halves like the others; with
+    batches of 31 the halves differ by a row.
+    """
+    for batch in (32, 31):
+        path = write_several(tmp_path, guide={"family": "AutoDelta"}, optimizer={"name": "SGD"})
+        one, two = tmp_path / f"one{batch}", tmp_path / f"two{batch}"
+        size = f"--batch-size={batch}"
+        assert run_main(load_module(path), *FLAGS, size, f"--out={one}").code == 0
+        assert run_ranks(path, size, f"--out={two}") == [0, 0]
+        expected = last_parameters(one)
+        for name, value in last_parameters(two).items():
+            assert torch.allclose(value, expected[name], rtol=1e-4, atol=1e-6), (batch, name)
+        for before, after in zip(metrics(one), metrics(two), strict=True):
+            assert after["loss"] == pytest.approx(before["loss"], rel=1e-4)
+            assert after["nll"] == pytest.approx(before["nll"], rel=1e-4)
+
+
+def metrics(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("elbo", ["auto", "Trace_ELBO"])
+def test_ranks_have_the_same_parameters_and_noise_of_their_own(elbo: str, tmp_path: Path) -> None:
+    path = write_several(tmp_path, elbo={"name": elbo})
+    assert run_ranks(path, patch=keep_state) == [0, 0]
+    first, second = states(tmp_path)
+    assert first["parameters"].keys() == second["parameters"].keys()
+    for name, value in first["parameters"].items():
+        assert torch.equal(value, second["parameters"][name]), name
+    assert not torch.equal(first["noise"], second["noise"])
+
+
+def test_only_the_first_process_writes_and_speaks(tmp_path: Path) -> None:
+    path = write_several(tmp_path)
+    assert run_ranks(path, "--plots") == [0, 0]
+    assert (tmp_path / "rank1").read_text() == ""
+    assert "report:" in (tmp_path / "rank0").read_text()
+    out = tmp_path / "runs" / "train_svi"
+    assert [row["epoch"] for row in metrics(out)] == [1, 2, 3]
+    for flags in (["--eval"], ["--check"], ["--export"]):
+        assert run_ranks(path, *flags) == [0, 0]
+        assert (tmp_path / "rank1").read_text() == ""
+
+
+def stop_second(module: ModuleType, rank: int) -> None:
+    """The second process alone is asked to stop, in the middle of the second epoch."""
+    step = module.Training.step
+
+    def stop_after(training: Any, rows: Any) -> None:
+        step(training, rows)
+        if rank == 1 and training.epoch == 1 and training.counters["batch"] == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    module.Training.step = stop_after
+
+
+def test_a_stop_of_one_stops_all_and_going_on_changes_nothing(tmp_path: Path) -> None:
+    path = write_several(tmp_path, epochs=4)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run_ranks(path, f"--out={whole}") == [0, 0]
+    assert run_ranks(path, f"--out={cut}", patch=stop_second) == [130, 130]
+    assert "the same command goes on from here" in (tmp_path / "rank0").read_text()
+    assert run_ranks(path, f"--out={cut}") == [0, 0]
+    assert "going on after epoch 1" in (tmp_path / "rank0").read_text()
+    expected = last_parameters(whole)
+    for name, value in last_parameters(cut).items():
+        assert torch.equal(value, expected[name]), name
+    alone = run_main(load_module(path), *FLAGS, f"--out={cut}")
+    assert alone.code == 2
+    assert "was made with other number of processes" in alone.err
+
+
+def spoil_a_loss(module: ModuleType, rank: int) -> None:
+    """The second process alone meets one loss that is not finite."""
+    forward = module.Objective.forward
+    calls = []
+
+    def spoiled(objective: Any, rows: Any, kl_weight: float) -> tuple[torch.Tensor, float]:
+        loss, nll = forward(objective, rows, kl_weight)
+        calls.append(len(rows))
+        return (loss * math.nan if rank == 1 and len(calls) == 3 else loss), nll
+
+    module.Objective.forward = spoiled
+    keep_state(module, rank)
+
+
+def test_a_step_that_fails_for_one_is_skipped_by_all(tmp_path: Path) -> None:
+    path = write_several(tmp_path)
+    assert run_ranks(path, patch=spoil_a_loss) == [0, 0]
+    first, second = states(tmp_path)
+    for name, value in first["parameters"].items():
+        assert value.isfinite().all(), name
+        assert torch.equal(value, second["parameters"][name]), name
+
+
+def test_too_few_rows_for_all_are_refused(tmp_path: Path) -> None:
+    path = write_several(tmp_path)
+    assert run_ranks(path, "--batch-size=1") == [2, 2]
+    assert (
+        "--batch-size 1 leaves no row for some of 2 processes" in (tmp_path / "rank0").read_text()
+    )
+    assert (tmp_path / "rank1").read_text() == ""
+
+
+def test_torchrun_runs_the_script(tmp_path: Path) -> None:
+    write_several(tmp_path)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    ran = subprocess.run(
+        [*command, "train_svi.py", *FLAGS], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("report:") == 1
+
+
+def test_a_script_for_one_process_refuses_to_be_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PROJECT, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "train_svi.py").write_text(emit().script)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    ran = run_main(load_module(tmp_path / "train_svi.py"))
+    assert ran.code == 2
+    assert "this script trains in one process; see svi.devices in the spec" in ran.err
