@@ -219,7 +219,8 @@ class Use:
 
     ``how``: ``read``, ``call`` (the last name is called), ``store``, ``augmented``, ``setitem``,
     ``delete``. ``plate``: inside ``with pyro.plate(...)``. ``within``: dotted name of the innermost
-    call it is an argument of. ``item``: an element of it, in brackets. ``later``: in a lambda that is kept.
+    call it is an argument of. ``item``: an element of it, in brackets. ``later``: in a lambda that
+    is kept.
     """
 
     path: Path
@@ -324,7 +325,8 @@ class Function:
     """Tests of ``if`` statements by line, as far as they mean the same at the end."""
     observations: tuple[Observation, ...] = ()
     plates: tuple[Plate, ...] = ()
-    indirect: tuple[tuple[str, int, int], ...] = ()
+    indirect: tuple[int, ...] = ()
+    """Lines that attach a parameter to another object than ``self``."""
     source: str = ""
     """Normalised source, of a function that declares what it is given."""
     writes: tuple[Write, ...] = ()
@@ -332,16 +334,10 @@ class Function:
     guards: tuple[tuple[int, int, str], ...] = ()
     """Arms of ``if`` statements: first and last line, and the test that decides."""
 
-    @property
-    def passes_on(self) -> tuple[str, ...]:
-        """Arguments that have no default."""
-        given = {name for name, _ in self.defaults}
-        return tuple(name for name in self.arguments if name not in given)
-
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One class. ``bases`` and ``keywords`` are (source, dotted, line, column)."""
+    """One class. ``bases`` are (source, dotted name, line, column)."""
 
     name: str
     qualname: str
@@ -352,7 +348,6 @@ class Class:
     decorators: tuple[str, ...] = ()
     methods: tuple[Function, ...] = ()
     class_attributes: tuple[tuple[str, Value], ...] = ()
-    inside_function: bool = False
     body_column: int = 4
 
     def method(self, name: str) -> Function | None:
@@ -361,17 +356,6 @@ class Class:
             if method.name == name:
                 return method
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class NotedCall:
-    """A call of a function that matters wherever it stands (``torch.jit.script``, ...)."""
-
-    target: str
-    line: int
-    column: int
-    arguments: tuple[str, ...]
-    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,7 +452,6 @@ class File:
     functions: tuple[Function, ...] = ()
     aliases: tuple[tuple[str, Value], ...] = ()
     bound: frozenset[str] = frozenset()
-    noted: tuple[NotedCall, ...] = ()
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()
     type_tests: tuple[Observation, ...] = ()

@@ -56,7 +56,7 @@ class Statements:
     return_lines: list[int] = field(default_factory=list)
     conditions: list[tuple[int, str]] = field(default_factory=list)
     guards: list[tuple[int, int, str]] = field(default_factory=list)
-    indirect: list[tuple[str, int, int]] = field(default_factory=list)
+    indirect: list[int] = field(default_factory=list)
     _branches: tuple[Branch, ...] = ()
 
     def run(self, body: Sequence[ast.stmt]) -> None:
@@ -203,8 +203,7 @@ class Statements:
 
     def _attach_elsewhere(self, given: _Given) -> None:
         if isinstance(given.value, Parameter):
-            statement = given.statement
-            self.indirect.append(("", statement.lineno, self.source.column(statement)))
+            self.indirect.append(given.statement.lineno)
 
     def _assign_each(self, target: ast.Tuple | ast.List, given: _Given) -> None:
         values = given.value.items if isinstance(given.value, Items) else ()

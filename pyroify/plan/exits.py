@@ -42,7 +42,7 @@ def _are_made_before(study: Study) -> bool:
     called = any(
         use.how == "call" and len(use.path) == 1 and use.path[0] not in HARMLESS for use in late
     )
-    handed_on = any(line >= exit.line for _, line, _ in constructor.indirect)
+    handed_on = any(line >= exit.line for line in constructor.indirect)
     return not (touched or called or handed_on)
 
 
