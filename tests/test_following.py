@@ -1,5 +1,6 @@
-"""The class that makes priors follow their module, as it is written into rewritten files."""
+"""Priors that follow their module: what is written into rewritten files, and the files."""
 
+import ast
 import copy
 import importlib
 import io
@@ -15,6 +16,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("pyro")
 
+import pyro  # noqa: E402
 import pyro.distributions as dist  # noqa: E402
 from pyro.nn import PyroModule, PyroSample  # noqa: E402
 from test_catalog_distributions import ROWS, build  # noqa: E402
@@ -43,6 +45,75 @@ def random_layer(written: ModuleType) -> nn.Module:
     layer.bias = PyroSample(dist.Normal(0.1, 2.0).expand([4]).to_event(1))
     written.follow_module(layer)
     return layer
+
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures" / "options").glob("follow_module*.out.py"))
+
+
+@pytest.fixture(params=FIXTURES, ids=lambda path: path.name.partition(".")[0])
+def rewritten(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModuleType]:
+    """A rewritten file of the fixtures, as a module."""
+    (tmp_path / "rewritten.py").write_text(request.param.read_text())
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    yield importlib.import_module("rewritten")
+    del sys.modules["rewritten"]
+
+
+def models_of(module: ModuleType) -> list[tuple[nn.Module, tuple[Any, ...]]]:
+    examples = module.examples().values() if hasattr(module, "examples") else [module.example]
+    return [build() for build in examples]
+
+
+def random_values(model: nn.Module, args: tuple[Any, ...]) -> dict[str, Any]:
+    nodes = pyro.poutine.trace(model).get_trace(*args).nodes
+    return {name: node["value"] for name, node in nodes.items() if node["type"] == "sample"}
+
+
+def saved_and_loaded(layer: nn.Module) -> nn.Module:
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+TO_COPY = [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module)), saved_and_loaded]
+
+
+@pytest.mark.parametrize("duplicate", TO_COPY, ids=["deepcopy", "pickle", "torch.save"])
+def test_rewritten_classes_follow_and_so_do_their_copies(
+    rewritten: ModuleType, duplicate: Any
+) -> None:
+    for model, args in models_of(rewritten):
+        twin = duplicate(model).double()
+        draws = random_values(twin, tuple(value.double() for value in args))
+        assert {value.dtype for value in draws.values()} <= {torch.float64}
+        assert {value.dtype for value in random_values(model, args).values()} <= {torch.float32}
+
+
+def test_rewritten_classes_have_the_state_dict_of_those_that_do_not_follow(
+    rewritten: ModuleType,
+) -> None:
+    for model, _ in models_of(rewritten):
+        buffers = [name for name, _ in model.named_buffers() if name.endswith("_prior_anchor")]
+        assert not set(buffers) & model.state_dict().keys()
+        plain = copy.deepcopy(model)
+        for module in plain.modules():
+            module._buffers.pop("_prior_anchor", None)
+        assert plain.state_dict().keys() == model.state_dict().keys()
+
+
+def test_rewritten_files_import_torch_and_pyro_only() -> None:
+    for path in FIXTURES:
+        tree = ast.parse(path.read_text())
+        imported = {
+            (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
+            for node in tree.body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        assert imported <= {"copy", "functools", "torch", "pyro"}
 
 
 WRONG_IN_TORCH = {"GeneralizedPareto"}
@@ -116,16 +187,7 @@ def test_it_adds_nothing_to_the_state_dict(written: ModuleType) -> None:
     layer.load_state_dict({})
 
 
-def saved_and_loaded(layer: nn.Module) -> nn.Module:
-    file = io.BytesIO()
-    torch.save(layer, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
-@pytest.mark.parametrize(
-    "duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), saved_and_loaded]
-)
+@pytest.mark.parametrize("duplicate", TO_COPY, ids=["deepcopy", "pickle", "torch.save"])
 def test_copies_follow_by_themselves(written: ModuleType, duplicate: Any) -> None:
     layer = random_layer(written)
     twin = duplicate(layer).double()

@@ -293,9 +293,9 @@ class _Writer:
     def partial(self, body: str) -> _Prior:
         name, captured = self.place.function, self.captured
         given = "".join(f", {name}={source}" for name, source in captured.items())
-        prior = f"{self.names.partial}({name}{given})" if given else name
+        # Pyro renames a plain function, which then cannot be pickled; a partial one it does not.
         return _Prior(
-            f"{self.names.sample}({prior})",
+            f"{self.names.sample}({self.names.partial}({name}{given}))",
             f"def {name}({', '.join((self.this, *captured))}):\n    return {body}\n",
         )
 
