@@ -1,6 +1,9 @@
-"""``pyroify convert-checkpoint``: what goes where, what is refused, and that it trains on."""
+"""Old checkpoints: ``pyroify convert-checkpoint``, and classes that load them by themselves."""
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import LayOut, Run
@@ -8,8 +11,10 @@ from conftest import LayOut, Run
 torch = pytest.importorskip("torch")
 pytest.importorskip("pyro")
 
+import pyro  # noqa: E402
 import pyro.distributions as dist  # noqa: E402
 from pyro.distributions import constraints  # noqa: E402
+from pyro.infer.autoguide import AutoDelta, init_to_value  # noqa: E402
 from pyro.nn import PyroModule, PyroParam, PyroSample  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -71,6 +76,12 @@ class Rewritten(PyroModule):
         shape = self.fc.weight.shape
         self.fc.weight = PyroSample(dist.Normal(0.0, 1.0).expand(shape).to_event(2))
         self.fc.bias = PyroSample(lambda self: self.weight.sum(1))
+
+
+class Holder(PyroModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = PyroModule[nn.ModuleList]([Rewritten(), Rewritten()])
 
 
 @pytest.fixture
@@ -209,6 +220,114 @@ def test_the_spec_says_whose_checkpoint_it_is(
     lay_out({"net.py": NET, "pyroify.yaml": spec, "old.pt": b"?"})
     ended = run("convert-checkpoint", "old.pt")
     assert (ended.code, ended.err[: 7 + len(message)]) == (2, f"PYR310 {message}")
+
+
+# Classes that load it by themselves
+
+OPTIONS = Path(__file__).parent / "fixtures" / "options"
+LOADING = [
+    "both_options",
+    "load_original_nested",
+    "load_original_run_time",
+    "load_original_ties",
+]
+each_loading = pytest.mark.parametrize("name", LOADING)
+
+
+def built(name: str, kind: str) -> tuple[nn.Module, tuple[Any, ...]]:
+    """The example of a fixture: its model, whose weights are new, and arguments."""
+    file = OPTIONS / f"{name}.{kind}.py"
+    names: dict[str, Callable[[], tuple[nn.Module, tuple[Any, ...]]]] = {}
+    exec(compile(file.read_text(), file.name, "exec"), names)
+    return names["example"]()
+
+
+@each_loading
+def test_the_rewritten_class_loads_what_the_original_saved(name: str) -> None:
+    torch.manual_seed(0)
+    original, args = built(name, "in")
+    rewritten, _ = built(name, "out")
+    rewritten.load_state_dict(original.state_dict())
+    original.eval()
+    rewritten.eval()
+    fixed = pyro.poutine.condition(rewritten, data=rewritten.original_values)
+    assert torch.allclose(original(*args), fixed(*args), atol=1e-6)
+
+
+@each_loading
+def test_a_guide_begins_at_the_original_values(name: str) -> None:
+    torch.manual_seed(0)
+    original, args = built(name, "in")
+    rewritten, _ = built(name, "out")
+    rewritten.load_state_dict(original.state_dict())
+    values = rewritten.original_values
+    pyro.clear_param_store()
+    guide = AutoDelta(rewritten, init_loc_fn=init_to_value(values=values))
+    guide(*args)
+    means = guide.median()
+    assert means
+    assert all(torch.equal(mean, values[site]) for site, mean in means.items())
+
+
+@each_loading
+def test_its_own_state_dict_loads_too(name: str) -> None:
+    rewritten, _ = built(name, "out")
+    state = copy.deepcopy(rewritten).state_dict()
+    rewritten.load_state_dict(state)
+    assert not hasattr(rewritten, "original_values")
+
+
+def test_a_part_of_another_module_loads_under_its_prefix() -> None:
+    original, _ = built("load_original_nested", "in")
+    rewritten, _ = built("load_original_nested", "out")
+    state = nn.Sequential(original).state_dict()
+    nn.Sequential(rewritten).load_state_dict(state)
+    assert torch.equal(rewritten.original_values["head.weight"], state["0.head.weight"])
+
+
+def test_constrained_values_are_read_as_the_spec_says() -> None:
+    original, _ = built("load_original_state_dict", "in")
+    with torch.no_grad():
+        original.variance.fill_(-2.0)  # its logarithm, in the original class
+        original.lengthscale.fill_(3.0)
+    rewritten, _ = built("load_original_state_dict", "out")
+    rewritten.load_state_dict(original.state_dict())
+    assert rewritten.variance.item() == pytest.approx(torch.tensor(-2.0).exp().item())
+    assert rewritten.lengthscale.tolist() == pytest.approx([3.0, 3.0, 3.0])
+    assert torch.equal(rewritten.offset, original.offset)
+    assert list(rewritten.original_values) == ["period"]
+
+
+def test_values_outside_the_constraint_are_named() -> None:
+    original, _ = built("load_original_state_dict", "in")
+    with torch.no_grad():
+        original.lengthscale.fill_(-1.0)
+    rewritten, _ = built("load_original_state_dict", "out")
+    with pytest.raises(ValueError, match=r"^lengthscale is outside "):
+        rewritten.load_state_dict(original.state_dict())
+
+
+def test_both_ways_of_loading_agree() -> None:
+    original, _ = built("load_original_state_dict", "in")
+    converting, _ = built("load_original_state_dict", "out")
+    inits = {"Kernel.variance": "exp"}
+    converted = convert(converting, original.state_dict(), inits)
+    loading, _ = built("load_original_state_dict", "out")
+    loading.load_state_dict(original.state_dict())
+    for key, value in converted.state.items():
+        assert torch.allclose(loading.state_dict()[key], value)
+    assert converted.random.keys() == loading.original_values.keys()
+
+
+def test_init_in_a_list_is_found_by_its_path() -> None:
+    state = {
+        f"blocks.{index}.{key}": value
+        for index in range(2)
+        for key, value in Original().state_dict().items()
+    }
+    holder = Holder()
+    holder.load_state_dict(convert(holder, state, {"Holder.blocks.*.scale": "exp"}).state)
+    assert [block.scale.item() for block in holder.blocks] == pytest.approx([7.389056] * 2)
 
 
 def _original(width: int) -> dict[str, torch.Tensor]:
