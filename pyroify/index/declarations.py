@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from pyroify.index.facts import Exit
-from pyroify.index.uses import chain
+from pyroify.index.source import Source, chain
 
 DECLARING = {
     "pyro.nn.PyroSample",
@@ -34,12 +33,6 @@ WRITTEN = {
 """What the rewrite calls classes and functions that declarations need, and what tells them from
 others of that name."""
 CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
-
-
-class Source(Protocol):
-    """What is needed of a file."""
-
-    def dotted(self, node: ast.AST) -> str: ...
 
 
 def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
@@ -119,6 +112,8 @@ def _declares(file: Source, node: ast.stmt) -> bool:
             )
         case ast.Expr(value=ast.Call() as call):
             name = file.dotted(call.func)
+            if ast.unparse(call.func) == "kept.update":
+                return True
             if name.endswith(".register_buffer"):
                 return ast.unparse(call.args[0]) == "'_anchor'" if call.args else False
             if name == "setattr" and len(call.args) == 3:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import ast
-from typing import Protocol
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
 from pyroify.index.facts import Declared
 from pyroify.index.shapes import initial_shape
+from pyroify.index.source import Source
 
 PRIORS = "pyro.distributions."
 
 Shape = tuple[str, ...]
-
-
-class Source(Protocol):
-    """What is needed of a file: columns, source and dotted names."""
-
-    def column(self, node: ast.expr | ast.stmt) -> int: ...
-    def source(self, node: ast.AST) -> str: ...
-    def dotted(self, node: ast.AST) -> str: ...
 
 
 def read_declared(file: Source, node: ast.Call, action: str) -> Declared:

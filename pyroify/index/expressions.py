@@ -23,9 +23,8 @@ from pyroify.index.facts import (
     Value,
 )
 from pyroify.index.parameters import CHAINED, PARAMETER, chain_method, read_parameter
-from pyroify.index.source import Source
+from pyroify.index.source import Source, chain
 from pyroify.index.steady import is_steady_size
-from pyroify.index.uses import chain
 from pyroify.index.values import Building, choose, collect, element_of, spread
 
 INITIALISERS = "torch.nn.init."

@@ -13,8 +13,7 @@ from pyroify.index.facts import Call, Class, File, Function, Unknown, Value
 from pyroify.index.functions import Definition, read_function, read_method
 from pyroify.index.liftings import liftings
 from pyroify.index.observe import type_tests
-from pyroify.index.source import Source, own_statements
-from pyroify.index.uses import chain
+from pyroify.index.source import Source, chain, own_statements
 
 SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
 LINE_LENGTHS = (88, 100, 120)

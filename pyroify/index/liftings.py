@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from pyroify.index.facts import LiftedModule, Lifting, OldPriors, Sampling, Spot
 from pyroify.index.observe import plates
 from pyroify.index.old_priors import read_priors
 from pyroify.index.scopes import FUNCTIONS, Scopes
+from pyroify.index.source import Source
 
 KINDS = {
     "pyro.random_module": "random_module",
@@ -33,18 +33,6 @@ BLOCKS = (*LOOPS, ast.GeneratorExp, ast.With, ast.AsyncWith, ast.ClassDef, *FUNC
 """What may run its inside often, late, or in another context than that of the function."""
 DIVIDER = "$$$"
 """Stands between module and parameter in the names of old sites."""
-
-
-class Source(Protocol):
-    """What is needed of a file: imports, columns, source and dotted names."""
-
-    imports: dict[str, str]
-
-    def column(self, node: ast.expr | ast.stmt) -> int: ...
-    def source(self, node: ast.AST) -> str: ...
-    def dotted(self, node: ast.AST) -> str: ...
-    def resolve(self, parts: tuple[str, ...]) -> str: ...
-    def is_plate(self, node: ast.expr) -> bool: ...
 
 
 class _Tangled(Exception):

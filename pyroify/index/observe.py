@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from pyroify.catalog.layers import LAYERS, lookup
 from pyroify.index.facts import Observation, Plate
-from pyroify.index.uses import chain
+from pyroify.index.source import Source, chain
 
 PARAMETER = {"torch.nn.Parameter", "torch.nn.parameter.Parameter"}
-
-
-class Source(Protocol):
-    """What is needed of a file: columns, source and dotted names."""
-
-    def column(self, node: ast.expr | ast.stmt) -> int: ...
-    def source(self, node: ast.AST) -> str: ...
-    def dotted(self, node: ast.AST) -> str: ...
-    def resolve(self, parts: tuple[str, ...]) -> str: ...
-    def is_plate(self, node: ast.expr) -> bool: ...
 
 
 def observe(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Observation, ...]:

@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pyroify.index.facts import OldPrior, OldPriors
 from pyroify.index.scopes import FUNCTIONS, Scopes
+from pyroify.index.source import Source
 
 RESHAPING = {"expand", "expand_by", "to_event", "independent"}
 """Methods that only say how the numbers of a distribution belong together."""
@@ -17,14 +17,6 @@ PATH = re.compile(r"(\w+\.)*[^\W\d]\w*")
 """``0.weight``: names and numbers, a name at the end."""
 DISTRIBUTIONS = "pyro.distributions."
 MAX_DEPTH = 8
-
-
-class Source(Protocol):
-    """What is needed of a file: columns, source and dotted names."""
-
-    def column(self, node: ast.expr | ast.stmt) -> int: ...
-    def source(self, node: ast.AST) -> str: ...
-    def dotted(self, node: ast.AST) -> str: ...
 
 
 class _Unclear(Exception):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Protocol
+
+from pyroify.index.source import Source
 
 SIZED = {"zeros", "ones", "randn", "rand", "empty"}
 LEGACY = {"Tensor", "FloatTensor", "DoubleTensor"}
@@ -15,13 +16,6 @@ SAME_SHAPE = {
 }
 SCALARS = {"float", "int", "len", "math.sqrt", "math.log", "math.exp", "math.pow", "np.sqrt"}
 TUPLE_NAME = re.compile(r"shape$|^sizes?$|sizes$|^dims$|_dims$")
-
-
-class Source(Protocol):
-    """What is needed of a file: the text of an expression and the dotted name of another."""
-
-    def source(self, node: ast.AST) -> str: ...
-    def dotted(self, node: ast.AST) -> str: ...
 
 
 def initial_shape(file: Source, node: ast.expr) -> tuple[tuple[str, ...] | None, str]:

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from pyroify.index.facts import Observation
-from pyroify.index.uses import chain
+from pyroify.index.source import Source, chain
 
 ITERATING = {"enumerate", "zip", "reversed", "len", "list", "tuple", "iter", "any", "all", "map"}
-
-
-class Source(Protocol):
-    """What is needed of a file: columns and source."""
-
-    def column(self, node: ast.expr | ast.stmt) -> int: ...
-    def source(self, node: ast.AST) -> str: ...
 
 
 def observe_slices(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Observation, ...]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 from pyroify.catalog.layers import LAYERS
 from pyroify.index.facts import Path
-from pyroify.index.uses import chain
 
 PLATES = {"pyro.plate", "pyro.primitives.plate"}
 
@@ -118,6 +117,17 @@ class Source:
 
     def _makes_plate(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and self.dotted(node.func) in PLATES
+
+
+def chain(node: ast.AST | None) -> Path:
+    """``("a", "b", "c")`` for ``a.b.c``; empty for anything that is not names and dots."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ()
+    return (node.id, *reversed(parts))
 
 
 def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

@@ -3,116 +3,95 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from pyroify.index.facts import Path, Use
+from pyroify.index.facts import Spot, Use
+from pyroify.index.source import Source, chain
 
 SIZES = {"shape", "size", "dim", "ndim", "numel", "device", "dtype"}
 """What is asked of a tensor, also of an element, that is no value of it."""
-
-
-class Source(Protocol):
-    """What is needed of a file: columns in characters and dotted names."""
-
-    def column(self, node: ast.expr | ast.stmt) -> int: ...
-    def dotted(self, node: ast.AST) -> str: ...
-    def is_plate(self, node: ast.expr) -> bool: ...
-
-
-def chain(node: ast.AST | None) -> Path:
-    """``("a", "b", "c")`` for ``a.b.c``; empty for anything that is not names and dots."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ()
-    return (node.id, *reversed(parts))
+ATTRIBUTE = {ast.Load: "read", ast.Store: "store", ast.Del: "delete"}
+ELEMENT = {ast.Load: "subscript", ast.Store: "setitem", ast.Del: "delete"}
 
 
 def collect_uses(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Use, ...]:
     """Every chain of attributes below ``this``, each once, in the order of the source."""
-    found: list[Use] = []
-    for node in body:
-        found.extend(_walk(file, node, this, "", None))
-    return tuple(found)
+    return tuple(use for node in body for use in _walk(node, _Context(file, this)))
 
 
-def _walk(
-    file: Source, node: ast.AST, this: str, within: str, plate: tuple[int, int] | None
-) -> Iterator[Use]:
-    if isinstance(node, ast.With) and any(file.is_plate(item.context_expr) for item in node.items):
-        for item in node.items:
-            yield from _walk(file, item, this, within, plate)
-        for inner in node.body:
-            yield from _walk(file, inner, this, within, plate or (node.lineno, file.column(node)))
-        return
-    if isinstance(node, ast.Call):
-        yield from _walk_call(file, node, this, within, plate)
-        return
-    if isinstance(node, ast.Lambda) and not within:
-        for use in _walk(file, node.body, this, "lambda", plate):
-            yield replace(use, later=True)
-        return
-    if isinstance(node, ast.AugAssign) and (use := _use(file, node.target, this, "augmented")):
-        yield _placed(use, within, plate)
-        yield from _walk(file, node.value, this, within, plate)
-        return
-    if isinstance(node, ast.Subscript):
-        how = {"Load": "subscript", "Del": "delete"}.get(type(node.ctx).__name__, "setitem")
-        if use := _use(file, node.value, this, how):
-            yield replace(_placed(use, within, plate), item=True)
-            yield from _walk(file, node.slice, this, within, plate)
-            return
-    if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
-        if use := _use(file, node.iter, this, "iterate"):
-            yield _placed(use, within, plate)
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What encloses a node, as in ``Use``."""
+
+    file: Source
+    this: str
+    within: str = ""
+    plate: Spot | None = None
+    later: bool = False
+
+    def use(self, node: ast.expr, how: str) -> Use | None:
+        """The use that an expression is, if it is attributes below ``self``."""
+        parts = chain(node)
+        if len(parts) < 2 or parts[0] != self.this:
+            return None
+        return self.made(node, parts[1:], how)
+
+    def made(self, node: ast.expr, path: tuple[str, ...], how: str) -> Use:
+        """A use at a node."""
+        column = self.file.column(node)
+        return Use(path, how, node.lineno, column, self.within, self.plate, later=self.later)
+
+
+def _walk(node: ast.AST, at: _Context) -> Iterator[Use]:
     match node:
-        case ast.Attribute(value=ast.Subscript(value=owner), attr=attr) if attr in SIZES:
-            if use := _use(file, owner, this, "read"):
-                yield _placed(replace(use, path=(*use.path, attr)), within, plate)
-                return
-    if isinstance(node, ast.Compare) and all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
-        within = "is"
-    if isinstance(node, ast.Attribute):
-        how = "read"
-        if isinstance(node.ctx, ast.Store):
-            how = "store"
-        elif isinstance(node.ctx, ast.Del):
-            how = "delete"
-        if use := _use(file, node, this, how):
-            yield _placed(use, within, plate)
-            return
-    for child in ast.iter_child_nodes(node):
-        yield from _walk(file, child, this, within, plate)
+        case ast.Call():
+            yield from _walk_call(node, at)
+        case ast.Lambda(body=body) if not at.within:
+            yield from _walk(body, replace(at, within="lambda", later=True))
+        case ast.With() if any(at.file.is_plate(item.context_expr) for item in node.items):
+            yield from _walk_plate(node, at)
+        case ast.AugAssign(target=target, value=value) if use := at.use(target, "augmented"):
+            yield use
+            yield from _walk(value, at)
+        case ast.Subscript() if use := at.use(node.value, ELEMENT[type(node.ctx)]):
+            yield replace(use, item=True)
+            yield from _walk(node.slice, at)
+        case ast.Attribute(value=ast.Subscript(value=owner), attr=attr) if attr in SIZES and (
+            use := at.use(owner, "read")
+        ):
+            yield replace(use, path=(*use.path, attr))
+        case ast.Attribute() if use := at.use(node, ATTRIBUTE[type(node.ctx)]):
+            yield use
+        case ast.Compare(ops=ops) if all(isinstance(op, ast.Is | ast.IsNot) for op in ops):
+            yield from _walk_all(ast.iter_child_nodes(node), replace(at, within="is"))
+        case _:
+            if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+                if use := at.use(node.iter, "iterate"):
+                    yield use
+            yield from _walk_all(ast.iter_child_nodes(node), at)
 
 
-def _walk_call(
-    file: Source, node: ast.Call, this: str, within: str, plate: tuple[int, int] | None
-) -> Iterator[Use]:
-    if use := _use(file, node.func, this, "call"):
-        yield _placed(use, within, plate)
-    elif chain(node.func) == (this,):
-        yield Use(("__call__",), "call", node.lineno, file.column(node), within, plate)
+def _walk_all(nodes: Iterable[ast.AST], at: _Context) -> Iterator[Use]:
+    for node in nodes:
+        yield from _walk(node, at)
+
+
+def _walk_plate(node: ast.With, at: _Context) -> Iterator[Use]:
+    yield from _walk_all(node.items, at)
+    plate = at.plate or (node.lineno, at.file.column(node))
+    yield from _walk_all(node.body, replace(at, plate=plate))
+
+
+def _walk_call(node: ast.Call, at: _Context) -> Iterator[Use]:
+    if use := at.use(node.func, "call"):
+        yield use
+    elif chain(node.func) == (at.this,):
+        yield at.made(node, ("__call__",), "call")
     else:
-        yield from _walk(file, node.func, this, within, plate)
-    name = file.dotted(node.func) or within
+        yield from _walk(node.func, at)
+    name = at.file.dotted(node.func) or at.within
     if isinstance(node.func, ast.Attribute) and not chain(node.func):
         name = node.func.attr
-    for argument in node.args:
-        yield from _walk(file, argument, this, name, plate)
-    for keyword in node.keywords:
-        yield from _walk(file, keyword.value, this, name, plate)
-
-
-def _use(file: Source, node: ast.expr, this: str, how: str) -> Use | None:
-    parts = chain(node)
-    if len(parts) < 2 or parts[0] != this:
-        return None
-    return Use(parts[1:], how, node.lineno, file.column(node))
-
-
-def _placed(use: Use, within: str, plate: tuple[int, int] | None) -> Use:
-    return Use(use.path, use.how, use.line, use.column, within, plate)
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    yield from _walk_all(given, replace(at, within=name))
