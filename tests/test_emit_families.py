@@ -75,6 +75,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "output": "a_script_with_a_long_name_of_its_own.py",
     },
     "nuts": {"engine": "nuts", "nuts": {"samples": 10, "warmup": 5}},
+    "arviz": {"arviz": True},
+    "arviz_nuts": {"arviz": True, "engine": "nuts"},
+    "lightning_constant": {
+        "engine": "lightning",
+        "optimizer": {"schedule": "constant", "clip_norm": 0},
+        "data": {"source": "synthetic", "validation": 0},
+    },
+    "lightning_several": {"engine": "lightning", "devices": "several"},
+    "one_column": {"data": {"source": "rows.csv", "inputs": ["a"]}},
 }
 
 
