@@ -27,6 +27,10 @@ from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
 
 
+LEFT = "PYR060"
+"""A declaration that is there and stays, while the rest of its class follows the spec."""
+
+
 def build_plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
     """Plan the conversion of the ``selected`` files; the whole index is looked at."""
     return _Planner(index, spec, selected).plan()
@@ -277,4 +281,5 @@ class _Planner:
 
 
 def _refuses(finding: Finding) -> bool:
-    return lookup(finding.code).severity != "warning"
+    """Whether the class of a finding is left as it is."""
+    return lookup(finding.code).severity != "warning" and finding.code != LEFT

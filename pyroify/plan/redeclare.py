@@ -59,7 +59,7 @@ def leaves_all(sites: Sites) -> bool:
         return False
     name, line = sites.study.cls.cls.name, loops[0][1]
     message = f"{name} is declared already, but no rule of the spec is about a parameter of it"
-    sites.report(line, _indent(sites), "PYR060", message, sites.unmentioned)
+    sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
     return True
 
 
@@ -75,7 +75,7 @@ def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
                 message = (
                     f"the loop no longer declares {site.path}: no rule of the spec is about it"
                 )
-                sites.report(line, _indent(sites), "PYR060", message, sites.unmentioned)
+                sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
 
 
 def _loops(sites: Sites) -> Iterator[tuple[str, int]]:

@@ -179,19 +179,13 @@ class Sites:
 
     def report_left(self, path: str, decision: Decision, line: int, column: int) -> None:
         """Note a declaration that stays although no rule, or one that keeps, speaks of it."""
-        rule = decision.rule
-        self.report(
-            line,
-            column,
-            "PYR060",
-            f"self.{path} is declared already, but "
-            + (
-                f"{self.rule_name(decision)} keeps it"
-                if rule
-                else "no rule of the spec is about it"
-            ),
-            f"restore the original: {self.restoring}" if rule else self.unmentioned,
-        )
+        if decision.rule is None:
+            message = f"self.{path} is declared already, but no rule of the spec is about it"
+            self.report(line, column, "PYR067", message, self.unmentioned)
+        else:
+            message = f"self.{path} is declared already, but {self.rule_name(decision)} keeps it"
+            help = f"restore the original: {self.restoring}"
+            self.report(line, column, "PYR060", message, help)
 
     @property
     def unmentioned(self) -> str:

@@ -29,7 +29,10 @@ def apply(
     body = _as_block(node.body)
     start = len(body.body) - len(existing) if before is None else before
     rest = body.body[start + len(existing) :]
-    old = body.body[start : start + len(existing)]
+    old = list(body.body[start : start + len(existing)])
+    gap: Sequence[cst.EmptyLine] = [cst.EmptyLine(indent=False)]
+    if old:  # the blank lines above belong to the block, comments to their statement
+        gap, old[0] = _parted(old[0])
     made: list[cst.BaseStatement] = []
     matcher = SequenceMatcher(None, [*map(meaning, existing)], [*map(meaning, sources)], False)
     for kind, first, last, begin, end in matcher.get_opcodes():
@@ -37,22 +40,28 @@ def apply(
             made.extend(old[first:last])
             continue
         new = [fitted_statement(source, indent, limit) for source in sources[begin:end]]
-        above = [_lines_above(before) for before in old[first:last]]
-        led = [
-            item.with_changes(leading_lines=lines) for item, lines in zip(new, above, strict=False)
-        ]
-        made += [*led, *new[len(led) :]]
+        for position, replaced in enumerate(old[first:last][: len(new)]):
+            new[position] = _below(_lines_above(replaced), new[position])
+        made.extend(new)
     if made:
-        lead = _lines_above(old[0]) if old else [cst.EmptyLine(indent=False)]
-        made[0] = made[0].with_changes(leading_lines=lead)
-    return node.with_changes(
-        body=body.with_changes(body=[*body.body[:start], *made, *rest])
-    )
+        made[0] = _below([*gap, *_lines_above(made[0])], made[0])
+    return node.with_changes(body=body.with_changes(body=[*body.body[:start], *made, *rest]))
+
+
+def _parted(node: cst.BaseStatement) -> tuple[Sequence[cst.EmptyLine], cst.BaseStatement]:
+    """The blank lines above a statement, and the statement with the comments below them."""
+    lines = _lines_above(node)
+    first = next((i for i, line in enumerate(lines) if line.comment), len(lines))
+    return lines[:first], _below(lines[first:], node)
 
 
 def _lines_above(node: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
     assert isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement)
     return node.leading_lines
+
+
+def _below(lines: Sequence[cst.EmptyLine], node: cst.BaseStatement) -> cst.BaseStatement:
+    return node.with_changes(leading_lines=lines)
 
 
 def _as_block(body: cst.BaseSuite) -> cst.IndentedBlock:
