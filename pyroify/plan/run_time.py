@@ -7,17 +7,23 @@ it, or kept out of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import replace
 
-from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
+from pyroify.catalog.layers import LayerParameter
 from pyroify.index.facts import Assignment, Declared
 from pyroify.index.resolve import ModuleClass
+from pyroify.plan.loops import (
+    Tables,
+    declare_in_loops,
+    find_parts,
+    parameters_named,
+    source_of,
+    tables_below,
+)
 from pyroify.plan.placements import Spot, Where, join, place
 from pyroify.plan.redeclare import redeclare
-from pyroify.plan.sites import OTHER, Chain, Sites, measured
-from pyroify.plan.statements import block, each_parameter
-from pyroify.plan.structure import Own, is_opaque, walk
+from pyroify.plan.sites import OTHER, Sites, measured
+from pyroify.plan.structure import Own, walk
 from pyroify.plan.study import Attribute, OwnParameter, Study
 from pyroify.spec.model import Action, Keep, Param
 
@@ -36,19 +42,6 @@ children that are None. Pyro registers random children anew, behind those that a
 order is put right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """What becomes of parameters by name: in any layer, and in those that rules treat apart."""
-
-    default: Chain
-    apart: Mapping[Chain, list[Layer]]
-
-    def chain(self, layer: str) -> Chain:
-        """What becomes of the parameters of a layer."""
-        names = {item.name: chain for chain, items in self.apart.items() for item in items}
-        return names.get(layer, self.default)
-
-
 def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: bool) -> Iterator[str]:
     """Statements that convert everything below ``self``, and declare what rules say of it.
 
@@ -56,47 +49,12 @@ def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: boo
     """
     line = attributes[0].line if attributes else sites.study.cls.cls.line
     sites.names.use("to_pyro_module_")
-    tables = _tables(sites)
+    tables = tables_below(OTHER, sites)
     exceptions = _exceptions(attributes, tables, sites)
     yield from CONVERSION_WITH_GAPS if gaps else CONVERSION
     yield from _declare_exceptions(exceptions, sites, line)
     kept = [*_kept(exceptions, tables, sites), *_decided_by_children(attributes, tables, sites)]
-    loop = _module_loop(tables, sites, line, skipping=bool(kept))
-    if kept and loop:
-        yield f"kept = {{{', '.join(kept)}}}"
-    if loop:
-        yield loop
-    _record_unseen(attributes, tables.default, sites)
-
-
-def _record_unseen(attributes: Sequence[Attribute], default: Chain, sites: Sites) -> None:
-    """Note what is below attributes whose structure is not visible: each name, and any other."""
-    for attribute in attributes:
-        if not is_opaque(attribute.node):
-            continue
-        for name, action in (*default.mentioned, (OTHER, default.other)):
-            path = f"{attribute.name}.**" if name == OTHER else f"{attribute.name}.**.{name}"
-            decision = sites.decide(join(OTHER, name))  # what the loop goes by
-            source = sites.render_looped(action, attribute.line)
-            sites.record(path, decision, source, attribute.line)
-
-
-def _tables(sites: Sites) -> Tables:
-    default = sites.chain(OTHER)
-    apart: dict[Chain, list[Layer]] = {}
-    for layer in _mentioned_layers(sites):
-        chain = sites.chain(OTHER, layer.name)
-        if chain != default:
-            apart.setdefault(chain, []).append(layer)
-    return Tables(default, apart)
-
-
-def _mentioned_layers(sites: Sites) -> Iterator[Layer]:
-    globs = [glob for rule in sites.spec.rules for glob in rule.layers]
-    for name, layer in LAYERS.items():
-        named = any(fnmatchcase(name, glob) for glob in globs)
-        if named and layer.parameters and layer.kind != "lazy":
-            yield layer
+    yield from declare_in_loops(find_parts(attributes, tables, sites), tables, kept, sites, line)
 
 
 def _exceptions(attributes: Sequence[Attribute], tables: Tables, sites: Sites) -> dict[str, Action]:
@@ -107,6 +65,9 @@ def _exceptions(attributes: Sequence[Attribute], tables: Tables, sites: Sites) -
         for spot in place(attribute.node, where):
             if isinstance(spot, Spot):
                 found |= _exceptions_of(spot, tables, sites)
+        for path in parameters_named(attribute, sites):
+            action = sites.record_looped(path, "", attribute.line).action
+            found[source_of(path).removeprefix("self.")] = action
     for own in sites.study.all_parameters:
         action = sites.consult(own.name, frozen=own.frozen is True).action
         looped = own.frozen is not True and own.declared is None
@@ -216,28 +177,3 @@ def _declare_exceptions(exceptions: Mapping[str, Action], sites: Sites, line: in
         target = f"self.{path}"
         pairs = sites.pairs(action, measured(target, target.rpartition(".")[0]), line)
         yield from (f"{name} = {source}" for name, source in pairs)
-
-
-def _module_loop(tables: Tables, sites: Sites, line: int, skipping: bool) -> str:
-    """The loop over all modules; ``skipping`` those parameters whose ids are in ``kept``."""
-    test = "value.requires_grad and id(value) not in kept" if skipping else "value.requires_grad"
-
-    def declare(chain: Chain) -> list[str]:
-        body = sites.assign_by_name(chain, "module", line)
-        return [each_parameter("module", [block(f"if {test}:", body)])] if body else []
-
-    kept = [item for chain, items in tables.apart.items() if chain.keeps_all for item in items]
-    declared = {chain: items for chain, items in tables.apart.items() if not chain.keeps_all}
-    arms: list[str] = []
-    if kept:
-        arms.append(_arm(kept, [], sites))
-    arms.extend(_arm(layers, declare(chain), sites) for chain, layers in declared.items())
-    otherwise = declare(tables.default)
-    if not otherwise and not declared:
-        return ""
-    return block("for module in self.modules():", [*arms, *otherwise])
-
-
-def _arm(layers: Sequence[Layer], statements: Sequence[str], sites: Sites) -> str:
-    """What is done with modules of some layers, and with those alone."""
-    return block(f"if {sites.names.isinstance_test('module', layers)}:", [*statements, "continue"])

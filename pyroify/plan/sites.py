@@ -15,7 +15,7 @@ from pyroify.plan.model import RuleRef, SitePlan
 from pyroify.plan.names import FileNames
 from pyroify.plan.placements import join
 from pyroify.plan.present import Present, present_at_end
-from pyroify.plan.statements import branches
+from pyroify.plan.statements import block, branches
 from pyroify.plan.study import Study
 from pyroify.spec.match import Decision, SiteKey, decide
 from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Sample, Spec
@@ -261,16 +261,18 @@ class Sites:
 
     def assign_by_name(self, chain: Chain, owner: str, line: int) -> list[str]:
         """Statements that declare ``value``, by what its ``name`` is."""
-        arms = [
-            (_named(names), self.assign(action, owner, line) or ["continue"])
-            for action, names in chain.by_action.items()
-        ]
         otherwise = self.assign(chain.other, owner, line)
-        if not arms:
-            return otherwise
-        if not otherwise and all(body == ["continue"] for _, body in arms):
+        arms: list[tuple[str, list[str]]] = []
+        passed_by: list[str] = []
+        for action, names in chain.by_action.items():
+            if body := self.assign(action, owner, line):
+                arms.append((_named(names), body))
+            else:
+                passed_by += names
+        if not arms and not otherwise:
             return []
-        return [branches(arms, otherwise)]
+        skip = [block(f"if {_named(passed_by)}:", ["continue"])] if passed_by and otherwise else []
+        return [*skip, branches(arms, otherwise)] if arms else [*skip, *otherwise]
 
 
 def is_noncentered(action: Action) -> bool:
