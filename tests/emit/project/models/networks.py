@@ -119,3 +119,20 @@ class Deep(PyroModule):
         for layer in self.layers[:-1]:
             x = torch.relu(layer(x))
         return self.layers[-1](x)
+
+
+class Hierarchical(PyroModule):
+    """A weight whose scale is random too."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = PyroModule[nn.Linear](3, 1)
+        self.tau = PyroSample(dist.HalfCauchy(1.0))
+        self.fc.weight = PyroSample(self.prior)
+
+    @property
+    def prior(self):
+        return lambda _: dist.Normal(0.0, self.tau).expand([1, 3]).to_event(2)
+
+    def forward(self, x):
+        return self.fc(x)
