@@ -306,6 +306,117 @@ def test_the_audit_ends_with_4(name: str, faults: list[str], tmp_path: Path) -> 
     assert all(fault in ran.err for fault in faults)
 
 
+# ---- data sets of the project --------------------------------------------------------
+
+
+def load_source(folder: Path, name: str, **data: Any) -> Any:
+    """What the script reads from models/data.py."""
+    source = {"source": f"models.data:{name}", **data}
+    script = load_module(write_script(folder, data=source))
+    return script.load_data(script.parse_flags([]))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("arrays", {}),
+        ("Pairs", {}),
+        ("Named", {"targets": "price"}),
+        ("Named", {"inputs": "size", "targets": "price"}),
+        ("Nested", {"inputs": ["size"]}),
+    ],
+)
+def test_rows_of_every_form_are_the_same(name: str, data: dict[str, Any], tmp_path: Path) -> None:
+    rows = load_source(tmp_path, name, **data)
+    expected = load_source(tmp_path, "Pairs")
+    assert len(rows.inputs) == 1
+    assert torch.equal(rows.inputs[0], expected.inputs[0])
+    assert torch.equal(rows.targets, expected.targets)
+
+
+def test_a_data_module_keeps_its_parts(tmp_path: Path) -> None:
+    """All rows of each part, also those that a loader drops, collated as its loader does."""
+    parts = load_source(tmp_path, "Parts")
+    whole = load_source(tmp_path, "Pairs")
+    assert torch.equal(parts["train"].inputs[0], whole.inputs[0][:40])
+    assert torch.equal(parts["validation"].targets, whole.targets[40:])
+    assert torch.equal(parts["test"].targets, whole.targets[40:].flip(0))
+    script = load_module(write_script(tmp_path, data={"source": "models.data:Parts"}))
+    ran = run_main(script, "--no-baseline", "--samples=2")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("test, 20 rows")
+
+
+@pytest.mark.slow
+def test_a_data_module_of_lightning_may_leave_out_parts(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    module = load_module(write_script(tmp_path, data={"source": "models.modules:Module"}))
+    parts = module.load_data(module.parse_flags([]))
+    assert {name: len(rows) for name, rows in parts.items()} == {
+        "train": 60,
+        "validation": 0,
+        "test": 0,
+    }
+    ran = run_main(module, "--no-baseline", "--samples=2")
+    assert ran.out.startswith("train, 60 rows")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing", "failed with ImportError: cannot import name 'missing'"),
+        ("needs_a_path", "failed with TypeError: needs_a_path() missing 1 required"),
+        ("three", "gave a tuple; return (inputs, targets), a torch Dataset or a data module"),
+        ("Empty", "the data has no rows"),
+        ("Stream", "give the data set a length, as its __len__"),
+        ("Ragged", "rows do not stack, make them of one shape: stack expects each tensor"),
+        ("Failing", "failed with OSError: no image 0 (data.py, line "),
+        ("Named", "no 'y' in a row; it has ['price', 'size']"),
+        ("ManyLoaders", "a loader is a list; give one torch DataLoader"),
+    ],
+)
+def test_bad_sources_are_refused_in_one_line(name: str, message: str, tmp_path: Path) -> None:
+    script = write_script(tmp_path, data={"source": f"models.data:{name}"})
+    ran = run_main(load_module(script))
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert f"models.data:{name}" in ran.err
+    assert message in ran.err
+    assert not (tmp_path / "runs").exists()
+
+
+# ---- stopping early ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["torch", "svi"])
+def test_patience_ends_a_training_that_no_longer_gets_better(engine: str, tmp_path: Path) -> None:
+    data = {"source": "models.data:Pairs", "validation": 0.3}
+    module = load_module(write_script(tmp_path, data=data, engine=engine, epochs=100, patience=6))
+    ran = run_main(module, "--no-baseline", "--lr=0.3")
+    assert ran.code == 0, ran.err
+    state = torch.load(tmp_path / "runs/train_svi/last.pt", weights_only=True)
+    best, last = state["counters"]["best_epoch"], state["counters"]["epoch"]
+    assert best < last < 100
+    assert 6 <= last - best < 8  # every second epoch is validated
+    assert f"stopped after epoch {last}: the validation NLL was best after epoch {best}" in ran.err
+    again = run_main(module, "--no-baseline", "--lr=0.3")
+    assert again.code == 0, again.err
+    state = torch.load(tmp_path / "runs/train_svi/last.pt", weights_only=True)
+    assert state["counters"]["epoch"] == last
+    more = run_main(module, "--no-baseline", "--lr=0.3", "--patience=50")
+    assert more.code == 0, more.err
+    state = torch.load(tmp_path / "runs/train_svi/last.pt", weights_only=True)
+    assert state["counters"]["epoch"] > last
+
+
+def test_the_best_epoch_is_looked_for_after_the_warmup(tmp_path: Path) -> None:
+    data = {"source": "models.data:Pairs", "validation": 0.3}
+    script = write_script(tmp_path, data=data, epochs=20, elbo={"kl_warmup": 15}, patience=2)
+    assert run_main(load_module(script), "--no-baseline").code == 0
+    rows = (tmp_path / "runs/train_svi/metrics.jsonl").read_text().splitlines()
+    seen = [json.loads(row)["epoch"] for row in rows if "validation_nll" in row]
+    assert seen[0] == 15
+
+
 # ---- use -----------------------------------------------------------------------------
 
 
