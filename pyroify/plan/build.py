@@ -26,7 +26,6 @@ from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
 
-
 LEFT = "PYR060"
 """A declaration that is there and stays, while the rest of its class follows the spec."""
 

@@ -6,11 +6,9 @@ it, or kept out of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from pyroify.catalog.layers import LayerParameter
-from pyroify.index.facts import Assignment, Declared
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.loops import (
     Tables,
@@ -20,11 +18,12 @@ from pyroify.plan.loops import (
     source_of,
     tables_below,
 )
-from pyroify.plan.placements import Spot, Where, join, place
-from pyroify.plan.redeclare import redeclare
+from pyroify.plan.placements import Spot, Where, join, place, presence
 from pyroify.plan.sites import OTHER, Sites, measured
 from pyroify.plan.structure import Own, walk
-from pyroify.plan.study import Attribute, OwnParameter, Study
+from pyroify.plan.study import Attribute, Study
+from pyroify.plan.visible import declare_parameter
+from pyroify.spec.expressions import Call
 from pyroify.spec.model import Action, Keep, Param
 
 CONVERSION = ("to_pyro_module_(self)",)
@@ -42,6 +41,40 @@ children that are None. Pyro registers random children anew, behind those that a
 order is put right."""
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A parameter that the loop would treat otherwise than its rule says.
+
+    ``source`` reads it where ``guards`` hold; ``optional``: it may be None, or not be there.
+    ``statements`` declare it.
+    """
+
+    source: str
+    action: Action
+    statements: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
+    optional: bool = False
+
+    def ids(self, tables: Tables) -> Iterator[str]:
+        """What the loop must pass by: the parameter if it stays, or what is below a constraint.
+
+        A PyroParam is an unconstrained parameter of another name to those who look for parameters.
+        """
+        owner, _, name = self.source.rpartition(".")
+        found = ""
+        if isinstance(self.action, Keep):
+            found = f"id({self.source})"
+        elif isinstance(self.action, Param) and not isinstance(
+            tables.default.of(f"{name}_unconstrained"), Keep
+        ):
+            inner = f"{name}_unconstrained"
+            found = f"id({owner}.{inner})"
+            if self.optional:
+                found = f'id(getattr({owner}, "{inner}", None))'
+        if found:
+            yield f"*([{found}] if {' and '.join(self.guards)} else [])" if self.guards else found
+
+
 def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: bool) -> Iterator[str]:
     """Statements that convert everything below ``self``, and declare what rules say of it.
 
@@ -50,75 +83,66 @@ def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: boo
     line = attributes[0].line if attributes else sites.study.cls.cls.line
     sites.names.use("to_pyro_module_")
     tables = tables_below(OTHER, sites)
-    exceptions = _exceptions(attributes, tables, sites)
+    apart = [*_all_apart(attributes, tables, sites), *_own_apart(tables, sites)]
     yield from CONVERSION_WITH_GAPS if gaps else CONVERSION
-    yield from _declare_exceptions(exceptions, sites, line)
-    kept = [*_kept(exceptions, tables, sites), *_decided_by_children(attributes, tables, sites)]
+    for found in apart:
+        yield from found.statements
+    kept = [name for found in apart for name in found.ids(tables)]
+    kept += _decided_by_children(attributes, tables, sites)
     yield from declare_in_loops(find_parts(attributes, tables, sites), tables, kept, sites, line)
 
 
-def _exceptions(attributes: Sequence[Attribute], tables: Tables, sites: Sites) -> dict[str, Action]:
-    """Parameters by path that the loop would treat otherwise than the rules; all seen are noted."""
-    found: dict[str, Action] = {}
+def _all_apart(attributes: Sequence[Attribute], tables: Tables, sites: Sites) -> Iterator[Apart]:
+    """Parameters of layers that the loop would treat otherwise; all that are seen are noted."""
     for attribute in attributes:
         where = Where(attribute.target, attribute.name, attribute.line)
         for spot in place(attribute.node, where):
             if isinstance(spot, Spot):
-                found |= _exceptions_of(spot, tables, sites)
+                yield from _apart_in(spot, tables, sites)
         for path in parameters_named(attribute, sites):
-            action = sites.record_looped(path, "", attribute.line).action
-            found[source_of(path).removeprefix("self.")] = action
+            yield _named_apart(path, attribute.line, sites)
+
+
+def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
+    where = spot.where
+    for parameter in spot.leaf.layer.parameters:
+        path = join(where.path, parameter.name)
+        action = sites.consult(path, parameter.layer).action
+        looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
+        present = presence(parameter, spot.leaf.call)
+        if present is False:
+            continue
+        if path not in sites.within and (action == looped or where.loops or "*" in path):
+            sites.record_looped(path, parameter.layer, where.line)
+            continue
+        statements = declare_parameter(spot, parameter, sites)
+        if statements and where.guards:
+            statements = [where.wrap(statements)]
+        source = f"{where.target}.{parameter.name}"
+        yield Apart(source, action, tuple(statements), where.guards, not present)
+
+
+def _named_apart(path: str, line: int, sites: Sites) -> Apart:
+    """A parameter below something that is not visible, as a rule names it in full."""
+    action = sites.record_looped(path, "", line).action
+    source = source_of(path)
+    pairs = sites.pairs(action, measured(source, source.rpartition(".")[0]), line)
+    return Apart(source, action, tuple(f"{target} = {prior}" for target, prior in pairs))
+
+
+def _own_apart(tables: Tables, sites: Sites) -> Iterator[Apart]:
+    """Parameters of the class itself that stay, or are constrained, in view of the loop."""
     for own in sites.study.all_parameters:
         action = sites.consult(own.name, frozen=own.frozen is True).action
-        looped = own.frozen is not True and own.declared is None
-        if isinstance(action, Keep) and looped and action != tables.default.of(own.name):
-            found[own.name] = action
-    return found
-
-
-def _exceptions_of(spot: Spot, tables: Tables, sites: Sites) -> dict[str, Action]:
-    found: dict[str, Action] = {}
-    for parameter in spot.leaf.layer.parameters:
-        path = join(spot.where.path, parameter.name)
-        if there := sites.within.get(path):
-            _redeclare(there, parameter, sites)
-            continue
-        action = sites.record_looped(path, parameter.layer, spot.where.line).action
-        expected = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
-        if expected != action and not spot.where.loops and "*" not in path:
-            found[f"{spot.where.target}.{parameter.name}".removeprefix("self.")] = action
-    return found
-
-
-def _kept(exceptions: Mapping[str, Action], tables: Tables, sites: Sites) -> Iterator[str]:
-    """The ids of what the loop must pass by: parameters that stay, and what constrained ones are.
-
-    A PyroParam is an unconstrained parameter of another name to those who look for parameters.
-    """
-    constrained = {
-        own.name: own.optional for own in sites.study.all_parameters if _is_constrained(own, sites)
-    }
-    for path, action in exceptions.items():
-        if isinstance(action, Keep):
-            yield f"id(self.{path})"
+        source = f"self.{own.name}"
+        if own.declared is not None and isinstance(action, Keep):
+            if own.declared.action == "param":
+                yield Apart(source, Param(Call("real")), optional=own.optional)
         elif isinstance(action, Param):
-            constrained[path] = False
-    for path, optional in constrained.items():
-        owner, dot, name = path.rpartition(".")
-        if isinstance(tables.default.of(f"{name}_unconstrained"), Keep):
-            continue
-        place = f"self{dot}{owner}"
-        if optional:
-            yield f'id(getattr({place}, "{name}_unconstrained", None))'
-        else:
-            yield f"id({place}.{name}_unconstrained)"
-
-
-def _is_constrained(own: OwnParameter, sites: Sites) -> bool:
-    action = sites.consult(own.name, frozen=own.frozen is True).action
-    if isinstance(action, Keep) and own.declared is not None:
-        return own.declared.action == "param"
-    return isinstance(action, Param)
+            yield Apart(source, action, optional=own.optional)
+        elif isinstance(action, Keep) and own.frozen is not True:
+            if action != tables.default.of(own.name):
+                yield Apart(source, action)
 
 
 def _decided_by_children(
@@ -161,19 +185,3 @@ def _would_change(sites: Sites, path: str, layer: str, tables: Tables) -> bool:
     action = sites.consult(path, layer).action
     name = path.rpartition(".")[2] + ("_unconstrained" if isinstance(action, Param) else "")
     return isinstance(action, Keep | Param) and not isinstance(tables.chain(layer).of(name), Keep)
-
-
-def _redeclare(there: Assignment, parameter: LayerParameter, sites: Sites) -> None:
-    """A parameter that is declared where its layer is made, before all are converted."""
-    assert isinstance(there.value, Declared)
-    path = ".".join(there.path)
-    target = f"self.{path}"
-    decision = sites.decide(path, parameter.layer, there.line)
-    redeclare(sites, there, there.value, decision, measured(target, target.rpartition(".")[0]))
-
-
-def _declare_exceptions(exceptions: Mapping[str, Action], sites: Sites, line: int) -> Iterator[str]:
-    for path, action in exceptions.items():
-        target = f"self.{path}"
-        pairs = sites.pairs(action, measured(target, target.rpartition(".")[0]), line)
-        yield from (f"{name} = {source}" for name, source in pairs)

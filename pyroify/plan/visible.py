@@ -50,7 +50,7 @@ def declare_layer(spot: Spot, sites: Sites, skip: Container[str] = ()) -> Iterat
         statement
         for parameter in spot.leaf.layer.parameters
         if parameter.name not in skip
-        for statement in _declare_parameter(spot, parameter, sites)
+        for statement in declare_parameter(spot, parameter, sites)
     ]
     if statements and (where.loops or where.guards):
         statements = [where.wrap(statements)]
@@ -156,7 +156,7 @@ def _declare_run(run: Sequence[Spot], prior: Action, sites: Sites) -> str:
     return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
 
 
-def _declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> list[str]:
+def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> list[str]:
     """The statements that declare one parameter of a layer; none where it is not declared."""
     present = presence(parameter, spot.leaf.call)
     path = join(spot.where.path, parameter.name)
