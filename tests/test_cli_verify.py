@@ -77,7 +77,9 @@ class TestVerify:
         assert ended.code == 2
         assert "DIFFERENT" in ended.out
 
-    def test_what_goes_on_with_old_parameters_is_left_out(self, run: Run, lay_out: Callable) -> None:
+    def test_what_goes_on_with_old_parameters_is_left_out(
+        self, run: Run, lay_out: Callable
+    ) -> None:
         kept = "        self.kept = list(self.fc.parameters())\n"
         penalty = "\n    def penalty(self):\n        return self.kept[0].square().sum()\n"
         net = NET.replace("(width, 1)\n", "(width, 1)\n" + kept) + penalty
