@@ -239,7 +239,8 @@ class TestJson:
         ]
         assert list(document["summary"]) == ["files", "classes", "sites", "coverage", "refused"]
         assert set(document["classes"][0]) == {
-            *("name", "module", "qualname", "path", "line", "column", "status", "codes", "sites")
+            *("name", "module", "qualname", "path", "line", "column", "status", "codes", "sites"),
+            "stale_methods",
         }
         assert set(document["classes"][0]["sites"][0]) == {
             *("path", "line", "column", "action", "shape", "layer", "source", "rule", "beaten")

@@ -155,7 +155,8 @@ class Sites:
     def record_looped(self, path: str, layer: str, line: int) -> Decision:
         """Decide and note a site that a loop over several parameters declares."""
         decision = self.decide(path, layer)
-        self.record(path, decision, self.render_looped(decision.action, line), line)
+        source = self.render_looped(decision.action, line)
+        self.record(path, decision, source, line, layer=layer)
         return decision
 
     def record_latent(self, latent: Latent, source: str) -> None:

@@ -18,6 +18,7 @@
                  diff (unified, as text) with --diff
     classes[]    name ("module:Class"), module, qualname, path, line, column,
                  status ("converted" | "unchanged" | "refused"), codes[],
+                 stale_methods[]: methods that go on with what construction put aside (PYR010)
                  sites[]: path, line, column, action ("sample" | "param" | "keep"), shape, layer,
                           source (the declaration), rule and beaten[]: {index, match, line}
     findings[]   path, line, column, code, severity ("error" | "refused" | "warning"),

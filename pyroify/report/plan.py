@@ -63,7 +63,7 @@ def _class_lines(classes: Sequence[ClassPlan], spec: Spec) -> Iterator[str]:
 
 def _row(site: SitePlan, spec: Spec) -> tuple[str, ...]:
     rule = _name_rule(site.rule, spec) if site.rule else "no rule"
-    return site.path, site.shape or "?", site.layer or "-", _outcome(site, spec), rule
+    return site.path, _shape(site) or "?", site.layer or "-", _outcome(site, spec), rule
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -120,8 +120,8 @@ def explain_site(named: NamedSite, spec: Spec) -> str:
     lines = [
         f"{named.name}",
         f"  declared   {entry.path}:{site.line}:{site.column}",
-        f"  shape      {site.shape or 'not known from the source'}",
-        f"  layer      {site.layer or 'none: a parameter of the class itself'}",
+        f"  shape      {_shape(site) or 'not known from the source'}",
+        f"  layer      {site.layer or _without_layer(site)}",
         f"  becomes    {_outcome(site, spec)}",
     ]
     if site.source:
@@ -133,6 +133,17 @@ def explain_site(named: NamedSite, spec: Spec) -> str:
     lines += [f"  which beat {_explain_rule(rule, spec)}" for rule in site.beaten]
     lines += [f"  {finding.code} {finding.message}" for finding in entry.findings]
     return "\n".join(lines) + "\n"
+
+
+def _shape(site: SitePlan) -> str:
+    """Source of the shape; nothing where a loop reads it from each ``value``."""
+    return "" if site.shape.startswith("value.") else site.shape
+
+
+def _without_layer(site: SitePlan) -> str:
+    if "." in site.path:
+        return "not known from the source"
+    return "none: a parameter of the class itself"
 
 
 def _explain_rule(rule: RuleRef, spec: Spec) -> str:
