@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pyroify.index.facts import Assignment, Declared
+from pyroify.index.facts import Declared
 from pyroify.plan.redeclare import redeclare
 from pyroify.plan.replaceable import is_assigned_directly, is_replaceable
 from pyroify.plan.sites import Sites, is_noncentered, measured
@@ -123,12 +122,21 @@ class OwnParameters:
         target = f"self.{parameter.name}"
         guards = []
         if parameter.optional:
-            guards.append(_is_there(parameter.name, parameter.assignments))
+            guards.append(self._is_there(parameter))
         if parameter.frozen is None:
             guards.append(f"{target}.requires_grad")
         statements = [f"{name} = {source}" for name, source in pairs]
         self.statements += [guarded(" and ".join(guards), statements)] if guards else statements
         self._record(parameter, decision, pairs[-1][1])
+
+    def _is_there(self, parameter: OwnParameter) -> str:
+        """A test of a parameter that may be None, or missing, or a plain number."""
+        if parameter.may_be_number:
+            self.sites.names.use("nn")
+            return f"isinstance(self.{parameter.name}, {self.sites.names.local('nn')}.Parameter)"
+        if always_assigned(parameter.assignments):
+            return f"self.{parameter.name} is not None"
+        return f'getattr(self, "{parameter.name}", None) is not None'
 
     def _place_at_end(self, parameter: OwnParameter) -> Place:
         """Where a parameter is once it is made: its shape is read from it, if need be."""
@@ -168,10 +176,3 @@ class OwnParameters:
     ) -> None:
         first = parameter.assignments[0]
         self.sites.record(parameter.name, decision, source, first.line, first.column, shape=shape)
-
-
-def _is_there(name: str, assignments: Sequence[Assignment]) -> str:
-    """A test of a parameter that may be None, or missing."""
-    if always_assigned(assignments):
-        return f"self.{name} is not None"
-    return f'getattr(self, "{name}", None) is not None'

@@ -133,6 +133,12 @@ class OwnParameter:
         return not always_assigned(self.assignments)
 
     @property
+    def may_be_number(self) -> bool:
+        """Whether it is also set to a constant that is not None."""
+        options = [item for entry in self.assignments for item in _options(entry.value)]
+        return any(isinstance(item, Constant) and item.text != "None" for item in options)
+
+    @property
     def taken_back(self) -> bool:
         """Whether it is set to None after it was made, not in another arm of the same ``if``."""
         made = [item for item in self.assignments if parameters_in(item.value)]
