@@ -36,13 +36,13 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         classes=tuple(found.classes),
         functions=tuple(found.functions),
         aliases=tuple(found.aliases.items()),
-        bound=frozenset(_bound(tree)) | source.names,
+        bound=frozenset(_bound(source.nodes)) | source.names,
         suppressed=tuple(_suppressions(source.lines)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
-        type_tests=type_tests(source, tree),
+        type_tests=type_tests(source),
         definitions=tuple(definitions(tree.body)),
         line_length=_usual_length(source.lines),
-        liftings=liftings(source, tree),
+        liftings=liftings(source),
     )
 
 
@@ -153,9 +153,9 @@ def _declares_later(value: ast.expr | None) -> bool:
     return isinstance(value, ast.Constant)
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
+def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Names that are assigned, or are arguments, anywhere in a file."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.arg):

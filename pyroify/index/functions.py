@@ -37,6 +37,7 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
         return read_function(source, node, node.name)
     body, declarations = _split_declarations(source, node.body, this, known)
     function = _read(source, node, node.name, this, body)
+    nodes = [inner for statement in body for inner in ast.walk(statement)]
     uses = collect_uses(source, body, this)
     return replace(
         function,
@@ -48,9 +49,9 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
             use.path[0] for use in uses if use.how == "call" and len(use.path) == 1
         ),
         writes=collect_writes(source, body, this),
-        frozen=frozen_paths(body, this),
-        observations=(*observe(source, body, this), *observe_slices(source, body, this)),
-        plates=plates(source, body),
+        frozen=frozen_paths(nodes, this),
+        observations=(*observe(source, nodes, this), *observe_slices(source, nodes, this)),
+        plates=plates(source, nodes),
     )
 
 

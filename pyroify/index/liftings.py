@@ -39,25 +39,24 @@ class _Tangled(Exception):
     """Why code cannot be rewritten."""
 
 
-def liftings(file: Source, tree: ast.Module) -> tuple[Lifting, ...]:
+def liftings(file: Source) -> tuple[Lifting, ...]:
     """Every call in a file that lifts or registers a module, in the order of the source."""
     if not any(dotted.partition(".")[0] == "pyro" for dotted in file.imports.values()):
         return ()
     calls = {
         node: KINDS[dotted]
-        for node in ast.walk(tree)
+        for node in file.nodes
         if isinstance(node, ast.Call) and (dotted := file.dotted(node.func)) in KINDS
     }
     if not calls:
         return ()
-    reader = _Reader(file, tree, Scopes(tree), calls)
+    reader = _Reader(file, Scopes(file.tree), calls)
     return tuple(sorted(reader.read(), key=lambda found: (found.line, found.column)))
 
 
 @dataclass(frozen=True)
 class _Reader:
     file: Source
-    tree: ast.Module
     scopes: Scopes
     calls: Mapping[ast.Call, str]
 
@@ -99,17 +98,16 @@ class _Reader:
         source = self.file.source(node)
         match node:
             case ast.Name():
-                scope = self.scopes.holder(node) or self.tree
+                scope = self.scopes.holder(node) or self.file.tree
                 uses: list[ast.expr] = [*self.scopes.reads(scope, node.id)]
                 statement = self.scopes.definition(node)
             case ast.Attribute(value=ast.Name(), attr=name):
                 scope = next(
-                    (n for n in self.scopes.around(node) if isinstance(n, ast.ClassDef)), self.tree
+                    (n for n in self.scopes.around(node) if isinstance(n, ast.ClassDef)),
+                    self.file.tree,
                 )
                 uses = [
-                    n
-                    for n in ast.walk(self.tree)
-                    if isinstance(n, ast.Attribute) and n.attr == name
+                    n for n in self.file.nodes if isinstance(n, ast.Attribute) and n.attr == name
                 ]
                 statement = self._attribute_statement(source, scope, uses)
             case _:
@@ -202,7 +200,7 @@ class _Reader:
             return Sampling(problem=str(reason))
 
     def _old_name(self) -> int:
-        for node in ast.walk(self.tree):
+        for node in self.file.nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 if DIVIDER in node.value:
                     return node.lineno

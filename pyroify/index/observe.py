@@ -6,30 +6,29 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from pyroify.catalog.layers import LAYERS, lookup
-from pyroify.index.facts import Observation, Plate
+from pyroify.index.facts import Observation, Path, Plate
+from pyroify.index.parameters import PARAMETER
 from pyroify.index.source import Source, chain
 
-PARAMETER = {"torch.nn.Parameter", "torch.nn.parameter.Parameter"}
+
+def observe(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
+    """What the nodes of a method do that depends on parameters being parameters."""
+    return tuple(found for node in nodes if (found := _observation(file, node, this)))
 
 
-def observe(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Observation, ...]:
-    """What one method does that depends on parameters being parameters."""
-    return tuple(found for node in body for found in _method(file, node, this))
-
-
-def _method(file: Source, node: ast.stmt, this: str) -> Iterator[Observation]:
-    for item in ast.walk(node):
-        if isinstance(item, ast.Call) and chain(item.func) == ("next",) and len(item.args) == 1:
-            owner = item.args[0]
-            called = chain(owner.func) if isinstance(owner, ast.Call) else ()
-            if called[:1] == (this,) and called[-1] == "parameters":
-                yield _seen(file, "anchor", item, ".".join(called[1:-1]))
-        elif isinstance(item, ast.Call) and file.dotted(item.func) in PARAMETER:
-            if item.args and _is_transposed(item.args[0]):
-                yield _seen(file, "transposed", item.args[0], "")
-        elif isinstance(item, ast.Subscript) and isinstance(item.slice, ast.Constant):
-            if chain(item.value) == (this, "_parameters"):
-                yield _seen(file, "parameters_dict", item, str(item.slice.value))
+def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
+    match node:
+        case ast.Call(func=ast.Name(id="next"), args=[ast.Call(func=asked)]):
+            parts = chain(asked)
+            if parts[:1] == (this,) and parts[-1] == "parameters":
+                return _seen(file, "anchor", node, ".".join(parts[1:-1]))
+        case ast.Call(args=[data, *_]) if file.dotted(node.func) in PARAMETER:
+            if _is_transposed(data):
+                return _seen(file, "transposed", data, "")
+        case ast.Subscript(value=owner, slice=ast.Constant(value=key)):
+            if chain(owner) == (this, "_parameters"):
+                return _seen(file, "parameters_dict", node, str(key))
+    return None
 
 
 def _is_transposed(node: ast.expr) -> bool:
@@ -39,14 +38,12 @@ def _is_transposed(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
 
 
-def frozen_paths(body: Sequence[ast.stmt], this: str) -> tuple[tuple[str, ...], ...]:
-    """Attributes below ``self`` whose ``requires_grad`` a method sets to False."""
-    return tuple(
-        path for node in body for item in ast.walk(node) for path in _freezes(item, this) if path
-    )
+def frozen_paths(nodes: Sequence[ast.AST], this: str) -> tuple[Path, ...]:
+    """Attributes below ``self`` whose ``requires_grad`` the nodes of a method set to False."""
+    return tuple(path for node in nodes for path in _freezes(node, this) if path)
 
 
-def _freezes(node: ast.AST, this: str) -> Iterator[tuple[str, ...]]:
+def _freezes(node: ast.AST, this: str) -> Iterator[Path]:
     if isinstance(node, ast.For) and isinstance(node.target, ast.Name | ast.Tuple):
         names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
         over = node.iter.func if isinstance(node.iter, ast.Call) else node.iter
@@ -61,7 +58,7 @@ def _freezes(node: ast.AST, this: str) -> Iterator[tuple[str, ...]]:
             yield parts[1:]
 
 
-def _set_false(node: ast.AST) -> Iterator[tuple[str, ...]]:
+def _set_false(node: ast.AST) -> Iterator[Path]:
     """What ``x.requires_grad = False`` and ``x.requires_grad_(False)`` are about."""
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
         for target in node.targets:
@@ -74,40 +71,50 @@ def _set_false(node: ast.AST) -> Iterator[tuple[str, ...]]:
             yield chain(node.func)[:-1]
 
 
-def type_tests(file: Source, tree: ast.Module) -> tuple[Observation, ...]:
+def type_tests(file: Source) -> tuple[Observation, ...]:
     """Comparisons of a module's exact class with a layer of torch; ``detail`` is what to write."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            if replacement := _isinstance_test(file, node):
-                found.append(_seen(file, "type_test", node, replacement))
-    return tuple(found)
+    return tuple(
+        _seen(file, "type_test", node, replacement)
+        for node in file.nodes
+        if isinstance(node, ast.Compare)
+        and len(node.ops) == 1
+        and (replacement := _isinstance_test(file, node))
+    )
 
 
 def _isinstance_test(file: Source, node: ast.Compare) -> str:
     """``isinstance(m, nn.Linear)`` for ``type(m) is nn.Linear`` and its like; ``""`` for others."""
-    operator, right = node.ops[0], node.comparators[0]
-    negated = isinstance(operator, ast.IsNot | ast.NotEq | ast.NotIn)
-    variable = _whose_type(file, node.left)
-    if variable and isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
-        wanted = file.source(right) if lookup(file.dotted(right)) else ""
-    elif (
-        variable
-        and isinstance(operator, ast.In | ast.NotIn)
-        and isinstance(right, ast.Tuple | ast.List | ast.Set)
-    ):
-        layers = [file.source(item) for item in right.elts if lookup(file.dotted(item))]
-        wanted = f"({', '.join(layers)})" if layers and len(layers) == len(right.elts) else ""
-    else:
-        variable = _whose_class_name(file, node.left)
-        named = isinstance(right, ast.Constant) and right.value in LAYERS
-        nn = _torch_nn(file)
-        wanted = f"{nn}.{right.value}" if variable and named and nn else ""  # type: ignore[attr-defined]
-        if not isinstance(operator, ast.Eq | ast.NotEq):
-            return ""
+    operator = node.ops[0]
+    variable, wanted = _class_test(file, node.left, operator, node.comparators[0])
     if not variable or not wanted:
         return ""
+    negated = isinstance(operator, ast.IsNot | ast.NotEq | ast.NotIn)
     return f"{'not ' if negated else ''}isinstance({variable}, {wanted})"
+
+
+def _class_test(
+    file: Source, left: ast.expr, operator: ast.cmpop, right: ast.expr
+) -> tuple[str, str]:
+    """The module whose class is compared, and the layers; empty where it is another test."""
+    if variable := _whose_type(file, left):
+        return variable, _layers(file, operator, right)
+    match operator, right:
+        case ast.Eq() | ast.NotEq(), ast.Constant(value=str(name)) if name in LAYERS:
+            nn = _torch_nn(file)
+            return _whose_class_name(file, left), f"{nn}.{name}" if nn else ""
+    return "", ""
+
+
+def _layers(file: Source, operator: ast.cmpop, right: ast.expr) -> str:
+    """The layers of torch that a class is compared with."""
+    if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
+        return file.source(right) if lookup(file.dotted(right)) else ""
+    if isinstance(operator, ast.In | ast.NotIn) and isinstance(
+        right, ast.Tuple | ast.List | ast.Set
+    ):
+        layers = [file.source(item) for item in right.elts if lookup(file.dotted(item))]
+        return f"({', '.join(layers)})" if layers and len(layers) == len(right.elts) else ""
+    return ""
 
 
 def _whose_type(file: Source, node: ast.expr) -> str:
@@ -132,16 +139,13 @@ def _torch_nn(file: Source) -> str:
     return ""
 
 
-def plates(file: Source, body: Sequence[ast.stmt]) -> tuple[Plate, ...]:
+def plates(file: Source, nodes: Sequence[ast.AST]) -> tuple[Plate, ...]:
     """The plates of a method, and which of their first statements could as well stand before."""
-    found = []
-    for node in body:
-        for item in ast.walk(node):
-            if isinstance(item, ast.With) and any(
-                file.is_plate(entry.context_expr) for entry in item.items
-            ):
-                found.append(_plate(file, item))
-    return tuple(found)
+    return tuple(
+        _plate(file, node)
+        for node in nodes
+        if isinstance(node, ast.With) and any(file.is_plate(e.context_expr) for e in node.items)
+    )
 
 
 def _plate(file: Source, node: ast.With) -> Plate:

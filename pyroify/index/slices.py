@@ -11,13 +11,12 @@ from pyroify.index.source import Source, chain
 ITERATING = {"enumerate", "zip", "reversed", "len", "list", "tuple", "iter", "any", "all", "map"}
 
 
-def observe_slices(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Observation, ...]:
-    """Slices of attributes that are not set to ``self`` again; ``detail`` is the attribute.
+def observe_slices(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
+    """Slices of attributes in a method that are not set to ``self`` again.
 
-    Kind ``members``: it is iterated over, counted or indexed, and nothing else. ``slice``: it may
-    be called.
+    ``detail`` is the attribute. Kind ``members``: it is iterated over, counted or indexed, and
+    nothing else. ``slice``: it may be called.
     """
-    nodes = [item for node in body for item in ast.walk(node)]
     found = {id(item): item for item in nodes if _is_slice(item, this)}
     if not found:
         return ()

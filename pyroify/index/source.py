@@ -19,6 +19,8 @@ class Source:
         # ast splits lines at \n, \r\n and \r only; str.splitlines would split at more.
         self.lines = re.split(r"\r\n|\n|\r", text)
         self.module = module
+        self.tree = tree
+        self.nodes = tuple(ast.walk(tree))
         self.imports: dict[str, str] = {}
         self.stars: list[str] = []
         self.names = {
@@ -28,12 +30,12 @@ class Source:
         }
         """What the file defines; names it assigns are added as they are read."""
         package = _package(module, is_package)
-        for node in ast.walk(tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 self._import(node)
             elif isinstance(node, ast.ImportFrom):
                 self._import_from(node, package)
-        self._plates = frozenset(self._plate_names(tree))
+        self._plates = frozenset(self._plate_names())
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -51,9 +53,9 @@ class Source:
             else:
                 self.imports[alias.asname or alias.name] = f"{source}.{alias.name}"
 
-    def _plate_names(self, tree: ast.Module) -> Iterator[str]:
+    def _plate_names(self) -> Iterator[str]:
         """Names given to plates anywhere in the file."""
-        for node in ast.walk(tree):
+        for node in self.nodes:
             if isinstance(node, ast.Assign) and self._makes_plate(node.value):
                 yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
