@@ -52,8 +52,11 @@ corpus: $(READY)  ## rewrite public packages, compare outputs, refresh the cover
 bench: $(READY)  ## speed of the rewrite
 	@$(BIN)/python benchmarks/speed.py
 
-bench-train: $(READY)  ## quality and speed of the emitted training script
+bench-train: $(READY)  ## quality and speed of the emitted training script, beside bayesian-torch
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  bayesian-torch==0.5.0
 	@$(BIN)/python benchmarks/train.py
+	@$(BIN)/python docs/generate.py
 
 docs: $(READY)  ## regenerate the pages that come from the code
 	@$(BIN)/python docs/generate.py

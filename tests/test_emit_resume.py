@@ -7,7 +7,6 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +15,6 @@ import torch
 from emit_cases import load_module, run_main
 from test_emit_training import last_parameters, start, wait_for_step, write_script
 
-needs_lightning = pytest.mark.skipif(not find_spec("lightning"), reason="needs lightning")
 DATA = {"source": "synthetic", "batch_size": 32, "rows": 500}
 NUTS = {"engine": "nuts", "nuts": {"samples": 6, "warmup": 6}}
 FLAGS = ("--no-baseline", "--samples=2")
@@ -27,7 +25,6 @@ def lightning_script(tmp_path: Path) -> ModuleType:
     return load_module(write_script(tmp_path, engine="lightning", epochs=60, data=DATA))
 
 
-@needs_lightning
 @pytest.mark.slow
 def test_lightning_goes_on_as_if_never_killed(lightning_script: ModuleType, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -51,7 +48,6 @@ def test_lightning_goes_on_as_if_never_killed(lightning_script: ModuleType, tmp_
     assert (cut / "results.json").read_text() == (whole / "results.json").read_text()
 
 
-@needs_lightning
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_lightning_stops_when_asked_to(
     number: int, lightning_script: ModuleType, tmp_path: Path
@@ -68,7 +64,6 @@ def test_lightning_stops_when_asked_to(
     assert 0 < epochs <= len(rows) <= epochs + 1
 
 
-@needs_lightning
 def test_lightning_refuses_other_settings_and_uses_the_checkpoint_before(
     tmp_path: Path,
 ) -> None:
@@ -89,7 +84,6 @@ def test_lightning_refuses_other_settings_and_uses_the_checkpoint_before(
         assert torch.equal(value, whole[name]), name
 
 
-@needs_lightning
 def test_lightning_says_only_what_concerns_the_run(tmp_path: Path) -> None:
     module = load_module(write_script(tmp_path, engine="lightning"))
     with warnings.catch_warnings(record=True) as caught:
@@ -101,7 +95,6 @@ def test_lightning_says_only_what_concerns_the_run(tmp_path: Path) -> None:
     assert not [str(w.message) for w in caught if "lightning" in w.filename]
 
 
-@needs_lightning
 def test_lightning_keeps_the_best_epoch(tmp_path: Path) -> None:
     module = load_module(write_script(tmp_path, engine="lightning", epochs=4))
     assert run_main(module, *FLAGS).code == 0
