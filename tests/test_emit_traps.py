@@ -19,7 +19,8 @@ from emit_cases import emit, load_module, run_main
 from pyro import poutine
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
 from pyro.infer.autoguide import AutoNormal
-from pyro.nn import PyroModule, PyroParam, PyroSample
+from pyro.infer.reparam import LocScaleReparam
+from pyro.nn import PyroModule, PyroParam, PyroSample, pyro_method
 from test_emit_training import write_script
 from torch import nn
 
@@ -91,13 +92,37 @@ def test_t2_kl_weight_scales_the_kl_alone(elbo: str, write: Write) -> None:
     assert same_nll == nll
     assert half - nll == pytest.approx((full - nll) / 2, rel=1e-4)
     assert none == pytest.approx(nll, rel=1e-4)
+
+
+@pytest.mark.parametrize("scaled", ["model", "guide"])
+def test_t2_scaling_one_side_alone_is_another_objective(scaled: str, write: Write) -> None:
+    """The naive forms: a weight on the model or on the guide, which moves more than the KL."""
+    script = write()
+    rows = script.made_up_rows(8)
+    model, _ = script.build_model(len(rows))
     guide = AutoNormal(model)
-    guide(*rows.inputs, targets=rows.targets)
+    elbo = Trace_ELBO()
+    elbo(model, guide)(*rows.inputs, targets=rows.targets)
+    halves = {"model": model, "guide": guide}
+    halves[scaled] = poutine.scale(halves[scaled], scale=0.5)
+
+    def loss(first: Any, second: Any) -> float:
+        torch.manual_seed(0)
+        return float(elbo.differentiable_loss(first, second, *rows.inputs, targets=rows.targets))
+
+    torch.manual_seed(0)
+    guided = poutine.trace(guide).get_trace(*rows.inputs, targets=rows.targets)
+    replayed = poutine.trace(poutine.replay(model, trace=guided))
+    trace = replayed.get_trace(*rows.inputs, targets=rows.targets)
+    trace.compute_log_prob()
+    nll = -float(trace.nodes["obs"]["log_prob_sum"])
+    wanted = nll + 0.5 * (loss(model, guide) - nll)
+    assert abs(loss(halves["model"], halves["guide"]) - wanted) > 0.01 * abs(wanted)
     with pytest.raises(ValueError, match="scale"), poutine.scale(scale=0.0):
-        guide(*rows.inputs, targets=rows.targets)  # the naive form cannot begin at 0
+        guide(*rows.inputs, targets=rows.targets)  # nor can it begin at 0
 
 
-def test_t3_lift_leaves_forward_alone_so_no_script_has_it() -> None:
+def test_t3_lift_leaves_forward_alone_so_no_script_has_it(write: Write) -> None:
     class Net(PyroModule):
         def __init__(self) -> None:
             super().__init__()
@@ -111,6 +136,15 @@ def test_t3_lift_leaves_forward_alone_so_no_script_has_it() -> None:
     trace = poutine.trace(lifted).get_trace()
     assert float(trace.nodes["_RETURN"]["value"].detach()) == 0.0
     assert "poutine.lift" not in emit().script
+    script = write()
+    rows = script.made_up_rows(4)
+    model, _ = script.build_model(4)
+    sites = script.latent_sites(model, rows)
+    outputs = [
+        script.observed(model, {n: by * s["value"] for n, s in sites.items()}, rows.inputs).mean
+        for by in (1.0, 2.0)
+    ]
+    assert not torch.equal(*outputs)
 
 
 def test_t4_tied_weights_are_one_latent() -> None:
@@ -276,10 +310,14 @@ def test_t13_the_model_stays_a_module(write: Write) -> None:
 
 
 def test_t14_one_call_of_the_model_is_one_draw(write: Write) -> None:
+    class Scale(Noise):
+        def forward(self, *_: Any, targets: Any = None) -> torch.Tensor:
+            return self.scale
+
     class Twice(PyroModule):
         def __init__(self) -> None:
             super().__init__()
-            self.noise = Noise()
+            self.noise = Scale()
 
         def encode(self) -> torch.Tensor:
             return self.noise()
@@ -291,6 +329,14 @@ def test_t14_one_call_of_the_model_is_one_draw(write: Write) -> None:
 
     with pytest.raises(RuntimeError, match="Multiple sample sites"):
         poutine.trace(twice).get_trace()
+
+    class Decorated(Twice):
+        @pyro_method
+        def twice(self) -> torch.Tensor:
+            return self.encode() + self.encode()
+
+    trace = poutine.trace(Decorated().twice).get_trace()
+    assert trace.stochastic_nodes == ["noise.scale"]
     script = write()
     rows = script.made_up_rows(4)
     model, _ = script.build_model(4)
@@ -303,9 +349,29 @@ def test_t15_padding_is_masked_out_of_the_likelihood(write: Write) -> None:
     rows = script.made_up_rows(4)
     padded = script.Rows(rows.inputs, torch.zeros_like(rows.targets))
     network, _ = script.build_model(4)
+    logits = network.net(*rows.inputs)
+    naive = dist.Categorical(logits=logits).to_event(1)
+    assert (naive.log_prob(padded.targets) < -0.1).all()
     trace = script.trace_model(network, padded)
     trace.compute_log_prob()
     assert float(trace.nodes["obs"]["log_prob_sum"]) == 0.0
+
+
+def test_t15_no_learnable_centring(write: Write) -> None:
+    class Naive(PyroModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = PyroSample(dist.Normal(0.0, 1.0))
+
+        def forward(self) -> torch.Tensor:
+            return self.scale
+
+    with pytest.raises(NotImplementedError), poutine.reparam(config={"scale": LocScaleReparam()}):
+        Naive()()
+    script = write(handlers={"reparam": ["net.fc1.weight"]})
+    rows = script.made_up_rows(4)
+    objective = script.build_objective(*script.build_model(4), rows)
+    assert objective(rows, 1.0)[0].isfinite()
 
 
 # ---- what local reparametrisation needs ----------------------------------------------
