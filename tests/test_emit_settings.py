@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,3 +193,31 @@ def test_code_in_a_value_stays_a_value() -> None:
 )
 def test_a_loss_suggests_its_likelihood(loss: str, family: str | None) -> None:
     assert family_of_loss(loss) == family
+
+
+TYPED: list[dict[str, Any]] = [
+    {},
+    {"devices": "several", "patience": 5, "data": {"source": "models.data:Pairs"}},
+    {"engine": "svi", "data": {"source": "rows.csv", "weights": "w"}},
+    {
+        "elbo": {"name": "Trace_ELBO", "kl_warmup": 3},
+        "handlers": {"condition": {"net.fc1.*": 0.5}, "reparam": "net.fc2.*", "do": "net.*"},
+        "data": {"source": "rows.npz"},
+    },
+    {"likelihood": {"family": "categorical"}, "guide": {"init": "weights.pt"}},
+]
+
+
+@pytest.mark.slow
+def test_scripts_can_be_type_checked(tmp_path: Path) -> None:
+    for number, changes in enumerate(TYPED):
+        (tmp_path / f"typed{number}.py").write_text(emit(**changes).script)
+    options = ["--ignore-missing-imports", "--follow-imports=silent", "--config-file="]
+    files = [f"typed{number}.py" for number in range(len(TYPED))]
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *files],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout
