@@ -162,7 +162,7 @@ def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatch
         _put(render_json(report, "plan", code))
         return code
     _put(render_plan(report))
-    _note(render_findings(report.findings, project.root))
+    _note(render_findings(report.findings, project.root, prior_spec))
     return code
 
 

@@ -511,9 +511,9 @@ class TestSpec:
     ) -> None:
         rule = '  - match: "Gone.*"\n    keep: true\n'
         root = lay_out({"repo/pyroify.yaml": SPEC + rule, "repo/sub/net.py": NET})
-        assert "repo/pyroify.yaml:5:5 PYR150 " in run("rewrite", "--check", "repo").out
+        assert "repo/pyroify.yaml:5:12 PYR150 " in run("rewrite", "--check", "repo").out
         monkeypatch.chdir(root / "repo/sub")
-        assert f"{root}/repo/pyroify.yaml:5:5 PYR150 " in run("rewrite", "--check").out
+        assert f"{root}/repo/pyroify.yaml:5:12 PYR150 " in run("rewrite", "--check").out
 
     def test_a_warning_is_shown_and_changes_no_exit_code(self, run: Run, lay_out: Callable) -> None:
         lay_out({"pyroify.yaml": SPEC.replace("Normal(0, 1)", "Delta(0)"), "net.py": NET})

@@ -37,4 +37,5 @@ def rule_findings(spec: Spec, keys: Sequence[SiteKey], at_run_time: bool) -> Ite
 
 def _at_rule(spec: Spec, rule: Rule, code: str, what: str, help: str) -> Finding:
     message = f"rule {rule.index + 1} ({rule.match}) {what}"
-    return Finding(spec.path, rule.line, rule.column, code, message, help)
+    place = spec.position(f"priors.{rule.index}.match")
+    return Finding(spec.path, place.line, place.column, code, message, help)

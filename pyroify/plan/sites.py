@@ -142,7 +142,7 @@ class Sites:
             SitePlan(
                 path=path,
                 line=line,
-                column=column + 1,
+                column=(column or self.study.columns.get(line, 0)) + 1,
                 action=cast(ActionName, action) or _action_name(decision.action),
                 shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
                 layer=layer,
@@ -201,11 +201,12 @@ class Sites:
     def rule_name(self, decision: Decision) -> str:
         """How messages call the rule that decided."""
         assert decision.rule is not None
-        return f"rule {decision.rule.index + 1} ({decision.rule.match})"
+        return _name(decision.rule)
 
     def report(self, line: int, column: int, code: str, message: str, help: str = "") -> None:
-        """Note a finding, once."""
+        """Note a finding, once; without a column, where the statement of the line begins."""
         cls = self.study.cls
+        column = column or self.study.columns.get(line, 0)
         subject = f"{cls.file.module}:{cls.cls.qualname}"
         finding = Finding(cls.file.path, line, column + 1, code, message, help, subject)
         if finding not in self.findings:
@@ -231,13 +232,22 @@ class Sites:
             pairs = render_declarations(action, place, names)
             functions = render_functions(action, place, names)
         except RenderError as error:
-            self.report(line, column, error.code, error.message, error.help)
+            message = f"{self._wish(action, place)}: {error.message}"
+            self.report(line, column, error.code, message, error.help)
             return ()
         for source in (*(source for _, source in pairs), *functions):
             self.names.use_those_in(free_names(source))
         for source in functions:
             self.names.define(place.function, source)
         return pairs
+
+    def _wish(self, action: Action, place: Place) -> str:
+        """What of the spec cannot be had, and where: ``rule 2 (**.bias) for self.fc1.bias``."""
+        site = f" for {place.target}" if place.target.startswith("self.") else ""
+        for rule in self.spec.rules:
+            if rule.action is action:
+                return f"{_name(rule)}{site}"
+        return f"the prior{site}"
 
     def _function_of(self, target: str) -> str:
         """What to call the function that the prior of ``target`` becomes: ``net_scale_prior``."""
@@ -310,6 +320,10 @@ def _action_name(action: Action) -> ActionName:
     if isinstance(action, Keep):
         return "keep"
     return "param" if isinstance(action, Param) else "sample"
+
+
+def _name(rule: Rule) -> str:
+    return f"rule {rule.index + 1} ({rule.match})"
 
 
 def _reference(rule: Rule) -> RuleRef:

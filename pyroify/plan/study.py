@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -296,6 +296,13 @@ class Study:
             if method.name in self.building
             for name in map(".".join, method.frozen)
         )
+
+    @cached_property
+    def columns(self) -> Mapping[int, int]:
+        """Where the assignments begin, by line."""
+        return {
+            item.line: item.column for method in self.cls.cls.methods for item in method.assignments
+        }
 
     @cached_property
     def ignored_lines(self) -> frozenset[int]:

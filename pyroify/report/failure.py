@@ -38,7 +38,7 @@ def describe_failure(error: Exception) -> Failure | None:
         case SpecError(problems=problems):
             text = "".join(f"{problem}\n" for problem in problems)
             findings = (f for p in problems for f in spec_findings(p.path, [p]))
-            return Failure(text, tuple(findings))
+            return Failure(f"{text}`pyroify rule CODE` explains\n", tuple(findings))
         case VerifyError() | CheckpointError():
             code = CANNOT_VERIFY if isinstance(error, VerifyError) else CANNOT_CONVERT
             return Failure(f"{code} {error}\n", (Finding(".", 1, 1, code, str(error)),))

@@ -8,16 +8,26 @@ from pathlib import Path
 from pyroify.diagnostics import Finding
 from pyroify.project import from_here
 from pyroify.report.run import Report, severity
+from pyroify.spec.model import Position, Spec, excerpt
 
 
-def render_findings(findings: Iterable[Finding], root: Path) -> str:
-    """`path:line:column CODE message` and the help below it; paths as seen from here."""
-    return "".join(f"{line}\n" for finding in findings for line in _finding_lines(finding, root))
+def render_findings(findings: Iterable[Finding], root: Path, spec: Spec | None = None) -> str:
+    """`path:line:column CODE message` and the help below it; paths as seen from here.
+
+    What is about the ``spec`` shows its line, with a caret below.
+    """
+    return "".join(
+        f"{line}\n" for finding in findings for line in _finding_lines(finding, root, spec)
+    )
 
 
-def _finding_lines(finding: Finding, root: Path) -> Iterator[str]:
+def _finding_lines(finding: Finding, root: Path, spec: Spec | None) -> Iterator[str]:
     place = f"{from_here(root / finding.path)}:{finding.line}:{finding.column}"
     yield f"{place} {finding.code} {finding.message}"
+    if spec is not None and finding.path == spec.path:
+        position = Position(finding.line, finding.column)
+        yield f"    {excerpt(spec.text, position)}"
+        yield f"    {' ' * (finding.column - 1)}^"
     if finding.help:
         yield f"    help: {finding.help}"
 
@@ -26,7 +36,7 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
     """All there is to say about a run of `rewrite`; ``quiet`` leaves warnings and counts out."""
     if quiet:
         grave = [finding for finding in report.findings if severity(finding.code) != "warning"]
-        return render_findings(grave, report.root)
+        return render_findings(grave, report.root, report.spec)
     verb = "rewrote" if report.written else "would rewrite"
     lines = [f"{verb} {from_here(report.root / result.path)}\n" for result in report.changed]
     if verbose:
@@ -35,7 +45,8 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
     if report.blockers:
         codes = ", ".join(sorted({finding.code for finding in report.blockers}))
         lines.append(f"nothing is written because of {codes}\n")
-    return "".join((render_findings(report.findings, report.root), *lines, _summary(report)))
+    findings = render_findings(report.findings, report.root, report.spec)
+    return "".join((findings, *lines, _summary(report)))
 
 
 def _summary(report: Report) -> str:

@@ -40,6 +40,8 @@ BAD_CONSTRAINT = "PYR109"
 NO_GUIDE = "PYR110"
 INIT_OUTSIDE = "PYR034"
 
+_LISTED = "pyroify schema lists the distributions"
+
 LOCATION_SCALE = ("Normal", "Laplace", "Cauchy", "StudentT", "Logistic", "Gumbel")
 """Distributions of ``loc + scale * noise``, where the noise has loc 0 and scale 1."""
 
@@ -126,7 +128,7 @@ def check_event_dim(call: Call, event_dim: int | None, offset: int) -> Iterator[
     constraint = find_constraint(call.name)
     if constraint is not None and event_dim is not None and event_dim < constraint.event_dim:
         message = f"event_dim must be at least {constraint.event_dim} for {call.name}"
-        yield Fault(BAD_CONSTRAINT, offset, message)
+        yield Fault(BAD_CONSTRAINT, offset, message, "leave event_dim out")
 
 
 def check_constraint(call: Call) -> Iterator[Fault]:
@@ -160,7 +162,12 @@ def check_constraint(call: Call) -> Iterator[Fault]:
         faults = list(_check_static(value))
         if not faults and static_value(value) is None:
             faults = [
-                Fault(BAD_CONSTRAINT, value.offset, f"{to_text(value)} is not a plain number")
+                Fault(
+                    BAD_CONSTRAINT,
+                    value.offset,
+                    f"{to_text(value)} is not a plain number",
+                    "bounds of a constraint are the same for every site",
+                )
             ]
         yield from faults
         if faults:
@@ -172,6 +179,7 @@ def check_constraint(call: Call) -> Iterator[Fault]:
                 BAD_CONSTRAINT,
                 call.offset,
                 f"{to_text(call)} is empty: the lower bound is not below the upper one",
+                "swap the bounds",
             )
 
 
@@ -257,7 +265,7 @@ def tensor_shape(expression: Expression) -> tuple[int, ...]:
 def _unknown_distribution(call: Call) -> Fault:
     if call.name in UNSUITABLE:
         message = f"{call.name} cannot be a prior: {UNSUITABLE[call.name]}"
-        return Fault(UNKNOWN_DISTRIBUTION, call.offset, message)
+        return Fault(UNKNOWN_DISTRIBUTION, call.offset, message, _LISTED)
     if call.name in FUNCTIONS or call.name in PRESETS:
         message = f"{call.name} is a number, not a distribution"
         return Fault(UNKNOWN_DISTRIBUTION, call.offset, message, f"Normal(0, {to_text(call)})?")
@@ -265,7 +273,7 @@ def _unknown_distribution(call: Call) -> Fault:
         UNKNOWN_DISTRIBUTION,
         call.offset,
         f"unknown distribution {call.name!r}",
-        suggest(call.name, DISTRIBUTIONS) or "pyroify schema lists the distributions",
+        suggest(call.name, DISTRIBUTIONS) or _LISTED,
     )
 
 
@@ -298,7 +306,7 @@ def _check_binding(distribution: Distribution, call: Call) -> Iterator[Fault]:
             return
         if name in by_position:
             message = f"{name!r} is given by position and by name"
-            yield Fault(BAD_ARGUMENTS, value.offset, message)
+            yield Fault(BAD_ARGUMENTS, value.offset, message, "remove one of the two")
             return
     given = by_position | {name for name, _ in call.keywords}
     missing = [p.name for p in distribution.parameters if p.default is REQUIRED]
@@ -308,7 +316,7 @@ def _check_binding(distribution: Distribution, call: Call) -> Iterator[Fault]:
     for choice in distribution.choices:
         if len(given.intersection(choice)) != 1:
             message = f"{call.name} needs exactly one of {', '.join(choice)}"
-            yield Fault(BAD_ARGUMENTS, call.offset, message)
+            yield Fault(BAD_ARGUMENTS, call.offset, message, f"write {call.name}({choice[0]}=...)")
 
 
 def _ordinal(number: int) -> str:
@@ -333,7 +341,7 @@ def _check_component(
         yield from (fault for fault in check_distribution(value) if not fault.is_warning)
         return
     message = f"{parameter.name} of {distribution.name} must be a distribution"
-    yield Fault(BAD_ARGUMENTS, value.offset, message)
+    yield Fault(BAD_ARGUMENTS, value.offset, message, "for example: Normal(0, 1)")
 
 
 def _check_no_distribution(parameter: Parameter, value: Expression) -> Iterator[Fault]:
@@ -485,4 +493,4 @@ def _check_order(low: Expression, high: Expression) -> Iterator[Fault]:
     """Whether the bounds of a Uniform, both free of faults on their own, enclose anything."""
     if _value_or_nan(low) >= _value_or_nan(high):
         message = f"low = {to_text(low)} is not below high = {to_text(high)}"
-        yield Fault(OUTSIDE_SUPPORT, low.offset, message)
+        yield Fault(OUTSIDE_SUPPORT, low.offset, message, "swap them")

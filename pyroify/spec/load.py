@@ -205,10 +205,12 @@ def _read_layers(reader: Reader, entry: Entry | None) -> tuple[str, ...]:
 
 def _report_layer(reader: Reader, node: Node, name: str) -> None:
     if name in LAYERS:
-        reader.report(node, UNKNOWN_LAYER, f"{name} has no parameters of its own")
+        help = "name the layers that have some, such as Linear"
+        reader.report(node, UNKNOWN_LAYER, f"{name} has no parameters of its own", help)
         return
     what = "no layer that matches" if has_wildcard(name) else "no layer"
-    help = suggest(name.strip("*?"), _OWNERS) or "match classes of your own by `match: MyLayer.**`"
+    guess = suggest(name.strip("*?"), _OWNERS)
+    help = f"{guess} a class of your own goes by `match: MyLayer.**`".strip()
     reader.report(node, UNKNOWN_LAYER, f"torch.nn has {what} {name!r}", help)
 
 
@@ -218,7 +220,8 @@ def _read_action(reader: Reader, node: Node, entries: Mapping[str, Entry]) -> Ac
         return None
     for key, needs in (("init", "param"), ("event_dim", "param"), ("centered", "sample")):
         if key in entries and chosen.name != needs:
-            reader.report(entries[key].key, UNKNOWN_KEY, f"{key} only goes with {needs}")
+            help = f"remove it, or use {needs} in place of {chosen.name}"
+            reader.report(entries[key].key, UNKNOWN_KEY, f"{key} only goes with {needs}", help)
     if chosen.name == "sample":
         return _read_sample(reader, chosen.value, entries.get("centered"))
     if chosen.name == "param":
@@ -349,10 +352,11 @@ def _read_attribute_name(reader: Reader, owner: Node, entry: Entry | None) -> st
         return None
     if not all(part.isidentifier() and not iskeyword(part) for part in name.split(".")):
         message = f"{name!r} is not the name of an attribute"
-        reader.report(entry.value, WRONG_VALUE, message)
+        reader.report(entry.value, WRONG_VALUE, message, "give a Python name, such as tau")
         return None
     if name.split(".")[-1].startswith("_pyro") or name.endswith("_unconstrained"):
-        reader.report(entry.value, WRONG_VALUE, f"Pyro uses the name {name!r} itself")
+        message = f"Pyro uses the name {name!r} itself"
+        reader.report(entry.value, WRONG_VALUE, message, "choose another name")
         return None
     return name
 

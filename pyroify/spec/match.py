@@ -55,7 +55,7 @@ class PatternError(ValueError):
     def __init__(self, message: str, offset: int, help: str = "") -> None:
         self.message = message
         self.offset = offset
-        self.help = help
+        self.help = help or 'a pattern is [module:]Class.path: "Net.fc1.weight", "**.bias"'
         super().__init__(message)
 
 

@@ -63,9 +63,9 @@ class Reader:
             root = yaml.compose(self.text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            what = error.problem or error.context or "cannot be read"
-            help = _yaml_help(f"{error.context} {error.problem}")
-            self.fail(f"not valid YAML: {what}", mark.index if mark else 0, help)
+            what = f"{error.context} {error.problem}"
+            said = what if f"{error.problem}".startswith("but ") else error.problem
+            self.fail(f"not valid YAML: {said}", mark.index if mark else 0, _yaml_help(what))
         except yaml.reader.ReaderError as error:
             character = error.character
             code = character if isinstance(character, int) else ord(character)
@@ -120,11 +120,12 @@ class Reader:
         entries: dict[str, Entry] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
-                self.report(key, WRONG_VALUE, f"a key of {what} must be a plain word")
+                help = "quote it if it is text"
+                self.report(key, WRONG_VALUE, f"a key of {what} must be a plain word", help)
             elif key.value in entries:
                 first = self.position(entries[key.value].key.start_mark.index).line
                 message = f"{key.value!r} is given twice; first in line {first}"
-                self.report(key, DUPLICATE_KEY, message)
+                self.report(key, DUPLICATE_KEY, message, "remove one of the two")
             elif known and key.value not in known:
                 help = suggest(key.value, known) or _keys_help(known)
                 self.report(key, UNKNOWN_KEY, f"{what} has no key {key.value!r}", help)
@@ -145,9 +146,12 @@ class Reader:
 
     def string(self, node: Node, what: str) -> str | None:
         """The text of a scalar, whatever YAML would make of it: ``on`` is the word "on"."""
-        if isinstance(node, ScalarNode) and not is_null(node):
+        if not isinstance(node, ScalarNode):
+            self.report(node, WRONG_VALUE, f"{what} must be a string")
+        elif is_null(node):
+            self.report(node, WRONG_VALUE, f"{what} has no value", "give one, or remove the key")
+        else:
             return str(node.value)
-        self.report(node, WRONG_VALUE, f"{what} must be a string")
         return None
 
     def strings(self, node: Node, what: str) -> tuple[str, ...]:
@@ -182,10 +186,17 @@ class Reader:
         try:
             return parse_expression(text, self.locator(node, text))
         except ExpressionError as error:
-            is_cut_off = not is_quoted(node) and text.count("(") > text.count(")")
-            help = "inside { } a comma ends the value; quote it" if is_cut_off else error.help
+            help = error.help or self.unclosed_help(node, text)
             self.problems.append(self.problem(BAD_EXPRESSION, error.offset, error.message, help))
             return None
+
+    def unclosed_help(self, node: Node, text: str) -> str:
+        """What to do about a parenthesis that is never closed, as far as YAML shows it."""
+        if text.count("(") <= text.count(")"):
+            return ""
+        if not is_quoted(node) and self.text.startswith(",", node.end_mark.index):
+            return "inside { } a comma ends the value; quote it"
+        return "close the parenthesis"
 
     def items(self, node: SequenceNode, what: str) -> Items | None:
         if not node.value:
@@ -198,13 +209,15 @@ class Reader:
     def call(self, node: MappingNode, what: str) -> Call | None:
         """``{Normal: {loc: 0, scale: 1}}``; the arguments may also be a list."""
         if len(node.value) != 1:
-            self.report(node, WRONG_VALUE, f"{what} must have exactly one key, the name")
+            help = "for example: {Normal: {loc: 0, scale: 1}}"
+            self.report(node, WRONG_VALUE, f"{what} must have exactly one key, the name", help)
             return None
         (key, value), *_ = node.value
         name = self.string(key, "the name")
         if name is None or not name.isidentifier():
             if name is not None:
-                self.report(key, BAD_EXPRESSION, f"{name!r} is not a name")
+                help = "for example: {Normal: {loc: 0, scale: 1}}"
+                self.report(key, BAD_EXPRESSION, f"{name!r} is not a name", help)
             return None
         if isinstance(value, MappingNode):
             entries = self.entries(value, name).values()
@@ -293,6 +306,10 @@ def _yaml_help(error: str) -> str:
         return "indent with spaces"
     if "mapping values" in error:
         return "quote text that holds a colon"
+    if "another document" in error:
+        return "remove the line that begins with ---"
+    if "<stream end>" in error or "end of stream" in error:
+        return "close what is open: a bracket, a brace or a quote"
     return ""
 
 

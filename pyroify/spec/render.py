@@ -466,7 +466,7 @@ class _Writer:
                 return self.function(name, argument)
             case Negative() | Binary():
                 return join_operators(expression, self.operand, is_python=True)
-        raise AssertionError(f"not checked: {expression}")
+        raise AssertionError(expression)
 
     def operand(self, expression: Expression) -> str:
         """An operand; what is no operator itself binds tighter than any."""
@@ -514,7 +514,7 @@ class _Writer:
         dimensions = self.place.dimensions
         if dimensions is not None and not -dimensions <= index < dimensions:
             message = f"shape[{index}]: the parameter has {_count(dimensions)}"
-            raise RenderError(NOT_AT_THIS_SITE, message)
+            raise RenderError(NOT_AT_THIS_SITE, message, "dimensions count from shape[0]")
         if self.place.shape is not None and not self.is_function:
             return self.place.shape[index]
         return f"{self.shape()}[{index}]"
