@@ -5,17 +5,18 @@ import math
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-from emit_cases import PROJECT, emit, load_module, run_main
+from emit_cases import PROJECT, emit, fork, load_module, run_main
 from test_emit_training import last_parameters, write_script
 
 pytestmark = pytest.mark.slow
@@ -31,30 +32,30 @@ def write_several(folder: Path, **changes: Any) -> Path:
 
 def run_ranks(path: Path, *flags: str, patch: Patch | None = None) -> list[int]:
     """The exit codes of two processes of the script; their texts go to ``rank0`` and ``rank1``."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [start_rank(path, rank, port, flags, patch) for rank in (0, 1)]
+    meeting = Path(tempfile.mkdtemp(dir=path.parent)) / "meeting"
+    processes = [start_rank(path, rank, meeting, flags, patch) for rank in (0, 1)]
     return [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes]
 
 
 def start_rank(
-    path: Path, rank: int, port: int, flags: tuple[str, ...], patch: Patch | None
+    path: Path, rank: int, meeting: Path, flags: tuple[str, ...], patch: Patch | None
 ) -> int:
-    """The id of a process as torchrun would start it; forked, since importing torch takes long."""
-    process = os.fork()
-    if process:
-        return process
-    numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", **{k: str(v) for k, v in numbers.items()}}
-    with (path.parent / f"rank{rank}").open("w") as said:
-        sys.stdout = sys.stderr = said
+    """The id of a process like those of torchrun, which meet by a file rather than a port."""
+
+    def run() -> int:
+        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+        torch.distributed.init_process_group = partial(
+            torch.distributed.init_process_group,
+            init_method=f"file://{meeting}",
+            rank=rank,
+            world_size=2,
+        )
         module = load_module(path)
         if patch:
             patch(module, rank)
-        code = module.main([*FLAGS, *flags])
-        said.flush()
-    os._exit(code)
+        return module.main([*FLAGS, *flags])
+
+    return fork(run, path.parent / f"rank{rank}")
 
 
 def keep_state(module: ModuleType, rank: int) -> None:

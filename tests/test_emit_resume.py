@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import time
 import warnings
@@ -13,7 +12,13 @@ from types import ModuleType
 import pytest
 import torch
 from emit_cases import load_module, run_main
-from test_emit_training import last_parameters, start, wait_for_step, write_script
+from test_emit_training import (
+    kill_at_random_steps,
+    last_parameters,
+    start,
+    wait_for_step,
+    write_script,
+)
 
 DATA = {"source": "synthetic", "batch_size": 32, "rows": 500}
 NUTS = {"engine": "nuts", "nuts": {"samples": 6, "warmup": 6}}
@@ -29,15 +34,7 @@ def lightning_script(tmp_path: Path) -> ModuleType:
 def test_lightning_goes_on_as_if_never_killed(lightning_script: ModuleType, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert run_main(lightning_script, *FLAGS, f"--out={whole}").code == 0
-    dice = random.Random(0)
-    for _ in range(8):
-        began = time.time()
-        process = start(lightning_script, *FLAGS, f"--out={cut}")
-        wait_for_step(cut, began)
-        time.sleep(dice.uniform(0.0, 0.1))
-        os.kill(process, signal.SIGKILL)
-        _, status = os.waitpid(process, 0)
-        assert os.WIFSIGNALED(status), "the run was over before the kill"
+    kill_at_random_steps(lightning_script, "training_step", *FLAGS, f"--out={cut}")
     finished = run_main(lightning_script, *FLAGS, f"--out={cut}")
     assert finished.code == 0, finished.err
     assert "going on after epoch" in finished.err
@@ -106,12 +103,11 @@ def test_lightning_keeps_the_best_epoch(tmp_path: Path) -> None:
 
 
 def wait_for_chain(out: Path) -> None:
-    """Until a chain has had time to begin."""
+    """Until a chain begins."""
     deadline = time.monotonic() + 60
     while not (out / "run.json").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(0.3)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from emit_cases import PROJECT, emit, load_module, run_main
+from emit_cases import PROJECT, emit, fork, load_module, run_main
 
 LINE = {"class": "models.networks:Line", "kwargs": {"in_features": 16}}
 PLAIN_DATA = {"source": "line.npz", "test": 0, "validation": 0, "standardize": False}
@@ -104,13 +104,34 @@ def test_the_guide_begins_where_the_class_begins(tmp_path: Path) -> None:
 
 
 def start(module: ModuleType, *flags: str) -> int:
-    """The process id of a run of its own; forked, since importing torch takes seconds."""
-    process = os.fork()
-    if process:
-        return process
-    with open(os.devnull, "w") as nowhere:
-        sys.stderr = sys.stdout = nowhere
-        os._exit(module.main(list(flags)))
+    """The process id of a run of its own."""
+    return fork(lambda: module.main(list(flags)))
+
+
+def kill_at_random_steps(module: ModuleType, method: str, *flags: str) -> None:
+    """Runs the script 8 times; each run dies somewhere in the milliseconds after some step.
+
+    As by ``kill -9``, the process just ends: SIGALRM has no handler. Counting steps rather
+    than waiting keeps a run from being over before its kill, however slow the machine is.
+    """
+    dice = random.Random(0)
+    step = getattr(module.Training, method)
+    left = 0
+
+    def count(*args: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            signal.setitimer(signal.ITIMER_REAL, dice.uniform(1e-6, 0.005))
+        return step(*args)
+
+    setattr(module.Training, method, count)
+    for _ in range(8):
+        left = dice.randrange(1, 90)
+        _, status = os.waitpid(start(module, *flags), 0)
+        assert os.WIFSIGNALED(status), "the run was over before the kill"
+        assert os.WTERMSIG(status) == signal.SIGALRM
+    setattr(module.Training, method, step)
 
 
 def wait_for_step(out: Path, since: float) -> None:
@@ -137,15 +158,7 @@ def test_kill_at_random_times_changes_nothing(engine: str, tmp_path: Path) -> No
     flags = ("--no-baseline", "--samples=2", "--save-seconds=0")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert run_main(module, *flags, f"--out={whole}").code == 0
-    dice = random.Random(0)
-    for _ in range(8):
-        began = time.time()
-        process = start(module, *flags, f"--out={cut}")
-        wait_for_step(cut, began)
-        time.sleep(dice.uniform(0.0, 0.1))
-        os.kill(process, signal.SIGKILL)
-        _, status = os.waitpid(process, 0)
-        assert os.WIFSIGNALED(status), "the run was over before the kill"
+    kill_at_random_steps(module, "step", *flags, f"--out={cut}")
     finished = run_main(module, *flags, f"--out={cut}")
     assert finished.code == 0, finished.err
     assert "going on after epoch" in finished.err
