@@ -69,6 +69,14 @@ ORIGINAL = {
                 self.start = self.fc.weight.detach().exp()
             def forward(self, x):
                 return self.fc(x) + self.start.sum()
+        class HarmlessDraw(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = nn.Linear(3, 3)
+                nn.init.zeros_(self.fc.bias)
+                self.register_buffer("order", torch.randperm(3))
+            def forward(self, x):
+                return self.fc(x)[..., self.order]
 
         class ExitsBefore(nn.Module):
             def __init__(self):
@@ -210,6 +218,15 @@ REWRITTEN = {
                 self.start = self.fc.weight.exp()
             def forward(self, x):
                 return self.fc(x) + self.start.sum()
+        class HarmlessDraw(PyroModule):
+            def __init__(self):
+                super().__init__()
+                self.fc = PyroModule[nn.Linear](3, 3)
+                self.fc.bias = PyroSample(dist.Normal(0.0, 1.0).expand([3]).to_event(1))
+                nn.init.zeros_(self.fc.bias)
+                self.register_buffer("order", torch.randperm(3))
+            def forward(self, x):
+                return self.fc(x)[..., self.order]
         class NoForward(PyroModule):
             def __init__(self):
                 super().__init__()
@@ -266,6 +283,7 @@ TARGETS = [
     net("Exits"),
     net("Renamed"),
     net("FrozenDraw"),
+    net("HarmlessDraw"),
     net("NeedsSecret"),
     net("NothingToCall"),
     net("NoForward"),
@@ -307,6 +325,7 @@ def test_equal_class_names_what_was_compared(results):
         ("shop.nets:Exits", "failed", "ends the process (exit code 5: last words)"),
         ("shop.nets:Renamed", "failed", "cannot be imported any more: AttributeError"),
         ("shop.nets:FrozenDraw", "failed", "start is computed from a draw of weight"),
+        ("shop.nets:HarmlessDraw", "equal", ""),
         ("shop.nets:ExitsBefore", "not_verified", "the original ends the process (exit code 3"),
         ("shop.nets:NeedsSecret", "not_verified", "cannot be built with guessed arguments"),
         ("shop.nets:NothingToCall", "not_verified", "there is nothing to call"),
@@ -344,7 +363,7 @@ def test_table_shows_every_class_and_the_counts(results):
     for name in results:
         assert name in table
     assert "shop.nets:Wrong           DIFFERENT" in table
-    assert table.endswith("19 classes: 8 equal, 2 different, 4 failed, 5 not verified\n")
+    assert table.endswith("20 classes: 9 equal, 2 different, 4 failed, 5 not verified\n")
 
 
 def test_given_arguments_and_inputs_are_used(trees):

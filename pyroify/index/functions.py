@@ -60,8 +60,10 @@ def _read(
 ) -> Function:
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     arguments = [parameter.arg for parameter in parameters]
+    rest = [parameter for parameter in (node.args.vararg, node.args.kwarg) if parameter]
     expressions = Expressions(source, this, moving_names(node, arguments))
-    expressions.scope.update((argument, Argument(argument)) for argument in arguments)
+    given = [*parameters, *rest]
+    expressions.scope.update((item.arg, Argument(item.arg)) for item in given)
     statements = Statements(source, name, expressions)
     statements.run(body)
     everything = list(ast.walk(node))
@@ -71,7 +73,7 @@ def _read(
         column=source.column(node),
         arguments=tuple(arguments),
         defaults=tuple((key, source.source(value)) for key, value in _defaults(node.args)),
-        annotations=tuple((p.arg, source.source(p.annotation)) for p in parameters if p.annotation),
+        annotations=tuple((p.arg, source.source(p.annotation)) for p in given if p.annotation),
         decorators=tuple(map(source.dotted, node.decorator_list)),
         assignments=tuple(statements.assignments),
         super_calls=frozenset(expressions.super_calls),

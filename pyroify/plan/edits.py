@@ -122,6 +122,8 @@ class EditPlanner:
         yield from class_wraps(case, self.resolver, self._limit(case.cls.file))
         random = self._random_of(case)
         yield from read_edits(case.study, random, case.own_random)
+        for cls in self.resolver.subclasses.get(case.key, ()):
+            random |= self._random_of(self.cases[cls.key])
         for function, position in methods_to_decorate(case.study, random):
             case.names.use("pyro_method")
             data = (case.names.local("pyro_method"), position)

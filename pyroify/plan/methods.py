@@ -49,7 +49,10 @@ def building_names(study: Study) -> frozenset[str]:
 
 
 def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
-    """Whether a method draws: it reads a random attribute, or calls a method that does."""
+    """Whether a method draws: it reads a random attribute, or calls a method that does.
+
+    What it calls may be an override of a subclass.
+    """
     seen = {method.name}
     waiting = [method]
     while waiting:
@@ -59,11 +62,20 @@ def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
         for name in current.self_calls | current.super_calls:
             if name in ("forward", "__call__"):
                 return True
-            found = study.cls.find_method(name)
-            if found and name not in seen:
+            if name not in seen:
                 seen.add(name)
-                waiting.append(found[1])
+                waiting += _called(study, name)
     return False
+
+
+def _called(study: Study, name: str) -> Iterator[Function]:
+    """What ``self.name()`` may be: the method of the class, or an override of a subclass."""
+    if found := study.cls.find_method(name):
+        yield found[1]
+    bases = {base.key for base in study.cls.lineage}
+    for item in study.relatives:
+        if item.key not in bases and (override := item.cls.method(name)):
+            yield override
 
 
 def reads(path: tuple[str, ...], how: str, random: frozenset[str]) -> bool:

@@ -120,23 +120,21 @@ class OwnParameters:
         if not pairs:
             return
         target = f"self.{parameter.name}"
-        guards = []
-        if parameter.optional:
-            guards.append(self._is_there(parameter))
-        if parameter.frozen is None:
-            guards.append(f"{target}.requires_grad")
+        trained = f"{target}.requires_grad" if parameter.frozen is None else ""
+        guards = list(filter(None, [self._is_there(parameter), trained]))
         statements = [f"{name} = {source}" for name, source in pairs]
         self.statements += [guarded(" and ".join(guards), statements)] if guards else statements
         self._record(parameter, decision, pairs[-1][1])
 
     def _is_there(self, parameter: OwnParameter) -> str:
-        """A test of a parameter that may be None, or missing, or a plain number."""
-        if parameter.may_be_number:
+        """A test of a parameter that may be None, or missing, or no parameter; empty if it is."""
+        name, found = parameter.name, f"self.{parameter.name}"
+        if not always_assigned(parameter.assignments):
+            found = f'getattr(self, "{name}", None)'
+        if parameter.may_be_other or name in self.sites.study.buffers:
             self.sites.names.use("nn")
-            return f"isinstance(self.{parameter.name}, {self.sites.names.local('nn')}.Parameter)"
-        if always_assigned(parameter.assignments):
-            return f"self.{parameter.name} is not None"
-        return f'getattr(self, "{parameter.name}", None) is not None'
+            return f"isinstance({found}, {self.sites.names.local('nn')}.Parameter)"
+        return f"{found} is not None" if parameter.optional else ""
 
     def _place_at_end(self, parameter: OwnParameter) -> Place:
         """Where a parameter is once it is made: its shape is read from it, if need be."""

@@ -137,9 +137,9 @@ def _own_apart(tables: Tables, sites: Sites) -> Iterator[Apart]:
         source = f"self.{own.name}"
         if own.declared is not None and isinstance(action, Keep):
             if own.declared.action == "param":
-                yield Apart(source, Param(Call("real")), optional=own.optional)
+                yield Apart(source, Param(Call("real")), optional=own.optional or own.may_be_other)
         elif isinstance(action, Param):
-            yield Apart(source, action, optional=own.optional)
+            yield Apart(source, action, optional=own.optional or own.may_be_other)
         elif isinstance(action, Keep) and own.frozen is not True:
             if action != tables.default.of(own.name):
                 yield Apart(source, action)

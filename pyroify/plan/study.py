@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyroify.index.facts import (
+    NONE,
     Assignment,
     Call,
     Constant,
     Declared,
     Function,
     Parameter,
+    SelfRead,
     Use,
     Value,
 )
@@ -124,19 +127,22 @@ class OwnParameter:
     @property
     def optional(self) -> bool:
         """Whether it may be None, or not be there at all."""
-        if any(
-            isinstance(item, Constant)
-            for entry in self.assignments
-            for item in _options(entry.value)
-        ):
-            return True
-        return not always_assigned(self.assignments)
+        return NONE in self._final or not always_assigned(self.assignments)
 
     @property
-    def may_be_number(self) -> bool:
-        """Whether it is also set to a constant that is not None."""
-        options = [item for entry in self.assignments for item in _options(entry.value)]
-        return any(isinstance(item, Constant) and item.text != "None" for item in options)
+    def may_be_other(self) -> bool:
+        """Whether it may as well be a plain tensor, a number, or anything else."""
+        known = (Parameter, Declared)
+        return any(not isinstance(item, known) and item != NONE for item in self._final)
+
+    @property
+    def _final(self) -> tuple[Value, ...]:
+        """What it may be in the end: what is overwritten in any case does not count."""
+        items = self.assignments
+        if set(items) <= set(self.method.assignments):
+            sure = [index for index, item in enumerate(items) if always_assigned([item])]
+            items = items[sure[-1] :] if sure else items
+        return tuple(option for item in items for option in _options(item.value))
 
     @property
     def taken_back(self) -> bool:
@@ -303,6 +309,18 @@ class Study:
         return {
             item.line: item.column for method in self.cls.cls.methods for item in method.assignments
         }
+
+    @cached_property
+    def buffers(self) -> frozenset[str]:
+        """Names that the class registers as buffers."""
+        return frozenset(
+            ast.literal_eval(call.args[0].text)
+            for method in self.cls.cls.methods
+            for call in method.layer_calls
+            if call.callee == SelfRead(("register_buffer",))
+            and call.args
+            and call.args[0].text[:1] in "'\""
+        )
 
     @cached_property
     def ignored_lines(self) -> frozenset[int]:
@@ -551,5 +569,5 @@ class Study:
 
 
 def is_certain(node: Node) -> bool:
-    """Whether part of a structure surely has parameters."""
-    return isinstance(node, Leaf | Own | Owned) or (isinstance(node, Opaque) and node.sure)
+    """Whether part of a structure surely has parameters, or surely is a module."""
+    return isinstance(node, Leaf | Own | Owned | Box) or (isinstance(node, Opaque) and node.sure)

@@ -27,7 +27,7 @@ import torch
 from pyro.nn import PyroModule
 from torch import nn
 
-from pyroify.verify.draws import audit_construction, watch_draws
+from pyroify.verify.draws import KeptDraw, audit_construction
 from pyroify.verify.guess import Arguments, Script, complete_arguments, guess_arguments
 from pyroify.verify.inputs import NoCall, find_call, given_call
 from pyroify.verify.model import Build, Target, VerifyResult
@@ -166,12 +166,12 @@ class Verifier:
         with self._side(ORIGINAL):
             original: nn.Module = arguments.construct(before)
         try:
-            with watch_draws() as draws:
-                rewritten = arguments.construct(after, converted=issubclass(after, PyroModule))
+            converted = issubclass(after, PyroModule)
+            rewritten = audit_construction(lambda: arguments.construct(after, converted=converted))
+        except KeptDraw as error:
+            raise Failed(str(error)) from error
         except (Exception, SystemExit) as error:
             raise Failed(f"cannot be built any more: {describe(error)}") from error
-        if problems := audit_construction(original, rewritten, draws):
-            raise Failed("; ".join(problems))
         _vary_constants(original)
         return original, rewritten
 

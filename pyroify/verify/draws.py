@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,16 +13,26 @@ from torch import Tensor, nn
 from pyroify.verify.sites import buffers, dotted
 
 
+class KeptDraw(Exception):
+    """A constructor keeps a value that is computed from a draw."""
+
+
 @contextmanager
-def watch_draws() -> Iterator[list[str]]:
-    """Collect the names of the priors that are read outside of any call, where each read draws."""
+def watch_draws(seed: int) -> Iterator[list[str]]:
+    """Collect the names of the priors that are read outside of any call, where each read draws.
+
+    These draws come from ``seed`` and take no random numbers from the code around them.
+    """
     names: list[str] = []
     read = PyroModule.__getattr__
 
     def read_and_note(module: PyroModule, name: str) -> Any:
-        if name in module.__dict__.get("_pyro_samples", ()) and not module._pyro_context.active:
-            names.append(name)
-        return read(module, name)
+        if name not in module.__dict__.get("_pyro_samples", ()) or module._pyro_context.active:
+            return read(module, name)
+        names.append(name)
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed + len(names))
+            return read(module, name)
 
     PyroModule.__getattr__ = read_and_note  # type: ignore[method-assign]
     try:
@@ -31,22 +41,24 @@ def watch_draws() -> Iterator[list[str]]:
         PyroModule.__getattr__ = read  # type: ignore[method-assign]
 
 
-def audit_construction(
-    original: nn.Module, rewritten: nn.Module, draws: Sequence[str]
-) -> tuple[str, ...]:
-    """Say which tensors of a new module were computed from draws of its constructor.
+def audit_construction(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a rewritten module, and make sure that none of its tensors comes from a draw.
 
-    Both modules are new and built with the same random numbers. Drawing as such is harmless
-    (``self.weight.shape`` draws), and without it other random numbers explain a difference.
+    If its constructor draws, it is built again with other draws and otherwise the same random
+    numbers: what differs is computed from them. Drawing as such is harmless: a mere
+    ``self.weight.shape`` draws. Raises :class:`KeptDraw` with the names of such tensors.
     """
+    with watch_draws(seed=0) as draws:
+        module = build()
     if not draws:
-        return ()
-    before, after = _fixed(original), _fixed(rewritten)
-    return tuple(
-        f"{name} is computed from a draw of {' or '.join(sorted(set(draws)))} in the constructor"
-        for name in before.keys() & after.keys()
-        if not _same(before[name], after[name])
-    )
+        return module
+    with watch_draws(seed=1 << 16):
+        before, after = _fixed(module), _fixed(build())
+    where = f"is computed from a draw of {' or '.join(sorted(set(draws)))} in the constructor"
+    kept = [name for name in before if name in after and not _same(before[name], after[name])]
+    if kept:
+        raise KeptDraw("; ".join(f"{name} {where}" for name in kept))
+    return module
 
 
 def _fixed(module: nn.Module) -> dict[str, Tensor]:
