@@ -13,6 +13,8 @@ from pyroify.cli import main
 os.environ["OMP_NUM_THREADS"] = "1"
 for name in ("NO_COLOR", "PRE_COMMIT"):
     os.environ.pop(name, None)
+# In the background, as nohup starts it, the signal would be ignored by what the tests start, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LayOut = Callable[[Mapping[str, str | bytes]], Path]
 

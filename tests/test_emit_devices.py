@@ -159,6 +159,30 @@ def test_a_stop_of_one_stops_all_and_going_on_changes_nothing(tmp_path: Path) ->
     assert "was made with other number of processes" in alone.err
 
 
+def list_threads(module: ModuleType, rank: int) -> None:
+    """Writes the names of the process's threads at its end."""
+    main = module.main
+
+    def main_and_list(arguments: list[str]) -> int:
+        code = main(arguments)
+        tasks = Path("/proc/self/task").iterdir()
+        names = [(task / "comm").read_text() for task in tasks]
+        (Path(module.__file__).parent / f"threads{rank}").write_text("".join(names))
+        return code
+
+    module.main = main_and_list
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system lists no threads")
+def test_the_group_leaves_no_thread_that_could_abort_the_exit(tmp_path: Path) -> None:
+    path = write_several(tmp_path)
+    assert run_ranks(path, patch=list_threads) == [0, 0]
+    for rank in (0, 1):
+        names = (tmp_path / f"threads{rank}").read_text()
+        assert names
+        assert "gloo" not in names
+
+
 def spoil_a_loss(module: ModuleType, rank: int) -> None:
     """The second process alone meets one loss that is not finite."""
     forward = module.Objective.forward
