@@ -132,14 +132,16 @@ def lay_out(root: Path, sources: Sources) -> list[str]:
     return sorted(sources)
 
 
-def rewrite(root: Path, sources: Sources, spec_text: str) -> tuple[Sources, list[str]]:
+def rewrite(
+    root: Path, sources: Sources, spec_text: str, line_length: int = 100
+) -> tuple[Sources, list[str]]:
     """Runs the whole pipeline in ``root``; returns the new sources and the findings as lines."""
     from pyroify.pipeline import rewrite_project
     from pyroify.spec.load import load_spec
 
     files = lay_out(root, sources)
     (root / "pyroify.yaml").write_text(spec_text)
-    (root / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
+    (root / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {line_length}\n")
     outcome = rewrite_project(root, files, load_spec(root / "pyroify.yaml"))
     changed = {change.path: (change.after or b"").decode() for change in outcome.changes}
     return {**sources, **changed}, [finding_line(f, sources) for f in outcome.findings]
@@ -190,6 +192,14 @@ def test_output_is_left_alone_by_a_second_run(case: Case, tmp_path: Path) -> Non
 @each_case
 def test_output_compiles(case: Case) -> None:
     for path, text in case.expected.items():
+        compile(text, path, "exec", dont_inherit=True)
+
+
+@each_case
+def test_output_compiles_where_lines_are_short(case: Case, tmp_path: Path) -> None:
+    got, findings = rewrite(tmp_path, case.sources, case.spec, line_length=79)
+    assert not any("PYR234" in finding for finding in findings)
+    for path, text in got.items():
         compile(text, path, "exec", dont_inherit=True)
 
 

@@ -21,7 +21,7 @@ from pyroify.plan.migrate import Migration, migrate
 from pyroify.plan.model import Edit, FilePlan, Plan
 from pyroify.plan.names import FileNames
 from pyroify.plan.rules import rule_findings
-from pyroify.plan.structure import Resolver, has_gap
+from pyroify.plan.structure import Own, Resolver, has_gap, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
@@ -76,7 +76,14 @@ class _Planner:
         yield from check_files(self.project, converted, self.selected)
         yield from (finding for moved in self._migrations() for finding in moved.findings)
         at_run_time = any(case.at_run_time for case in self.cases.values())
-        yield from rule_findings(self.spec, keys, at_run_time)
+        instances = {
+            f"{case.cls.cls.qualname}.{attribute.name}": inner.cls.cls.qualname
+            for case in self.cases.values()
+            for attribute in case.study.everything
+            for inner in walk(attribute.node)
+            if isinstance(inner, Own)
+        }
+        yield from rule_findings(self.spec, keys, instances, at_run_time)
 
     # Studies
 
@@ -113,6 +120,9 @@ class _Planner:
         )
         for case in cases.values():
             self._declare(case, gaps)
+        for case in cases.values():
+            for lent in case.borrowed:
+                cases[lent.key].lent.add(lent.path)
         return cases
 
     def _declare(self, case: Case, gaps: bool) -> None:
@@ -242,6 +252,11 @@ class _Planner:
                 return case.finding(
                     line, column, "PYR062", f"its base {base.cls.qualname} is not converted"
                 )
+        for lent in case.borrowed:
+            if self.cases[lent.key].refused:
+                name = self.cases[lent.key].cls.cls.qualname
+                message = f"it declares parameters of {name}, which is not converted"
+                return case.finding(line, column, "PYR062", message)
         for other in self.cases.values():
             holds = any(cls.key == case.key for cls in other.study.held)
             if other.wanted and other.refused and holds and not case.cls.is_pyro:

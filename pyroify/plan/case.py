@@ -12,6 +12,7 @@ from pyroify.plan.checks.project import Sites
 from pyroify.plan.declare import Declarations
 from pyroify.plan.model import ClassPlan, SitePlan, Status
 from pyroify.plan.names import FileNames
+from pyroify.plan.sites import Lent
 from pyroify.plan.study import Study
 from pyroify.plan.ties import Tie
 
@@ -34,6 +35,8 @@ class Case:
     refused: bool = False
     stale_methods: tuple[str, ...] = ()
     wanted: bool = False
+    lent: set[str] = field(default_factory=set)
+    """Its parameters that other classes declare, in single instances; taken for random ones."""
 
     @property
     def cls(self) -> ModuleClass:
@@ -59,6 +62,11 @@ class Case:
         )
 
     @property
+    def borrowed(self) -> tuple[Lent, ...]:
+        """Parameters of other classes that it declares, in single instances."""
+        return tuple(lent for _, declared in self.stages for lent in declared.lent)
+
+    @property
     def ignored(self) -> bool:
         """Whether a comment on its header takes it out."""
         return (self.cls.cls.line, "ignore-class") in self.cls.file.suppressed
@@ -76,7 +84,7 @@ class Case:
             for _, declared in self.stages
             for site in declared.sites
             if site.action == "sample"
-        )
+        ) | {path.partition(".")[0] for path in self.lent}
 
     @cached_property
     def own_random(self) -> frozenset[str]:
@@ -86,7 +94,7 @@ class Case:
             for _, declared in self.stages
             for site in declared.sites
             if site.action == "sample" and "." not in site.path
-        )
+        ) | {path for path in self.lent if "." not in path}
 
     @property
     def sites(self) -> Sites:
@@ -97,7 +105,7 @@ class Case:
             for action in ("sample", "param", "keep")
         }
         by_lambda = any("(lambda self" in site.source for site in sites)
-        return Sites(paths["sample"], paths["param"], paths["keep"], by_lambda)
+        return Sites(paths["sample"] | self.lent, paths["param"], paths["keep"], by_lambda)
 
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
         """A finding about this class."""

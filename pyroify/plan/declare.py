@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Function
+from pyroify.plan.instances import declare_instances
 from pyroify.plan.model import SitePlan
 from pyroify.plan.names import FileNames
 from pyroify.plan.own import OwnParameters
 from pyroify.plan.placements import Each, Spot, Where
 from pyroify.plan.present import present_within
-from pyroify.plan.redeclare import leaves_all, report_dropped
+from pyroify.plan.redeclare import leave_unseen, leaves_all, report_dropped
 from pyroify.plan.run_time import declare_at_run_time
 from pyroify.plan.sight import is_out_of_sight
-from pyroify.plan.sites import Anew, Sites
+from pyroify.plan.sites import Anew, Lent, Sites
 from pyroify.plan.structure import Leaf
 from pyroify.plan.study import OwnParameter, Study
 from pyroify.plan.visible import declare_each, declare_layer, declare_visible
@@ -44,6 +45,8 @@ class Declarations:
     sites: tuple[SitePlan, ...]
     keys: tuple[SiteKey, ...]
     findings: tuple[Finding, ...]
+    lent: tuple[Lent, ...]
+    """Parameters of other classes that it declares, in single instances."""
     at_run_time: bool
     left: bool
     """No rule is about any of its sites: the declarations that are there stay."""
@@ -83,6 +86,8 @@ class Declarer:
             statements.extend(declare_at_run_time(attributes, sites, self.gaps))
         else:
             statements.extend(declare_visible(attributes, sites))
+        statements.extend(declare_instances(attributes, sites))
+        statements.extend(leave_unseen(sites))
         left = leaves_all(sites)
         if not left:
             report_dropped(sites, statements)
@@ -94,6 +99,7 @@ class Declarer:
             sites=tuple(sites.plans),
             keys=tuple(sites.keys),
             findings=tuple(sites.findings),
+            lent=tuple(sites.lent),
             at_run_time=at_run_time,
             left=left,
         )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
 from pyroify.index.facts import Call
+from pyroify.index.resolve import ModuleClass
 from pyroify.plan.statements import Loop, nested
-from pyroify.plan.structure import Box, Leaf, Many, Node, Nothing, OneOf, Owned, Plain, walk
+from pyroify.plan.structure import Box, Leaf, Many, Node, Nothing, OneOf, Own, Owned, Plain, walk
 
 FLAGS = {"True": True, "False": False, "1": True, "0": False}
 
@@ -76,7 +77,16 @@ class Each:
         return self.layer.kind == "recurrent"
 
 
-Placement = Spot | Search | Each
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance of a class of the project, which declares its parameters itself."""
+
+    where: Where
+    cls: ModuleClass
+
+
+Layers = Spot | Search | Each
+Placement = Layers | Instance
 
 
 def place(node: Node, where: Where) -> Iterator[Placement]:
@@ -89,6 +99,8 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
                 yield Spot(where, node)
         case Box(layer=layer) if _holds_parameters_only(layer):
             yield Each(where, layer)
+        case Own(cls=cls):
+            yield Instance(where, cls)
         case Box():
             yield from _place_box(node, where)
         case OneOf(nodes=nodes):
@@ -127,7 +139,7 @@ def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
 
 
 def _place_box(box: Box, where: Where) -> Iterator[Placement]:
-    if not any(map(_is_declared_here, walk(box))):
+    if not any(map(_is_placed, walk(box))):
         return
     over = f"{where.target}.values()" if box.layer.name == "ModuleDict" else where.target
     match box.children:
@@ -165,11 +177,11 @@ def _child(box: Box, index: int, where: Where) -> Where:
     return where.child(f"{where.target}.{key}" if key.isidentifier() else position, key)
 
 
-def _is_declared_here(node: Node) -> bool:
-    """Whether a part of a structure has parameters that no class of the project declares."""
+def _is_placed(node: Node) -> bool:
+    """Whether a part of a structure has parameters."""
     if isinstance(node, Box):
         return _holds_parameters_only(node.layer)
-    return isinstance(node, Leaf | Owned)
+    return isinstance(node, Leaf | Own | Owned)
 
 
 def _holds_parameters_only(layer: Layer) -> bool:
@@ -194,7 +206,7 @@ def _is_plain_loop(node: Node) -> bool:
     """Whether a loop over a container can name every layer of its elements."""
     if isinstance(node, Box) and node.layer.name in ("Sequential", "ModuleList"):
         return not any(isinstance(child, Many | OneOf) for child in node.children)
-    return isinstance(node, Leaf)
+    return isinstance(node, Leaf | Own)
 
 
 def _layers(node: Node) -> tuple[Layer, ...]:

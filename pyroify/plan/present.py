@@ -20,6 +20,11 @@ class Present:
     line: int
 
     @property
+    def is_prior(self) -> bool:
+        """Whether it declares, and is no helper of declarations."""
+        return "PyroSample(" in self.text or "PyroParam(" in self.text
+
+    @property
     def action(self) -> str:
         """``sample`` or ``param``."""
         return "param" if "PyroParam(" in self.text else "sample"

@@ -17,10 +17,15 @@ from pyroify.plan.sites import Sites
 from pyroify.plan.statements import normalised
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Init, Keep, Param
-from pyroify.spec.render import Place, mentions
+from pyroify.spec.render import NOISE, Place, mentions
 
 NAME_TEST = re.compile(r"if name (?:==|in) (.*):")
+LOOPED = re.compile(r"^ +([\w.\[\]]+) = [\w.]*Pyro(?:Sample|Param)\(", re.MULTILINE)
 NAME_PASSED = re.compile(r"if name (?:==|in) (.*):\n +continue")
+
+
+UNRULED = Decision(Keep(), None)
+UNSEEN = "it stays as it is; to have the spec decide, declare it in the class that makes it"
 
 
 def redeclare(
@@ -44,12 +49,27 @@ def redeclare(
     return tuple(beside)
 
 
-def leave(sites: Sites, path: str, decision: Decision, layer: str) -> str:
-    """The declaration at the end of the method of a site that no rule is about any more."""
+def leave(sites: Sites, path: str, decision: Decision, layer: str) -> list[str]:
+    """The declaration at the end of the method of a site that no rule is about any more.
+
+    The noise of a prior that is not centred comes before it.
+    """
     there = sites.present[path]
     sites.report_left(path, decision, there.line, _indent(sites))
     sites.record(path, decision, there.text, there.line, layer=layer, action=there.action)
-    return there.text
+    noise = sites.present.get(f"{path}{NOISE}")
+    return [noise.text, there.text] if noise else [there.text]
+
+
+def leave_unseen(sites: Sites) -> Iterator[str]:
+    """Declarations at the end of the method of what the source does not show to be a parameter."""
+    seen = {site.path for site in sites.plans} | sites.tied
+    for path, there in sites.present.items():
+        if there.is_prior and path not in seen and path.removesuffix(NOISE) not in seen:
+            message = f"self.{path} is declared already, but the source does not show it otherwise"
+            sites.report(there.line, _indent(sites), "PYR067", message, UNSEEN)
+            sites.record(path, UNRULED, there.text, there.line, action=there.action)
+            yield there.text
 
 
 def leaves_all(sites: Sites) -> bool:
@@ -65,6 +85,12 @@ def leaves_all(sites: Sites) -> bool:
 
 def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
     """Say which sites a loop declared so far, and does no longer as no rule is about them."""
+    for text, line in _loops(sites):
+        head = text.partition("\n")[0]
+        still = {name for new in statements if new.startswith(head) for name in LOOPED.findall(new)}
+        for target in LOOPED.findall(text):
+            if target not in still and not target.endswith(NOISE):
+                _report_dropped(sites, target, line)
     wanted = {normalised(statement) for statement in statements}
     old = [(text, line) for text, line in _loops(sites) if text not in wanted]
     for site in sites.plans:
@@ -72,10 +98,12 @@ def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
             continue
         for text, line in old:
             if _declares(text, site.path.rpartition(".")[2]):
-                message = (
-                    f"the loop no longer declares {site.path}: no rule of the spec is about it"
-                )
-                sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
+                _report_dropped(sites, site.path, line)
+
+
+def _report_dropped(sites: Sites, name: str, line: int) -> None:
+    message = f"the loop no longer declares {name}: no rule of the spec is about it"
+    sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
 
 
 def _loops(sites: Sites) -> Iterator[tuple[str, int]]:

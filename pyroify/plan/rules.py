@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyroify.diagnostics import Finding
 from pyroify.plan.sites import OTHER
-from pyroify.spec.match import SiteKey, nearest_site, shadowed_rules, unmatched_rules
+from pyroify.spec.match import (
+    SiteKey,
+    goes_through,
+    has_wildcard,
+    nearest_site,
+    shadowed_rules,
+    unmatched_rules,
+)
 from pyroify.spec.model import Rule, Spec
 
 
-def rule_findings(spec: Spec, keys: Sequence[SiteKey], at_run_time: bool) -> Iterator[Finding]:
-    """Findings about rules; ``at_run_time``: some sites only show when the program runs."""
+def rule_findings(
+    spec: Spec, keys: Sequence[SiteKey], instances: Mapping[str, str], at_run_time: bool
+) -> Iterator[Finding]:
+    """Findings about rules.
+
+    ``instances`` are the attributes that hold a class of the project, as ``Class.attribute``, with
+    the name of that class. ``at_run_time``: some sites only show when the program runs.
+    """
     seen = [key for key in keys if OTHER not in key.path]
     for rule in unmatched_rules(spec, keys):
         if rule.match == "**" or (at_run_time and rule.match.startswith("**.")):
             continue  # it may match what only run time shows, or a project without parameters
         near = nearest_site(rule, seen)
-        yield _at_rule(
-            spec,
-            rule,
-            "PYR150",
-            "matches no parameter",
-            (f"did you mean {near}? " if near else "")
-            + "see pyroify plan for the sites there are, or pass --allow-unmatched",
-        )
+        hint = _instance_hint(rule, instances) or (f"did you mean {near}? " if near else "")
+        help = f"{hint}see pyroify plan for the sites there are, or pass --allow-unmatched"
+        yield _at_rule(spec, rule, "PYR150", "matches no parameter", help)
     for rule in shadowed_rules(spec, keys):
         yield _at_rule(
             spec,
@@ -33,6 +41,14 @@ def rule_findings(spec: Spec, keys: Sequence[SiteKey], at_run_time: bool) -> Ite
             "decides nothing: later rules take all its sites",
             "remove it, or move it below the rules that beat it",
         )
+
+
+def _instance_hint(rule: Rule, instances: Mapping[str, str]) -> str:
+    """What to say of a pattern that goes through an attribute to the class that it holds."""
+    for name, cls in instances.items():
+        if has_wildcard(rule.match) and goes_through(rule, name):
+            return f"match {cls}, which {name} holds, or spell out {name} for that one alone; "
+    return ""
 
 
 def _at_rule(spec: Spec, rule: Rule, code: str, what: str, help: str) -> Finding:

@@ -69,6 +69,14 @@ class Anew:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A parameter of the class ``key`` that another class declares, in one instance of it."""
+
+    key: tuple[str, str]
+    path: str
+
+
 @dataclass
 class Sites:
     """The parameters that one method declares, collected as they are decided and written."""
@@ -85,6 +93,7 @@ class Sites:
     anew: list[Anew] = field(default_factory=list)
     keys: list[SiteKey] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    lent: list[Lent] = field(default_factory=list)
 
     @cached_property
     def present(self) -> Mapping[str, Present]:
@@ -103,6 +112,12 @@ class Sites:
         self.keys.append(key)
         if line in self.study.ignored_lines:
             return Decision(Keep(), None)
+        return decide(self.spec, key)
+
+    def decide_instance(self, path: str, layer: str, instance: str, frozen: bool) -> Decision:
+        """What becomes of a site of an ``instance``; rules have to spell out the way to that."""
+        key = replace(self._key(path, layer, frozen), instance=instance)
+        self.keys.append(key)
         return decide(self.spec, key)
 
     def chain(self, path: str, layer: str = "") -> Chain:
@@ -187,6 +202,16 @@ class Sites:
             message = f"self.{path} is declared already, but {self.rule_name(decision)} keeps it"
             help = f"restore the original: {self.restoring}"
             self.report(line, column, "PYR060", message, help)
+
+    def report_single(self, decision: Decision, name: str, line: int) -> None:
+        """Note the rules for single elements of a container whose length is not known."""
+        for rule in decision.partial:
+            message = (
+                f"{_name(rule)} addresses single elements of {name}, "
+                "whose number is only known at run time"
+            )
+            help = "match all elements with *, or name them in the source"
+            self.report(line, 0, "PYR061", message, help)
 
     @property
     def unmentioned(self) -> str:

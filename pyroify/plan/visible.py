@@ -13,7 +13,18 @@ from typing import cast
 
 from pyroify.catalog.layers import Layer, LayerParameter, qualify, substitute
 from pyroify.index.facts import Declared
-from pyroify.plan.placements import Each, Placement, Search, Spot, Where, join, place, presence
+from pyroify.plan.placements import (
+    Each,
+    Instance,
+    Layers,
+    Placement,
+    Search,
+    Spot,
+    Where,
+    join,
+    place,
+    presence,
+)
 from pyroify.plan.redeclare import leave, redeclare
 from pyroify.plan.sites import Chain, Sites, is_noncentered
 from pyroify.plan.statements import block, branches, each_parameter, guarded
@@ -33,7 +44,12 @@ def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[s
     """Statements that declare everything below these attributes."""
     for attribute in attributes:
         _report_partial_rules(attribute, sites)
-    placements = [found for item in attributes for found in _placements(item, sites)]
+    placements = [
+        found
+        for item in attributes
+        for found in placements_of(item, sites)
+        if not isinstance(found, Instance)
+    ]
     for prior, group in groupby(placements, key=partial(_shared_prior, sites=sites)):
         found = list(group)
         if prior is not None and len(found) >= LONG_RUN:
@@ -68,7 +84,8 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
         yield where.wrap([each_parameter(where.target, body)])
 
 
-def _placements(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
+def placements_of(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
+    """How the source reaches what an attribute holds."""
     where = Where(attribute.target, attribute.name, attribute.line)
     if not attribute.present:
         where = where.under(_existence(attribute, sites))
@@ -91,15 +108,7 @@ def _report_partial_rules(attribute: Attribute, sites: Sites) -> None:
     where = Where(attribute.target, attribute.name, attribute.line)
     for found in place(attribute.node, where):
         for path, layer in _named_in(found):
-            for rule in sites.consult(path, layer).partial:
-                sites.report(
-                    attribute.line,
-                    0,
-                    "PYR061",
-                    f"rule {rule.index + 1} ({rule.match}) addresses single elements of "
-                    f"{attribute.name}, whose number is only known at run time",
-                    "match all elements with *, or name them in the source",
-                )
+            sites.report_single(sites.consult(path, layer), attribute.name, attribute.line)
 
 
 def _named_in(placement: Placement) -> Iterator[tuple[str, str]]:
@@ -117,7 +126,7 @@ def _named_in(placement: Placement) -> Iterator[tuple[str, str]]:
 # Layers by name
 
 
-def _declare(placement: Placement, sites: Sites) -> Iterator[str]:
+def _declare(placement: Layers, sites: Sites) -> Iterator[str]:
     match placement:
         case Spot():
             return declare_layer(placement, sites)
@@ -127,7 +136,7 @@ def _declare(placement: Placement, sites: Sites) -> Iterator[str]:
             return declare_each(placement, sites)
 
 
-def _shared_prior(placement: Placement, sites: Sites) -> Action | None:
+def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     """The prior of all parameters of a layer, if one loop can declare them with other layers."""
     if not isinstance(placement, Spot) or placement.where.loops or placement.where.guards:
         return None
@@ -170,7 +179,7 @@ def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> li
         beside = redeclare(sites, there, there.value, decision, site)
         return [f"{target} = {source}" for target, source in beside]
     if decision.rule is None and path in sites.present and line not in sites.study.ignored_lines:
-        return [leave(sites, path, decision, layer)]
+        return leave(sites, path, decision, layer)
     pairs = sites.pairs(decision.action, site, line)
     source = pairs[-1][1] if pairs else ""
     sites.record(path, decision, source, line, layer=layer, shape=site.shape)

@@ -90,6 +90,7 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver) -> bool:
 def _kept_calls(case: Case) -> set[Place]:
     """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
     random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
+    random.update(path.partition(".")[0] for path in case.lent)
     for tie in case.ties:
         if tie.right.partition(".")[0] in random:
             random.add(tie.left.partition(".")[0])

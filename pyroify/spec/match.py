@@ -24,7 +24,8 @@ class SiteKey:
 
     ``path`` is relative to the class (``fc1.weight``, ``layers.*.weight``). ``layer`` is the
     torch.nn class that owns the parameter, empty for the class's own. ``frozen`` says that the
-    source sets ``requires_grad`` to False.
+    source sets ``requires_grad`` to False. ``instance`` is the way to an instance of another class
+    that owns it, which a rule has to spell out; empty for a site of the class.
     """
 
     module: str
@@ -32,6 +33,7 @@ class SiteKey:
     path: str
     layer: str
     frozen: bool = False
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,27 @@ def shadowed_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
         if decision.rule is not None:
             deciding.add(decision.rule.index)
     return tuple(rule for rule in spec.rules if rule.index in beaten - deciding)
+
+
+def spells_out(rule: Rule, module: str, name: str) -> bool:
+    """Whether a rule begins with ``name``, a class and what it holds, without wildcards.
+
+    An index that only exists at run time may be a number in the rule.
+    """
+    compiled, names = _compile(rule.match), name.split(".")
+    if not _module_matches(compiled, module) or len(compiled.path) <= len(names):
+        return False
+    return all(
+        glob == name or (name == "*" and glob.isdecimal())
+        for glob, name in zip(compiled.path, names, strict=False)
+    )
+
+
+def goes_through(rule: Rule, name: str) -> bool:
+    """Whether the beginning of a rule's pattern matches ``name``, a class and an attribute."""
+    path, names = _compile(rule.match).path, name.split(".")
+    starts = (path[:length] for length in range(1, len(path)) if path[length - 1] != "**")
+    return any(_match_segments(start, names) is _Extent.ALL for start in starts)
 
 
 def matches_class(pattern: str, module: str, qualname: str) -> bool:
@@ -188,6 +211,8 @@ def _extent(rule: Rule, key: SiteKey) -> _Extent:
         return _Extent.NONE
     compiled = _compile(rule.match)
     if not _module_matches(compiled, key.module):
+        return _Extent.NONE
+    if key.instance and not spells_out(rule, key.module, f"{key.qualname}.{key.instance}"):
         return _Extent.NONE
     return _match_segments(compiled.path, f"{key.qualname}.{key.path}".split("."))
 

@@ -75,6 +75,8 @@ def _arguments(text: str) -> list[str]:
             depth += 1
         elif character in ")]}":
             depth -= 1
+        elif depth == 0 and text.startswith(" for ", position):
+            return [text]  # the commas of a comprehension part no arguments
         elif character == "," and depth == 0:
             items.append(text[start:position].strip())
             start = position + 1
