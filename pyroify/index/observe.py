@@ -113,7 +113,8 @@ def _layers(file: Source, operator: ast.cmpop, right: ast.expr) -> str:
         right, ast.Tuple | ast.List | ast.Set
     ):
         layers = [file.source(item) for item in right.elts if lookup(file.dotted(item))]
-        return f"({', '.join(layers)})" if layers and len(layers) == len(right.elts) else ""
+        if len(layers) == len(right.elts):
+            return f"({', '.join(layers)})" if len(layers) > 1 else "".join(layers)
     return ""
 
 

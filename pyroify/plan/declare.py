@@ -21,6 +21,7 @@ from pyroify.plan.redeclare import leave_unseen, leaves_all, report_dropped
 from pyroify.plan.run_time import declare_at_run_time
 from pyroify.plan.sight import is_out_of_sight
 from pyroify.plan.sites import Anew, Lent, Sites
+from pyroify.plan.statements import joined
 from pyroify.plan.structure import Leaf
 from pyroify.plan.study import OwnParameter, Study
 from pyroify.plan.visible import declare_each, declare_layer, declare_visible
@@ -92,7 +93,7 @@ class Declarer:
         if not left:
             report_dropped(sites, statements)
         return Declarations(
-            statements=tuple(statements),
+            statements=tuple(joined(statements)),
             in_place=own.in_place,
             anew=tuple(sites.anew),
             buffers=tuple(own.buffers),

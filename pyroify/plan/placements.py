@@ -63,6 +63,11 @@ class Search:
     over: str = ""
     """What to loop over where all elements are such layers or have no parameters."""
 
+    @property
+    def below(self) -> str:
+        """The path of each of the layers, as a rule names it."""
+        return self.where.path if self.flat else f"{self.where.path}.*"
+
 
 @dataclass(frozen=True, slots=True)
 class Each:

@@ -20,6 +20,24 @@ def guarded(test: str, statements: Iterable[str]) -> str:
     return block(f"if {test}:", statements) if test else "\n".join(statements)
 
 
+def joined(statements: Iterable[str]) -> list[str]:
+    """The statements, neighbours under the same test as one."""
+    found: list[str] = []
+    for statement in statements:
+        test, _, body = statement.partition("\n")
+        last = found[-1] if found else ""
+        if test.startswith("if ") and _is_all_under(test, last) and _is_all_under(test, statement):
+            found[-1] += "\n" + body
+        else:
+            found.append(statement)
+    return found
+
+
+def _is_all_under(test: str, statement: str) -> bool:
+    head, *body = statement.split("\n")
+    return head == test and all(line.startswith(" ") for line in body)
+
+
 def nested(loops: Sequence[Loop], guards: Sequence[str], statements: Iterable[str]) -> str:
     """Statements inside loops, inside tests."""
     for variable, over in reversed(loops):

@@ -9,7 +9,6 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from typing import cast
 
 from pyroify.catalog.layers import Layer, LayerParameter, qualify, substitute
 from pyroify.index.facts import Declared
@@ -53,7 +52,7 @@ def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[s
     for prior, group in groupby(placements, key=partial(_shared_prior, sites=sites)):
         found = list(group)
         if prior is not None and len(found) >= LONG_RUN:
-            yield _declare_run(cast(list[Spot], found), prior, sites)
+            yield _declare_run(found, prior, sites)
             continue
         for placement in found:
             yield from _declare(placement, sites)
@@ -116,11 +115,12 @@ def _named_in(placement: Placement) -> Iterator[tuple[str, str]]:
     match placement:
         case Spot(where=where, leaf=leaf):
             for parameter in leaf.layer.parameters:
-                yield join(where.path, parameter.name), parameter.layer
-        case Search(where=where, layers=layers):
+                if presence(parameter, leaf.call) is not False:
+                    yield join(where.path, parameter.name), parameter.layer
+        case Search(below=below, layers=layers):
             for layer in layers:
                 for parameter in layer.parameters:
-                    yield join(where.path + ".*", parameter.name), parameter.layer
+                    yield join(below, parameter.name), parameter.layer
 
 
 # Layers by name
@@ -138,7 +138,8 @@ def _declare(placement: Layers, sites: Sites) -> Iterator[str]:
 
 def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     """The prior of all parameters of a layer, if one loop can declare them with other layers."""
-    if not isinstance(placement, Spot) or placement.where.loops or placement.where.guards:
+    is_layer = isinstance(placement, Spot) or (isinstance(placement, Search) and placement.flat)
+    if not is_layer or placement.where.loops or placement.where.guards:
         return None
     if placement.where.line in sites.study.ignored_lines:
         return None
@@ -153,14 +154,12 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     return None if alone or "fan_" in repr(action) else action
 
 
-def _declare_run(run: Sequence[Spot], prior: Action, sites: Sites) -> str:
+def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
     """One loop over several layers that share a prior."""
-    for spot in run:
-        for parameter in spot.leaf.layer.parameters:
-            if presence(parameter, spot.leaf.call) is not False:
-                path = join(spot.where.path, parameter.name)
-                sites.record_looped(path, parameter.layer, spot.where.line)
-    targets = ", ".join(spot.where.target for spot in run)
+    for placement in run:
+        for path, layer in _named_in(placement):
+            sites.record_looped(path, layer, placement.where.line)
+    targets = ", ".join(placement.where.target for placement in run)
     body = sites.assign(prior, "layer", run[0].where.line)
     return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
 
@@ -262,11 +261,9 @@ def _declare_found(search: Search, sites: Sites) -> Iterator[str]:
 
 def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:
     """The layers of a search by what becomes of their parameters, which are noted."""
-    where = search.where
-    below = where.path if search.flat else f"{where.path}.*"
     tables: dict[Chain, list[Layer]] = {}
     for layer in search.layers:
-        tables.setdefault(sites.chain(below, layer.name), []).append(layer)
-        for parameter in layer.parameters:
-            sites.record_looped(join(below, parameter.name), parameter.layer, where.line)
+        tables.setdefault(sites.chain(search.below, layer.name), []).append(layer)
+    for path, layer_name in _named_in(search):
+        sites.record_looped(path, layer_name, search.where.line)
     return tables
