@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -47,6 +48,7 @@ TABLE = re.compile(
     r"(?P<head><!-- table: (?P<name>\w+) -->\n).*?(?P<tail><!-- /table -->)", re.DOTALL
 )
 CORPUS = ROOT / "benchmarks" / "corpus.json"
+TRAINING = ROOT / "benchmarks" / "train.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
 SEVERITIES = """\
 `error`: nothing was done (exit code 2). `refused`: something was left unconverted (exit code 1).
@@ -172,6 +174,51 @@ def refusals_table() -> str:
     )
 
 
+def posterior_table() -> str:
+    """The sds of the last ``make bench-train`` beside the exact ones."""
+    return _table(
+        ("objective", "fitted sd / exact sd", "aim"),
+        (
+            (row["objective"], f"{row['least']:.3f} to {row['most']:.3f}", row["aim"])
+            for row in _training_figures("posterior")
+        ),
+    )
+
+
+def scores_table(data: str) -> str:
+    """The scores on one data set, of each seed and their mean."""
+    rows = [row for row in _training_figures("scores") if row["data"].startswith(data)]
+    columns = [name for name in rows[0] if name not in ("data", "predictor")]
+    return _table(
+        ("", *columns),
+        ((row["predictor"], *(_seeds(row.get(name)) for name in columns)) for row in rows),
+    )
+
+
+def _seeds(scores: Sequence[float] | None) -> str:
+    if scores is None:
+        return ""
+    return f"**{sum(scores) / len(scores):.3f}** ({', '.join(map(str, scores))})"
+
+
+def speed_table() -> str:
+    """The times of the last ``make bench-train`` and their ratios."""
+    times = {row["step"]: row["milliseconds"] for row in _training_figures("speed")}
+    others = list(times)[:3]
+    return _table(
+        ("step", "ms", *(f"/ {other}" for other in others)),
+        (
+            (step, f"{time:.1f}", *(f"{time / times[other]:.2f}" for other in others))
+            for step, time in times.items()
+        ),
+    )
+
+
+def _training_figures(name: str) -> list[dict[str, Any]]:
+    figures: list[dict[str, Any]] = json.loads(TRAINING.read_text())[name]
+    return figures
+
+
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = (headings, ["---"] * len(headings), *rows)
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
@@ -193,8 +240,17 @@ TABLES: dict[str, Callable[[], str]] = {
     "guides": lambda: families_table("guides"),
     "corpus": corpus_table,
     "refusals": refusals_table,
+    "posterior": posterior_table,
+    "diabetes": lambda: scores_table("diabetes"),
+    "digits": lambda: scores_table("digits"),
+    "speed": speed_table,
 }
-HOLD_TABLES = ("README.md", "docs/reference/spec.md", "docs/reference/corpus.md")
+HOLD_TABLES = (
+    "README.md",
+    "docs/reference/spec.md",
+    "docs/reference/corpus.md",
+    "docs/reference/training.md",
+)
 
 
 def refresh_tables(text: str) -> str:

@@ -21,7 +21,7 @@ import torch
 from emit_cases import PROJECT, emit, fork, load_module, run_main
 
 LINE = {"class": "models.networks:Line", "kwargs": {"in_features": 16}}
-PLAIN_DATA = {"source": "line.npz", "test": 0, "validation": 0, "standardize": False}
+PLAIN_DATA = {"source": "line.npz", "test": 0, "validation": 0, "standardize": "none"}
 
 
 def write_script(folder: Path, name: str = "train_svi.py", **changes: Any) -> Path:
@@ -395,6 +395,22 @@ def test_bad_sources_are_refused_in_one_line(name: str, message: str, tmp_path: 
     assert f"models.data:{name}" in ran.err
     assert message in ran.err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("standardize", "sds"),
+    [("columns", [1.0, 1.0]), ("together", [0.01414, 1.414]), ("none", [0.01, 1.0])],
+)
+def test_inputs_are_standardised_as_asked(
+    standardize: str, sds: list[float], tmp_path: Path
+) -> None:
+    data = {"source": "rows.npz", "standardize": standardize}
+    script = load_module(write_script(tmp_path, data=data))
+    signs = torch.tensor([1.0, -1.0]).repeat(50)
+    rows = script.Rows((torch.stack([0.01 * signs, signs], 1),), 5 + 3 * signs)
+    scaled = script.scale_rows(rows, script.fit_scalings(rows))
+    assert torch.allclose(scaled.inputs[0].std(0, correction=0), torch.tensor(sds), rtol=1e-3)
+    assert scaled.targets.mean() == (5 if standardize == "none" else 0)
 
 
 # ---- stopping early ------------------------------------------------------------------

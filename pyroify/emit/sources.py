@@ -11,6 +11,7 @@ from typing import Final
 from pyroify.emit.section import Section
 
 FILES: Final = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}
+STANDARDIZE: Final = ("columns", "together", "none")
 SKLEARN: Final = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
 
@@ -23,6 +24,8 @@ class Data:
     ``forward``. ``weights`` names the array or column of row weights, if any. ``shape`` holds
     the shape of one row of each input, empty where it must be guessed. ``rows`` is how many to
     make up where there is no data. ``test`` and ``validation`` are shares of the rows.
+    ``standardize`` brings each column to mean 0 and sd 1, or all values of an input together,
+    as pixels, where the sd of a column that is rarely used would blow it up.
     """
 
     kind: str
@@ -38,7 +41,7 @@ class Data:
     batch_size: int
     test: float
     validation: float
-    standardize: bool
+    standardize: str
 
     @property
     def may_be_one_number(self) -> bool:
@@ -69,7 +72,7 @@ def read_data(section: Section) -> Data:
         batch_size=section.count("batch_size", 128),
         test=_share(section, "test", 0.2),
         validation=_share(section, "validation", 0.1),
-        standardize=section.flag("standardize", True),
+        standardize=section.choice("standardize", STANDARDIZE, "columns"),
     )
     if data.test + data.validation >= 1:
         section.problem("test", "test and validation together leave no row to train on")
