@@ -14,7 +14,7 @@ from pyroify.index.declarations import (
 )
 from pyroify.index.expressions import Expressions
 from pyroify.index.facts import Argument, Declarations, Function
-from pyroify.index.observe import frozen_paths, observe, plates
+from pyroify.index.observe import frozen_paths, observe, observe_loops, plates
 from pyroify.index.slices import observe_slices
 from pyroify.index.source import Source
 from pyroify.index.statements import Statements
@@ -50,7 +50,11 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
         ),
         writes=collect_writes(source, body, this),
         frozen=frozen_paths(nodes, this),
-        observations=(*observe(source, nodes, this), *observe_slices(source, nodes, this)),
+        observations=(
+            *observe(source, nodes, this),
+            *observe_loops(source, nodes, this),
+            *observe_slices(source, nodes, this),
+        ),
         plates=plates(source, nodes),
     )
 

@@ -9,6 +9,10 @@ from pyroify.catalog.layers import LAYERS, lookup
 from pyroify.index.facts import Observation, Path, Plate
 from pyroify.index.parameters import PARAMETER
 from pyroify.index.source import Source, chain
+from pyroify.index.uses import SIZES
+
+PARAMETERS = {"parameters", "named_parameters"}
+MODULES = {"modules", "named_modules", "children", "named_children"}
 
 
 def observe(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
@@ -29,6 +33,60 @@ def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
             if chain(owner) == (this, "_parameters"):
                 return _seen(file, "parameters_dict", node, str(key))
     return None
+
+
+def observe_loops(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterator[Observation]:
+    """What loops and comprehensions do with the parameters and the modules they go over.
+
+    ``sizes``: only sizes and the like of the parameters. ``layers``: weights of the modules.
+    """
+    for node in nodes:
+        for target, over, body in _loops(node):
+            parts = chain(over.func) if isinstance(over, ast.Call) else ()
+            inner = [item for statement in body for item in ast.walk(statement)]
+            names = [item.id for item in ast.walk(target) if isinstance(item, ast.Name)]
+            if parts[:1] != (this,) or not names:
+                continue
+            if parts[-1] in PARAMETERS and not _values_read(inner, names[-1]):
+                yield _seen(file, "sizes", over, ".".join(parts[1:]))
+            if parts[-1] in MODULES and any(_is_weight(item, names[-1]) for item in inner):
+                yield _seen(file, "layers", over, ".".join(parts[1:]))
+
+
+def _loops(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, Sequence[ast.AST]]]:
+    """Target, what is gone over, and the nodes that see the target."""
+    match node:
+        case ast.For(target=target, iter=over, body=body):
+            yield target, over, body
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            for generator in node.generators:
+                yield generator.target, generator.iter, [node]
+
+
+def _values_read(nodes: Sequence[ast.AST], name: str) -> bool:
+    """Whether the nodes do more with a tensor than ask for its size and the like."""
+    loaded = sum(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        for node in nodes
+    )
+    asked = sum(
+        isinstance(node, ast.Attribute)
+        and chain(node)[:-1] == (name,)
+        and node.attr in SIZES | {"nelement", "element_size", "is_cuda", "requires_grad"}
+        and isinstance(node.ctx, ast.Load)
+        for node in nodes
+    )
+    return loaded > asked
+
+
+def _is_weight(node: ast.AST, name: str) -> bool:
+    """Whether a node reads a weight of a module, or of one below it."""
+    if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
+        return False
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute | ast.Subscript):
+        root = root.value
+    return node.attr in ("weight", "bias") and isinstance(root, ast.Name) and root.id == name
 
 
 def _is_transposed(node: ast.expr) -> bool:

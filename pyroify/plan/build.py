@@ -10,6 +10,7 @@ from pyroify.diagnostics import Finding, lookup
 from pyroify.index.resolve import Index, ModuleClass
 from pyroify.plan.case import Case, Key
 from pyroify.plan.checks import check_class, check_files
+from pyroify.plan.checks.gone_over import methods_gone_over
 from pyroify.plan.checks.handed_over import stale_methods
 from pyroify.plan.checks.project import Project
 from pyroify.plan.checks.suppressions import Suppressions
@@ -217,6 +218,7 @@ class _Planner:
         yield from self.suppressions.unused(f for f in self.index.files if f.path in self.selected)
 
     def _check(self) -> None:
+        gone_over = methods_gone_over(self.project)
         for case in self.cases.values():
             if not case.wanted:
                 continue
@@ -226,7 +228,8 @@ class _Planner:
             ]
             case.findings = list(self.suppressions.filter(found))
             case.refused = any(_refuses(finding) for finding in case.findings)
-            case.stale_methods = stale_methods(self.project, case.study)
+            stale = stale_methods(self.project, case.study)
+            case.stale_methods = (*stale, *sorted(gone_over[case.key] - {*stale}))
             if case.ignored:
                 case.refused, case.findings = True, []
 

@@ -11,6 +11,12 @@ from pyroify.plan.study import METADATA, Study
 DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
 NEVER = {"staticmethod", "classmethod", "abc.abstractmethod", "abstractmethod"}
 PROPERTY = {"property", "functools.cached_property"}
+HANDLING = {
+    *("parameters", "named_parameters", "buffers", "named_buffers", "state_dict"),
+    *("load_state_dict", "modules", "named_modules", "children", "named_children"),
+    *("train", "eval", "to", "cuda", "cpu", "requires_grad_", "zero_grad"),
+}
+"""Methods of every module that draw nothing."""
 
 
 def methods_to_decorate(study: Study, random: frozenset[str]) -> Iterator[tuple[Function, int]]:
@@ -59,6 +65,8 @@ def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
         current = waiting.pop()
         if any(reads(use.path, use.how, random) for use in current.uses):
             return True
+        if random and any(seen.kind == "layers" for seen in current.observations):
+            return True
         for name in current.self_calls | current.super_calls:
             if name in ("forward", "__call__"):
                 return True
@@ -81,6 +89,8 @@ def _called(study: Study, name: str) -> Iterator[Function]:
 def reads(path: tuple[str, ...], how: str, random: frozenset[str]) -> bool:
     """Whether a use of ``self.<path>`` reads values, not only their shape or device."""
     if path[0] not in random or how in ("store", "delete"):
+        return False
+    if how == "call" and path[-1] in HANDLING:
         return False
     return not set(path[1:]) & METADATA or (how == "call" and path[-1] not in METADATA)
 
