@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import partial
 
 from pyroify.index.source import Source
 
@@ -14,7 +15,7 @@ SAME_SHAPE = {
     *("exp", "log", "abs", "sqrt", "neg", "sigmoid", "tanh", "requires_grad_", "div_", "add_"),
     *("trunc_normal_", "exp_", "log_", "mul", "div", "add", "sub", "pow", "clamp", "to", "cuda"),
 }
-SCALARS = {"float", "int", "len", "math.sqrt", "math.log", "math.exp", "math.pow", "np.sqrt"}
+SCALARS = {"float", "int", "len", "math.sqrt", "math.log", "math.exp", "math.pow"}
 TUPLE_NAME = re.compile(r"shape$|^sizes?$|sizes$|^dims$|_dims$")
 
 
@@ -36,11 +37,10 @@ def initial_shape(file: Source, node: ast.expr) -> tuple[tuple[str, ...] | None,
         return _factory(file, node, last), dtype
     if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_SHAPE:
         shape, inner = initial_shape(file, node.func.value)
-        if any(not _is_scalar(file, argument) for argument in node.args) and node.func.attr != "to":
-            return None, inner
         if node.func.attr == "to" and node.args:
-            inner = inner or file.source(node.args[0])
-        return shape, inner
+            return shape, inner or file.source(node.args[0])
+        is_kept = _is_factor if node.func.attr.endswith("_") else partial(_keeps, shape=shape)
+        return (shape if all(is_kept(file, item) for item in node.args) else None), inner
     return None, dtype
 
 
@@ -48,9 +48,18 @@ def _arithmetic(file: Source, node: ast.BinOp) -> tuple[tuple[str, ...] | None, 
     """A tensor times or plus a number keeps its shape."""
     for tensor, other in ((node.left, node.right), (node.right, node.left)):
         shape, dtype = initial_shape(file, tensor)
-        if shape is not None and _is_scalar(file, other):
+        if shape is not None and _keeps(file, other, shape):
             return shape, dtype
     return None, ""
+
+
+def _keeps(file: Source, factor: ast.expr, shape: tuple[str, ...] | None) -> bool:
+    """Whether a tensor of this shape keeps it, times or plus ``factor``.
+
+    What has a name is nearly always a number; an array would widen a tensor of one element.
+    """
+    is_one = set(shape or ()) <= {"1"}
+    return _is_number(file, factor) or (not is_one and _is_factor(file, factor))
 
 
 def _factory(file: Source, node: ast.Call, name: str) -> tuple[str, ...] | None:
@@ -61,12 +70,16 @@ def _factory(file: Source, node: ast.Call, name: str) -> tuple[str, ...] | None:
         return _sizes(file, [size] if size is not None else list(node.args), name in LEGACY)
     if name == "full" and node.args:
         return _sizes(file, [node.args[0]], tuple_only=True)
-    if name == "tensor" and len(node.args) == 1 and _is_scalar(file, node.args[0]):
-        return () if not isinstance(node.args[0], ast.Name | ast.Attribute) else None
-    if name == "tensor" and len(node.args) == 1 and isinstance(node.args[0], ast.List):
-        row = node.args[0].elts
-        if row and all(_is_scalar(file, item) and not isinstance(item, ast.Name) for item in row):
-            return (str(len(row)),)
+    if name == "tensor" and len(node.args) == 1:
+        (value,) = node.args
+        if _is_number(file, value):
+            return ()
+        if (
+            isinstance(value, ast.List)
+            and value.elts
+            and all(_is_number(file, item) for item in value.elts)
+        ):
+            return (str(len(value.elts)),)
     if name == "eye" and len(node.args) in (1, 2):
         sizes = _sizes(file, list(node.args))
         return sizes * 2 if sizes and len(sizes) == 1 else sizes
@@ -89,7 +102,7 @@ def _sizes(
         return None
     else:
         sizes = arguments
-        if len(sizes) == 1 and not _is_number(sizes[0]):
+        if len(sizes) == 1 and not _is_whole_number(sizes[0]):
             # torch.zeros(n) may be given an int or a torch.Size: only the name of a size will do.
             return _lone_size(file, sizes[0])
     if any(isinstance(size, ast.Starred) for size in sizes):
@@ -110,19 +123,28 @@ def _lone_size(file: Source, node: ast.expr) -> tuple[str, ...] | None:
     return None
 
 
-def _is_number(node: ast.expr) -> bool:
+def _is_whole_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int)
 
 
-def _is_scalar(file: Source, node: ast.expr) -> bool:
-    """Whether an expression is surely a number and no tensor."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, int | float)
+def _is_number(file: Source, node: ast.expr) -> bool:
+    """Whether an expression is surely one number, and no array."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, int | float)
+        case ast.UnaryOp(operand=operand):
+            return _is_number(file, operand)
+        case ast.BinOp(left=left, right=right):
+            return _is_number(file, left) and _is_number(file, right)
+        case ast.Call():
+            return file.dotted(node.func) in SCALARS
+    return False
+
+
+def _is_factor(file: Source, node: ast.expr) -> bool:
+    """Whether an expression is a number if the names in it are."""
     if isinstance(node, ast.UnaryOp):
-        return _is_scalar(file, node.operand)
+        return _is_factor(file, node.operand)
     if isinstance(node, ast.BinOp):
-        return _is_scalar(file, node.left) and _is_scalar(file, node.right)
-    if isinstance(node, ast.Call):
-        return file.dotted(node.func) in SCALARS
-    # A bare name in arithmetic with a tensor is nearly always a size or a factor.
-    return isinstance(node, ast.Name | ast.Attribute)
+        return _is_factor(file, node.left) and _is_factor(file, node.right)
+    return isinstance(node, ast.Name | ast.Attribute) or _is_number(file, node)
