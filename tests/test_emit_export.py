@@ -4,6 +4,8 @@ The classes are rewritten by the tool; the served outputs come from a process th
 sources, torch, and no Pyro.
 """
 
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from test_emit_training import write_script
 
 from pyroify.emit import EmitError
 
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "serving.md"
 NETS = '''\
 import torch
 from torch import nn
@@ -230,6 +233,35 @@ def test_the_original_class_serves_what_pyro_predicts(name: str, project: Path) 
     expected = pyro_outputs(module, out, inputs)
     assert expected.std(0).min() > 0, "the draws are all the same"
     assert torch.equal(serve(project, name, inputs, out), expected)
+
+
+@pytest.mark.slow
+def test_the_page_on_serving_does_what_it_says(project: Path, tmp_path: Path) -> None:
+    module, out = train_and_export(project, "Positive", **CASES["Positive"])
+    for name in ("serve.py", "draws.pt"):
+        shutil.copy(out / name, tmp_path)
+    original = (project / "original" / "served_nets.py").read_text()
+    (tmp_path / "models.py").write_text(f"{original}\n\nNet = Positive\n")
+    examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(examples) == 3
+    code = ["import sys", 'sys.modules["pyro"] = None', *examples]
+    code.append('torch.save((x, outputs, mean, sd), "page.pt")')
+    (tmp_path / "service.py").write_text("\n".join(code))
+    command = [sys.executable, "service.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    x, outputs, mean, sd = torch.load(tmp_path / "page.pt", weights_only=True)
+    assert torch.equal(outputs, pyro_outputs(module, out, (x,)))
+    objective, about = module.load_trained(module.parse_flags([f"--out={out}"]))
+    inputs = module.scale_inputs((x,), about["scalings"])
+    with torch.no_grad():
+        likelihoods = module.posterior(objective, 4)(inputs)
+    predicted = module.predictions(likelihoods, about["scalings"]["targets"][0])
+    assert mean.squeeze(-1).numpy() == pytest.approx(predicted["mean"], rel=1e-4)
+    spread = torch.stack([each.mean for each in likelihoods]).var(0)
+    noise = torch.stack([each.scale[0] for each in likelihoods]).square().mean()
+    unit = about["scalings"]["targets"][0]["sd"]
+    assert torch.allclose(sd.squeeze(-1), unit * (spread + noise).sqrt())
 
 
 @pytest.mark.slow
