@@ -14,7 +14,7 @@ from pyroify.index.declarations import (
 )
 from pyroify.index.expressions import Expressions
 from pyroify.index.facts import Argument, Declarations, Function
-from pyroify.index.observe import frozen_paths, observe, observe_loops, plates
+from pyroify.index.observe import frozen_paths, observe, observe_members, plates
 from pyroify.index.slices import observe_slices
 from pyroify.index.source import Source
 from pyroify.index.statements import Statements
@@ -52,7 +52,7 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
         frozen=frozen_paths(nodes, this),
         observations=(
             *observe(source, nodes, this),
-            *observe_loops(source, nodes, this),
+            *observe_members(source, nodes, this),
             *observe_slices(source, nodes, this),
         ),
         plates=plates(source, nodes),

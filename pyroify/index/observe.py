@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from pyroify.catalog.layers import LAYERS, lookup
 from pyroify.index.facts import Observation, Path, Plate
 from pyroify.index.parameters import PARAMETER
+from pyroify.index.slices import ITERATING
 from pyroify.index.source import Source, chain
 from pyroify.index.uses import SIZES
 
@@ -35,22 +36,63 @@ def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
     return None
 
 
-def observe_loops(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterator[Observation]:
-    """What loops and comprehensions do with the parameters and the modules they go over.
+def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterator[Observation]:
+    """What a method does with the parameters and the modules it goes over, or takes by number.
 
-    ``sizes``: only sizes and the like of the parameters. ``layers``: weights of the modules.
+    ``sizes``: only sizes and the like of the parameters. ``layers``: it calls the modules, or reads
+    their weights.
     """
     for node in nodes:
         for target, over, body in _loops(node):
-            parts = chain(over.func) if isinstance(over, ast.Call) else ()
             inner = [item for statement in body for item in ast.walk(statement)]
             names = [item.id for item in ast.walk(target) if isinstance(item, ast.Name)]
-            if parts[:1] != (this,) or not names:
-                continue
-            if parts[-1] in PARAMETERS and not _values_read(inner, names[-1]):
-                yield _seen(file, "sizes", over, ".".join(parts[1:]))
-            if parts[-1] in MODULES and any(_is_weight(item, names[-1]) for item in inner):
-                yield _seen(file, "layers", over, ".".join(parts[1:]))
+            if _asks(over, this, PARAMETERS) and names and not _values_read(inner, names[-1]):
+                yield _seen(file, "sizes", over, "")
+            used = any(_is_among(_used_layer(item), names) for item in inner)
+            if used and _gives_modules(over, this):
+                yield _seen(file, "layers", over, "")
+        if isinstance(node, ast.expr) and _is_member(_used_layer(node), this):
+            yield _seen(file, "layers", node, "")
+
+
+def _asks(node: ast.expr, this: str, names: Set[str]) -> bool:
+    """Whether an expression calls a method of these names, of ``this`` or of what is below it."""
+    parts = chain(node.func) if isinstance(node, ast.Call) else ()
+    return parts[:1] == (this,) and parts[-1] in names
+
+
+def _gives_modules(node: ast.expr, this: str) -> bool:
+    """Whether an expression gives the modules below ``this``, or the members of a container."""
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=args) if name in ITERATING:
+            return any(_gives_modules(argument, this) for argument in args)
+        case ast.Subscript(value=owner, slice=ast.Slice()):
+            return _gives_modules(owner, this)
+        case ast.Name(id=name):
+            return name == this
+    return _asks(node, this, MODULES)
+
+
+def _used_layer(node: ast.AST) -> ast.expr | None:
+    """What a node calls as it calls layers, or reads the weight of."""
+    match node:
+        case ast.Call(func=ast.Name() | ast.Subscript() as layer):
+            return layer
+        case ast.Attribute(value=layer, attr="weight" | "bias", ctx=ast.Load()):
+            return layer
+    return None
+
+
+def _is_among(node: ast.expr | None, names: Sequence[str]) -> bool:
+    """Whether an expression is one of these names, or something below one."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def _is_member(node: ast.expr | None, this: str) -> bool:
+    """Whether an expression is a member of the container that ``this`` is."""
+    return isinstance(node, ast.Subscript) and chain(node.value) == (this,)
 
 
 def _loops(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, Sequence[ast.AST]]]:
@@ -77,16 +119,6 @@ def _values_read(nodes: Sequence[ast.AST], name: str) -> bool:
         for node in nodes
     )
     return loaded > asked
-
-
-def _is_weight(node: ast.AST, name: str) -> bool:
-    """Whether a node reads a weight of a module, or of one below it."""
-    if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
-        return False
-    root: ast.expr = node
-    while isinstance(root, ast.Attribute | ast.Subscript):
-        root = root.value
-    return node.attr in ("weight", "bias") and isinstance(root, ast.Name) and root.id == name
 
 
 def _is_transposed(node: ast.expr) -> bool:

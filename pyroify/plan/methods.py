@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.index.declarations import DECLARING
-from pyroify.index.facts import Function
+from pyroify.index.facts import NONE, Function
 from pyroify.plan.study import METADATA, Study
 
 DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
@@ -36,6 +36,8 @@ def methods_to_decorate(study: Study, random: frozenset[str]) -> Iterator[tuple[
             continue
         if set(method.decorators) & (DECORATED | NEVER | DECLARING) or _is_setter(method):
             continue
+        if _initialises(method):
+            continue
         if method.name.startswith("_") and method.name != "__call__" and method.name in called:
             continue
         if touches(study, method, random):
@@ -65,7 +67,7 @@ def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
         current = waiting.pop()
         if any(reads(use.path, use.how, random) for use in current.uses):
             return True
-        if random and any(seen.kind == "layers" for seen in current.observations):
+        if _reads_layers(current):
             return True
         for name in current.self_calls | current.super_calls:
             if name in ("forward", "__call__"):
@@ -74,6 +76,11 @@ def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
                 seen.add(name)
                 waiting += _called(study, name)
     return False
+
+
+def _reads_layers(method: Function) -> bool:
+    """Whether a method returns something of the weights of the modules that it goes over."""
+    return not _returns_nothing(method) and any(o.kind == "layers" for o in method.observations)
 
 
 def _called(study: Study, name: str) -> Iterator[Function]:
@@ -93,6 +100,19 @@ def reads(path: tuple[str, ...], how: str, random: frozenset[str]) -> bool:
     if how == "call" and path[-1] in HANDLING:
         return False
     return not set(path[1:]) & METADATA or (how == "call" and path[-1] not in METADATA)
+
+
+def _initialises(method: Function) -> bool:
+    """Whether all a method does is to set values, for the constructor of some parent maybe.
+
+    Were it an entry point, what has been called could not become part of that parent any more.
+    """
+    return _returns_nothing(method) and any(write.how == "init" for write in method.writes)
+
+
+def _returns_nothing(method: Function) -> bool:
+    """Whether no value comes out of a method."""
+    return all(value == NONE for value in method.returns)
 
 
 def _is_setter(method: Function) -> bool:
