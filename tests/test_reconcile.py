@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from conftest import LayOut, Run
 
+from pyroify.pipeline import rewrite_project
 from pyroify.plan.meaning import arranged, meaning
+from pyroify.spec.load import parse_spec
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "reconcile.md"
 NORMAL = "PyroSample(dist.Normal(0.0, 1.0).expand([n, 3]).to_event(2))"
@@ -73,6 +75,115 @@ def test_loops_keep_their_place() -> None:
     there = ["self.b = PyroSample(x)", "to_pyro_module_(self)"]
     wanted = ["to_pyro_module_(self)", "self.b = PyroSample(x)"]
     assert arranged(wanted, there) == tuple(wanted)
+
+
+# What each action of a spec does to each form of declaration that is there already
+
+HEAD = """\
+import pyro.distributions as dist
+import torch
+from pyro.distributions import constraints
+from pyro.nn import PyroModule, PyroParam, PyroSample
+from torch import nn
+
+
+class Net(PyroModule):
+    def __init__(self, n):
+        super().__init__()
+"""
+PRIOR = "PyroSample(dist.Normal(0.0, 1.0).expand([3]).to_event(1))"
+FIRST = "self.w = nn.Parameter(torch.ones(3)); nn.init.ones_(self.w)"
+LAYER = "self.w = PyroModule[nn.PReLU](3)"
+LAYERS = "self.w = PyroModule[nn.ModuleList]([PyroModule[nn.PReLU](3) for _ in range(n)])"
+FORMS = {
+    "sample": [f"self.w = {PRIOR}"],
+    "param": ["self.w = PyroParam(torch.ones(3), constraint=constraints.positive)"],
+    "param of exp": ["self.w = PyroParam(torch.ones(3).exp(), constraint=constraints.positive)"],
+    "param of softplus": [
+        "self.w = PyroParam(nn.functional.softplus(torch.ones(3)), constraint=constraints.positive)"
+    ],
+    "not centred": [
+        f"self.w_noise = {PRIOR}",
+        "self.w = PyroSample(lambda self: self.w_noise * 2)",
+    ],
+    "sample at end": [FIRST, f"self.w = {PRIOR}"],
+    "param at end": [FIRST, "self.w = PyroParam(self.w.detach(), constraint=constraints.positive)"],
+    "layer sample": [LAYER, f"self.w.weight = {PRIOR}"],
+    "layer param": [
+        LAYER,
+        "self.w.weight = PyroParam(self.w.weight.detach(), constraint=constraints.positive)",
+    ],
+    "layer not centred": [
+        LAYER,
+        f"self.w.weight_noise = {PRIOR}",
+        "self.w.weight = PyroSample(lambda self: self.weight_noise * 2)",
+    ],
+    "layer in between": [LAYER, f"self.w.weight = {PRIOR}", "self.n = n"],
+    "layers": [LAYERS, "for layer in self.w:", f"    layer.weight = {PRIOR}"],
+}
+ACTIONS = {
+    "same": "sample: Normal(0, 1)",
+    "other": "sample: Normal(0, 3)",
+    "noise": "sample: Normal(0, 2)\n    centered: false",
+    "param": "param: positive",
+    "exp": "param: positive\n    init: exp",
+    "one": "param: positive\n    init: 1",
+    "keep": "keep: true",
+}
+OUTCOMES = """
+                     same   other  noise  param  exp    one    keep   none
+sample               .      new    new    PYR060 PYR060 new    PYR060 PYR067
+param                new    new    new    .      new    .      PYR060 PYR067
+param of exp         new    new    new    PYR060 .      new    PYR060 PYR067
+param of softplus    new    new    new    PYR060 new    new    PYR060 PYR067
+not centred          left   left   .      PYR060 PYR060 left   PYR060 PYR067
+sample at end        .      new    new    new    new    new    gone   PYR067
+param at end         new    new    new    .      new    new    gone   PYR067
+layer sample         .      new    new    new    new    new    gone   PYR067
+layer param          new    new    new    .      new    new    gone   PYR067
+layer not centred    new    new    .      new    new    new    gone   PYR067
+layer in between     .      new    new    new    new    new    PYR060 PYR067
+layers               .      new    new    new    new    new    gone   PYR067
+"""
+"""``.``: nothing to do; ``new``: declared anew; ``gone``: a plain parameter again, as the original
+is still there; ``left``: declared anew, and the noise that is left is reported; a code: stays as it
+is, which is reported."""
+CELLS = [
+    (row[:20].strip(), action, outcome)
+    for row in OUTCOMES.strip("\n").splitlines()[1:]
+    for action, outcome in zip((*ACTIONS, "none"), row[20:].split(), strict=True)
+]
+
+
+@pytest.mark.parametrize(("form", "action", "outcome"), CELLS)
+def test_what_becomes_of_a_declaration(
+    tmp_path: Path, form: str, action: str, outcome: str
+) -> None:
+    body = "".join(f"        {line}\n" for line in FORMS[form])
+    source = f"{HEAD}{body}\n    def forward(self, x):\n        return x\n"
+    (tmp_path / "net.py").write_text(source)
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
+    after, codes = reconciled(tmp_path, action)
+    declared = re.search(r"= Pyro(Sample|Param)\(", after) is not None
+    expected = {
+        ".": (after == source, set(), True),
+        "new": (after != source, set(), True),
+        "gone": (after != source, set(), False),
+        "left": (after != source, {"PYR067"}, True),
+    }.get(outcome, (after == source, {outcome}, True))
+    assert (True, codes, declared) == expected
+    (tmp_path / "net.py").write_text(after)
+    assert reconciled(tmp_path, action)[0] == after
+
+
+def reconciled(root: Path, action: str) -> tuple[str, set[str]]:
+    """The file under a spec with one action, and the codes of what is said about it."""
+    rules = f'  - match: "Net.w.**"\n    {ACTIONS[action]}\n' if action in ACTIONS else ""
+    spec = parse_spec(f"version: 1\npriors:\n{rules}", "pyroify.yaml")
+    outcome = rewrite_project(root, ["net.py"], spec)
+    after = [change.after for change in outcome.changes]
+    text = after[0].decode() if after and after[0] else (root / "net.py").read_text()
+    return text, {finding.code for finding in outcome.findings}
 
 
 def test_the_page_shows_what_happens(lay_out: LayOut, run: Run) -> None:

@@ -21,11 +21,19 @@ def read_declared(file: Source, node: ast.Call, action: str) -> Declared:
     named = (keyword.value for keyword in node.keywords if keyword.arg in ("prior", "init_value"))
     given = node.args[0] if node.args else next(named, None)
     if given is not None and action == "param":
-        shape, _ = initial_shape(file, given)
+        shape, _ = initial_shape(file, _before_softplus(given))
         initial = file.source(given)
     elif given is not None:
         shape = _prior_shape(file, given)
     return Declared(action, node.lineno, file.column(node), file.source(node), shape, initial)
+
+
+def _before_softplus(initial: ast.expr) -> ast.expr:
+    """What ``softplus``, one ``init`` of a PyroParam, is applied to; it has the same shape."""
+    match initial:
+        case ast.Call(func=ast.Attribute(attr="softplus"), args=[inner]):
+            return inner
+    return initial
 
 
 def _prior_shape(file: Source, prior: ast.expr) -> Shape | None:

@@ -16,12 +16,12 @@ from pyroify.index.facts import Declared
 from pyroify.plan.placements import Instance, Spot, Where, join, place, presence
 from pyroify.plan.present import present_at_end
 from pyroify.plan.redeclare import leave, redeclare
-from pyroify.plan.sites import Lent, Sites
+from pyroify.plan.sites import Lent, Sites, needs_first_value
 from pyroify.plan.statements import guarded, nested
 from pyroify.plan.study import Attribute, OwnParameter, Study
 from pyroify.plan.visible import placements_of
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
-from pyroify.spec.model import Deterministic, Keep, Param, Sample
+from pyroify.spec.model import Deterministic, Keep, Sample
 from pyroify.spec.render import Place
 
 
@@ -199,10 +199,9 @@ def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:
     key = SiteKey(part.study.cls.file.module, cls, part.inner, part.layer, part.frozen)
     common = decide(sites.spec, key).action
     is_drawn = part.declared == "sample" or isinstance(common, Sample | Deterministic)
-    needs_value = isinstance(action, Param) and not isinstance(action.init, float)
     if isinstance(action, Keep) and (part.declared or not isinstance(common, Keep)):
         wish, help = f"keeps {target}", f"keep {cls}.{part.inner}, and give the others a rule each"
-    elif needs_value and is_drawn:
+    elif needs_first_value(action) and is_drawn:
         wish, help = f"starts {target} at its first value", "give `init:` a number"
     else:
         return False

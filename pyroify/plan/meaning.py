@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
 
@@ -51,6 +52,8 @@ class _Wording(ast.NodeTransformer):
             for keyword in node.keywords:
                 keyword.value = _as_float(keyword.value)
             return _named(node, [parameter.name for parameter in DISTRIBUTIONS[name].parameters])
+        if ast.unparse(node).endswith(".detach().clone()"):
+            return cast(ast.Attribute, node.func).value
         if name == "expand":
             node.args = [_as_list(node.args)] if node.args else []
         if name == "to_event" and node.args and _covers(node):

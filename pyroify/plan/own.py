@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from pyroify.index.facts import Declared
-from pyroify.plan.redeclare import redeclare
+from pyroify.plan.redeclare import UNRULED, leave, redeclare
 from pyroify.plan.replaceable import is_assigned_directly, is_replaceable
-from pyroify.plan.sites import Sites, is_noncentered, measured
+from pyroify.plan.sites import Sites, is_noncentered, measured, needs_first_value
 from pyroify.plan.statements import guarded
 from pyroify.plan.study import OwnParameter, always_assigned
 from pyroify.spec.match import Decision, matches_class
@@ -32,9 +32,13 @@ class OwnParameters:
         """Decide a parameter, and write its declaration."""
         if parameter.name in self.sites.tied:
             return
+        if self._is_spare_noise(parameter):
+            return
         decision = self._decide(parameter)
         if parameter.declared is not None:
             self._declare_anew(parameter, parameter.declared, decision)
+        elif self._is_left(parameter, decision):
+            self.statements += leave(self.sites, parameter.name, decision, "")
         elif isinstance(decision.action, Keep):
             self._keep(parameter, decision)
         elif not is_noncentered(decision.action) and is_replaceable(
@@ -61,6 +65,13 @@ class OwnParameters:
                 decision = Decision(latent.action, None)
         return decision
 
+    def _is_left(self, parameter: OwnParameter, decision: Decision) -> bool:
+        """Whether it is declared at the end already, and no rule is about it any more."""
+        if decision.rule is not None or not isinstance(decision.action, Keep):
+            return False
+        is_ignored = parameter.assignments[0].line in self.sites.study.ignored_lines
+        return parameter.name in self.sites.present and not is_ignored
+
     def _keep(self, parameter: OwnParameter, decision: Decision) -> None:
         self._record(parameter, decision, "", parameter.made[0].shape if parameter.made else None)
         once = len(parameter.assignments) == 1
@@ -75,6 +86,24 @@ class OwnParameters:
             return None
         assert isinstance(decision.action, Sample)
         return replace(decision, action=standard_noise(decision.action))
+
+    def _is_spare_noise(self, noise: OwnParameter) -> bool:
+        """Whether it is the noise of a declaration which the spec does not want, or left alone."""
+        name, declared = noise.name.removesuffix(NOISE), noise.declared
+        if name == noise.name or declared is None or self._declared(name) is None:
+            return False
+        base, there = self.sites.consult(name), noise.assignments[0]
+        if is_noncentered(base.action):
+            return False
+        stays = isinstance(base.action, Keep) or needs_first_value(base.action)
+        if base.rule is not None and not stays:
+            message = f"self.{noise.name} is of a prior that {self.sites.rule_name(base)} replaces"
+            help = "delete it if nothing else reads it"
+            self.sites.report(there.line, there.column, "PYR067", message, help)
+        self.sites.record(
+            noise.name, UNRULED, declared.text, there.line, there.column, action=declared.action
+        )
+        return True
 
     def _declare_anew(
         self, parameter: OwnParameter, declared: Declared, decision: Decision

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from pyroify.index.facts import Assignment, Declared
 from pyroify.plan.meaning import unchanged
-from pyroify.plan.sites import Sites
+from pyroify.plan.sites import Sites, needs_first_value
 from pyroify.plan.statements import normalised
 from pyroify.spec.match import Decision
-from pyroify.spec.model import Init, Keep, Param
+from pyroify.spec.model import Keep, Param
 from pyroify.spec.render import NOISE, Place, mentions
 
 NAME_TEST = re.compile(r"if name (?:==|in) (.*):")
@@ -74,7 +74,9 @@ def leave_unseen(sites: Sites) -> Iterator[str]:
 
 def leaves_all(sites: Sites) -> bool:
     """Whether no rule is about any site of a method that declares some in a loop; it is said."""
-    loops = [(text, line) for text, line in _loops(sites) if "setattr(" in text]
+    loops = [
+        (text, line) for text, line in _loops(sites) if "setattr(" in text or LOOPED.search(text)
+    ]
     if not loops or not sites.plans or any(site.rule is not None for site in sites.plans):
         return False
     name, line = sites.study.cls.cls.name, loops[0][1]
@@ -89,7 +91,7 @@ def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
         head = text.partition("\n")[0]
         still = {name for new in statements if new.startswith(head) for name in LOOPED.findall(new)}
         for target in LOOPED.findall(text):
-            if target not in still and not target.endswith(NOISE):
+            if target not in still and not _is_ruled(sites, target.partition(".")[2]):
                 _report_dropped(sites, target, line)
     wanted = {normalised(statement) for statement in statements}
     old = [(text, line) for text, line in _loops(sites) if text not in wanted]
@@ -99,6 +101,12 @@ def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
         for text, line in old:
             if _declares(text, site.path.rpartition(".")[2]):
                 _report_dropped(sites, site.path, line)
+
+
+def _is_ruled(sites: Sites, name: str) -> bool:
+    """Whether a rule is about a parameter in a list, or it is the noise of one."""
+    paths = [site.path for site in sites.plans if site.rule is not None and "*" in site.path]
+    return any(path.endswith(f".{name.removesuffix(NOISE)}") for path in paths)
 
 
 def _report_dropped(sites: Sites, name: str, line: int) -> None:
@@ -143,18 +151,33 @@ def _as_decided(
     shape = declared.shape if place.shape is None else place.shape
     place = replace(place, shape=shape)
     if isinstance(action, Param) and declared.action == "param":
-        place = replace(place, initial=_original(declared.initial, action.init))
+        how, original = _applied(declared.initial)
+        if action.init == "keep" and how in ("exp", "softplus"):
+            _report_changed_start(sites, there, decision, how)
+            return ()
+        place = replace(place, initial=original)
     pairs = sites.pairs(action, place, there.line, there.column)
     if place.owner == "self" and any(mentions(source, place.target) for _, source in pairs):
-        _report_lost(sites, there, decision, isinstance(action, Param))
+        _report_lost(sites, there, decision)
         return ()
     return pairs
 
 
-def _report_lost(sites: Sites, there: Assignment, decision: Decision, is_param: bool) -> None:
+def _report_changed_start(sites: Sites, there: Assignment, decision: Decision, how: str) -> None:
+    """Say that a parameter starts at the ``exp`` of something; who wrote it, nobody can tell."""
+    name = ".".join(there.path)
+    message = (
+        f"{sites.rule_name(decision)} starts self.{name} at the value the code gave, "
+        f"but it starts at the {how} of one by now"
+    )
+    help = f"give `init: {how}` if that is meant, or restore the original: {sites.restoring}"
+    sites.report(there.line, there.column, "PYR060", message, help)
+
+
+def _report_lost(sites: Sites, there: Assignment, decision: Decision) -> None:
     """Say what the spec asks for that only the original parameter could tell."""
     name, rule = ".".join(there.path), sites.rule_name(decision)
-    if is_param:
+    if needs_first_value(decision.action):
         message = f"{rule} starts self.{name} at its first value, which the file no longer has"
         help = f"give `init:` a number, or restore the original: {sites.restoring}"
     else:
@@ -163,20 +186,18 @@ def _report_lost(sites: Sites, there: Assignment, decision: Decision, is_param: 
     sites.report(there.line, there.column, "PYR060", message, help)
 
 
-def _original(initial: str, init: Init) -> str:
-    """The value that the code gave, of one that an earlier ``init`` was applied to."""
+def _applied(initial: str) -> tuple[str, str]:
+    """The ``init`` that a start seems to come from, and the value that it was applied to."""
     match ast.parse(initial, mode="eval").body:
         case ast.Call(func=ast.Attribute(value=inner, attr="exp"), args=[]):
-            was = "exp"
+            how = "exp"
         case ast.Call(func=ast.Attribute(attr="softplus"), args=[inner]):
-            was = "softplus"
+            how = "softplus"
         case ast.Call(func=ast.Call(func=ast.Name()), args=[inner]):
-            was = "unconstrained"
+            how = "unconstrained"
         case _:
-            return initial
-    # Without the first two the value may be meant as it is: people write it so.
-    is_ours = was == "unconstrained" or init != "keep"
-    return (ast.get_source_segment(initial, inner) or initial) if is_ours else initial
+            return "keep", initial
+    return how, ast.get_source_segment(initial, inner) or initial
 
 
 def _indent(sites: Sites) -> int:

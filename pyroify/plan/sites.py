@@ -316,6 +316,11 @@ def is_noncentered(action: Action) -> bool:
     return isinstance(action, Sample) and not action.centered
 
 
+def needs_first_value(action: Action) -> bool:
+    """Whether a PyroParam starts at what only the original parameter can tell."""
+    return isinstance(action, Param) and not isinstance(action.init, float)
+
+
 def measured(target: str, owner: str) -> Place:
     """A parameter of which only run time knows the shape; a vector has no fans, and raises."""
     return Place(
