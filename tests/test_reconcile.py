@@ -119,6 +119,7 @@ FORMS = {
         "self.w.weight = PyroSample(lambda self: self.weight_noise * 2)",
     ],
     "layer in between": [LAYER, f"self.w.weight = {PRIOR}", "self.n = n"],
+    "method": [f"self.n = n\n\n    @PyroSample\n    def w(self):\n        return {PRIOR[11:-1]}"],
     "layers": [LAYERS, "for layer in self.w:", f"    layer.weight = {PRIOR}"],
 }
 ACTIONS = {
@@ -143,6 +144,7 @@ layer sample         .      new    new    new    new    new    gone   PYR067
 layer param          new    new    new    .      new    new    gone   PYR067
 layer not centred    new    new    .      new    new    new    gone   PYR067
 layer in between     .      new    new    new    new    new    PYR060 PYR067
+method               .      PYR060 PYR060 PYR060 PYR060 PYR060 PYR060 PYR067
 layers               .      new    new    new    new    new    gone   PYR067
 """
 """``.``: nothing to do; ``new``: declared anew; ``gone``: a plain parameter again, as the original
@@ -164,7 +166,7 @@ def test_what_becomes_of_a_declaration(
     (tmp_path / "net.py").write_text(source)
     (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
     after, codes = reconciled(tmp_path, action)
-    declared = re.search(r"= Pyro(Sample|Param)\(", after) is not None
+    declared = re.search(r"(= |@)Pyro(Sample|Param)\b", after) is not None
     expected = {
         ".": (after == source, set(), True),
         "new": (after != source, set(), True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
+from pyroify.index.declarations import DECLARING
 from pyroify.index.facts import Declared
 from pyroify.index.shapes import initial_shape
 from pyroify.index.source import Source
@@ -26,6 +27,19 @@ def read_declared(file: Source, node: ast.Call, action: str) -> Declared:
     elif given is not None:
         shape = _prior_shape(file, given)
     return Declared(action, node.lineno, file.column(node), file.source(node), shape, initial)
+
+
+def read_decorated(file: Source, node: ast.FunctionDef) -> Declared | None:
+    """The facts of a method decorated as a declaration, whose value is what it returns."""
+    for decorator in node.decorator_list:
+        if file.dotted(decorator) in DECLARING and isinstance(node.body[-1], ast.Return):
+            action = "param" if file.dotted(decorator).endswith("PyroParam") else "sample"
+            value = node.body[-1].value or ast.Constant(None)
+            shape = initial_shape(file, value)[0] if action == "param" else None
+            shape = _prior_shape(file, value) if action == "sample" else shape
+            column = file.column(node)
+            return Declared(action, node.lineno, column, ast.unparse(value), shape)
+    return None
 
 
 def _before_softplus(initial: ast.expr) -> ast.expr:

@@ -329,6 +329,8 @@ class Function:
     """Lines that attach a parameter to another object than ``self``."""
     source: str = ""
     """Normalised source, of a function that declares what it is given."""
+    declared: Declared | None = None
+    """What a method decorated as a PyroSample or PyroParam declares under its own name."""
     writes: tuple[Write, ...] = ()
     coroutine: bool = False
     guards: tuple[tuple[int, int, str], ...] = ()

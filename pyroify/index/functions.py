@@ -12,6 +12,7 @@ from pyroify.index.declarations import (
     exiting_index,
     find_exit,
 )
+from pyroify.index.declared import read_decorated
 from pyroify.index.expressions import Expressions
 from pyroify.index.facts import Argument, Declarations, Function
 from pyroify.index.observe import frozen_paths, observe, observe_members, plates
@@ -56,6 +57,7 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
             *observe_slices(source, nodes, this),
         ),
         plates=plates(source, nodes),
+        declared=read_decorated(source, node) if isinstance(node, ast.FunctionDef) else None,
     )
 
 

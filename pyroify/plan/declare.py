@@ -17,7 +17,7 @@ from pyroify.plan.names import FileNames
 from pyroify.plan.own import OwnParameters
 from pyroify.plan.placements import Each, Spot, Where
 from pyroify.plan.present import present_within
-from pyroify.plan.redeclare import leave_unseen, leaves_all, report_dropped
+from pyroify.plan.redeclare import leave_decorated, leave_unseen, leaves_all, report_dropped
 from pyroify.plan.run_time import declare_at_run_time
 from pyroify.plan.sight import is_out_of_sight
 from pyroify.plan.sites import Anew, Lent, Sites
@@ -78,6 +78,7 @@ class Declarer:
         statements: list[str] = []
         if method is self.study.constructor:
             statements.extend(self._latents(sites))
+            self._decorated(sites)
         for parameter in self.study.parameters(covered):
             own.declare(parameter)
         statements.extend(own.statements)
@@ -109,6 +110,7 @@ class Declarer:
         """New random attributes that the spec gives the class."""
         cls = self.study.cls
         own = {parameter.name for parameter in self.study.all_parameters}
+        own |= {method.name for method in cls.cls.methods if method.declared}
         for latent in self.spec.latents:
             named = matches_class(latent.class_pattern, cls.file.module, cls.cls.qualname)
             if not named or latent.name in own:
@@ -120,6 +122,12 @@ class Declarer:
             if pairs:
                 sites.record_latent(latent, pairs[-1][1])
             yield from (f"{name} = {source}" for name, source in pairs)
+
+    def _decorated(self, sites: Sites) -> None:
+        """Methods that are declarations themselves, which stay."""
+        for method in self.study.cls.cls.methods:
+            if method.declared is not None:
+                leave_decorated(sites, method, method.declared)
 
     def _inherited(self, sites: Sites) -> Iterator[str]:
         """Parameters of the layer of torch.nn that the class derives from."""

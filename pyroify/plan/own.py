@@ -10,7 +10,7 @@ from pyroify.plan.replaceable import is_assigned_directly, is_replaceable
 from pyroify.plan.sites import Sites, is_noncentered, measured, needs_first_value
 from pyroify.plan.statements import guarded
 from pyroify.plan.study import OwnParameter, always_assigned
-from pyroify.spec.match import Decision, matches_class
+from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep, Sample
 from pyroify.spec.render import NOISE, Place, standard_noise
 
@@ -49,21 +49,11 @@ class OwnParameters:
             self._declare_last(parameter, decision)
 
     def _decide(self, parameter: OwnParameter) -> Decision:
-        """What becomes of a parameter; a latent that was written before decides itself.
-
-        So does the noise of a prior that is not centred.
-        """
+        """What becomes of a parameter; the noise of a prior that is not centred follows that."""
         line, frozen = parameter.assignments[0].line, parameter.frozen is True
         if parameter.name.endswith(NOISE) and (noise := self._noise_decision(parameter)):
             return noise
-        decision = self.sites.decide(parameter.name, line=line, frozen=frozen)
-        cls = self.sites.study.cls
-        for latent in self.sites.spec.latents:
-            if latent.name == parameter.name and matches_class(
-                latent.class_pattern, cls.file.module, cls.cls.qualname
-            ):
-                decision = Decision(latent.action, None)
-        return decision
+        return self.sites.decide_own(parameter.name, line, frozen)
 
     def _is_left(self, parameter: OwnParameter, decision: Decision) -> bool:
         """Whether it is declared at the end already, and no rule is about it any more."""

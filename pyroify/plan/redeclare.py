@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pyroify.index.facts import Assignment, Declared
-from pyroify.plan.meaning import unchanged
+from pyroify.index.facts import Assignment, Declared, Function
+from pyroify.plan.meaning import meaning, unchanged
 from pyroify.plan.sites import Sites, needs_first_value
 from pyroify.plan.statements import normalised
 from pyroify.spec.match import Decision
-from pyroify.spec.model import Keep, Param
-from pyroify.spec.render import NOISE, Place, mentions
+from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
+from pyroify.spec.render import NOISE, Place, RenderError, mentions, render_sample
 
 NAME_TEST = re.compile(r"if name (?:==|in) (.*):")
 LOOPED = re.compile(r"^ +([\w.\[\]]+) = [\w.]*Pyro(?:Sample|Param)\(", re.MULTILINE)
@@ -59,6 +59,44 @@ def leave(sites: Sites, path: str, decision: Decision, layer: str) -> list[str]:
     sites.record(path, decision, there.text, there.line, layer=layer, action=there.action)
     noise = sites.present.get(f"{path}{NOISE}")
     return [noise.text, there.text] if noise else [there.text]
+
+
+def leave_decorated(sites: Sites, method: Function, declared: Declared) -> None:
+    """A method decorated as a declaration: it stays, and is reported where a rule differs."""
+    decision, name = sites.decide_own(method.name, method.line), f"self.{method.name}"
+    sites.record(
+        method.name,
+        decision,
+        f"{'PyroParam' if declared.action == 'param' else 'PyroSample'}({method.name})",
+        method.line,
+        method.column,
+        shape=declared.shape,
+        action=declared.action,
+    )
+    if method.line in sites.study.ignored_lines:
+        return
+    if decision.rule is None and isinstance(decision.action, Keep):
+        message = f"a method declares {name}, but no rule of the spec is about it"
+        sites.report(method.line, method.column, "PYR067", message, "add a rule for it")
+    elif not _returns_the_prior(
+        sites, declared, decision.action, Place(name, "self", declared.shape)
+    ):
+        said = sites.rule_name(decision) if decision.rule else "the latent of the spec"
+        message = f"a method declares {name} otherwise than {said}"
+        help = "let the method return that, or put a rule for the parameter below"
+        sites.report(method.line, method.column, "PYR060", message, help)
+
+
+def _returns_the_prior(sites: Sites, declared: Declared, action: Action, place: Place) -> bool:
+    """Whether what a method returns is the prior that a rule asks for."""
+    if declared.action != "sample" or not isinstance(action, Sample | Deterministic):
+        return False
+    try:
+        wanted = render_sample(action, place, sites.names.spec_names)
+    except RenderError:
+        return False
+    forms = (declared.text, f"lambda self: {declared.text}")
+    return meaning(wanted) in [meaning(f"PyroSample({form})") for form in forms]
 
 
 def leave_unseen(sites: Sites) -> Iterator[str]:

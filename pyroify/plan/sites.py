@@ -17,7 +17,7 @@ from pyroify.plan.placements import join
 from pyroify.plan.present import Present, present_at_end
 from pyroify.plan.statements import block, branches
 from pyroify.plan.study import Study
-from pyroify.spec.match import Decision, SiteKey, decide
+from pyroify.spec.match import Decision, SiteKey, decide, matches_class
 from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Sample, Spec
 from pyroify.spec.render import (
     Place,
@@ -113,6 +113,16 @@ class Sites:
         if line in self.study.ignored_lines:
             return Decision(Keep(), None)
         return decide(self.spec, key)
+
+    def decide_own(self, name: str, line: int, frozen: bool = False) -> Decision:
+        """What becomes of an attribute of the class; a latent that was written decides itself."""
+        decision, cls = self.decide(name, line=line, frozen=frozen), self.study.cls
+        for latent in self.spec.latents:
+            if latent.name == name and matches_class(
+                latent.class_pattern, cls.file.module, cls.cls.qualname
+            ):
+                decision = Decision(latent.action, None)
+        return decision
 
     def decide_instance(self, path: str, layer: str, instance: str, frozen: bool) -> Decision:
         """What becomes of a site of an ``instance``; rules have to spell out the way to that."""
