@@ -31,13 +31,16 @@ class Present:
 
 
 def present_at_end(method: Function | None) -> Mapping[str, Present]:
-    """The parameters that statements at the end of a method declare one by one, by path."""
+    """The parameters that statements at the end of a method declare one by one, by path.
+
+    A tie declares none: it makes one the same as another.
+    """
     if method is None or method.declarations is None:
         return {}
     there = method.declarations
     found = {}
     for text, line in zip(there.texts, there.lines, strict=True):
-        if match := TARGET.fullmatch(text):
+        if (match := TARGET.fullmatch(text)) and "TiedTo(" not in text:
             found[KEY.sub(r".\1", match[1])] = Present(text, line)
     return found
 
