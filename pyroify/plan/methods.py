@@ -74,7 +74,7 @@ def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
                 return True
             if name not in seen:
                 seen.add(name)
-                waiting += _called(study, name)
+                waiting += methods_called(study, name)
     return False
 
 
@@ -83,7 +83,7 @@ def _reads_layers(method: Function) -> bool:
     return not _returns_nothing(method) and any(o.kind == "layers" for o in method.observations)
 
 
-def _called(study: Study, name: str) -> Iterator[Function]:
+def methods_called(study: Study, name: str) -> Iterator[Function]:
     """What ``self.name()`` may be: the method of the class, or an override of a subclass."""
     if found := study.cls.find_method(name):
         yield found[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -319,12 +318,12 @@ class Study:
     def buffers(self) -> frozenset[str]:
         """Names that the class registers as buffers."""
         return frozenset(
-            ast.literal_eval(call.args[0].text)
+            name.text.strip("'\"")
             for method in self.cls.cls.methods
             for call in method.layer_calls
             if call.callee == SelfRead(("register_buffer",))
             and call.args
-            and call.args[0].text[:1] in "'\""
+            and isinstance(name := call.args[0].value, Constant)
         )
 
     @cached_property

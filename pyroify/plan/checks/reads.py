@@ -123,7 +123,7 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
         if method.name in subject.building:
             continue
         for item in method.assignments:
-            if len(item.path) != 1 or item.how == "tuple" or isinstance(item.value, Parameter):
+            if not item.path or isinstance(item.value, Parameter):
                 continue
             if not _is_asked_for_before(method, item):
                 continue
@@ -133,23 +133,22 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
                     item.line,
                     item.column,
                     "PYR021",
-                    f"self.{item.path[0]} keeps the first draw of self.{use.path[0]}",
+                    f"self.{'.'.join(item.path)} keeps the first draw of self.{use.path[0]}",
                     "compute it where it is read",
                 )
 
 
 def _is_asked_for_before(method: Function, item: Assignment) -> bool:
     """Whether a method looks at an attribute before it sets it, as a cache does."""
-    name = item.path[0]
     if any(
-        use.path == (name,) and use.how == "read" and use.line < item.line for use in method.uses
+        use.path == item.path and use.how == "read" and use.line < item.line for use in method.uses
     ):
         return True
     return any(
         isinstance(call.callee, Name)
         and call.callee.dotted == "hasattr"
         and call.line < item.line
-        and any(passed.value == Constant(repr(name)) for passed in call.args)
+        and any(passed.value == Constant(repr(item.path[-1])) for passed in call.args)
         for call in method.layer_calls
     )
 

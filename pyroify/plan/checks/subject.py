@@ -9,7 +9,7 @@ from pyroify.diagnostics import Finding
 from pyroify.index.facts import Assignment, Function, Path, Use
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.checks.project import Project, declared, matches, random
-from pyroify.plan.methods import building_names, touches
+from pyroify.plan.methods import building_names, methods_called, touches
 from pyroify.plan.study import METADATA, Study
 
 
@@ -51,9 +51,13 @@ class Subject:
 
     @cached_property
     def drawing(self) -> frozenset[str]:
-        """Names of attributes that draw when they are read or called."""
+        """Names of attributes that draw when they are read or called, in a subclass too."""
         project = self.project
-        own = {site.split(".")[0] for cls in self.cls.lineage for site in project.of(cls).random}
+        own = {
+            site.split(".")[0]
+            for cls in (self.cls, *self.study.relatives)
+            for site in project.of(cls).random
+        }
         names = {attribute.name for attribute in self.study.everything}
         held = {
             name
@@ -94,8 +98,8 @@ class Subject:
             return True
         if use.how != "call":
             return False
-        if len(use.path) == 1 and (found := self.cls.find_method(use.path[0])):
-            return touches(self.study, found[1], self.drawing)
+        if len(use.path) == 1 and (methods := tuple(methods_called(self.study, use.path[0]))):
+            return any(touches(self.study, method, self.drawing) for method in methods)
         return use.path[0] in self.drawing and not METADATA & set(use.path)
 
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
