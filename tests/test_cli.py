@@ -492,6 +492,28 @@ class TestPlan:
         assert "decided by rule 2, pyroify.yaml:5: **.bias -> sample Normal(0, 10)\n" in out
         assert "which beat rule 1, pyroify.yaml:3: ** -> sample Normal(0, 1)\n" in out
 
+    @pytest.mark.parametrize("is_rewritten", [False, True])
+    def test_explains_an_attribute_that_the_spec_adds(
+        self, run: Run, lay_out: Callable, is_rewritten: bool
+    ) -> None:
+        spec = "version: 1\nlatents:\n  - {class: Net, name: tau, sample: HalfCauchy(1)}\n"
+        lay_out({"net.py": NET, "pyroify.yaml": spec})
+        if is_rewritten:
+            run("rewrite")
+        explained = run("plan", "Net.tau").out
+        assert "  becomes    sample HalfCauchy(1)\n" in explained
+        decided = "latent 1, pyroify.yaml:3: Net.tau -> sample HalfCauchy(1)"
+        assert f"  decided by {decided}\n" in explained
+        assert "Net.tau (pyroify.yaml:3)" in run("plan").out
+
+    def test_explains_a_site_with_what_is_said_of_its_line(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        words = "nn.Embedding(5, 3, padding_idx=0)\n        self.out = nn.Linear(3, 1)"
+        lay_out({"net.py": NET.replace("nn.Linear(3, 1)", words), "pyroify.yaml": SPEC})
+        assert "PYR026" in run("plan", "Net.fc.weight").out
+        assert "PYR026" not in run("plan", "Net.out.weight").out
+
     def test_suggests_a_site_for_a_mistyped_one(self, run: Run, lay_out: Callable) -> None:
         lay_out(PROJECT)
         ended = run("plan", "Net.fc.wieght")
@@ -593,6 +615,41 @@ class TestInit:
         assert used.count("keep: true") > text.count("keep: true")
         (root / "pyroify.yaml").write_text(used)
         assert run("plan").code == 0
+
+    def test_offers_what_names_and_arguments_tell(self, run: Run, lay_out: Callable) -> None:
+        source = (
+            "import torch\nfrom torch import nn\n\n\n"
+            "class Kernel(nn.Module):\n"
+            "    def __init__(self, n):\n"
+            "        super().__init__()\n"
+            "        self.lengthscale = nn.Parameter(torch.ones(n))\n"
+            "        self.out_scale = nn.Parameter(torch.ones(1))\n"
+            "        self.log_noise = nn.Parameter(torch.zeros(1))\n"
+            "        self.mean = nn.Parameter(torch.zeros(1))\n"
+            "        self.words = nn.Embedding(n, 3, padding_idx=0)\n"
+        )
+        root = lay_out({"gp.py": source})
+        run("init")
+        text = (root / "pyroify.yaml").read_text()
+        assert text.endswith(
+            """\
+  # gp.py
+  #   - match: "gp:Kernel.lengthscale"  # [n]
+  #     param: positive
+  #   - match: "gp:Kernel.out_scale"  # [1]
+  #     param: positive
+  #   - match: "gp:Kernel.log_noise"  # [1]
+  #     param: positive  # and read it without exp() in the code
+  #     init: exp
+  #   - match: "gp:Kernel.mean"  # [1]
+  #   - match: "gp:Kernel.words.weight"  # Embedding [n, 3] (its padding row is drawn too: PYR026)
+"""
+        )
+        offered = re.sub(r"(?m)^  # (  - match: .*\n)  # (    param: .*\n)", r"\1\2", text)
+        offered = offered.replace("  #     init", "    init")
+        (root / "pyroify.yaml").write_text(offered)
+        assert offered.count("\n    param: positive") == 3
+        assert "3 param" in run("plan").out
 
     def test_never_replaces_a_spec(self, run: Run, lay_out: Callable) -> None:
         root = lay_out(PROJECT)

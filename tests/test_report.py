@@ -265,8 +265,13 @@ class TestJson:
         ]
         assert [entry["codes"] for entry in document["classes"]] == [[], ["PYR002"]]
         bias = document["classes"][0]["sites"][1]
-        assert bias["rule"] == {"index": 2, "match": "**.bias", "line": 8}
-        assert bias["beaten"] == [{"index": 0, "match": "**", "line": 3}]
+        assert bias["rule"] == {
+            "index": 2,
+            "match": "**.bias",
+            "line": 8,
+            "section": "priors",
+        }
+        assert [rule["match"] for rule in bias["beaten"]] == ["**"]
         assert [f["severity"] for f in document["findings"]] == ["warning", "refused"]
 
     def test_the_diff_comes_on_demand(self) -> None:

@@ -21,7 +21,7 @@ from pyroify.plan.lists import hides_random_layers
 from pyroify.plan.migrate import Migration, migrate
 from pyroify.plan.model import Edit, FilePlan, Plan
 from pyroify.plan.names import FileNames
-from pyroify.plan.rules import rule_findings
+from pyroify.plan.rules import latent_findings, rule_findings
 from pyroify.plan.structure import Own, Resolver, has_gap, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
@@ -85,6 +85,8 @@ class _Planner:
             if isinstance(inner, Own)
         }
         yield from rule_findings(self.spec, keys, instances, at_run_time)
+        classes = [(cls.file.module, cls.cls.qualname) for cls in self.classes]
+        yield from latent_findings(self.spec, classes)
 
     # Studies
 

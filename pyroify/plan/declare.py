@@ -115,6 +115,11 @@ class Declarer:
             named = matches_class(latent.class_pattern, cls.file.module, cls.cls.qualname)
             if not named or latent.name in own:
                 continue
+            if obstacle := self._obstacle(latent.name):
+                message = f"latent {latent.index + 1} ({cls.cls.name}.{latent.name}) {obstacle}"
+                help = "choose another name"
+                sites.report(cls.cls.line, cls.cls.column, "PYR151", message, help)
+                continue
             target = f"self.{latent.name}"
             shape = tuple(to_text(size) for size in latent.shape)
             place = Place(target, target.rpartition(".")[0], shape)
@@ -122,6 +127,20 @@ class Declarer:
             if pairs:
                 sites.record_latent(latent, pairs[-1][1])
             yield from (f"{name} = {source}" for name, source in pairs)
+
+    def _obstacle(self, name: str) -> str:
+        """Why there cannot be a new attribute of this name, if it cannot."""
+        first, dot, _ = name.partition(".")
+        lineage = self.study.cls.lineage
+        studies = [Study(item, self.study.resolver, ()) for item in lineage]
+        held = {attribute.name for study in studies for attribute in study.everything}
+        if dot:
+            return "" if first in held else f"goes through {first}, which holds no module"
+        methods = [method for item in lineage for method in item.cls.methods]
+        taken = held.union(item.path[0] for m in methods for item in m.assignments if item.path)
+        if name in taken:
+            return f"would replace the attribute {name}"
+        return f"would replace the method {name}" if self.study.cls.find_method(name) else ""
 
     def _decorated(self, sites: Sites) -> None:
         """Methods that are declarations themselves, which stay."""

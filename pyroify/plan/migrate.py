@@ -266,7 +266,7 @@ class _Migrator:
     ) -> None:
         for site in sites:
             assert site.rule is not None
-            action = self.project.spec.rules[site.rule.index].action
+            action = site.rule.action(self.project.spec)
             if isinstance(action, Sample) and is_same(action.distribution, call):
                 continue
             decided = to_text(action.distribution) if isinstance(action, Sample) else "no prior"

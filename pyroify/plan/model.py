@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pyroify.diagnostics import Finding
+from pyroify.spec.model import Action as Decided
+from pyroify.spec.model import Spec
 
 Action = Literal["sample", "param", "keep"]
 Status = Literal["converted", "unchanged", "refused"]
@@ -13,11 +15,17 @@ Status = Literal["converted", "unchanged", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class RuleRef:
-    """A rule of the spec as reports name it: its number (from 0), pattern and line."""
+    """A rule or latent of the spec as reports name it: its number (from 0), pattern and line."""
 
     index: int
     match: str
     line: int
+    section: Literal["priors", "latents"] = "priors"
+
+    def action(self, spec: Spec) -> Decided:
+        """What it says of the sites it decides."""
+        entries = spec.latents if self.section == "latents" else spec.rules
+        return entries[self.index].action
 
 
 @dataclass(frozen=True, slots=True)

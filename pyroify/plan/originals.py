@@ -56,9 +56,7 @@ def loading_statements(names: FileNames, sites: Iterable[SitePlan], spec: Spec) 
 def special_inits(sites: Iterable[SitePlan], spec: Spec) -> Iterator[tuple[str, Param]]:
     """Constrained parameters that do not start at the value the original code gives, by path."""
     for site in sites:
-        action = (
-            spec.rules[site.rule.index].action if site.rule and site.action == "param" else None
-        )
+        action = site.rule.action(spec) if site.rule and site.action == "param" else None
         if isinstance(action, Param) and action.init in ("exp", "softplus", "unconstrained"):
             yield site.path, action
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 from pyroify.diagnostics import Finding
 from pyroify.plan.sites import OTHER
@@ -10,6 +11,7 @@ from pyroify.spec.match import (
     SiteKey,
     goes_through,
     has_wildcard,
+    matches_class,
     nearest_site,
     shadowed_rules,
     unmatched_rules,
@@ -41,6 +43,20 @@ def rule_findings(
             "decides nothing: later rules take all its sites",
             "remove it, or move it below the rules that beat it",
         )
+
+
+def latent_findings(spec: Spec, classes: Collection[tuple[str, str]]) -> Iterator[Finding]:
+    """Findings about latents; ``classes`` are the modules of the project, as module and name."""
+    names = [name for _, name in classes]
+    for latent in spec.latents:
+        pattern = latent.class_pattern
+        if not any(matches_class(pattern, module, name) for module, name in classes):
+            near = get_close_matches(pattern.rpartition(":")[2], names, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            place = spec.position(f"latents.{latent.index}.class")
+            message = f"latent {latent.index + 1} ({pattern}) matches no class"
+            help = f"{hint}see pyroify plan for the classes there are, or pass --allow-unmatched"
+            yield Finding(spec.path, place.line, place.column, "PYR150", message, help)
 
 
 def _instance_hint(rule: Rule, instances: Mapping[str, str]) -> str:

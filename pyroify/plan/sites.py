@@ -121,7 +121,7 @@ class Sites:
             if latent.name == name and matches_class(
                 latent.class_pattern, cls.file.module, cls.cls.qualname
             ):
-                decision = Decision(latent.action, None)
+                decision = Decision(latent.action, None, latent=latent)
         return decision
 
     def decide_instance(self, path: str, layer: str, instance: str, frozen: bool) -> Decision:
@@ -172,7 +172,7 @@ class Sites:
                 shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
                 layer=layer,
                 source=source,
-                rule=_reference(decision.rule) if decision.rule else None,
+                rule=_deciding(decision),
                 beaten=tuple(map(_reference, decision.beaten)),
             )
         )
@@ -195,7 +195,7 @@ class Sites:
                 action="sample",
                 shape=_shape_of(source),
                 source=source,
-                rule=RuleRef(latent.index, latent.class_pattern, latent.line),
+                rule=_latent_reference(latent),
             )
         )
 
@@ -364,6 +364,18 @@ def _action_name(action: Action) -> ActionName:
 
 def _name(rule: Rule) -> str:
     return f"rule {rule.index + 1} ({rule.match})"
+
+
+def _deciding(decision: Decision) -> RuleRef | None:
+    """What decides: a rule, or the latent that a site is."""
+    if decision.latent is not None:
+        return _latent_reference(decision.latent)
+    return _reference(decision.rule) if decision.rule else None
+
+
+def _latent_reference(latent: Latent) -> RuleRef:
+    name = f"{latent.class_pattern}.{latent.name}"
+    return RuleRef(latent.index, name, latent.line, "latents")
 
 
 def _reference(rule: Rule) -> RuleRef:

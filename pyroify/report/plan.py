@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from pyroify.diagnostics import Finding
 from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
-from pyroify.report.run import Report
+from pyroify.report.run import Report, severity
 from pyroify.report.text import count
 from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
@@ -81,7 +82,7 @@ def _outcome(site: SitePlan, spec: Spec) -> str:
     """What becomes of a site, as the spec would say it."""
     if site.rule is None:
         return site.action
-    action = spec.rules[site.rule.index].action
+    action = site.rule.action(spec)
     return describe_action(action) if _is_carried_out(site, action) else site.action
 
 
@@ -91,7 +92,7 @@ def _is_carried_out(site: SitePlan, action: Action) -> bool:
 
 
 def describe_action(action: Action) -> str:
-    """``sample Normal(0, 1)``, ``param positive``, ``keep``."""
+    """``sample Normal(0, 1)``, ``value self.a * self.b``, ``param positive``, ``keep``."""
     match action:
         case Sample(distribution=distribution):
             return f"sample {to_text(distribution)}"
@@ -100,7 +101,7 @@ def describe_action(action: Action) -> str:
             return f"param {to_text(constraint).removesuffix('()')}{start}"
         case Keep():
             return "keep"
-    return f"sample {to_text(action.value)}"
+    return f"value {to_text(action.value)}"
 
 
 def _counts(report: Report) -> str:
@@ -131,8 +132,13 @@ def explain_site(named: NamedSite, spec: Spec) -> str:
     else:
         lines.append(f"  decided by {_explain_rule(site.rule, spec)}")
     lines += [f"  which beat {_explain_rule(rule, spec)}" for rule in site.beaten]
-    lines += [f"  {finding.code} {finding.message}" for finding in entry.findings]
+    lines += [f"  {f.code} {f.message}" for f in entry.findings if _concerns(f, site)]
     return "\n".join(lines) + "\n"
+
+
+def _concerns(finding: Finding, site: SitePlan) -> bool:
+    """Whether a finding is about a site: its line, or why its class is not converted."""
+    return finding.line == site.line or severity(finding.code) != "warning"
 
 
 def _shape(site: SitePlan) -> str:
@@ -147,5 +153,6 @@ def _without_layer(site: SitePlan) -> str:
 
 
 def _explain_rule(rule: RuleRef, spec: Spec) -> str:
-    action = describe_action(spec.rules[rule.index].action)
-    return f"rule {rule.index + 1}, {spec.path}:{rule.line}: {rule.match} -> {action}"
+    action = describe_action(rule.action(spec))
+    kind = "latent" if rule.section == "latents" else "rule"
+    return f"{kind} {rule.index + 1}, {spec.path}:{rule.line}: {rule.match} -> {action}"

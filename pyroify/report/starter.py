@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from pyroify.plan.model import ClassPlan, Plan
+from pyroify.plan.model import ClassPlan, Plan, SitePlan
 from pyroify.spec.load import parse_spec
 from pyroify.spec.model import Spec
 
@@ -34,10 +35,12 @@ _FOUND = """
   # What was found. Copy a line and give it a prior of its own, for example
   #   - match: "**.weight"
   #     sample: Normal(0, fan_in ** -0.5)
-  #   - match: "Net.scale"
-  #     param: positive
   #
 """
+
+_LOGARITHM = re.compile(r"log_\w+")
+_SCALE = re.compile(r"\w*scale")
+_PADDING = "PYR026"
 
 
 def default_spec() -> Spec:
@@ -64,7 +67,22 @@ def _found(plan: Plan) -> Iterator[str]:
 def _describe(entry: ClassPlan) -> Iterator[str]:
     if entry.status == "refused":
         yield f"  {entry.name} is refused; `pyroify plan` says why"
+    padded = {finding.line for finding in entry.findings if finding.code == _PADDING}
     for site in entry.sites:
         shape = site.shape if site.shape.startswith("[") else ""
-        facts = " ".join(filter(None, ("  #", site.layer, shape)))
+        is_padded = site.line in padded and site.layer.startswith("Embedding")
+        note = f"(its padding row is drawn too: {_PADDING})" if is_padded else ""
+        facts = " ".join(filter(None, ("  #", site.layer, shape, note)))
         yield f"  - match: {json.dumps(f'{entry.name}.{site.path}')}{facts.removesuffix('  #')}"
+        yield from _offer(site)
+
+
+def _offer(site: SitePlan) -> Iterator[str]:
+    """A constraint for what its name tells to be positive, or the logarithm of such."""
+    if site.layer or "." in site.path:
+        return
+    if _LOGARITHM.fullmatch(site.path):
+        yield "    param: positive  # and read it without exp() in the code"
+        yield "    init: exp"
+    elif _SCALE.fullmatch(site.path):
+        yield "    param: positive"

@@ -15,7 +15,7 @@ from enum import IntEnum
 from functools import cache
 from typing import Final
 
-from pyroify.spec.model import Action, Keep, Rule, Spec
+from pyroify.spec.model import Action, Keep, Latent, Rule, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,15 @@ class Decision:
 
     ``rule`` decided, or is None where no rule matched and the parameter is kept. ``beaten`` are
     the earlier rules it overrides, in the order of the file. ``partial`` are later rules that
-    match only some of the sites a run-time index stands for; they decide those.
+    match only some of the sites a run-time index stands for; they decide those. ``latent`` is what
+    decided in place of a rule, where the site is an attribute that the spec adds.
     """
 
     action: Action
     rule: Rule | None
     beaten: tuple[Rule, ...] = ()
     partial: tuple[Rule, ...] = ()
+    latent: Latent | None = None
 
 
 class PatternError(ValueError):
