@@ -224,6 +224,10 @@ BAD_ARRAYS = {
     "empty": ({"x": np.ones((0, 3)), "y": np.ones(0)}, "the data has no rows"),
     "columns": ({**ROWS, "x": np.ones((6, 4))}, "the network does not take rows of shape [4]"),
     "targets": ({**ROWS, "y": np.ones((6, 2))}, "a target has shape [2], but the model predicts"),
+    "text": ({**ROWS, "y": np.array(["a"] * 6)}, "targets: <U1 are not numbers"),
+    "complex": ({**ROWS, "y": ROWS["y"] + 1j}, "targets: complex numbers cannot be used"),
+    "one number": ({**ROWS, "y": np.array(1.0)}, "targets: one number cannot be used"),
+    "objects": ({**ROWS, "y": np.array([None] * 6)}, "rows.npz is not an .npz file of numbers"),
 }
 
 
@@ -237,6 +241,54 @@ def test_bad_arrays_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
     assert message in ran.err
     assert ran.err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.ones((2, 1)), "rows of shape [3] are needed, not [1]"),
+        (np.ones((2, 5)), "rows of shape [3] are needed, not [5]"),
+        (np.ones(2), "rows of shape [3] are needed, not []"),
+        (np.ones((0, 3)), "the data has no rows"),
+        (np.full((2, 3), np.nan), "x: 6 values are NaN or infinite"),
+        (np.full((2, 3), "a"), "x: <U1 are not numbers"),
+    ],
+)
+def test_bad_rows_are_not_predicted(x: np.ndarray, message: str, tmp_path: Path) -> None:
+    script = load_module(write_script(tmp_path, data={"source": "rows.npz"}))
+    np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(50, 3)), y=np.ones(50))
+    assert run_main(script, "--no-baseline", "--samples=2").code == 0
+    np.savez(tmp_path / "new.npz", x=x)
+    ran = run_main(script, f"--predict={tmp_path / 'new.npz'}")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert message in ran.err
+    assert not (tmp_path / "runs/train_svi/predictions.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--epochs=0", "--epochs must be positive"),
+        ("--batch-size=-1", "--batch-size must be positive"),
+        ("--lr=nan", "--lr must be positive"),
+        ("--seed=-1", "--seed must be a number from 0"),
+        ("--device=nowhere", "--device nowhere cannot be used"),
+        ("--out=train_svi.py", "cannot write to train_svi.py: File exists; choose --out"),
+        ("--resume=missing.pt", "there is no checkpoint missing.pt"),
+        ("--eval", "nothing is trained in"),
+    ],
+)
+def test_bad_flags_are_refused_in_one_line(
+    flag: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = write_script(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = script.read_text()
+    ran = run_main(load_module(script), flag)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert message in ran.err
+    assert script.read_text() == before
+    assert not list(tmp_path.rglob("*.pt"))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -290,6 +342,27 @@ def test_a_loss_that_is_not_finite_ends_with_3(tmp_path: Path) -> None:
     ran = run_main(module, "--batch-size=4")
     assert ran.code == 3
     assert "not finite in 5 steps in a row; look at obs" in ran.err
+
+
+DIVERGING: dict[str, dict[str, Any]] = {
+    "torch": {},
+    "torch_trace": {"elbo": {"name": "Trace_ELBO"}},
+    "svi": {"engine": "svi"},
+    "svi_full": {"engine": "svi", "guide": {"family": "AutoMultivariateNormal"}},
+    "low_rank": {"guide": {"family": "AutoLowRankMultivariateNormal"}},
+    "flow": {"guide": {"family": "AutoIAFNormal"}},
+    "lightning": {"engine": "lightning"},
+}
+
+
+@pytest.mark.parametrize("name", DIVERGING)
+def test_a_training_that_diverges_ends_with_3(name: str, tmp_path: Path) -> None:
+    script = write_script(tmp_path, optimizer={"name": "SGD"}, epochs=5, **DIVERGING[name])
+    module = load_module(script)
+    for rate in ("1e3", "1e20", "1e30"):
+        ran = run_main(module, f"--lr={rate}", f"--out={tmp_path / rate}", "--no-baseline")
+        assert ran.code == 3, (rate, ran.err)
+        assert ran.err.splitlines()[-1].endswith("try a smaller --lr")
 
 
 @pytest.mark.parametrize(

@@ -363,6 +363,6 @@ def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem
 
 
 def _nuts(section: Section) -> Nuts:
-    nuts = Nuts(section.count("samples", 200), section.count("warmup", 200))
+    nuts = Nuts(section.count("samples", 200, least=4), section.count("warmup", 200))
     section.finish()
     return nuts
