@@ -236,9 +236,10 @@ class _Planner:
                 case.refused, case.findings = True, []
 
     def _spread_refusals(self) -> None:
-        """What a refused class holds keeps its old form too, and so does what derives from it.
+        """What a refused class holds keeps its old form too, and so do its relatives.
 
-        A plain module between the root and a PyroModule would drop the prefix of its sites.
+        A plain module between the root and a PyroModule would drop the prefix of its sites, and
+        the priors of a base would be those of a refused class as well.
         """
         cases = self.cases
         changed = True
@@ -262,6 +263,15 @@ class _Planner:
                 name = self.cases[lent.key].cls.cls.qualname
                 message = f"it declares parameters of {name}, which is not converted"
                 return case.finding(line, column, "PYR062", message)
+        for sub in self.subclasses.get(case.key, ()):
+            other = self.cases[sub.key]
+            if case.is_random and other.wanted and other.refused and not other.ignored:
+                return case.finding(
+                    line,
+                    column,
+                    "PYR062",
+                    f"{sub.cls.qualname} is not converted, and would inherit its priors",
+                )
         for other in self.cases.values():
             holds = any(cls.key == case.key for cls in other.study.held)
             if other.wanted and other.refused and holds and not case.cls.is_pyro:
