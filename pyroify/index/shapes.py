@@ -16,6 +16,10 @@ SAME_SHAPE = {
     *("trunc_normal_", "exp_", "log_", "mul", "div", "add", "sub", "pow", "clamp", "to", "cuda"),
 }
 SCALARS = {"float", "int", "len", "math.sqrt", "math.log", "math.exp", "math.pow"}
+OTHER_DTYPES = {"double": "torch.float64", "half": "torch.float16", "bfloat16": "torch.bfloat16"}
+"""Methods of a tensor that change its dtype, by name."""
+NUMPY = "numpy"
+"""The dtype of what may come from numpy, where numbers are double by default."""
 TUPLE_NAME = re.compile(r"shape$|^sizes?$|sizes$|^dims$|_dims$")
 
 
@@ -34,11 +38,16 @@ def initial_shape(file: Source, node: ast.expr) -> tuple[tuple[str, ...] | None,
     name = file.dotted(node.func)
     head, _, last = name.rpartition(".")
     if head == "torch":
-        return _factory(file, node, last), dtype
+        shape = _factory(file, node, last)
+        return shape, dtype or (NUMPY if shape is None and _from_numpy(file, node, last) else "")
+    if isinstance(node.func, ast.Attribute) and node.func.attr in OTHER_DTYPES:
+        return initial_shape(file, node.func.value)[0], OTHER_DTYPES[node.func.attr]
     if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_SHAPE:
         shape, inner = initial_shape(file, node.func.value)
         if node.func.attr == "to" and node.args:
             return shape, inner or file.source(node.args[0])
+        if node.func.attr == "float":
+            inner = ""
         is_kept = _is_factor if node.func.attr.endswith("_") else partial(_keeps, shape=shape)
         return (shape if all(is_kept(file, item) for item in node.args) else None), inner
     return None, dtype
@@ -88,6 +97,15 @@ def _factory(file: Source, node: ast.Call, name: str) -> tuple[str, ...] | None:
     if name == "linspace" and len(node.args) == 3:
         return _sizes(file, [node.args[2]])
     return None
+
+
+def _from_numpy(file: Source, node: ast.Call, name: str) -> bool:
+    """Whether a tensor is made of an array, or in a file with numpy of what may be one."""
+    if name in ("tensor", "as_tensor"):
+        given = [item for argument in node.args for item in ast.walk(argument)]
+        computed = any(isinstance(item, ast.BinOp | ast.Call) for item in given)
+        return computed and any(name.split(".")[0] == "numpy" for name in file.imports.values())
+    return name == "from_numpy"
 
 
 def _sizes(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pyroify.index.facts import Declared
 from pyroify.plan.redeclare import UNRULED, leave, redeclare
 from pyroify.plan.replaceable import is_assigned_directly, is_replaceable
-from pyroify.plan.sites import Sites, is_noncentered, measured, needs_first_value
+from pyroify.plan.sites import Sites, is_noncentered, is_other_dtype, measured, needs_first_value
 from pyroify.plan.statements import guarded
 from pyroify.plan.study import OwnParameter, always_assigned
 from pyroify.spec.match import Decision
@@ -160,14 +160,16 @@ class OwnParameters:
         target = f"self.{parameter.name}"
         shapes = [made.shape for made in parameter.made]
         ranks = {None if shape is None else len(shape) for shape in shapes}
+        keeps_dtype = any(is_other_dtype(made.dtype) for made in parameter.made)
         if len(ranks) != 1 or None in ranks:
-            return measured(target, "self")
+            return replace(measured(target, "self"), keeps_dtype=keeps_dtype)
         return Place(
             target=target,
             owner="self",
             shape=self._steady_shape(parameter),
             ndim=ranks.pop(),
             initial=f"{target}.detach()",
+            keeps_dtype=keeps_dtype,
         )
 
     def _steady_shape(self, parameter: OwnParameter) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ Neighbouring layers under one prior share a loop, as do the elements of a contai
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -25,8 +26,9 @@ from pyroify.plan.placements import (
     presence,
 )
 from pyroify.plan.redeclare import leave, redeclare
-from pyroify.plan.sites import Chain, Sites, is_noncentered
+from pyroify.plan.sites import Chain, Sites, is_noncentered, is_other_dtype
 from pyroify.plan.statements import block, branches, each_parameter, guarded
+from pyroify.plan.structure import Leaf
 from pyroify.plan.study import Attribute
 from pyroify.plan.ties import condition
 from pyroify.spec.model import Action, Deterministic, Keep
@@ -138,6 +140,8 @@ def _declare(placement: Layers, sites: Sites) -> Iterator[str]:
 
 def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     """The prior of all parameters of a layer, if one loop can declare them with other layers."""
+    if isinstance(placement, Spot) and _has_other_dtype(placement.leaf):
+        return None
     is_layer = isinstance(placement, Spot) or (isinstance(placement, Search) and placement.flat)
     if not is_layer or placement.where.loops or placement.where.guards:
         return None
@@ -200,7 +204,14 @@ def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:
         fan_in=_fan(parameter.fan_in, arguments, owner, target),
         fan_out=_fan(parameter.fan_out, arguments, owner, target),
         initial=f"{target}.detach()",
+        keeps_dtype=_has_other_dtype(spot.leaf),
     )
+
+
+def _has_other_dtype(leaf: Leaf) -> bool:
+    """Whether a layer is made in a dtype that is not the default."""
+    given = leaf.call.argument("dtype", sys.maxsize) if leaf.call else None
+    return given is not None and is_other_dtype(given.text)
 
 
 def _arguments(spot: Spot, sites: Sites) -> Mapping[str, str]:

@@ -75,7 +75,8 @@ class Place:
     for layers whose fans the shape does not tell (the bias of a Linear). ``initial`` is what the
     code passes to ``nn.Parameter``; without it the value is read from the target. ``function`` is
     what to call the function that a prior which reads attributes becomes; without it, it becomes
-    a lambda, which cannot be pickled.
+    a lambda, which cannot be pickled. ``keeps_dtype``: the target may have another dtype than the
+    default, which draws are to have too.
     """
 
     target: str
@@ -86,6 +87,7 @@ class Place:
     fan_out: str | None = None
     initial: str | None = None
     function: str = ""
+    keeps_dtype: bool = False
 
     @property
     def dimensions(self) -> int | None:
@@ -359,8 +361,16 @@ class _Writer:
             # By position, as people write it, until one is left out or is one of several forms.
             is_named = is_named or parameter.name != name or name in choices
             source = self.argument(distribution, name, value)
+            if self.place.keeps_dtype and not self.is_called:
+                source = self.like_target(source, is_first=not arguments)
             arguments.append(f"{name}={source}" if is_named else source)
         return f"{self.names.dist}.{call.name}({', '.join(arguments)})"
+
+    def like_target(self, source: str, is_first: bool) -> str:
+        """An argument in the dtype of the target; numbers take that of the first argument."""
+        if f"{self.names.torch}." in source:
+            return f"{_parenthesize(source)}.to({self.place.target})"
+        return f"{self.place.target}.new_tensor({source})" if is_first else source
 
     def argument(self, distribution: Distribution, name: str, value: Expression) -> str:
         parameter = distribution.parameter(name)
