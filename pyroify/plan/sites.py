@@ -18,7 +18,14 @@ from pyroify.plan.placements import join
 from pyroify.plan.present import Present, present_at_end
 from pyroify.plan.statements import block, branches
 from pyroify.plan.study import Study
-from pyroify.spec.match import Decision, SiteKey, decide, matches_class
+from pyroify.spec.match import (
+    Decision,
+    SiteKey,
+    decide,
+    has_wildcard,
+    matches_class,
+    matches_name,
+)
 from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Sample, Spec
 from pyroify.spec.render import (
     Place,
@@ -34,7 +41,10 @@ OTHER = "\N{HORIZONTAL ELLIPSIS}"
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """What becomes of parameters by their names: those that rules mention, and all others."""
+    """What becomes of parameters by their names: those that rules mention, and all others.
+
+    ``mentioned`` has names, then globs; the first that fits decides.
+    """
 
     mentioned: tuple[tuple[str, Action], ...]
     other: Action
@@ -45,16 +55,23 @@ class Chain:
         return not self.mentioned and isinstance(self.other, Keep)
 
     @property
-    def by_action(self) -> Mapping[Action, list[str]]:
-        """The mentioned names that share an action."""
+    def names(self) -> Mapping[Action, list[str]]:
+        """The names, no globs, that share an action."""
         found: dict[Action, list[str]] = {}
         for name, action in self.mentioned:
-            found.setdefault(action, []).append(name)
+            if not has_wildcard(name):
+                found.setdefault(action, []).append(name)
         return found
+
+    @property
+    def globs(self) -> tuple[tuple[str, Action], ...]:
+        """The globs, in the order in which they decide."""
+        return tuple(item for item in self.mentioned if has_wildcard(item[0]))
 
     def of(self, name: str) -> Action:
         """What becomes of the parameter ``name``."""
-        return dict(self.mentioned).get(name, self.other)
+        fitting = (action for glob, action in self.mentioned if matches_name(glob, name))
+        return next(fitting, self.other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +150,29 @@ class Sites:
 
     def chain(self, path: str, layer: str = "") -> Chain:
         """What becomes of all parameters of a layer, whatever their names."""
+        other = self.consult(join(path, OTHER), layer).action
+        rest = Chain(tuple(self._globs(path, layer, other)), other)
+        names = {rule.match.rpartition(".")[2] for rule in self.spec.rules}
         found = {
             name: self.consult(join(path, name), layer).action
-            for name in (*self._mentioned_names(), OTHER)
+            for name in sorted(names)
+            if name and ":" not in name and not has_wildcard(name)
         }
-        other = found.pop(OTHER)
-        return Chain(tuple(item for item in found.items() if item[1] != other), other)
+        named = (item for item in found.items() if item[1] != rest.of(item[0]))
+        return Chain((*named, *rest.mentioned), other)
 
-    def _mentioned_names(self) -> tuple[str, ...]:
-        names = {rule.match.rpartition(".")[2] for rule in self.spec.rules}
-        return tuple(sorted(name for name in names if name and not set(name) & set("*?[:")))
+    def _globs(self, path: str, layer: str, other: Action) -> list[tuple[str, Action]]:
+        """Globs for names of parameters below a path that rules end in, the last rule first."""
+        found: list[tuple[str, Action]] = []
+        for rule in reversed(self.spec.rules):
+            glob = rule.match.rpartition(".")[2]
+            if has_wildcard(glob) and glob.strip("*"):
+                decision = self.consult(join(path, glob), layer)
+                if decision.rule is rule:
+                    found.append((glob, decision.action))
+        while found and found[-1][1] == other:
+            found.pop()
+        return found
 
     def _key(self, path: str, layer: str, frozen: bool) -> SiteKey:
         cls = self.study.cls
@@ -311,15 +341,28 @@ class Sites:
         otherwise = self.assign(chain.other, owner, line)
         arms: list[tuple[str, list[str]]] = []
         passed_by: list[str] = []
-        for action, names in chain.by_action.items():
+        for action, names in chain.names.items():
             if body := self.assign(action, owner, line):
                 arms.append((_named(names), body))
             else:
                 passed_by += names
-        if not arms and not otherwise:
+        globs = [(glob, self.assign(action, owner, line)) for glob, action in chain.globs]
+        if not arms and not otherwise and not any(body for _, body in globs):
             return []
-        skip = [block(f"if {_named(passed_by)}:", ["continue"])] if passed_by and otherwise else []
+        arms += [(self._fits(glob), body or ["continue"]) for glob, body in globs]
+        is_needed = passed_by and (otherwise or globs)
+        skip = [block(f"if {_named(passed_by)}:", ["continue"])] if is_needed else []
         return [*skip, branches(arms, otherwise)] if arms else [*skip, *otherwise]
+
+    def _fits(self, glob: str) -> str:
+        """A test whether a glob fits a parameter's name."""
+        text = glob.strip("*")
+        if not has_wildcard(text):
+            if glob == f"{text}*":
+                return f'name.startswith("{text}")'
+            return f'name.endswith("{text}")' if glob == f"*{text}" else f'"{text}" in name'
+        self.names.use("fnmatch")
+        return f'{self.names.local("fnmatch")}(name, "{glob}")'
 
 
 def is_noncentered(action: Action) -> bool:

@@ -1,4 +1,4 @@
-"""Rules for one instance of a class: each prior is that of its own instance, and of no other."""
+"""Which prior a site has once the module runs: what the rules say, and of no other site."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-OUTPUT = Path(__file__).parent / "fixtures" / "forms" / "instance_rules.out.py"
+from pyroify.spec.expressions import Number
+from pyroify.spec.load import load_spec
+from pyroify.spec.match import SiteKey, decide
+from pyroify.spec.model import Keep, Sample
+
+FORMS = Path(__file__).parent / "fixtures" / "forms"
+OUTPUT = FORMS / "instance_rules.out.py"
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +52,21 @@ def test_learned_parameters_of_an_instance(sites):
     assert sites["encoder.shift"]["value"].item() == pytest.approx(0.5)
     assert sites["decoder.scale"]["value"].tolist() == pytest.approx([1.0] * 3)
     assert sites["blocks.0.shift"]["type"] == "param"  # as the class has it
+
+
+@pytest.mark.parametrize("example", ["recurrent", "tagger"])
+def test_globs_decide_the_same_where_names_are_only_known_at_run_time(example):
+    poutine = pytest.importorskip("pyro.poutine")
+    fixture = FORMS / "rules_with_globs_at_run_time"
+    spec = load_spec(fixture.with_suffix(".spec.yaml"))
+    model, args = runpy.run_path(str(fixture.with_suffix(".out.py")))["examples"]()[example]()
+    nodes = poutine.trace(model).get_trace(*args).nodes
+    found = {name: node for name, node in nodes.items() if node["type"] in ("sample", "param")}
+    assert len(found) >= 8
+    for name, node in found.items():
+        action = decide(spec, SiteKey("m", type(model).__name__, name, "")).action
+        if isinstance(action, Keep):
+            assert node["type"] == "param", name
+        else:
+            assert isinstance(action, Sample)
+            assert action.distribution.arguments[1] == Number(int(node["fn"].base_dist.scale.max()))
