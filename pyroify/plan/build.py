@@ -265,7 +265,7 @@ class _Planner:
                 return case.finding(line, column, "PYR062", message)
         for sub in self.subclasses.get(case.key, ()):
             other = self.cases[sub.key]
-            if case.is_random and other.wanted and other.refused and not other.ignored:
+            if case.own_random and other.wanted and other.refused and not other.ignored:
                 return case.finding(
                     line,
                     column,

@@ -72,9 +72,11 @@ def kept_value(subject: Subject) -> Iterator[Finding]:
         for item in method.assignments:
             if isinstance(item.value, Parameter | Declared | SelfRead):
                 continue
-            use = next((use for use in uses_in(method, item) if _outlives(subject, use)), None)
-            if use is not None:
-                yield _kept(subject, use, f"self.{'.'.join(item.path)}")
+            for use in uses_in(method, item):
+                # What is set to a tensor computed from itself is no parameter yet.
+                if use.path != item.path and _outlives(subject, use):
+                    yield _kept(subject, use, f"self.{'.'.join(item.path)}")
+                    break
         for use in method.uses:
             if use.within == "self.register_buffer" and _outlives(subject, use):
                 yield _kept(subject, use, "a buffer")
