@@ -182,9 +182,12 @@ def test_interrupt_saves_and_says_so(tmp_path: Path) -> None:
     assert state["counters"]["epoch"] > 0 or state["counters"]["batch"] > 0
 
 
-def test_a_cut_checkpoint_is_refused_and_the_one_before_is_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["torch", "svi"])
+def test_a_cut_checkpoint_is_refused_and_the_one_before_is_used(
+    engine: str, tmp_path: Path
+) -> None:
     data = {"source": "synthetic", "validation": 0}
-    module = load_module(write_script(tmp_path, data=data))
+    module = load_module(write_script(tmp_path, data=data, engine=engine))
     out = tmp_path / "runs/train_svi"
     assert run_main(module, "--no-baseline", "--save-seconds=0").code == 0
     whole = (out / "last.pt").read_bytes()
@@ -192,6 +195,12 @@ def test_a_cut_checkpoint_is_refused_and_the_one_before_is_used(tmp_path: Path) 
     ran = run_main(module, "--eval", "--no-baseline")
     assert ran.code == 0
     assert "last.pt is damaged" in ran.err
+    whole_parameters = torch.load(io.BytesIO(whole), weights_only=True)["parameters"]
+    again = run_main(module, "--no-baseline")
+    assert "last.pt is damaged" in again.err
+    for name, value in last_parameters(out).items():
+        assert torch.equal(value, whole_parameters[name]), name
+    (out / "last.pt").write_bytes(whole[: len(whole) // 2])
     (out / "last.before.pt").write_bytes(b"")
     ran = run_main(module, "--eval", "--no-baseline")
     assert ran.code == 2
