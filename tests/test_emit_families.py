@@ -83,6 +83,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "data": {"source": "synthetic", "validation": 0},
     },
     "lightning_several": {"engine": "lightning", "devices": "several"},
+    **{
+        f"lean_{engine}": {"engine": engine, "leave_out": ["baseline", "export", "plots"]}
+        for engine in ("torch", "svi", "lightning", "nuts")
+    },
+    "lean_several": {"devices": "several", "leave_out": ["export"]},
+    "lean_classes": {"likelihood": {"family": "categorical"}, "leave_out": ["plots"]},
+    "lean_density": {
+        "likelihood": {"family": "mixture_density"},
+        "leave_out": ["plots", "baseline"],
+    },
     "one_column": {"data": {"source": "rows.csv", "inputs": ["a"]}},
 }
 

@@ -117,7 +117,8 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"trainer": 1},
             "svi.trainer: no such key; choose from output, model, data, likelihood, guide, "
-            "optimizer, elbo, nuts, handlers, engine, devices, epochs, patience, arviz, seed",
+            "optimizer, elbo, nuts, handlers, engine, devices, epochs, patience, arviz, leave_out, "
+            "seed",
         ),
         (
             {"data": {"source": "synthetic", "weights": "w"}},
@@ -130,6 +131,10 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"handlers": {"lift": ["net.*"]}},
             "svi.handlers.lift: no such key; choose from condition, reparam, do",
+        ),
+        (
+            {"leave_out": ["plot"]},
+            "svi.leave_out: 'plot' is not known; did you mean plots?",
         ),
         (
             {"patience": 5, "data": {"source": "synthetic", "validation": 0}},
@@ -205,6 +210,7 @@ TYPED: list[dict[str, Any]] = [
         "data": {"source": "rows.npz"},
     },
     {"likelihood": {"family": "categorical"}, "guide": {"init": "weights.pt"}},
+    {"leave_out": ["baseline", "export", "plots"]},
 ]
 
 

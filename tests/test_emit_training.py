@@ -589,6 +589,21 @@ def test_exported_draws_give_the_outputs_of_the_posterior(tmp_path: Path) -> Non
     assert torch.equal(served.squeeze(-1), torch.stack(means))
 
 
+@pytest.mark.parametrize("engine", ["torch", "svi", "nuts", "lightning"])
+def test_parts_may_be_left_out(engine: str, tmp_path: Path) -> None:
+    parts = ["baseline", "export", "plots"]
+    script = write_script(tmp_path, engine=engine, leave_out=parts)
+    assert len(script.read_text().splitlines()) < 0.85 * len(
+        emit(engine=engine).script.splitlines()
+    )
+    module = load_module(script)
+    assert run_main(module, "--smoke").code == 0
+    assert (tmp_path / "runs/train_svi/smoke/report.html").exists()
+    for flag in ("--no-baseline", "--export", "--plots"):
+        with pytest.raises(SystemExit):
+            run_main(module, flag)
+
+
 def test_settings_and_versions_are_kept(tmp_path: Path) -> None:
     assert run_main(load_module(write_script(tmp_path))).code == 0
     out = tmp_path / "runs/train_svi"

@@ -86,7 +86,7 @@ def import_block(source: str) -> str:
     ordered = sorted(statements, key=_order)
     third = [line for line in ordered if _module(line).split(".")[0] in _THIRD_PARTY]
     standard = [line for line in ordered if line not in third]
-    return "\n".join(standard) + "\n\n" + "\n".join(third)
+    return "\n\n".join("\n".join(group) for group in (standard, third) if group)
 
 
 def import_from(module: str, names: Iterable[str], comment: str = "") -> str:

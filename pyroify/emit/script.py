@@ -12,7 +12,7 @@ from pyroify import __version__
 from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
 from pyroify.emit.imports import import_block, import_from
 from pyroify.emit.layout import quote, tuple_source, tuple_statement, wrap_call
-from pyroify.emit.settings import Settings, read_settings
+from pyroify.emit.settings import PARTS, Settings, read_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -
         "user_import": import_from(model.module, [model.name], "  # noqa: E402"),
         "exact": settings.is_exact,
         "several": settings.devices == "several" and settings.engine == "torch",
+        "parts": set(PARTS) - set(settings.leave_out),
+        "curve": _draws_curve(settings),
         "given": "**rows.given" if settings.data.weights else "targets=rows.targets",
         "quote": quote,
         "names": tuple_source,
@@ -61,6 +63,13 @@ def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -
     body = environment().get_template(template).render(**context, imports="")
     text = environment().get_template(template).render(**context, imports=import_block(body))
     return _tidy(text)
+
+
+def _draws_curve(settings: Settings) -> bool:
+    """Whether predictions may be drawn over the range of the input."""
+    is_regression = facts(LIKELIHOODS, settings.likelihood.name).task == "regression"
+    is_drawn = "plots" not in settings.leave_out
+    return is_drawn and is_regression and settings.data.may_be_one_number
 
 
 def _tidy(text: str) -> str:

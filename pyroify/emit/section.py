@@ -83,6 +83,14 @@ class Section:
         self.problem(key, f"{value!r} is not known", _suggest(value, choices))
         return default
 
+    def choices(self, key: str, choices: Sequence[str]) -> tuple[str, ...]:
+        """Some of ``choices``."""
+        values = self.texts(key)
+        for value in values:
+            if value not in choices:
+                self.problem(key, f"{value!r} is not known", _suggest(value, choices))
+        return values
+
     def number(self, key: str, default: float, least: float | None = None) -> float:
         """A finite number, positive unless ``least`` says what is allowed."""
         value = self.take(key)

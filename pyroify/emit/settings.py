@@ -20,6 +20,7 @@ ENGINES: Final = ("torch", "svi", "lightning", "nuts")
 ELBOS: Final = ("auto", "Trace_ELBO")
 INITS: Final = ("module", "prior", "zero")
 DEVICES: Final = ("one", "several")
+PARTS: Final = ("baseline", "export", "plots")
 
 
 class EmitError(Exception):
@@ -102,7 +103,7 @@ class Settings:
     """What the templates are filled with.
 
     ``patience`` counts epochs; 0 never stops early. With ``arviz`` the draws are also written for
-    ArviZ to read.
+    ArviZ to read. ``leave_out`` names the PARTS that the script does without.
     """
 
     output: str
@@ -119,6 +120,7 @@ class Settings:
     epochs: int
     patience: int
     arviz: bool
+    leave_out: tuple[str, ...]
     seed: int
 
     @property
@@ -176,6 +178,7 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
         epochs=section.count("epochs", 200),
         patience=section.count("patience", 0, least=0),
         arviz=section.flag("arviz", False),
+        leave_out=section.choices("leave_out", PARTS),
         seed=section.count("seed", 0, least=0),
     )
     section.finish()
