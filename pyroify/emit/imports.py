@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -47,14 +46,6 @@ _MEMBERS: Final = {
     "pyro.distributions": ("constraints",),
     "pyro.infer": ("MCMC", "NUTS", "SVI", "Trace_ELBO", "TraceMeanField_ELBO"),
     "pyro.infer.autoguide": (
-        "AutoDelta",
-        "AutoDiagonalNormal",
-        "AutoGuideList",
-        "AutoIAFNormal",
-        "AutoLaplaceApproximation",
-        "AutoMultivariateNormal",
-        "AutoLowRankMultivariateNormal",
-        "AutoNormal",
         "init_to_feasible",
         "init_to_median",
         "init_to_sample",
@@ -79,9 +70,8 @@ def import_block(source: str) -> str:
     """Import statements for the known names that ``source`` uses, as isort orders them."""
     used = _names(source)
     statements = [line for name, line in _MODULES.items() if name in used]
-    members: dict[str, list[str]] = defaultdict(list)
-    for module, names in _MEMBERS.items():
-        members[module] = [name for name in names if name in used]
+    members = {m: [name for name in names if name in used] for m, names in _MEMBERS.items()}
+    members["pyro.infer.autoguide"] += [name for name in used if name.startswith("Auto")]
     statements += [import_from(module, names) for module, names in members.items() if names]
     ordered = sorted(statements, key=_order)
     third = [line for line in ordered if _module(line).split(".")[0] in _THIRD_PARTY]
