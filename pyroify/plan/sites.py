@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
@@ -291,6 +291,7 @@ class Sites:
         """What is assigned to what; nothing, with a finding, where the site cannot bear it."""
         if isinstance(action, Keep):
             return ()
+        place = replace(place, added=frozenset(self._added_to(place.owner)))
         if self.spec.options.follow_module:
             place = replace(place, function=self._function_of(place.target))
         names = self.names.spec_names
@@ -306,6 +307,15 @@ class Sites:
         for source in functions:
             self.names.define(place.function, source)
         return pairs
+
+    def _added_to(self, owner: str) -> Iterator[str]:
+        """The attributes that latents of the spec put on a module below ``self``."""
+        file, cls = self.study.cls.file, self.study.cls.cls
+        for latent in self.spec.latents:
+            path, _, name = latent.name.rpartition(".")
+            if path and owner == f"self.{path}":
+                if matches_class(latent.class_pattern, file.module, cls.qualname):
+                    yield name
 
     def _wish(self, action: Action, place: Place) -> str:
         """What of the spec cannot be had, and where: ``rule 2 (**.bias) for self.fc1.bias``."""

@@ -76,7 +76,7 @@ class Place:
     code passes to ``nn.Parameter``; without it the value is read from the target. ``function`` is
     what to call the function that a prior which reads attributes becomes; without it, it becomes
     a lambda, which cannot be pickled. ``keeps_dtype``: the target may have another dtype than the
-    default, which draws are to have too.
+    default, which draws are to have too. ``added`` are attributes that the spec puts on the owner.
     """
 
     target: str
@@ -88,6 +88,7 @@ class Place:
     initial: str | None = None
     function: str = ""
     keeps_dtype: bool = False
+    added: frozenset[str] = frozenset()
 
     @property
     def dimensions(self) -> int | None:
@@ -242,11 +243,16 @@ def _writer(expression: Expression, place: Place, names: Names, known: str = "")
     reads = tuple(name for name in read if name != known)
     if not reads:
         return _Writer(place, names, read)
-    if place.owner != "self":
+    strange = [name for name in reads if name not in place.added]
+    if place.owner != "self" and strange:
+        is_named = re.fullmatch(r"self(\.\w+)+", place.owner) is not None
+        name = f"{place.owner}.{strange[0]}".removeprefix("self.")
         raise RenderError(
             NOT_AT_THIS_SITE,
-            f"self.{reads[0]} would be read from {place.owner}, which owns the parameter",
-            "a prior can only read attributes of the class that declares the parameter",
+            f"self.{strange[0]} would be read from {place.owner}, which owns the parameter",
+            f"put one there: an entry of latents with `name: {name}`"
+            if is_named
+            else "a prior can only read attributes of the class that declares the parameter",
         )
     own = re.sub(r"^self\.", "", place.target)
     if own in reads:
