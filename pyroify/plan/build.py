@@ -193,6 +193,11 @@ class _Planner:
                 return frozenset(wanted)
 
     @cached_property
+    def handed_on(self) -> frozenset[tuple[Key, Key]]:
+        """Which class is given instances of which other."""
+        return frozenset().union(*(case.study.handed_on for case in self.cases.values()))
+
+    @cached_property
     def suppressions(self) -> Suppressions:
         return Suppressions(self.index)
 
@@ -274,6 +279,7 @@ class _Planner:
                 )
         for other in self.cases.values():
             holds = any(cls.key == case.key for cls in other.study.held)
+            holds = holds or (other.key, case.key) in self.handed_on
             if other.wanted and other.refused and holds and not case.cls.is_pyro:
                 return case.finding(
                     line,

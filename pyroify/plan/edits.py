@@ -70,6 +70,10 @@ class EditPlanner:
             edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(shared.file))))
         return {path: tuple(found) for path, found in edits.items()}
 
+    @cached_property
+    def _refused(self) -> frozenset[Key]:
+        return frozenset(key for key, case in self.cases.items() if case.wanted and case.refused)
+
     def _limit(self, file: File) -> int:
         return self.limit or file.line_length
 
@@ -119,7 +123,7 @@ class EditPlanner:
             yield from self._at_end(
                 case, method, with_call(tail, self._shared.get(case.key[0], ""))
             )
-        yield from class_wraps(case, self.resolver, self._limit(case.cls.file))
+        yield from class_wraps(case, self.resolver, self._limit(case.cls.file), self._refused)
         random = self._random_of(case)
         yield from read_edits(case.study, random, case.own_random)
         for cls in self.resolver.subclasses.get(case.key, ()):

@@ -32,6 +32,7 @@ from pyroify.plan.structure import (
     Plain,
     Resolver,
     Scope,
+    calls_in,
     holds_parameters,
     one_of,
     walk,
@@ -561,6 +562,27 @@ class Study:
                 if isinstance(item, Own):
                     found[item.cls.key] = item.cls
         return tuple(found.values())
+
+    @cached_property
+    def handed_on(self) -> frozenset[tuple[tuple[str, str], tuple[str, str]]]:
+        """Classes of the project that it makes for others: keys of receiver and of what is given.
+
+        The receiver holds them, though its own source does not show it.
+        """
+        calls = [call for method in self.cls.cls.methods for call in method.layer_calls]
+        return frozenset(
+            (receiver.key, given.key)
+            for call in calls
+            for receiver in self._made_by(call)
+            for passed in call.args
+            for inner in calls_in(passed.value)
+            for given in self._made_by(inner)
+        )
+
+    def _made_by(self, call: Call) -> tuple[ModuleClass, ...]:
+        """The classes of the project that a call makes instances of."""
+        node = self.resolver.resolve(call, self.scope)
+        return tuple(item.cls for item in walk(node) if isinstance(item, Own))
 
     @cached_property
     def has_parameters(self) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 from pyroify.index.facts import Call, Choice, File, Name
-from pyroify.plan.case import Case
+from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.structure import (
@@ -23,9 +23,14 @@ from pyroify.plan.structure import (
 Place = tuple[int, int]
 
 
-def class_wraps(case: Case, resolver: Resolver, limit: int) -> Iterator[Edit]:
-    """Layers that the methods of a class build; at run time those of the constructor wait."""
-    kept = _kept_calls(case)
+def class_wraps(
+    case: Case, resolver: Resolver, limit: int, refused: Container[Key]
+) -> Iterator[Edit]:
+    """Layers that the methods of a class build; at run time those of the constructor wait.
+
+    Containers of nothing but ``refused`` classes stay, so that Pyro sees the parameters in them.
+    """
+    kept = _kept_calls(case, refused)
     building = case.study.building if case.at_run_time else frozenset()
     calls = [
         call
@@ -87,7 +92,7 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver) -> bool:
     return True
 
 
-def _kept_calls(case: Case) -> set[Place]:
+def _kept_calls(case: Case, refused: Container[Key]) -> set[Place]:
     """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
     random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
     random.update(path.partition(".")[0] for path in case.lent)
@@ -99,7 +104,10 @@ def _kept_calls(case: Case) -> set[Place]:
         if attribute.name in random or (not attribute.name and random):
             continue
         nodes = tuple(walk(attribute.node))
-        whole = not any(isinstance(item, Own | Opaque) for item in nodes)
+        whole = not any(
+            isinstance(item, Opaque) or (isinstance(item, Own) and item.cls.key not in refused)
+            for item in nodes
+        )
         for item in nodes:
             if not isinstance(item, Leaf | Box) or item.call is None:
                 continue
