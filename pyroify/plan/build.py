@@ -22,7 +22,7 @@ from pyroify.plan.migrate import Migration, migrate
 from pyroify.plan.model import Edit, FilePlan, Plan
 from pyroify.plan.names import FileNames
 from pyroify.plan.rules import latent_findings, rule_findings
-from pyroify.plan.structure import Own, Resolver, has_gap, walk
+from pyroify.plan.structure import Box, Leaf, Own, Resolver, has_gap, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
@@ -268,6 +268,10 @@ class _Planner:
                 name = self.cases[lent.key].cls.cls.qualname
                 message = f"it declares parameters of {name}, which is not converted"
                 return case.finding(line, column, "PYR062", message)
+        if beside := self._refused_beside_random(case):
+            name = beside.cls.cls.qualname
+            message = f"{name}, which is not converted, shares a container with random layers"
+            return case.finding(line, column, "PYR062", message)
         for sub in self.subclasses.get(case.key, ()):
             other = self.cases[sub.key]
             if case.own_random and other.wanted and other.refused and not other.ignored:
@@ -288,6 +292,19 @@ class _Planner:
                     f"{other.cls.cls.qualname}, which holds it, is not converted: its sites "
                     "would lose their prefix",
                 )
+        return None
+
+    def _refused_beside_random(self, case: Case) -> Case | None:
+        """A refused class in a container with random layers, where Pyro would not see it."""
+        for attribute in case.study.everything:
+            for box in walk(attribute.node):
+                nodes = list(walk(box)) if isinstance(box, Box) else []
+                own = [self.cases[node.cls.key] for node in nodes if isinstance(node, Own)]
+                layers = any(isinstance(node, Leaf) for node in nodes)
+                refused = [other for other in own if other.wanted and other.refused]
+                random = any(other.converts and other.is_random for other in own)
+                if refused and (random or (layers and attribute.name in case.random_names)):
+                    return refused[0]
         return None
 
     def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> bool:

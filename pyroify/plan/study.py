@@ -569,20 +569,15 @@ class Study:
 
         The receiver holds them, though its own source does not show it.
         """
-        calls = [call for method in self.cls.cls.methods for call in method.layer_calls]
-        return frozenset(
-            (receiver.key, given.key)
-            for call in calls
-            for receiver in self._made_by(call)
-            for passed in call.args
-            for inner in calls_in(passed.value)
-            for given in self._made_by(inner)
-        )
-
-    def _made_by(self, call: Call) -> tuple[ModuleClass, ...]:
-        """The classes of the project that a call makes instances of."""
-        node = self.resolver.resolve(call, self.scope)
-        return tuple(item.cls for item in walk(node) if isinstance(item, Own))
+        found = set()
+        for call in (call for method in self.cls.cls.methods for call in method.layer_calls):
+            receiver = self.resolver.resolve(call, self.scope)
+            if not isinstance(receiver, Own):
+                continue
+            for inner in (inner for passed in call.args for inner in calls_in(passed.value)):
+                given = walk(self.resolver.resolve(inner, self.scope))
+                found |= {(receiver.cls.key, n.cls.key) for n in given if isinstance(n, Own)}
+        return frozenset(found)
 
     @cached_property
     def has_parameters(self) -> bool:
