@@ -11,6 +11,10 @@ from pyroify.plan.checks.instances import Place, Script, dotted
 
 SCRIPTING = re.compile(r"torch\.(jit\.(script|trace|trace_module)|fx\.symbolic_trace|onnx\.export)")
 PARALLEL = {"torch.nn.DataParallel", "torch.nn.parallel.DataParallel"}
+DISTRIBUTED = {
+    "torch.nn.parallel.DistributedDataParallel",
+    "torch.nn.parallel.distributed.DistributedDataParallel",
+}
 PICKLING = {"torch.save", "pickle.dump", "pickle.dumps", "joblib.dump"}
 
 
@@ -78,4 +82,18 @@ def replicated_instance(script: Script) -> Iterator[Finding]:
                     "PYR040",
                     f"the replicas of {cls.cls.name} would share one cache of draws",
                     "use one process per device, around the loss of model and guide",
+                )
+
+
+def distributed_instance(script: Script) -> Iterator[Finding]:
+    """One replica a process, around a module whose guide stays outside."""
+    for call, place in script.calls:
+        if dotted(call) in DISTRIBUTED and call.args:
+            cls = script.instance(call.args[0].value, place)
+            if cls is not None:
+                yield script.finding(
+                    call,
+                    "PYR070",
+                    f"only {cls.cls.name} is kept alike in all processes, not its guide",
+                    "wrap the loss: DistributedDataParallel(Trace_ELBO()(model, guide))",
                 )
