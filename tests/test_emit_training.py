@@ -21,6 +21,7 @@ import torch
 from emit_cases import PROJECT, emit, fork, load_module, run_main
 
 LINE = {"class": "models.networks:Line", "kwargs": {"in_features": 16}}
+TEN = {"class": "models.networks:MLP", "kwargs": {"in_size": 10, "hidden": 4, "out_size": 1}}
 PLAIN_DATA = {"source": "line.npz", "test": 0, "validation": 0, "standardize": "none"}
 
 
@@ -559,6 +560,30 @@ def test_two_inputs_and_prediction(tmp_path: Path) -> None:
         assert set(predicted.files) == {"mean", "sd", "q05", "q95"}
         assert predicted["mean"].shape == (50,)
         assert 50 < predicted["mean"].mean() < 150  # in the units of the targets
+
+
+def test_many_rows_are_predicted_part_by_part(tmp_path: Path) -> None:
+    script = load_module(write_script(tmp_path))
+    assert run_main(script, "--no-baseline").code == 0
+    x = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32)
+    means = []
+    for rows in (x, x[4090:4100]):
+        np.save(tmp_path / "x.npy", rows)
+        assert run_main(script, f"--predict={tmp_path / 'x.npy'}", "--samples=5").code == 0
+        with np.load(tmp_path / "runs/train_svi/predictions.npz") as predicted:
+            means.append(predicted["mean"])
+    assert means[0].shape == (5000,)
+    assert means[0][4090:4100] == pytest.approx(means[1], rel=1e-4, abs=1e-5)
+
+
+def test_other_rows_than_those_of_the_training_are_not_evaluated(tmp_path: Path) -> None:
+    """Another seed would put rows of the training into the test."""
+    script = load_module(write_script(tmp_path, data={"source": "sklearn:diabetes"}, model=TEN))
+    assert run_main(script, "--no-baseline", "--epochs=1").code == 0
+    ran = run_main(script, "--eval", "--seed=1")
+    assert ran.code == 2
+    assert "was trained on other rows; give the data and --seed of that run" in ran.err
+    assert run_main(script, "--eval", "--no-baseline").code == 0
 
 
 def test_exported_draws_give_the_outputs_of_the_posterior(tmp_path: Path) -> None:
