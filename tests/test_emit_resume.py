@@ -1,5 +1,6 @@
 """Going on after a stop, for the engines whose loop is not the script's own."""
 
+import io
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -59,6 +61,48 @@ def test_lightning_stops_when_asked_to(
     epochs = torch.load(out / "last.pt", weights_only=True)["epoch"]
     rows = (out / "metrics.jsonl").read_text().splitlines()
     assert 0 < epochs <= len(rows) <= epochs + 1
+
+
+@pytest.mark.parametrize("engine", ["torch", "svi", "lightning"])
+def test_a_stop_after_the_last_step_leaves_only_the_evaluation(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load_module(write_script(tmp_path, engine=engine))
+    end_epoch = module.Training.end_epoch
+
+    def end_and_stop(training: Any) -> dict[str, float]:
+        row = end_epoch(training)
+        if training.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return row
+
+    monkeypatch.setattr(module.Training, "end_epoch", end_and_stop)
+    _, status = os.waitpid(start(module, *FLAGS), 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    out = tmp_path / "runs/train_svi"
+    assert not (out / "results.json").exists()
+    trained = (out / "last.pt").read_bytes()
+    monkeypatch.undo()
+    assert run_main(module, *FLAGS).code == 0
+    assert (out / "results.json").exists()
+    kept = torch.load(io.BytesIO(trained), weights_only=True)["parameters"]
+    for name, value in last_parameters(out).items():
+        assert torch.equal(value, kept[name]), name
+
+
+@pytest.mark.parametrize("engine", ["torch", "svi", "lightning", "nuts"])
+def test_a_stop_before_the_training_says_nothing_of_it(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load_module(write_script(tmp_path, engine=engine))
+
+    def interrupt(flags: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "load_data", interrupt)
+    ran = run_main(module, *FLAGS)
+    assert (ran.code, ran.err) == (130, "")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_lightning_refuses_other_settings_and_uses_the_checkpoint_before(
