@@ -65,9 +65,10 @@ class _Found:
                     self._read_class(node, node.name)
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     self._read_function(node, node.name)
-                case ast.Assign(targets=[ast.Name(id=name), *_], value=value):
-                    self.aliases[name] = expressions.evaluate(value)
-                    self.source.names.add(name)
+                case ast.Assign(targets=[ast.Name(), *_], value=value):
+                    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                    self.aliases |= dict.fromkeys(names, expressions.evaluate(value))
+                    self.source.names.update(names)
                 case _:
                     expressions.evaluate_within(node)
         self.module_calls = expressions.calls
