@@ -1,13 +1,15 @@
 """The svi section: what is accepted, what is refused and in which words."""
 
 import ast
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from emit_cases import emit, svi
+from emit_cases import PROJECT, emit, load_module, run_main, svi
 
 from pyroify.emit import EmitError, emit_script
 from pyroify.emit.family import family_of_loss
@@ -198,6 +200,26 @@ def test_code_in_a_value_stays_a_value() -> None:
 )
 def test_a_loss_suggests_its_likelihood(loss: str, family: str | None) -> None:
     assert family_of_loss(loss) == family
+
+
+def test_the_page_on_training_names_all_flags_and_exit_codes() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "training.md").read_text()
+    script = emit().script
+    shown = re.findall(r"`(--[a-z-]+)`", page.split("## Exit codes")[0])
+    assert sorted(shown) == sorted(re.findall(r'add_argument\("(--[a-z-]+)"', script))
+    codes = page.split("## Exit codes")[1].split("## What it writes")[0]
+    assert set(re.findall(r"^\| (\d+) \|", codes, re.MULTILINE)) == {"0", "2", "3", "4", "130"}
+    assert "Exit codes: 0 done, 2 bad input, 3 non-finite loss, 4 the audit failed, 130" in script
+
+
+def test_the_page_on_training_names_the_files_there_are(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "training.md").read_text()
+    shown = re.findall(r"^\| `([a-z]+\.[a-z]+)` \|", page, re.MULTILINE)
+    shutil.copytree(PROJECT, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "train_svi.py").write_text(emit().script)
+    assert run_main(load_module(tmp_path / "train_svi.py"), "--no-baseline").code == 0
+    written = [path.name for path in (tmp_path / "runs/train_svi").iterdir()]
+    assert sorted(shown) == sorted(name for name in written if "before" not in name)
 
 
 TYPED: list[dict[str, Any]] = [
