@@ -48,14 +48,17 @@ def _are_made_before(study: Study) -> bool:
 
 def _names(study: Study) -> set[str]:
     attributes = {attribute.name for attribute in study.everything}
-    return attributes | {parameter.name for parameter in study.all_parameters}
+    layer = study.cls.library_base
+    inherited = {parameter.name for parameter in layer.parameters} if layer else set()
+    return attributes | inherited | {parameter.name for parameter in study.all_parameters}
 
 
 def _lines(study: Study) -> list[int]:
     """Where the constructor, or a method that it calls, makes what is to be declared."""
     assert study.constructor is not None
     names = _names(study)
-    lines: list[int] = []
+    base = study.constructor.super_init
+    lines = [base.line if base else 0] if study.cls.library_base else []
     for method in study.cls.cls.methods:
         if method.name not in study.building:
             continue
