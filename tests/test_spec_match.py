@@ -13,6 +13,7 @@ from pyroify.spec.match import (
     matches_class,
     nearest_site,
     shadowed_rules,
+    tells_by_place,
     unmatched_rules,
 )
 from pyroify.spec.model import Keep, Rule, Spec
@@ -250,3 +251,28 @@ def test_a_pattern_is_refused_or_matches_something_like_its_definition(pattern, 
         assert examples == {"all"}
     elif extent == "none":
         assert examples == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "by_place"),
+    [
+        ("**", False),
+        ("**.bias", False),
+        ("**.*bias*", False),
+        ("Net.**", False),
+        ("Net.body.**", False),
+        ("Net.body.**.weight", False),
+        ("Net.body.fc.**", False),
+        ("Net.body.fc.**.weight", False),
+        ("Net.body.fc.weight", False),
+        ("Other.body.0.weight", False),
+        ("Net.other.*.weight", False),
+        ("**.norm.**", True),
+        ("**.0.weight", True),
+        ("Net.body.*.weight", True),
+        ("Net.*.fc.weight", True),
+        ("Net.body.**.fc.weight", True),
+    ],
+)
+def test_what_only_a_place_tells(pattern, by_place):
+    assert tells_by_place(spec_of(pattern).rules[0], "models", "Net.body") is by_place

@@ -13,7 +13,7 @@ from pyroify.plan.sites import OTHER, Chain, Sites
 from pyroify.plan.statements import block, each_parameter, guarded
 from pyroify.plan.structure import is_opaque
 from pyroify.plan.study import Attribute
-from pyroify.spec.match import has_wildcard
+from pyroify.spec.match import has_wildcard, tells_by_place
 from pyroify.spec.model import Keep, Param
 
 BELOW = join(OTHER, OTHER)
@@ -103,6 +103,22 @@ def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
                 optional = path == attribute.name and _may_be_none(attribute, sites)
                 parts.append(Part(path, below, attribute.line, optional))
     return tuple(sorted(parts, key=lambda part: -part.path.count(".")))
+
+
+def report_places(attribute: Attribute, sites: Sites) -> None:
+    """Rules that tell parameters apart by where they are, which the loops do not know."""
+    if not is_opaque(attribute.node) or not attribute.name:
+        return
+    cls = sites.study.cls
+    for rule in sites.spec.rules:
+        if not tells_by_place(rule, cls.file.module, f"{cls.cls.qualname}.{attribute.name}"):
+            continue
+        last = rule.match.rpartition(".")[2]
+        name = OTHER if last == "**" else last
+        general = sites.consult(join(attribute.name, join(BELOW, name)))
+        is_beaten = general.rule is not None and general.rule.index > rule.index
+        if not is_beaten and general.action != rule.action:
+            sites.report_place(rule, attribute.name, attribute.line)
 
 
 def parameters_named(attribute: Attribute, sites: Sites) -> list[str]:

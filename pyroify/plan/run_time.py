@@ -15,6 +15,7 @@ from pyroify.plan.loops import (
     declare_in_loops,
     find_parts,
     parameters_named,
+    report_places,
     source_of,
     tables_below,
 )
@@ -82,6 +83,8 @@ def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: boo
     """
     line = attributes[0].line if attributes else sites.study.cls.cls.line
     sites.names.use("to_pyro_module_")
+    for attribute in attributes:
+        report_places(attribute, sites)
     tables = tables_below(OTHER, sites)
     apart = [*_all_apart(attributes, tables, sites), *_own_apart(tables, sites)]
     yield from CONVERSION_WITH_GAPS if gaps else CONVERSION
@@ -107,13 +110,16 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
     where = spot.where
     for parameter in spot.leaf.layer.parameters:
         path = join(where.path, parameter.name)
-        action = sites.consult(path, parameter.layer).action
+        decision = sites.consult(path, parameter.layer)
+        action = decision.action
         looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
         present = presence(parameter, spot.leaf.call)
         if present is False:
             continue
         if path not in sites.within and (action == looped or where.loops or "*" in path):
             sites.record_looped(path, parameter.layer, where.line)
+            if action != looped and decision.rule is not None:
+                sites.report_place(decision.rule, path, where.line)
             continue
         statements = declare_parameter(spot, parameter, sites)
         if statements and where.guards:

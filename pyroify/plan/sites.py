@@ -254,6 +254,12 @@ class Sites:
             help = "match all elements with *, or name them in the source"
             self.report(line, 0, "PYR061", message, help)
 
+    def report_place(self, rule: Rule, path: str, line: int) -> None:
+        """Note a rule that tells parameters apart by where they are, which a loop does not know."""
+        message = f"{_name(rule)} is about a place in {path}, where a loop knows names and layers"
+        help = "match by layer, by the name of the parameter, or spell out the whole way"
+        self.report(line, 0, "PYR061", message, help)
+
     @property
     def unmentioned(self) -> str:
         """What to do about a declaration that no rule is about."""

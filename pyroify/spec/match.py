@@ -132,6 +132,32 @@ def goes_through(rule: Rule, name: str) -> bool:
     return any(_match_segments(start, names) is _Extent.ALL for start in starts)
 
 
+def tells_by_place(rule: Rule, module: str, name: str) -> bool:
+    """Whether a rule picks parameters below ``name`` by where they are, not by their names alone.
+
+    What it spells out, up to a final ``**`` and a name, is no such thing.
+    """
+    if not _module_matches(_compile(rule.match), module):
+        return False
+    rests = tuple(_rests(_compile(rule.match).path, tuple(name.split("."))))
+    if any(rest[:1] == ("**",) and len(rest) <= 2 for rest in rests):
+        return False
+    start, _, end = rule.match.rpartition(":")[2].partition(".**")
+    is_spelled = start.startswith(f"{name}.") and not has_wildcard(start) and end.count(".") <= 1
+    return any(rests) and not is_spelled
+
+
+def _rests(pattern: tuple[str, ...], names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """What is left of a pattern after its beginning has matched ``names``."""
+    if not names:
+        yield pattern
+    elif pattern and pattern[0] == "**":
+        yield from _rests(pattern[1:], names)
+        yield from _rests(pattern, names[1:])
+    elif pattern and _match_name(pattern[0], names[0]) is _Extent.ALL:
+        yield from _rests(pattern[1:], names[1:])
+
+
 def matches_class(pattern: str, module: str, qualname: str) -> bool:
     """Whether ``[module:]Class``, the ``class`` of a latent, names this class."""
     compiled = _compile(pattern)
