@@ -282,9 +282,10 @@ class _Planner:
                     f"{sub.cls.qualname} is not converted, and would inherit its priors",
                 )
         for other in self.cases.values():
+            if not (other.wanted and other.refused) or case.cls.is_pyro:
+                continue
             holds = any(cls.key == case.key for cls in other.study.held)
-            holds = holds or (other.key, case.key) in self.handed_on
-            if other.wanted and other.refused and holds and not case.cls.is_pyro:
+            if holds or (other.key, case.key) in self.handed_on:
                 return case.finding(
                     line,
                     column,

@@ -14,6 +14,7 @@ from pyroify.index.facts import (
     Constant,
     Declared,
     Function,
+    Name,
     Parameter,
     SelfRead,
     Use,
@@ -569,15 +570,21 @@ class Study:
 
         The receiver holds them, though its own source does not show it.
         """
-        found = set()
-        for call in (call for method in self.cls.cls.methods for call in method.layer_calls):
-            receiver = self.resolver.resolve(call, self.scope)
-            if not isinstance(receiver, Own):
-                continue
-            for inner in (inner for passed in call.args for inner in calls_in(passed.value)):
-                given = walk(self.resolver.resolve(inner, self.scope))
-                found |= {(receiver.cls.key, n.cls.key) for n in given if isinstance(n, Own)}
-        return frozenset(found)
+        return frozenset(
+            (receiver.key, given.key)
+            for method in self.cls.cls.methods
+            for call in method.layer_calls
+            if (receiver := self._class_called(call))
+            for passed in call.args
+            for inner in calls_in(passed.value)
+            if (given := self._class_called(inner))
+        )
+
+    def _class_called(self, call: Call) -> ModuleClass | None:
+        """The class of the project that is called by its name."""
+        if not isinstance(call.callee, Name):
+            return None
+        return self.resolver.index.resolve(call.callee.dotted, self.cls.file.path).module_class
 
     @cached_property
     def has_parameters(self) -> bool:
