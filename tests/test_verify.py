@@ -525,10 +525,16 @@ class NamedRoot(PyroModule):
         return self.fc2(F.relu(self.fc1(x)))
 
 
-class NotPicklable(BayesMLP):
+class ByLambda(BayesMLP):
     def __init__(self) -> None:
         super().__init__()
         self.fc1.bias = PyroSample(lambda self: dist.Normal(0.0, 1.0).expand([4]).to_event(1))
+
+
+class NotPicklable(BayesMLP):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1.on_change = lambda: None
 
 
 class FlatPrior(BayesMLP):
@@ -573,6 +579,12 @@ def test_wrong_conversion_is_flagged(original, rewritten, problem):
     comparison = compared(original, rewritten, ROWS)
     assert not comparison.equal
     assert any(problem in found for found in comparison.problems), comparison.problems
+
+
+def test_a_prior_by_lambda_is_equal_but_for_pickling():
+    comparison = compared(MLP, ByLambda, ROWS)
+    assert comparison.equal, comparison.problems
+    assert comparison.left_out == ("pickle",)
 
 
 def test_untraced_method_is_flagged():

@@ -47,7 +47,9 @@ def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:
     name, equals, value = text.partition(" = ")
     if equals and name.isidentifier() and (links := _links(value)) and len(links) > 2:
         return [f"{lead}{name} = (", *(f"{lead}    {link}" for link in links), f"{lead})"]
-    if not tail and lead and (links := _links(text)):
+    start = text.index(": ") + 2 if text.startswith("lambda ") else 0
+    if not tail and lead and (links := _links(text[start:])):
+        links[0] = text[:start] + links[0]
         return [lead + link for link in links]
     if opening < 0 or opening == len(text) - 2:
         return [line]
@@ -75,8 +77,8 @@ def _arguments(text: str) -> list[str]:
             depth += 1
         elif character in ")]}":
             depth -= 1
-        elif depth == 0 and text.startswith(" for ", position):
-            return [text]  # the commas of a comprehension part no arguments
+        elif depth == 0 and text.startswith((" for ", "lambda "), position):
+            return [text]  # the commas of a comprehension or lambda part no arguments
         elif character == "," and depth == 0:
             items.append(text[start:position].strip())
             start = position + 1

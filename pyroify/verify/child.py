@@ -284,6 +284,7 @@ def _summed_up(
     comparisons = [comparison for _, comparison in labelled]
     result = replace(
         result,
+        left_out=(*result.left_out, *comparisons[0].left_out),
         max_difference=_largest(c.max_difference for c in comparisons),
         sites={n: (s.shape, s.event_dim) for c in comparisons for n, s in c.sites.items()},
     )

@@ -57,7 +57,8 @@ class VerifyResult:
     not; ``failed``: it does, or would, but something else is wrong, and ``reason`` says what.
     ``not_verified``: ``reason`` says why the original could not be run. ``calls`` are the calls
     that were compared, ``sites`` the latents drawn, each with its shape and number of event dims.
-    ``left_out`` are methods that were not compared on purpose.
+    ``left_out`` are methods that were not compared on purpose, and ``pickle`` where a prior is a
+    lambda.
     """
 
     name: str

@@ -45,6 +45,7 @@ class Comparison:
     ``equal`` means: same output up to rounding, and no problem of any other kind. ``same_output``
     is only the first. ``max_difference`` is the largest absolute difference of the outputs, None
     if the rewritten module raised. ``sites`` are the latents that were drawn, by name.
+    ``left_out`` is what was not tried: ``pickle``, where a prior is a lambda.
     """
 
     equal: bool
@@ -52,6 +53,7 @@ class Comparison:
     same_output: bool = False
     max_difference: float | None = None
     sites: Mapping[str, Site] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 def pin(original: nn.Module, rewritten: nn.Module) -> dict[str, Tensor]:
@@ -107,10 +109,16 @@ def _compare(
     pins = _pins(original, rewritten)
     flags = {name: value.requires_grad for name, value in parameters(rewritten).items()}
     old = {name: value.detach().clone() for name, value in pins.values.items()}
+    by_lambda = any(prior.is_lambda for prior in priors(rewritten).values())
+    left_out = ("pickle",) if by_lambda else ()
     ways: list[str] = []
     with within():
         if thorough:
-            ways = [way for way, copy_of in _WAYS_TO_COPY.items() if _succeeds(copy_of, original)]
+            ways = [
+                way
+                for way, copy_of in _WAYS_TO_COPY.items()
+                if way not in left_out and _succeeds(copy_of, original)
+            ]
         try:
             before = run(original, call, seed)
         except Exception as error:
@@ -141,7 +149,7 @@ def _compare(
         for name, site in after.latents().items()
     }
     same = not outputs.mismatches
-    return Comparison(not problems, problems, same, outputs.maximum, sites)
+    return Comparison(not problems, problems, same, outputs.maximum, sites, left_out)
 
 
 def _pins(original: nn.Module, rewritten: nn.Module) -> Pins:

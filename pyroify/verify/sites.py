@@ -21,6 +21,12 @@ class Prior:
         """What stays the same when one module is reached by two paths."""
         return id(self.owner), self.name
 
+    @property
+    def is_lambda(self) -> bool:
+        """Whether it is written as a lambda, which cannot be pickled."""
+        written = self.owner._pyro_samples[self.name]
+        return str(getattr(written, "__name__", "")).endswith("<lambda>")
+
 
 def dotted(path: str, name: str) -> str:
     """Join a module's path and an attribute; the root's path is empty."""

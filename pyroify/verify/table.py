@@ -32,7 +32,10 @@ def _lines(result: VerifyResult, width: int) -> list[str]:
     if result.status == "equal":
         calls = ", ".join(call.partition("(")[0] for call in result.calls)
         sites = f"{len(result.sites)} site{'' if len(result.sites) == 1 else 's'}"
-        left_out = [f"    not compared: {name} (PYR010)" for name in result.left_out]
+        left_out = [
+            f"    not compared: {name} ({'PYR015' if name == 'pickle' else 'PYR010'})"
+            for name in result.left_out
+        ]
         return [f"{word}: {calls} of {result.built}, {sites}, {_apart(result)}", *left_out]
     reasons = result.reason.split("; ")
     more = [f"... and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
