@@ -25,6 +25,7 @@ CALLED = {DECLARING_FUNCTION, "follow_module"}
 WRITTEN = {
     "TiedTo": "self.module",
     "PyroABCMeta": "PyroModule",
+    "PyroGenericMeta": "PyroModule",
     "Following": "_prior_anchor",
     "follow_module": "_prior_anchor",
     "load_original": "_pyro_samples",

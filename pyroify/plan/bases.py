@@ -15,6 +15,15 @@ class PyroABCMeta(type({pyro_module}), {abc_meta}):
     """Lets a PyroModule have abstract methods."""
 '''
 
+PYRO_GENERIC_META = '''\
+class PyroGenericMeta(type({pyro_module})):
+    """Takes the brackets after a generic PyroModule for type arguments."""
+
+    def __getitem__(cls, arguments):
+        return cls.__class_getitem__(arguments)
+'''
+GENERIC = ("typing.Generic", "typing_extensions.Generic")
+
 
 def base_edits(case: Case, cases: Mapping[Key, Case], index: Index) -> Iterator[Edit]:
     """``nn.Module`` becomes ``PyroModule``; any other base that is none gets it beside it."""
@@ -60,11 +69,16 @@ def _call_source(call: Call) -> str:
 
 
 def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
-    """The metaclass that joins PyroModule's with ABCMeta, where a class is the first to need it."""
-    if not _is_abstract_here(cls, index):
+    """A metaclass for what PyroModule's does not allow, where a class is the first to need it."""
+    if is_generic(cls) and not any(is_generic(other) for other in cls.lineage[1:]):
+        names.use("PyroModule")
+        source = PYRO_GENERIC_META.format(pyro_module=names.local("PyroModule"))
+        names.define("PyroGenericMeta", source)
+        return "PyroGenericMeta"
+    if not is_abstract_here(cls, index):
         return ""
     for other in cls.lineage[1:]:
-        if other.cls.metaclass.endswith("PyroABCMeta") or _is_abstract_here(other, index):
+        if other.cls.metaclass.endswith("PyroABCMeta") or is_abstract_here(other, index):
             return ""
     names.use("PyroModule", "ABCMeta")
     both = {"pyro_module": names.local("PyroModule"), "abc_meta": names.local("ABCMeta")}
@@ -72,7 +86,12 @@ def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
     return "PyroABCMeta"
 
 
-def _is_abstract_here(cls: ModuleClass, index: Index) -> bool:
+def is_generic(cls: ModuleClass) -> bool:
+    """Whether a class names ``Generic`` among its bases."""
+    return any(base.dotted in GENERIC for base in cls.bases)
+
+
+def is_abstract_here(cls: ModuleClass, index: Index) -> bool:
     """Whether a class brings in ABCMeta itself, or by a base that is no module."""
     return cls.cls.metaclass.endswith("ABCMeta") or any(
         _is_abstract(base.dotted, cls.file.path, index)

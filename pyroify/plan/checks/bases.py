@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Class, Name
+from pyroify.plan.bases import is_abstract_here, is_generic
 from pyroify.plan.checks.subject import Subject
 
 PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
-GENERIC = {"typing.Generic", "typing_extensions.Generic"}
 SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
 
 
@@ -77,16 +77,16 @@ def _is_known(subject: Subject, metaclass: str) -> bool:
 
 
 def generic_base(subject: Subject) -> Iterator[Finding]:
-    """A generic class: PyroModule's metaclass takes the brackets for itself."""
-    for base in subject.cls.bases:
-        if base.dotted in GENERIC:
-            yield _at_class(
-                subject,
-                "PYR032",
-                f"{base.text} makes a class that is subscripted, which PyroModule's metaclass "
-                "forbids",
-                "drop the type parameter, or keep it in a class that is no module",
-            )
+    """A generic class that is abstract too: three metaclasses would have to be one."""
+    relatives = (subject.cls, *subject.study.relatives)
+    index = subject.project.index
+    if is_generic(subject.cls) and any(is_abstract_here(cls, index) for cls in relatives):
+        yield _at_class(
+            subject,
+            "PYR032",
+            "a class that is both generic and abstract needs a metaclass joined of three",
+            "drop the type parameter, or ABC",
+        )
 
 
 def pretrained_model(subject: Subject) -> Iterator[Finding]:
