@@ -120,6 +120,7 @@ class _Found:
                 methods=tuple(methods),
                 class_attributes=tuple(attributes),
                 body_column=source.column(node.body[0]),
+                end_line=node.end_lineno or node.lineno,
             )
         )
 

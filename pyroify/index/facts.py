@@ -339,7 +339,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One class. ``bases`` are (source, dotted name, line, column)."""
+    """One class, down to ``end_line``. ``bases`` are (source, dotted name, line, column)."""
 
     name: str
     qualname: str
@@ -351,6 +351,7 @@ class Class:
     methods: tuple[Function, ...] = ()
     class_attributes: tuple[tuple[str, Value], ...] = ()
     body_column: int = 4
+    end_line: int = 0
 
     def method(self, name: str) -> Function | None:
         """The method defined last under this name."""

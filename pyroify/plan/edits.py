@@ -59,8 +59,10 @@ class EditPlanner:
         if converting:
             self._of_functions(edits, names)
         if edits:
+            refused = [case.cls for case in self.cases.values() if case.refused]
             for file in self.resolver.index.files:
-                if tests := dict.fromkeys(type_test_edits(file)):
+                left = [cls.cls for cls in refused if cls.file.path == file.path]
+                if tests := dict.fromkeys(type_test_edits(file, left)):
                     edits.setdefault(file.path, {}).update(tests)
         for moved in migrations:
             if moved.edits:

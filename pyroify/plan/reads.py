@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pyroify.index.facts import File, Function, Plate, Use
+from pyroify.index.facts import Class, File, Function, Plate, Use
 from pyroify.index.liftings import KINDS
 from pyroify.plan.methods import building_names
 from pyroify.plan.model import Edit
@@ -136,7 +136,12 @@ def late_reads(method: Function, plate: Plate, random: frozenset[str]) -> tuple[
     )
 
 
-def type_test_edits(file: File) -> Iterator[Edit]:
-    """``type(m) is nn.Linear`` is no longer true of a layer that became a PyroModule."""
+def type_test_edits(file: File, refused: Sequence[Class]) -> Iterator[Edit]:
+    """``type(m) is nn.Linear`` is no longer true of a layer that became a PyroModule.
+
+    Classes that are ``refused`` keep their layers as they are, and their tests too.
+    """
     for test in file.type_tests:
+        if any(cls.line <= test.line <= cls.end_line for cls in refused):
+            continue
         yield Edit("expressions", test.line, test.column, (test.source, test.detail))
