@@ -13,6 +13,7 @@ from pyroify.index.source import Source, chain
 from pyroify.index.uses import SIZES
 
 PARAMETERS = {"parameters", "named_parameters"}
+"""Methods of a module that give its parameters."""
 MODULES = {"modules", "named_modules", "children", "named_children"}
 
 
@@ -138,8 +139,7 @@ def _freezes(node: ast.AST, this: str) -> Iterator[Path]:
         names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
         over = node.iter.func if isinstance(node.iter, ast.Call) else node.iter
         parts = chain(over)
-        last = parts[-1:] in (("parameters",), ("named_parameters",))
-        if parts[:1] == (this,) and last and len(parts) > 2:
+        if parts[:1] == (this,) and parts[-1] in PARAMETERS and len(parts) > 2:
             inner = [item for statement in node.body for item in ast.walk(statement)]
             if any(path[:1] and path[0] in names for item in inner for path in _set_false(item)):
                 yield parts[1:-1]

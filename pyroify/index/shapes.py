@@ -104,7 +104,7 @@ def _from_numpy(file: Source, node: ast.Call, name: str) -> bool:
     if name in ("tensor", "as_tensor"):
         given = [item for argument in node.args for item in ast.walk(argument)]
         computed = any(isinstance(item, ast.BinOp | ast.Call) for item in given)
-        return computed and any(name.split(".")[0] == "numpy" for name in file.imports.values())
+        return computed and any(dotted.split(".")[0] == "numpy" for dotted in file.imports.values())
     return name == "from_numpy"
 
 

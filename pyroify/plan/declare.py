@@ -26,7 +26,7 @@ from pyroify.plan.structure import Leaf
 from pyroify.plan.study import OwnParameter, Study
 from pyroify.plan.visible import declare_each, declare_layer, declare_visible
 from pyroify.spec.expressions import to_text
-from pyroify.spec.match import SiteKey, matches_class
+from pyroify.spec.match import SiteKey
 from pyroify.spec.model import Spec
 from pyroify.spec.render import Place
 
@@ -111,9 +111,8 @@ class Declarer:
         cls = self.study.cls
         own = {parameter.name for parameter in self.study.all_parameters}
         own |= {method.name for method in cls.cls.methods if method.declared}
-        for latent in self.spec.latents:
-            named = matches_class(latent.class_pattern, cls.file.module, cls.cls.qualname)
-            if not named or latent.name in own:
+        for latent in sites.latents:
+            if latent.name in own:
                 continue
             if obstacle := self._obstacle(latent.name):
                 message = f"latent {latent.index + 1} ({cls.cls.name}.{latent.name}) {obstacle}"

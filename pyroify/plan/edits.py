@@ -59,9 +59,8 @@ class EditPlanner:
         if converting:
             self._of_functions(edits, names)
         if edits:
-            refused = [case.cls for case in self.cases.values() if case.refused]
             for file in self.resolver.index.files:
-                left = [cls.cls for cls in refused if cls.file.path == file.path]
+                left = [self.cases[key].cls.cls for key in self._refused if key[0] == file.path]
                 if tests := dict.fromkeys(type_test_edits(file, left)):
                     edits.setdefault(file.path, {}).update(tests)
         for moved in migrations:

@@ -118,6 +118,16 @@ class Sites:
         """Parameters that statements at the end of the method declare already, by path."""
         return present_at_end(self.method)
 
+    @cached_property
+    def latents(self) -> tuple[Latent, ...]:
+        """The new random attributes that the spec gives the class."""
+        module, name = self.study.cls.file.module, self.study.cls.cls.qualname
+        return tuple(
+            latent
+            for latent in self.spec.latents
+            if matches_class(latent.class_pattern, module, name)
+        )
+
     # Decisions
 
     def consult(self, path: str, layer: str = "", frozen: bool = False) -> Decision:
@@ -134,11 +144,9 @@ class Sites:
 
     def decide_own(self, name: str, line: int, frozen: bool = False) -> Decision:
         """What becomes of an attribute of the class; a latent that was written decides itself."""
-        decision, cls = self.decide(name, line=line, frozen=frozen), self.study.cls
-        for latent in self.spec.latents:
-            if latent.name == name and matches_class(
-                latent.class_pattern, cls.file.module, cls.cls.qualname
-            ):
+        decision = self.decide(name, line=line, frozen=frozen)
+        for latent in self.latents:
+            if latent.name == name:
                 decision = Decision(latent.action, None, latent=latent)
         return decision
 
@@ -316,12 +324,10 @@ class Sites:
 
     def _added_to(self, owner: str) -> Iterator[str]:
         """The attributes that latents of the spec put on a module below ``self``."""
-        file, cls = self.study.cls.file, self.study.cls.cls
-        for latent in self.spec.latents:
+        for latent in self.latents:
             path, _, name = latent.name.rpartition(".")
             if path and owner == f"self.{path}":
-                if matches_class(latent.class_pattern, file.module, cls.qualname):
-                    yield name
+                yield name
 
     def _wish(self, action: Action, place: Place) -> str:
         """What of the spec cannot be had, and where: ``rule 2 (**.bias) for self.fc1.bias``."""

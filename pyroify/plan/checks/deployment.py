@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Call, SelfRead
+from pyroify.index.resolve import ModuleClass
 from pyroify.plan.checks.instances import Place, Script, dotted
 
-SCRIPTING = re.compile(r"torch\.(jit\.(script|trace|trace_module)|fx\.symbolic_trace|onnx\.export)")
+SCRIPTING = {
+    *("torch.jit.script", "torch.jit.trace", "torch.jit.trace_module"),
+    *("torch.fx.symbolic_trace", "torch.onnx.export"),
+}
 PARALLEL = {"torch.nn.DataParallel", "torch.nn.parallel.DataParallel"}
 DISTRIBUTED = {
     "torch.nn.parallel.DistributedDataParallel",
@@ -44,11 +47,8 @@ def _is_before_declaring(script: Script, call: Call, place: Place) -> bool:
 
 def pickled_lambda(script: Script) -> Iterator[Finding]:
     """A module pickled whole although one of its priors is a lambda."""
-    for call, place in script.calls:
-        if dotted(call) not in PICKLING or not call.args:
-            continue
-        cls = script.instance(call.args[0].value, place)
-        if cls is not None and any(script.project.of(item).by_lambda for item in cls.lineage):
+    for call, cls in _given_instances(script, PICKLING):
+        if any(script.project.of(item).by_lambda for item in cls.lineage):
             yield script.finding(
                 call,
                 "PYR015",
@@ -59,41 +59,41 @@ def pickled_lambda(script: Script) -> Iterator[Finding]:
 
 def scripted_instance(script: Script) -> Iterator[Finding]:
     """TorchScript, fx or ONNX of a module that draws."""
-    for call, place in script.calls:
-        if SCRIPTING.fullmatch(dotted(call)) and call.args:
-            cls = script.instance(call.args[0].value, place)
-            if cls is not None:
-                yield script.finding(
-                    call,
-                    "PYR039",
-                    f"{call.text} of {cls.cls.name}: its draws are lost, or become constants",
-                    "script the original class with drawn weights, or use torch.compile",
-                )
+    for call, cls in _given_instances(script, SCRIPTING):
+        yield script.finding(
+            call,
+            "PYR039",
+            f"{call.text} of {cls.cls.name}: its draws are lost, or become constants",
+            "script the original class with drawn weights, or use torch.compile",
+        )
 
 
 def replicated_instance(script: Script) -> Iterator[Finding]:
     """Replicas in threads, which share one cache of draws."""
-    for call, place in script.calls:
-        if dotted(call) in PARALLEL and call.args:
-            cls = script.instance(call.args[0].value, place)
-            if cls is not None:
-                yield script.finding(
-                    call,
-                    "PYR040",
-                    f"the replicas of {cls.cls.name} would share one cache of draws",
-                    "use one process per device, around the loss of model and guide",
-                )
+    for call, cls in _given_instances(script, PARALLEL):
+        yield script.finding(
+            call,
+            "PYR040",
+            f"the replicas of {cls.cls.name} would share one cache of draws",
+            "use one process per device, around the loss of model and guide",
+        )
 
 
 def distributed_instance(script: Script) -> Iterator[Finding]:
     """One replica a process, around a module whose guide stays outside."""
+    for call, cls in _given_instances(script, DISTRIBUTED):
+        yield script.finding(
+            call,
+            "PYR070",
+            f"only {cls.cls.name} is kept alike in all processes, not its guide",
+            "wrap the loss: DistributedDataParallel(Trace_ELBO()(model, guide))",
+        )
+
+
+def _given_instances(script: Script, names: Container[str]) -> Iterator[tuple[Call, ModuleClass]]:
+    """Calls of these functions on an instance of a converted class, with that class."""
     for call, place in script.calls:
-        if dotted(call) in DISTRIBUTED and call.args:
+        if dotted(call) in names and call.args:
             cls = script.instance(call.args[0].value, place)
             if cls is not None:
-                yield script.finding(
-                    call,
-                    "PYR070",
-                    f"only {cls.cls.name} is kept alike in all processes, not its guide",
-                    "wrap the loss: DistributedDataParallel(Trace_ELBO()(model, guide))",
-                )
+                yield call, cls

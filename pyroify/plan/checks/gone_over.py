@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Function, Items, Path, Repeat, SelfRead, Unknown, Use, Value
+from pyroify.index.observe import PARAMETERS
 from pyroify.plan.checks.instances import dotted
 from pyroify.plan.checks.project import Key, Project
 from pyroify.plan.checks.subject import Subject
 from pyroify.plan.checks.training import CONSUMERS
 from pyroify.plan.structure import calls_in
 
-ALL_PARAMETERS = {"parameters", "named_parameters"}
 FOR_AN_OPTIMISER = re.compile(r"param|optim|decay|trainable")
 """Names of methods whose result is meant for an optimiser."""
-OF_EVERY_MODULE = frozenset({*ALL_PARAMETERS, "forward", "__call__", "train", "eval"})
+OF_EVERY_MODULE = frozenset({*PARAMETERS, "forward", "__call__", "train", "eval"})
 """Names that say nothing of what is called."""
 
 
@@ -83,7 +83,7 @@ def _goes_over(subject: Subject) -> Iterator[tuple[Function, Use]]:
             continue
         sizes = {(seen.line, seen.column) for seen in method.observations if seen.kind == "sizes"}
         for use in method.uses:
-            if use.how != "call" or use.path[-1] not in ALL_PARAMETERS or use.within == "next":
+            if use.how != "call" or use.path[-1] not in PARAMETERS or use.within == "next":
                 continue
             if (use.line, use.column) not in sizes and _reaches(subject, use.path[:-1]):
                 yield method, use

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Set
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Function, Path, Use
+from pyroify.index.observe import PARAMETERS
 from pyroify.plan.checks.project import Project
 from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.structure import Own, is_opaque, walk
 from pyroify.plan.study import Study
 
-ALL_PARAMETERS = {"parameters", "named_parameters"}
 OPTIMIZER = re.compile(r"^torch\.optim\.|[oO]ptim")
 KEEPER = re.compile(rf"^filter$|^self\.|{OPTIMIZER.pattern}")
 """Calls that may keep the parameters they are given."""
@@ -67,7 +67,7 @@ def _handed_over(subject: Subject) -> Iterator[tuple[Function, Use]]:
 
 def _gives_all(method: Function, use: Use) -> bool:
     """Whether ``parameters()`` goes to a keeper, or into an attribute as a list."""
-    if use.how != "call" or use.path[-1] not in ALL_PARAMETERS:
+    if use.how != "call" or use.path[-1] not in PARAMETERS:
         return False
     if KEEPER.search(use.within):
         return True

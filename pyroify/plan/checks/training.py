@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Call, Constant
+from pyroify.index.observe import PARAMETERS
 from pyroify.plan.checks.instances import Script, called_on, dotted
 from pyroify.plan.checks.project import Key, kept
 from pyroify.plan.structure import calls_in
@@ -49,7 +50,7 @@ def consumed_parameters(script: Script) -> Iterator[Finding]:
             continue
         for item in _calls_inside(script, call):
             cls, method = script.owner(item, place)
-            if cls is not None and method in ("parameters", "named_parameters"):
+            if cls is not None and method in PARAMETERS:
                 yield script.finding(
                     call,
                     "PYR010",
