@@ -4,7 +4,9 @@ import contextlib
 import importlib.util
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +15,14 @@ from types import ModuleType
 from typing import Any
 
 import yaml
+from tqdm import tqdm
 
 from pyroify.emit import Emitted, emit_script
+
+# tqdm's own lock is shared with forked processes: one that is killed while it holds it would leave
+# every progress bar of this process waiting for ever.
+tqdm.set_lock(threading.RLock())
+tqdm.monitor_interval = 0
 
 CASES = Path(__file__).parent / "emit"
 PROJECT = CASES / "project"
@@ -74,11 +82,13 @@ def run_main(module: ModuleType, *flags: str) -> Ran:
 def fork(run: Callable[[], int], said: Path = Path(os.devnull)) -> int:
     """The id of a process that ends with what ``run`` gives; importing torch anew takes seconds.
 
-    What it says goes to ``said``.
+    What it says goes to ``said``. One that hangs dies of SIGALRM, before the test that waits for
+    it is given up.
     """
     process = os.fork()
     if process:
         return process
+    signal.alarm(200)
     code = 1
     with said.open("w") as stream:
         sys.stdout = sys.stderr = stream

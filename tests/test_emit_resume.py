@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from emit_cases import load_module, run_main
+from emit_cases import fork, load_module, run_main
 from test_emit_training import (
     kill_at_random_steps,
     last_parameters,
@@ -21,6 +21,7 @@ from test_emit_training import (
     wait_for_step,
     write_script,
 )
+from tqdm import tqdm
 
 DATA = {"source": "synthetic", "batch_size": 32, "rows": 500}
 NUTS = {"engine": "nuts", "nuts": {"samples": 6, "warmup": 6}}
@@ -152,6 +153,17 @@ def wait_for_chain(out: Path) -> None:
     while not (out / "run.json").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_killed_process_takes_no_lock_along() -> None:
+    def die_with_the_lock() -> int:
+        tqdm.get_lock().acquire()
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0
+
+    os.waitpid(fork(die_with_the_lock), 0)
+    assert tqdm.get_lock().acquire(False)
+    tqdm.get_lock().release()
 
 
 @pytest.fixture
