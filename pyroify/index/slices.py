@@ -12,10 +12,10 @@ ITERATING = {"enumerate", "zip", "reversed", "len", "list", "tuple", "iter", "an
 
 
 def observe_slices(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
-    """Slices of attributes in a method that are not set to ``self`` again.
+    """Slices of attributes, or of the instance, in a method that are not set to ``self`` again.
 
-    ``detail`` is the attribute. Kind ``members``: it is iterated over, counted or indexed, and
-    nothing else. ``slice``: it may be called.
+    ``detail`` is the attribute, empty for the instance. Kind ``members``: it is iterated over,
+    counted or indexed, and nothing else. ``slice``: it may be called.
     """
     found = {id(item): item for item in nodes if _is_slice(item, this)}
     if not found:
@@ -29,7 +29,7 @@ def observe_slices(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[O
             item.lineno,
             file.column(item),
             file.source(item.value),
-            chain(item.value)[1],
+            "".join(chain(item.value)[1:]),
         )
         for key, item in found.items()
         if key not in attached and isinstance(item, ast.Subscript)
@@ -40,7 +40,7 @@ def _is_slice(node: ast.AST, this: str) -> bool:
     if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Slice):
         return False
     parts = chain(node.value)
-    return len(parts) == 2 and parts[0] == this and isinstance(node.ctx, ast.Load)
+    return len(parts) in (1, 2) and parts[0] == this and isinstance(node.ctx, ast.Load)
 
 
 def _arms(node: ast.expr) -> Iterator[ast.expr]:

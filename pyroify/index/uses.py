@@ -54,6 +54,9 @@ def _walk(node: ast.AST, at: _Context) -> Iterator[Use]:
         case ast.AugAssign(target=target, value=value) if use := at.use(target, "augmented"):
             yield use
             yield from _walk(value, at)
+        case ast.Subscript(value=ast.Name(id=at.this), ctx=ast.Del()):
+            yield at.made(node, ("__delitem__",), "call")
+            yield from _walk(node.slice, at)
         case ast.Subscript() if use := at.use(node.value, ELEMENT[type(node.ctx)]):
             yield replace(use, item=True)
             yield from _walk(node.slice, at)

@@ -31,12 +31,13 @@ def read_edits(study: Study, random: frozenset[str], own: frozenset[str]) -> Ite
 
 
 def _slices(study: Study, method: Function, random: frozenset[str]) -> Iterator[Edit]:
-    """A slice of a Sequential is a new root: its members are taken from a list instead."""
+    """Where a slice would be a new root, its members are taken from a list instead."""
     for seen in method.observations:
-        if seen.kind == "members" and seen.detail in random:
-            if study.container(seen.detail) == "Sequential":
-                new = f"list({seen.source})"
-                yield Edit("expressions", seen.line, seen.column, (seen.source, new))
+        if seen.kind != "members" or (seen.detail and seen.detail not in random):
+            continue
+        if study.loses_names_in_slices(seen.detail):
+            new = f"list({seen.source})"
+            yield Edit("expressions", seen.line, seen.column, (seen.source, new))
 
 
 def _transposed(study: Study, method: Function, random: frozenset[str]) -> Iterator[Edit]:

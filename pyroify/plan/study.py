@@ -523,15 +523,26 @@ class Study:
         """Whether an attribute is called, or handled like the modules its name speaks of."""
         return name in self._module_uses
 
-    def container(self, name: str) -> str:
-        """Name of the torch container that an attribute is, here or in a base; or nothing."""
+    def container(self, name: str) -> Box | None:
+        """The container an attribute is, here or in a base; for ``""`` the module itself."""
+        if not name:
+            return _as_box(self.cls)
         for item in self.cls.lineage:
             study = self if item is self.cls else Study(item, self.resolver, ())
             for attribute in study.everything:
-                boxes = [node for node in walk(attribute.node) if isinstance(node, Box)]
-                if attribute.name == name and boxes:
-                    return boxes[0].layer.name
-        return ""
+                if attribute.name == name and (found := _first_box(attribute.node)):
+                    return found
+        return None
+
+    def loses_names_in_slices(self, name: str) -> bool:
+        """Whether a slice of an attribute is a new root for Pyro, which renames its members.
+
+        A slice of torch's own ModuleList is a plain one, and leaves their names.
+        """
+        box = self.container(name)
+        if box is None or box.layer.name not in ("Sequential", "ModuleList"):
+            return False
+        return box.layer.name == "Sequential" or box.cls is not None
 
     @cached_property
     def everything(self) -> tuple[Attribute, ...]:
@@ -594,6 +605,24 @@ class Study:
             or self.everything
             or (self.cls.library_base and self.cls.library_base.kind != "stateless")
         )
+
+
+def _first_box(node: Node) -> Box | None:
+    """The outermost container in a structure, or the class of the project that is one."""
+    for item in walk(node):
+        found = _as_box(item.cls) if isinstance(item, Own) else item
+        if isinstance(found, Box):
+            return found
+    return None
+
+
+def _as_box(cls: ModuleClass) -> Box | None:
+    """An instance of a class that derives from a container of torch."""
+    for item in cls.lineage:
+        base = item.library_base
+        if base is not None and base.kind == "container":
+            return Box(base, None, (), cls=cls)
+    return None
 
 
 def is_certain(node: Node) -> bool:

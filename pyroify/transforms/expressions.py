@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-NODE = (cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.Annotation)
+NODE = (cst.Name, cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.Annotation)
 
 
 def matches(node: cst.CSTNode, old: str, new: str) -> bool:

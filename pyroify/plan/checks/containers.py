@@ -10,7 +10,7 @@ from pyroify.plan.lists import has_random_layers, is_registered, module_lists
 from pyroify.plan.structure import Own, walk
 
 NUMBERED = {"Sequential", "ModuleList"}
-EDITS = {"insert", "pop"}
+EDITS = {"insert", "pop", "__delitem__"}
 
 
 def python_list(subject: Subject) -> Iterator[Finding]:
@@ -39,27 +39,36 @@ def edited_container(subject: Subject) -> Iterator[Finding]:
             continue
         for use in method.uses:
             *path, name = use.path
-            edited = use.how == "call" and name in EDITS and len(path) == 1
             removed = use.how == "delete" and use.item and len(use.path) == 1
-            if (edited or removed) and _holds(subject, use.path[0], NUMBERED):
+            if not removed and not (use.how == "call" and name in EDITS and len(path) <= 1):
+                continue
+            owner = name if removed else "".join(path)
+            if _is_random(subject, owner) and _kind(subject, owner) in NUMBERED:
                 what = "is edited, which leaves its members under old names"
-                yield _moved(subject, use.line, use.column, use.path[0], what)
+                yield _moved(subject, use.line, use.column, owner, what)
 
 
 def sliced_container(subject: Subject) -> Iterator[Finding]:
-    """A slice of a Sequential is a new root, and its layers lose the first part of their names."""
+    """A slice that is a new root for Pyro, where layers lose the first part of their names."""
     for method in subject.methods:
         if method.name in subject.building and subject.at_run_time:
             continue
         for seen in method.observations:
-            if seen.kind == "slice" and _holds(subject, seen.detail, {"Sequential"}):
+            if seen.kind != "slice" or not _is_random(subject, seen.detail):
+                continue
+            if subject.study.loses_names_in_slices(seen.detail):
                 what = "is sliced, and its layers lose their prefix"
                 yield _moved(subject, seen.line, seen.column, seen.detail, what)
 
 
-def _holds(subject: Subject, name: str, kinds: set[str]) -> bool:
-    """Whether an attribute is a container of one of these kinds, with random layers."""
-    return name in subject.drawing and subject.study.container(name) in kinds
+def _is_random(subject: Subject, name: str) -> bool:
+    """Whether an attribute has random layers; of the module itself its holder may know."""
+    return not name or name in subject.drawing
+
+
+def _kind(subject: Subject, name: str) -> str:
+    box = subject.study.container(name)
+    return box.layer.name if box else ""
 
 
 def _moved(subject: Subject, line: int, column: int, name: str, what: str) -> Finding:
@@ -67,6 +76,6 @@ def _moved(subject: Subject, line: int, column: int, name: str, what: str) -> Fi
         line,
         column,
         "PYR033",
-        f"self.{name} {what}",
+        f"self.{name} {what}" if name else f"self {what}",
         "build the list first and the container from it; loop over list(...)[:n] for a slice",
     )
