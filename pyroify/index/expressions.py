@@ -36,8 +36,8 @@ class Expressions:
     """Evaluates expressions one after the other, and writes down every call in them.
 
     ``this`` is the name of the instance, if any. ``moving`` are names that do not keep one value.
-    ``scope`` is what local names hold at this point, ``statement_column`` where the statement at
-    hand begins.
+    ``scope`` is what local names hold at this point, and what lists below ``self`` do (as
+    ``self.parts``); ``statement_column`` is where the statement at hand begins.
     """
 
     source: Source
@@ -130,9 +130,24 @@ class Expressions:
             return Name(self.source.resolve((node.id,)))
         return value.freeze() if isinstance(value, Building) else value
 
+    def held(self, node: ast.AST) -> Value | Building | None:
+        """What a local name holds, or a list or dict below ``self`` that is being filled."""
+        return self.scope.get(".".join(chain(node)))
+
+    def hold(self, target: ast.expr, value: Value | Building) -> None:
+        """Let an attribute below ``self`` hold a list or dict; of other values, none is kept."""
+        name = ".".join(chain(target))
+        if isinstance(value, Building):
+            self.scope[name] = value
+        else:
+            self.scope.pop(name, None)
+
     def _attribute(self, node: ast.Attribute) -> Value:
         if path := self.path(node):
-            return SelfRead(path)
+            held = self.held(node)
+            if isinstance(held, Building) and held.items:
+                return held.freeze()
+            return SelfRead(path)  # an empty list may have been filled by another method
         parts = chain(node)
         if not parts:
             return self._unknown(node, self.evaluate(node.value), (node.attr,))

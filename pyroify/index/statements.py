@@ -162,8 +162,8 @@ class Statements:
         return _Given(statement, node, self.expressions.evaluate(node))
 
     def _building(self, node: ast.expr) -> Building | None:
-        """The local list or dict that an expression names."""
-        held = self.expressions.scope.get(node.id) if isinstance(node, ast.Name) else None
+        """The list or dict that an expression names: a local one, or one below ``self``."""
+        held = self.expressions.held(node)
         return held if isinstance(held, Building) else None
 
     def _attach(self, path: Path, how: str, given: _Given) -> None:
@@ -191,13 +191,16 @@ class Statements:
                 self._assign_item(target, given)
             case _ if path := self.expressions.path(target):
                 self._attach(path, how, given)
+                self.expressions.hold(target, self._held(given))
             case _:
                 self.expressions.evaluate(target)
                 self._attach_elsewhere(given)
 
     def _held(self, given: _Given) -> Value | Building:
-        """What a local name holds: a list or dict may yet be filled."""
-        if not isinstance(given.value, Items) or isinstance(given.node, ast.Name):
+        """What a name holds: a list or dict may yet be filled, under any name it is given."""
+        if building := self._building(given.node):
+            return building
+        if not isinstance(given.value, Items):
             return given.value
         return Building(self._depth, list(given.value.items), list(given.value.keys))
 
@@ -220,7 +223,7 @@ class Statements:
         self.expressions.evaluate(target.slice)
         if building := self._building(target.value):
             building.add(given.value, self._depth, key)
-        elif self.expressions.is_this(target.value):
+        if self.expressions.is_this(target.value):
             path: Path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
             self._attach(path, "setitem", given)
         elif path := self.expressions.path(target.value):
@@ -228,18 +231,13 @@ class Statements:
 
     def _augment(self, node: ast.AugAssign) -> None:
         given = self._given(node, node.value)
-        if isinstance(node.target, ast.Name):
-            self._extend_local(node.target, given.value)
-        elif (path := self.expressions.path(node.target)) and isinstance(node.op, ast.Add):
+        building = self._building(node.target)
+        if building is not None and isinstance(given.value, Items):
+            self._fill(building, "extend", given.value)
+        elif isinstance(node.target, ast.Name) and node.target.id in self.expressions.scope:
+            self.expressions.scope[node.target.id] = Unknown()
+        if (path := self.expressions.path(node.target)) and isinstance(node.op, ast.Add):
             self._attach(path, "extend", given)
-
-    def _extend_local(self, target: ast.Name, value: Value) -> None:
-        building = self._building(target)
-        if building is not None and isinstance(value, Items):
-            for item in value.items:
-                building.add(item, self._depth)
-        elif target.id in self.expressions.scope:
-            self.expressions.scope[target.id] = Unknown()
 
     # Calls that attach something
 
@@ -267,7 +265,7 @@ class Statements:
         """``append``, ``extend`` and ``insert``."""
         if building := self._building(owner):
             self._fill(building, how, given.value)
-        elif self.expressions.is_this(owner):
+        if self.expressions.is_this(owner):
             self._attach((), how, given)
         elif path := self.expressions.path(owner):
             self._attach(path, how, given)

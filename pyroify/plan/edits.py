@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.index.facts import File, Function
+from pyroify.plan.aliases import other_names
 from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
 from pyroify.plan.declare import Declarations
@@ -143,7 +144,7 @@ class EditPlanner:
                 held = [item.cls.key for item in walk(attribute.node) if isinstance(item, Own)]
                 if any(key in self.cases and self.cases[key].converts for key in held):
                     found.add(attribute.name)
-        return frozenset(found)
+        return frozenset(found).union(*(other_names(other.study, found) for other in lineage))
 
     def _statements(
         self, case: Case, method: Function | None, declared: Declarations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.plan.structure import Box, Leaf, Listed, Many, Node, OneOf, Own, walk
+from pyroify.plan.structure import Leaf, Listed, Many, Node, OneOf, Own, places, walk
 from pyroify.plan.study import Attribute, Study
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
@@ -28,7 +28,7 @@ def module_lists(study: Study) -> tuple[Attribute, ...]:
     if not lists:
         return ()
     others = [item.node for item in study.everything if item not in lists]
-    seen = {place for node in others for place in _places(node)}
+    seen = {place for node in others for place in places(node)}
     return tuple(item for item in lists if _makes_more(item.node, seen))
 
 
@@ -68,14 +68,7 @@ def _lists(node: Node) -> Iterator[Listed]:
                 yield from _lists(inner)
 
 
-def _places(node: Node) -> Iterator[tuple[int, int]]:
-    """Where the layers of a structure are made."""
-    for item in walk(node):
-        if isinstance(item, Leaf | Box) and item.call:
-            yield item.call.line, item.call.column
-
-
 def _makes_more(node: Node, seen: set[tuple[int, int]]) -> bool:
     inside = [item for found in _lists(node) for item in walk(found)]
-    made = {place for item in inside for place in _places(item)}
+    made = {place for item in inside for place in places(item)}
     return not made <= seen if made else any(isinstance(item, Own) for item in inside)

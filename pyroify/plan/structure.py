@@ -27,6 +27,7 @@ from pyroify.index.facts import (
     Passed,
     Repeat,
     SelfRead,
+    Spot,
     Unknown,
     Value,
 )
@@ -365,7 +366,10 @@ class Resolver:
                 children.extend(self.resolve(item, scope) for item in value.items)
                 keys.extend(value.keys)
                 continue
-            node = self.resolve(value, scope)
+            if isinstance(value, SelfRead) and (passed.star or layer.name != "Sequential"):
+                node = self._members_of(value, scope)
+            else:
+                node = self.resolve(value, scope)
             if isinstance(node, Listed):
                 children.extend(node.children)
                 keys.extend(node.keys)
@@ -374,6 +378,18 @@ class Resolver:
             else:
                 children.append(node)
         return Box(layer, call if scope.inside else None, tuple(children), tuple(keys))
+
+    def _members_of(self, read: SelfRead, scope: Scope) -> Node:
+        """What a container is given by ``*self.parts``: hidden if that is filled elsewhere."""
+        methods = scope.cls.cls.methods if scope.cls else ()
+        assigned = [
+            item.value
+            for method in methods
+            for item in method.assignments
+            if item.path == read.path and item.how == "assign"
+        ]
+        hidden = assigned and all(isinstance(value, Items | Argument) for value in assigned)
+        return Opaque(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
 
 
 BUILTINS = {
@@ -447,6 +463,13 @@ def walk(node: Node) -> Iterator[Node]:
         case OneOf(nodes=nodes):
             for inner in nodes:
                 yield from walk(inner)
+
+
+def places(node: Node) -> Iterator[Spot]:
+    """Where the layers and containers of a structure are made."""
+    for item in walk(node):
+        if isinstance(item, Leaf | Box) and item.call:
+            yield item.call.line, item.call.column
 
 
 def calls_in(value: Value) -> Iterator[Call]:

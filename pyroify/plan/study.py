@@ -415,6 +415,7 @@ class Study:
         added = [item for item in items if item not in direct and self._adds(item)]
         if not direct and not added:
             return None
+        direct, added = self._from_last(direct, added)
         node: Node = one_of(*[self.node(item) for item in direct]) if direct else Opaque(name)
         for item in added:
             node = self._grown(node, item)
@@ -425,6 +426,20 @@ class Study:
             if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
                 return None
         return Attribute(name, node, tuple(direct or items), items[0].line)
+
+    def _from_last(
+        self, direct: list[Assignment], added: list[Assignment]
+    ) -> tuple[list[Assignment], list[Assignment]]:
+        """Without the list, and what is put into it, that a container made of it replaces."""
+        if len(direct) < 2:
+            return direct, added
+        *before, last = direct
+        if not always_assigned([last]) or last in self.late:
+            return direct, added
+        lists = all(isinstance(self.node(item), Listed | Plain) for item in before)
+        if not lists or not isinstance(self.node(last), Box):
+            return direct, added
+        return [last], [item for item in added if item.line > last.line]
 
     def _adds(self, item: Assignment) -> bool:
         if item.how in (*ADDING, "setattr"):
@@ -444,6 +459,8 @@ class Study:
         if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
             return one_of(node, Opaque(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
         deciding = [branch for branch in item.branches if branch[0] != "with"]
+        if isinstance(node, Plain) and item.how in ADDING:
+            node = Listed(())  # so far it was empty
         if not isinstance(node, Box | Listed):
             return one_of(node, made)
         plain = item.how == "append" and not deciding

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from pyroify.index.facts import Call, Choice, File, Name
+from pyroify.index.facts import Call, Choice, File, Name, Spot
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
@@ -17,10 +17,9 @@ from pyroify.plan.structure import (
     Resolver,
     Scope,
     holds_parameters,
+    places,
     walk,
 )
-
-Place = tuple[int, int]
 
 
 def class_wraps(
@@ -92,16 +91,18 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver) -> bool:
     return True
 
 
-def _kept_calls(case: Case, refused: Container[Key]) -> set[Place]:
+def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
     """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
     random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
     random.update(path.partition(".")[0] for path in case.lent)
     for tie in case.ties:
         if tie.right.partition(".")[0] in random:
             random.add(tie.left.partition(".")[0])
-    kept: set[Place] = set()
+    kept: set[Spot] = set()
+    made: set[Spot] = set()
     for attribute in case.study.everything:
         if attribute.name in random or (not attribute.name and random):
+            made.update(places(attribute.node))
             continue
         nodes = tuple(walk(attribute.node))
         whole = not any(
@@ -113,4 +114,4 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Place]:
                 continue
             if whole or isinstance(item, Leaf):
                 kept.add((item.call.line, item.call.column))
-    return kept
+    return kept - made

@@ -8,6 +8,7 @@ from functools import cached_property
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Assignment, Function, Path, Use
 from pyroify.index.resolve import ModuleClass
+from pyroify.plan.aliases import other_names
 from pyroify.plan.checks.project import Project, declared, matches, random
 from pyroify.plan.methods import building_names, methods_called, touches
 from pyroify.plan.study import METADATA, Study
@@ -65,7 +66,7 @@ class Subject:
             for cls in project.classes_at(self.cls, name)
             if project.draws(cls)
         }
-        return frozenset(own | held)
+        return frozenset(own | held | other_names(self.study, own | held))
 
     def is_random(self, path: Path) -> bool:
         """Whether ``self.<path>`` is a random parameter, here or further down."""

@@ -1,0 +1,33 @@
+"""Further names for the modules of an attribute: second names, and lists of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from pyroify.index.facts import Choice, Items, Repeat, SelfRead, Value
+from pyroify.plan.structure import places
+from pyroify.plan.study import Study
+
+
+def other_names(study: Study, names: Collection[str]) -> frozenset[str]:
+    """Attributes that give the modules of these attributes too."""
+    made = {item.name: frozenset(places(item.node)) for item in study.everything}
+    wanted = frozenset().union(*(made.get(name, frozenset()) for name in names))
+    found = {name for name, there in made.items() if there & wanted}
+    for method in study.cls.cls.methods:
+        for item in method.assignments:
+            if len(item.path) == 1 and found.union(names).intersection(_members(item.value)):
+                found.add(item.path[0])
+    return frozenset(found)
+
+
+def _members(value: Value) -> Iterator[str]:
+    """The attributes that a value is, or that a list has for members."""
+    match value:
+        case SelfRead(path=(name,)):
+            yield name
+        case Choice(options=values) | Items(items=values):
+            for inner in values:
+                yield from _members(inner)
+        case Repeat(item=inner):
+            yield from _members(inner)
