@@ -34,7 +34,8 @@ def initial_shape(file: Source, node: ast.expr) -> tuple[tuple[str, ...] | None,
         return _arithmetic(file, node)
     if not isinstance(node, ast.Call):
         return None, ""
-    dtype = next((file.source(k.value) for k in node.keywords if k.arg == "dtype"), "")
+    # What ** hands on may have a dtype in it.
+    dtype = next((file.source(k.value) for k in node.keywords if k.arg in ("dtype", None)), "")
     name = file.dotted(node.func)
     head, _, last = name.rpartition(".")
     if head == "torch":

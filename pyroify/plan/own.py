@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from pyroify.index.facts import Declared
 from pyroify.plan.redeclare import UNRULED, leave, redeclare
-from pyroify.plan.replaceable import is_assigned_directly, is_replaceable
-from pyroify.plan.sites import Sites, is_noncentered, is_other_dtype, measured, needs_first_value
+from pyroify.plan.replaceable import is_assigned_directly, is_other_dtype, is_replaceable
+from pyroify.plan.sites import Sites, is_noncentered, measured, needs_first_value
 from pyroify.plan.statements import guarded
 from pyroify.plan.study import OwnParameter, always_assigned
 from pyroify.spec.match import Decision

@@ -10,7 +10,7 @@ from pyroify.index.facts import Assignment, Choice, Function, Parameter
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.study import OwnParameter, Study, parameters_in
 
-DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float")
+DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float", "torch.get_default_dtype()")
 
 TOUCHING_ALL = frozenset(
     {
@@ -58,7 +58,12 @@ def _is_simple(made: Parameter) -> bool:
     """Whether the call alone says all about the parameter."""
     if made.shape is None or made.frozen is None:
         return False
-    return not made.chained and made.dtype in DEFAULT_DTYPES
+    return not made.chained and not is_other_dtype(made.dtype)
+
+
+def is_other_dtype(source: str) -> bool:
+    """Whether the source of a dtype names, or may hold, one that is not the default."""
+    return source not in DEFAULT_DTYPES
 
 
 def _stands_alone(assignment: Assignment) -> bool:

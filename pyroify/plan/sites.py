@@ -10,7 +10,6 @@ from typing import cast
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Assignment, Declared, Function
-from pyroify.index.shapes import NUMPY
 from pyroify.plan.model import Action as ActionName
 from pyroify.plan.model import RuleRef, SitePlan
 from pyroify.plan.names import FileNames
@@ -395,13 +394,6 @@ def is_noncentered(action: Action) -> bool:
 def needs_first_value(action: Action) -> bool:
     """Whether a PyroParam starts at what only the original parameter can tell."""
     return isinstance(action, Param) and not isinstance(action.init, float)
-
-
-def is_other_dtype(source: str) -> bool:
-    """Whether the source of a dtype names one that is not the default."""
-    if source in ("torch.float32", "torch.float"):
-        return False
-    return source == NUMPY or source.startswith("torch.")
 
 
 def measured(target: str, owner: str) -> Place:

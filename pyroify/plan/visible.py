@@ -6,13 +6,12 @@ Neighbouring layers under one prior share a loop, as do the elements of a contai
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
 from pyroify.catalog.layers import Layer, LayerParameter, qualify, substitute
-from pyroify.index.facts import Declared
+from pyroify.index.facts import Declared, Items
 from pyroify.plan.placements import (
     Each,
     Instance,
@@ -26,7 +25,8 @@ from pyroify.plan.placements import (
     presence,
 )
 from pyroify.plan.redeclare import leave, redeclare
-from pyroify.plan.sites import Chain, Sites, is_noncentered, is_other_dtype
+from pyroify.plan.replaceable import is_other_dtype
+from pyroify.plan.sites import Chain, Sites, is_noncentered
 from pyroify.plan.statements import block, branches, each_parameter, guarded
 from pyroify.plan.structure import Leaf
 from pyroify.plan.study import Attribute
@@ -209,9 +209,13 @@ def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:
 
 
 def _has_other_dtype(leaf: Leaf) -> bool:
-    """Whether a layer is made in a dtype that is not the default."""
-    given = leaf.call.argument("dtype", sys.maxsize) if leaf.call else None
-    return given is not None and is_other_dtype(given.text)
+    """Whether a layer is made, or may be, in a dtype that is not the default."""
+    for passed in leaf.call.args if leaf.call else ():
+        if passed.keyword == "dtype":
+            return is_other_dtype(passed.text)
+        if passed.star == "**" and isinstance(passed.value, Items):
+            return "dtype" in [key.strip("'\"") for key in passed.value.keys]
+    return False
 
 
 def _arguments(spot: Spot, sites: Sites) -> Mapping[str, str]:
