@@ -166,6 +166,7 @@ def test_messages(changes: dict[str, Any], message: str) -> None:
         ),
         ({"engine": "svi", "elbo": {"local_reparametrization": True}}, "PYR403"),
         ({"optimizer": {"weight_decay": 0.1}}, "PYR404"),
+        ({"optimizer": {"name": "AdamW"}}, "PYR404"),
         ({"devices": "several", "engine": "svi"}, "PYR405"),
         ({"devices": "several", "engine": "nuts"}, "PYR405"),
         ({"patience": 5, "engine": "nuts"}, "PYR406"),

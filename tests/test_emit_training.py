@@ -16,9 +16,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pyro.distributions as dist
 import pytest
 import torch
 from emit_cases import PROJECT, emit, fork, load_module, run_main
+
+from pyroify.emit.settings import OPTIMIZERS
 
 LINE = {"class": "models.networks:Line", "kwargs": {"in_features": 16}}
 TEN = {"class": "models.networks:MLP", "kwargs": {"in_size": 10, "hidden": 4, "out_size": 1}}
@@ -101,6 +104,27 @@ def test_the_guide_begins_where_the_class_begins(tmp_path: Path) -> None:
     assert torch.equal(objective.guide.locs["net/fc1/weight"], layer.weight)
 
 
+def test_the_divergence_of_normals_is_that_of_torch(tmp_path: Path) -> None:
+    module = load_module(write_script(tmp_path))
+    q, p = (dist.Normal(torch.randn(3, 4), torch.rand(3, 4) + 0.1).to_event(2) for _ in range(2))
+    exact = torch.distributions.kl_divergence(q, p)
+    assert torch.isclose(module.divergence(q, p, None), exact)
+
+
+@pytest.mark.parametrize("engine", ["torch", "svi"])
+def test_a_step_takes_no_longer_with_more_rows(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to itself, Pyro's plate shuffles the numbers of all rows for each batch."""
+    module = load_module(write_script(tmp_path, engine=engine))
+    rows = module.made_up_rows(8)
+    objective = module.build_objective(*module.build_model(1000), rows[:2])
+    training = module.Training(objective, rows, module.parse_flags([]))
+    monkeypatch.delattr(torch, "randperm")
+    training.step(rows)
+    assert training.counters["steps"] == 1
+
+
 # ---- interruptions -------------------------------------------------------------------
 
 
@@ -168,6 +192,32 @@ def test_kill_at_random_times_changes_nothing(engine: str, tmp_path: Path) -> No
         assert torch.equal(value, expected[name]), name
     rows = (cut / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 81))
+
+
+@pytest.mark.parametrize("engine", ["torch", "svi"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_goes_on_where_it_stopped(
+    optimizer: str, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"source": "synthetic", "rows": 100, "batch_size": 32, "validation": 0}
+    settings = {"engine": engine, "optimizer": {"name": optimizer}, "data": rows}
+    module = load_module(write_script(tmp_path, **settings))
+    flags = ["--save-seconds=0", "--samples=2", "--no-baseline"]
+    assert run_main(module, *flags, f"--out={tmp_path / 'whole'}").code == 0
+    step = module.Training.step
+    steps = iter(range(6))  # 3 in each epoch
+
+    def stop_in_the_second_epoch(training: Any, rows: Any) -> None:
+        if next(steps) == 4:
+            raise KeyboardInterrupt
+        step(training, rows)
+
+    monkeypatch.setattr(module.Training, "step", stop_in_the_second_epoch)
+    assert run_main(module, *flags, f"--out={tmp_path / 'cut'}").code == 130
+    monkeypatch.setattr(module.Training, "step", step)
+    assert run_main(module, *flags, f"--out={tmp_path / 'cut'}").code == 0
+    whole, cut = (last_parameters(tmp_path / name) for name in ("whole", "cut"))
+    assert all(torch.equal(value, cut[name]) for name, value in whole.items())
 
 
 def test_interrupt_saves_and_says_so(tmp_path: Path) -> None:

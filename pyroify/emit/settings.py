@@ -14,7 +14,7 @@ from pyroify.emit.layout import quote
 from pyroify.emit.section import Problem, Section
 from pyroify.emit.sources import Data, read_data
 
-OPTIMIZERS: Final = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
+OPTIMIZERS: Final = ("Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
 ENGINES: Final = ("torch", "svi", "lightning", "nuts")
 ELBOS: Final = ("auto", "Trace_ELBO")
@@ -258,13 +258,21 @@ def _optimizer(section: Section) -> Optimizer:
             "PYR404",
         )
     optimizer = Optimizer(
-        name=section.choice("name", OPTIMIZERS, "Adam"),
+        name=_optimizer_name(section),
         lr=section.number("lr", 0.01),
         schedule=section.choice("schedule", SCHEDULES, "cosine"),
         clip_norm=section.number("clip_norm", 10.0, least=0.0),
     )
     section.finish()
     return optimizer
+
+
+def _optimizer_name(section: Section) -> str:
+    if section.text("name", "Adam") != "AdamW":
+        return section.choice("name", OPTIMIZERS, "Adam")
+    message = "AdamW is Adam with a weight decay, which on top of a prior counts the prior twice"
+    section.problem("name", message, "use Adam", "PYR404")
+    return "Adam"
 
 
 def _elbo(section: Section) -> Elbo:

@@ -138,16 +138,24 @@ def weight_decay(script: Script) -> Iterator[Finding]:
     if not script.concerned:
         return
     for call, _ in script.calls:
-        if not OPTIMISERS.fullmatch(dotted(call)):
-            continue
-        for passed in call.args:
-            if passed.keyword == "weight_decay" and passed.text not in ("0", "0.0", "None"):
-                yield script.finding(
-                    call,
-                    "PYR044",
-                    "weight decay shrinks the guide, whose prior is in the loss already",
-                    "leave it out",
-                )
+        if OPTIMISERS.fullmatch(dotted(call)) and _decays(call):
+            yield script.finding(
+                call,
+                "PYR044",
+                "weight decay shrinks the guide, whose prior is in the loss already",
+                "use Adam without it: AdamW decays by itself"
+                if dotted(call).endswith("AdamW")
+                else "leave it out",
+            )
+
+
+def _decays(call: Call) -> bool:
+    """Whether an optimiser has a weight decay, as AdamW has unless told otherwise."""
+    for passed in call.args:
+        if passed.keyword == "weight_decay":
+            return passed.text not in ("0", "0.0", "None")
+    is_told = len(call.args) > 4 or any(passed.star for passed in call.args)
+    return dotted(call) == "torch.optim.AdamW" and not is_told
 
 
 def _has_call(script: Script, function: str, keyword: str) -> bool:
