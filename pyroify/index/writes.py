@@ -8,8 +8,16 @@ from typing import Protocol
 
 from pyroify.index.facts import Path, Write
 
-SAME_STORAGE = ("data", "detach")
-"""Attributes and methods that give the same numbers under another name."""
+SAME_STORAGE = ("data", "T", "mT")
+"""Attributes that give the same numbers under another name."""
+VIEWS = frozenset(
+    [
+        *("detach", "view", "view_as", "t", "transpose", "permute", "squeeze", "unsqueeze"),
+        *("narrow", "select", "expand", "diagonal", "movedim", "swapaxes", "unfold", "ravel"),
+        *("reshape", "flatten"),
+    ]
+)
+"""Methods that give, or may give, the same numbers in another shape."""
 INITIALISERS = "torch.nn.init."
 
 
@@ -146,6 +154,6 @@ def _chain(node: ast.expr, names: dict[str, Path]) -> Path | None:
         case ast.Subscript(value=value):
             owner = _chain(value, names)
             return (*owner, "*") if owner else None
-        case ast.Call(func=ast.Attribute(value=value, attr="detach"), args=[]):
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in VIEWS:
             return _chain(value, names)
     return None

@@ -8,11 +8,13 @@ from pyroify.diagnostics import Finding
 from pyroify.index.facts import (
     Assignment,
     Call,
+    Choice,
     Constant,
     Declared,
     Function,
     Name,
     Parameter,
+    SelfRead,
 )
 from pyroify.index.liftings import KINDS
 from pyroify.plan.checks.subject import Subject, uses_in
@@ -125,7 +127,7 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
         for item in method.assignments:
             if not item.path or isinstance(item.value, Parameter):
                 continue
-            if not _is_asked_for_before(method, item):
+            if not _is_asked_for_before(method, item) or _is_state(method, item):
                 continue
             use = next((u for u in uses_in(method, item) if subject.draws(u)), None)
             if use is not None:
@@ -141,7 +143,7 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
 def _is_asked_for_before(method: Function, item: Assignment) -> bool:
     """Whether a method looks at an attribute before it sets it, as a cache does."""
     if any(
-        use.path == item.path and use.how == "read" and use.line < item.line for use in method.uses
+        use.path == item.path and use.how == "read" and use.line <= item.line for use in method.uses
     ):
         return True
     return any(
@@ -151,6 +153,13 @@ def _is_asked_for_before(method: Function, item: Assignment) -> bool:
         and any(passed.value == Constant(repr(item.path[-1])) for passed in call.args)
         for call in method.layer_calls
     )
+
+
+def _is_state(method: Function, item: Assignment) -> bool:
+    """Whether an attribute goes on from its own value: a state, which each call computes anew."""
+    reads_itself = any(use.path == item.path for use in uses_in(method, item))
+    chosen = isinstance(item.value, Choice) and SelfRead(item.path) in item.value.options
+    return reads_itself and not chosen
 
 
 def cached_method(subject: Subject) -> Iterator[Finding]:
