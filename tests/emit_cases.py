@@ -88,7 +88,7 @@ def fork(run: Callable[[], int], said: Path = Path(os.devnull)) -> int:
     process = os.fork()
     if process:
         return process
-    signal.alarm(200)
+    signal.alarm(400)
     code = 1
     with said.open("w") as stream:
         sys.stdout = sys.stderr = stream

@@ -161,7 +161,7 @@ def kill_at_random_steps(module: ModuleType, method: str, *flags: str) -> None:
 
 def wait_for_step(out: Path, since: float) -> None:
     """Until the run that began at ``since`` has written a checkpoint."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while written_at(out / "last.pt") <= since:
         assert time.monotonic() < deadline
         time.sleep(0.002)
