@@ -178,7 +178,7 @@ def cached_method(subject: Subject) -> Iterator[Finding]:
 def written_draw(subject: Subject) -> Iterator[Finding]:
     """A write in place into a parameter while the module is called."""
     for method in subject.methods:
-        if method.name in subject.building or method.name not in subject.calling:
+        if method.name not in subject.calling:
             continue
         for write in method.writes:
             if subject.is_declared(write.path):
