@@ -22,7 +22,7 @@ from pyroify.plan.study import Attribute, OwnParameter, Study
 from pyroify.plan.visible import placements_of
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
 from pyroify.spec.model import Deterministic, Keep, Sample
-from pyroify.spec.render import Place
+from pyroify.spec.render import NOISE, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,7 @@ def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParame
     """A parameter that the class makes itself; sizes in its source mean nothing outside."""
     where = instance.where
     target = f"{where.target}.{own.name}"
-    shapes = {made.shape for made in own.made}
-    shape = shapes.pop() if len(shapes) == 1 else None
+    shape = _shape(study, own)
     is_plain = shape is not None and all(size.isdecimal() for size in shape)
     return Part(
         holder,
@@ -126,6 +125,15 @@ def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParame
         present=None if own.optional else True,
         declared=own.declared.action if own.declared else "",
     )
+
+
+def _shape(study: Study, own: OwnParameter) -> tuple[str, ...] | None:
+    """The shape of a parameter: where it is made, or as the declaration in its place has it."""
+    if own.declared is not None:
+        noise = study.declared(f"{own.name}{NOISE}")
+        return (noise or own.declared).shape
+    shapes = {made.shape for made in own.made}
+    return shapes.pop() if len(shapes) == 1 else None
 
 
 def _layer_part(

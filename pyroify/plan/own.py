@@ -72,7 +72,7 @@ class OwnParameters:
         """What becomes of the noise, if it is that of a prior which is not centred."""
         name = noise.name.removesuffix(NOISE)
         decision = self.sites.consult(name)
-        if self._declared(name) is None or not is_noncentered(decision.action):
+        if self.sites.study.declared(name) is None or not is_noncentered(decision.action):
             return None
         assert isinstance(decision.action, Sample)
         return replace(decision, action=standard_noise(decision.action))
@@ -80,7 +80,7 @@ class OwnParameters:
     def _is_spare_noise(self, noise: OwnParameter) -> bool:
         """Whether it is the noise of a declaration which the spec does not want, or left alone."""
         name, declared = noise.name.removesuffix(NOISE), noise.declared
-        if name == noise.name or declared is None or self._declared(name) is None:
+        if name == noise.name or declared is None or self.sites.study.declared(name) is None:
             return False
         base, there = self.sites.consult(name), noise.assignments[0]
         if is_noncentered(base.action):
@@ -100,18 +100,13 @@ class OwnParameters:
     ) -> None:
         """Write the declaration that is there already as the spec now has it."""
         name = parameter.name
-        noise = self._declared(f"{name}{NOISE}")
+        noise = self.sites.study.declared(f"{name}{NOISE}")
         shape = declared.shape if noise is None else noise.shape
         place = Place(target=f"self.{name}", owner="self", shape=shape)
         there = parameter.assignments[0]
         beside = redeclare(self.sites, there, declared, decision, place)
         if noise is None:
             self.statements += [f"{target} = {source}" for target, source in beside]
-
-    def _declared(self, name: str) -> Declared | None:
-        """The declaration that stands in place of a parameter of the class already."""
-        own = (item for item in self.sites.study.all_parameters if item.name == name)
-        return next((item.declared for item in own if item.declared is not None), None)
 
     def _declare_in_place(self, parameter: OwnParameter, decision: Decision) -> None:
         sources = tuple(

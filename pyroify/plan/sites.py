@@ -415,10 +415,9 @@ def _named(names: list[str]) -> str:
 
 
 def _shape_of(source: str) -> str:
-    """The shape a declaration expands its prior to."""
-    if ".expand(" not in source:
-        return ""
-    return source.split(".expand(", 1)[1].split(").to_event", 1)[0]
+    """The shape a declaration expands its prior to; nothing where an argument brings it along."""
+    shape = source.partition(".expand(")[2].partition(").to_event")[0]
+    return "" if shape == "shape" else shape
 
 
 def _action_name(action: Action) -> ActionName:

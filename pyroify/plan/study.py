@@ -575,6 +575,11 @@ class Study:
             parameter for _, covered in self.stages for parameter in self.parameters(covered)
         )
 
+    def declared(self, name: str) -> Declared | None:
+        """The declaration that stands in place of an own parameter already, if any."""
+        own = (item for item in self.all_parameters if item.name == name)
+        return next((item.declared for item in own if item.declared is not None), None)
+
     def is_handled_by_pyro(self, name: str) -> bool:
         """Whether an attribute is handed to Pyro's handlers: a model or a guide, as it is."""
         return any(
