@@ -73,16 +73,18 @@ def _drop_unused(before: str, module: cst.Module) -> str:
     from pyroify.transforms import transforms
 
     known, was = transforms(), _Names(before)
+    code = module.code
     while not was.exports:
-        now = _Names(module.code)
+        now = _Names(code)
         unread = was.read - now.read
         if needless := now.written & was.written & unread:
             module = known["definitions"].apply(module, (), 0, frozenset(needless))
         elif needless := now.imported & was.imported & unread:
             module = known["imports"].apply(module, (), tuple(sorted(needless)))
-        else:
+        if module.code == code:
             break
-    return module.code
+        code = module.code
+    return code
 
 
 class _Names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -151,9 +151,12 @@ def _small(line: cst.CSTNode) -> cst.CSTNode | None:
 
 
 def _is_import(line: cst.CSTNode) -> bool:
-    return (
-        isinstance(_small(line), cst.Import | cst.ImportFrom)
-        and _module_name(_small(line)) != "__future__"
+    """Whether a line imports and does nothing else."""
+    statements = line.body if isinstance(line, cst.SimpleStatementLine) else ()
+    return bool(statements) and all(
+        isinstance(statement, cst.Import | cst.ImportFrom)
+        and _module_name(statement) != "__future__"
+        for statement in statements
     )
 
 
@@ -201,18 +204,16 @@ def _without(body: Sequence[cst.BaseStatement], dropped: frozenset[str]) -> list
     carried: Sequence[cst.EmptyLine] = ()
     opened = False
     for line in body:
-        statement = _small(line)
-        names = getattr(statement, "names", None)
-        if isinstance(statement, cst.Import | cst.ImportFrom) and isinstance(names, Sequence):
-            staying = [name for name in names if _local(name) not in dropped]
+        if isinstance(line, cst.SimpleStatementLine):
+            staying = tuple(_pruned(line.body, dropped))
             if not staying:
                 # Comments and blank lines above it go to the next statement.
-                carried = [*carried, *line.leading_lines]  # type: ignore[attr-defined]
-                opened = opened or bool(line.leading_lines) or not any(map(_is_import, kept))  # type: ignore[attr-defined]
+                carried = [*carried, *line.leading_lines]
+                opened = opened or bool(line.leading_lines) or not any(map(_is_import, kept))
                 continue
-            if len(staying) < len(names):
-                staying[-1] = staying[-1].with_changes(comma=names[-1].comma)
-                line = line.with_changes(body=[statement.with_changes(names=staying)])
+            if staying != tuple(line.body):
+                last = staying[-1].with_changes(semicolon=line.body[-1].semicolon)
+                line = line.with_changes(body=[*staying[:-1], last])
         if opened and _is_import(line):
             # It takes the place of the block that is gone, without the blank line between.
             leading = [entry for entry in line.leading_lines if entry.comment is not None]  # type: ignore[attr-defined]
@@ -223,6 +224,25 @@ def _without(body: Sequence[cst.BaseStatement], dropped: frozenset[str]) -> list
             carried = ()
         kept.append(line)
     return kept
+
+
+def _pruned(
+    statements: Sequence[cst.BaseSmallStatement], dropped: frozenset[str]
+) -> Iterator[cst.BaseSmallStatement]:
+    """The statements of one line without the imports of what is dropped."""
+    for statement in statements:
+        if not isinstance(statement, cst.Import | cst.ImportFrom) or isinstance(
+            statement.names, cst.ImportStar
+        ):
+            yield statement
+            continue
+        names = statement.names
+        staying = [name for name in names if _local(name) not in dropped]
+        if len(staying) == len(names):
+            yield statement
+        elif staying:
+            staying[-1] = staying[-1].with_changes(comma=names[-1].comma)
+            yield statement.with_changes(names=staying)
 
 
 def _local(name: cst.ImportAlias) -> str:
