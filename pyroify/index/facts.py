@@ -123,6 +123,11 @@ class Call:
         return None
 
     @property
+    def place(self) -> Spot:
+        """Where it stands, which tells it from other calls."""
+        return self.line, self.column
+
+    @property
     def starred(self) -> bool:
         """Whether arguments are handed on with ``*`` or ``**``."""
         return any(passed.star for passed in self.args)

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from pyroify.catalog.layers import lookup
 from pyroify.index.expressions import Expressions
 from pyroify.index.facts import (
     NONE,
@@ -221,8 +222,7 @@ class Statements:
     def _assign_item(self, target: ast.Subscript, given: _Given) -> None:
         key = self.source.source(target.slice)
         self.expressions.evaluate(target.slice)
-        if building := self._building(target.value):
-            building.add(given.value, self._depth, key)
+        self._put(target.value, given.value, key)
         if self.expressions.is_this(target.value):
             path: Path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
             self._attach(path, "setitem", given)
@@ -231,11 +231,12 @@ class Statements:
 
     def _augment(self, node: ast.AugAssign) -> None:
         given = self._given(node, node.value)
-        building = self._building(node.target)
-        if building is not None and isinstance(given.value, Items):
-            self._fill(building, "extend", given.value)
-        elif isinstance(node.target, ast.Name) and node.target.id in self.expressions.scope:
-            self.expressions.scope[node.target.id] = Unknown()
+        local = node.target.id if isinstance(node.target, ast.Name) else ""
+        is_known = self._building(node.target) or self._container(local)
+        if is_known and isinstance(given.value, Items):
+            self._fill(node.target, "extend", given.value)
+        elif local in self.expressions.scope:
+            self.expressions.scope[local] = Unknown()
         if (path := self.expressions.path(node.target)) and isinstance(node.op, ast.Add):
             self._attach(path, "extend", given)
 
@@ -263,8 +264,7 @@ class Statements:
 
     def _add(self, owner: ast.expr, how: str, given: _Given) -> None:
         """``append``, ``extend`` and ``insert``."""
-        if building := self._building(owner):
-            self._fill(building, how, given.value)
+        self._fill(owner, how, given.value)
         if self.expressions.is_this(owner):
             self._attach((), how, given)
         elif path := self.expressions.path(owner):
@@ -272,12 +272,31 @@ class Statements:
         elif isinstance(owner, ast.Subscript) and (path := self.expressions.path(owner.value)):
             self._attach((*path, "*"), how, given)
 
-    def _fill(self, building: Building, how: str, value: Value) -> None:
-        if how == "insert":
+    def _fill(self, owner: ast.expr, how: str, value: Value) -> None:
+        """Append, extend or insert, where an expression names a list or a local container."""
+        building = self._building(owner)
+        if building is not None and how == "insert":
             building.mix(value)
-            return
-        for item in spread(value) if how == "extend" else (value,):
-            building.add(item, self._depth)
+        elif how != "insert":
+            for item in spread(value) if how == "extend" else (value,):
+                self._put(owner, item)
+
+    def _put(self, owner: ast.expr, value: Value, key: str = "") -> None:
+        """Put a value into the list, dict or local container that an expression names."""
+        if building := self._building(owner):
+            building.add(value, self._depth, key)
+        elif isinstance(owner, ast.Name) and (container := self._container(owner.id)):
+            item = Repeat(value) if self._depth else value
+            grown = Passed("", "", "", False, Items((item,), (key,) if key else ()))
+            self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
+
+    def _container(self, name: str) -> Call | None:
+        """The call behind a local name for a container of torch."""
+        held = self.expressions.scope.get(name)
+        if not isinstance(held, Call) or not isinstance(held.callee, Name):
+            return None
+        layer = lookup(held.callee.dotted)
+        return held if layer is not None and layer.kind == "container" else None
 
     def _register(self, owner: ast.expr, name: Passed, value: Passed, given: _Given) -> None:
         """``register_parameter(name, value)``, ``add_module`` and their like."""
@@ -312,4 +331,8 @@ def _joined(one: Value | Building, other: Value | Building | None) -> Value | Bu
         return one
     if isinstance(other, Building) or other == one:
         return other
+    if isinstance(one, Call) and isinstance(other, Call) and one.place == other.place:
+        # One container, to which either branch may have added.
+        added = [passed for passed in other.args if passed not in one.args]
+        return replace(one, args=(*one.args, *added))
     return choose(one, other)

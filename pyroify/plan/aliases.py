@@ -10,13 +10,16 @@ from pyroify.plan.study import Study
 
 
 def other_names(study: Study, names: Collection[str]) -> frozenset[str]:
-    """Attributes that give the modules of these attributes too."""
+    """Attributes that give the modules of these attributes too.
+
+    Where some are out of sight (``**``), any attribute that is used like a module may hold them.
+    """
     made = {item.name: frozenset(places(item.node)) for item in study.everything}
     wanted = frozenset().union(*(made.get(name, frozenset()) for name in names))
     found = {name for name, there in made.items() if there & wanted}
     for method in study.cls.cls.methods:
         for item in method.assignments:
-            if len(item.path) == 1 and found.union(names).intersection(_members(item.value)):
+            if (len(item.path) == 1 and found.union(names).intersection(_members(item.value))) or ("**" in names and item.path and study.is_used_as_module(item.path[0])):
                 found.add(item.path[0])
     return frozenset(found)
 

@@ -19,7 +19,7 @@ from pyroify.plan.placements import Each, Spot, Where
 from pyroify.plan.present import present_within
 from pyroify.plan.redeclare import leave_decorated, leave_unseen, leaves_all, report_dropped
 from pyroify.plan.run_time import declare_at_run_time
-from pyroify.plan.sight import is_out_of_sight
+from pyroify.plan.sight import is_out_of_sight, misses_some
 from pyroify.plan.sites import Anew, Lent, Sites
 from pyroify.plan.statements import joined
 from pyroify.plan.structure import Leaf
@@ -85,7 +85,8 @@ class Declarer:
         if method is self.study.constructor and not at_run_time:
             statements.extend(self._inherited(sites))
         if at_run_time:
-            statements.extend(declare_at_run_time(attributes, sites, self.gaps))
+            misses = misses_some(self.study, covered, attributes)
+            statements.extend(declare_at_run_time(attributes, sites, self.gaps, misses))
         else:
             statements.extend(declare_visible(attributes, sites))
         statements.extend(declare_instances(attributes, sites))

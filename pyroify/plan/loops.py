@@ -105,6 +105,11 @@ def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
     return tuple(sorted(parts, key=lambda part: -part.path.count(".")))
 
 
+def note_unseen(tables: Tables, sites: Sites) -> None:
+    """Note what the class makes and attaches out of sight, wherever that is below ``self``."""
+    _record("", tables, sites.study.cls.cls.line, sites)
+
+
 def report_places(attribute: Attribute, sites: Sites) -> None:
     """Rules that tell parameters apart by where they are, which the loops do not know."""
     if not is_opaque(attribute.node) or not attribute.name:
@@ -163,7 +168,7 @@ def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
     default = tables.default
     for name, action in (*default.mentioned, (OTHER, default.other)):
         decision = sites.decide(join(path, join(BELOW, name)))
-        site = f"{path}.**" if name == OTHER else f"{path}.**.{name}"
+        site = join(path, "**" if name == OTHER else f"**.{name}")
         sites.record(site, decision, sites.render_looped(action, line), line)
 
 

@@ -14,6 +14,7 @@ from pyroify.plan.loops import (
     Tables,
     declare_in_loops,
     find_parts,
+    note_unseen,
     parameters_named,
     report_places,
     source_of,
@@ -76,16 +77,21 @@ class Apart:
             yield f"*([{found}] if {' and '.join(self.guards)} else [])" if self.guards else found
 
 
-def declare_at_run_time(attributes: Sequence[Attribute], sites: Sites, gaps: bool) -> Iterator[str]:
+def declare_at_run_time(
+    attributes: Sequence[Attribute], sites: Sites, gaps: bool, misses: bool
+) -> Iterator[str]:
     """Statements that convert everything below ``self``, and declare what rules say of it.
 
-    ``gaps``: a container may hold None, which ``to_pyro_module_`` refuses.
+    ``gaps``: a container may hold None, which ``to_pyro_module_`` refuses. ``misses``: a layer is
+    made that none of the attributes is seen to hold.
     """
     line = attributes[0].line if attributes else sites.study.cls.cls.line
     sites.names.use("to_pyro_module_")
     for attribute in attributes:
         report_places(attribute, sites)
     tables = tables_below(OTHER, sites)
+    if misses:
+        note_unseen(tables, sites)
     apart = [*_all_apart(attributes, tables, sites), *_own_apart(tables, sites)]
     yield from CONVERSION_WITH_GAPS if gaps else CONVERSION
     for found in apart:

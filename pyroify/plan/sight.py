@@ -15,17 +15,22 @@ Covered = tuple[Function, ...]
 
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
     """Whether part of what the ``covered`` methods attach, as ``attributes``, is not visible."""
-    nodes = tuple(node for attribute in attributes for node in walk(attribute.node))
+    nodes = tuple(_nodes(attributes))
     base = study.cls.library_base
     return (
         (base is not None and base.kind == "compound")
         or _attaches_indirectly(covered)
         or _computes_weights(covered)
         or _probes(study, covered, {attribute.name for attribute in attributes})
-        or _misses_some(study, covered, nodes)
+        or misses_some(study, covered, attributes)
         or any(map(_is_hidden, nodes))
         or any(is_registered(study, item) for item in module_lists(study))
     )
+
+
+def _nodes(attributes: Sequence[Attribute]) -> Iterator[Node]:
+    for attribute in attributes:
+        yield from walk(attribute.node)
 
 
 def _is_hidden(node: Node) -> bool:
@@ -62,8 +67,9 @@ def _probes(study: Study, covered: Covered, names: Container[str]) -> bool:
     )
 
 
-def _misses_some(study: Study, covered: Covered, nodes: Sequence[Node]) -> bool:
+def misses_some(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
     """Whether a layer or parameter is made there that none of the attributes accounts for."""
+    nodes = tuple(_nodes(attributes))
     parameters = {(made.line, made.column) for method in covered for made in method.parameter_calls}
     layers = {
         (call.line, call.column)
