@@ -19,8 +19,10 @@ def other_names(study: Study, names: Collection[str]) -> frozenset[str]:
     found = {name for name, there in made.items() if there & wanted}
     for method in study.cls.cls.methods:
         for item in method.assignments:
-            if (len(item.path) == 1 and found.union(names).intersection(_members(item.value))) or ("**" in names and item.path and study.is_used_as_module(item.path[0])):
-                found.add(item.path[0])
+            path, known = item.path[:1], found.union(names)
+            hidden = "**" in names and any(map(study.is_used_as_module, path))
+            if hidden or (len(item.path) == 1 and known.intersection(_members(item.value))):
+                found.update(path)
     return frozenset(found)
 
 
