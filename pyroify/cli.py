@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from pyroify.pipeline import Outcome
     from pyroify.project import Project
     from pyroify.publish import Change
-    from pyroify.report.plan import NamedSite
     from pyroify.report.run import Report
+    from pyroify.report.site import NamedSite
     from pyroify.spec.model import Spec
     from pyroify.verify import VerifyResult
 
 INTERRUPTED = 130
 STDIN = Path("-")
-SITE = re.compile(r"([\w.]+:)?[A-Za-z_]\w*(\.[\w*]+)+")
+SITE = re.compile(r"[\w.:*?\[\]!<>-]+")
+"""What may name a site or a class, or be a pattern for some, and is no path."""
 
 Command = Callable[..., int]
 
@@ -142,21 +143,25 @@ def init(paths: tuple[Path, ...]) -> int:
 def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatched: bool) -> int:
     """Show every parameter in PATHS and what will become of it.
 
-    For a SITE (Class.path or module:Class.path), explain which rule decides and which it beats.
+    For a SITE (Class.path or module:Class.path, with * and ** as in the spec, or a class alone),
+    explain which rule decides and which it beats.
     """
     from pyroify.pipeline import Outcome, make_plan
     from pyroify.report.json import render_json
     from pyroify.report.plan import render_plan
     from pyroify.report.run import exit_code
+    from pyroify.report.site import explain_site, with_sites
     from pyroify.report.text import render_findings
 
     sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
     project, prior_spec = _open([Path(t) for t in targets if t not in sites], spec)
     made = make_plan(project.root, project.files, prior_spec, project.selected)
     report = _make_report(project, prior_spec, Outcome(made, ()), allow_unmatched)
-    if sites:
-        _explain(sites, report)
+    found = [site for name in sites for site in _find_sites(name, report)]
+    if found and output == "text":
+        _put("\n".join(explain_site(site, report.spec) for site in found))
         return 0
+    report = with_sites(report, found) if found else report
     code = exit_code(report, would_change=False)
     if output == "json":
         _put(render_json(report, "plan", code))
@@ -166,23 +171,14 @@ def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatch
     return code
 
 
-def _explain(names: Sequence[str], report: Report) -> None:
-    from pyroify.report.plan import explain_site, named_sites
+def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
+    from pyroify.report.site import find_sites, suggest_site
 
-    sites = named_sites(report.classes)
-    found = [site for name in names for site in _find_sites(name, sites)]
-    _put("\n".join(explain_site(site, report.spec) for site in found))
-
-
-def _find_sites(name: str, sites: Sequence[NamedSite]) -> list[NamedSite]:
-    from difflib import get_close_matches
-
-    found = [site for site in sites if name in (site.name, site.short_name)]
-    if not found:
-        known = [known for site in sites for known in (site.short_name, site.name)]
-        close = "".join(f"; did you mean {near}?" for near in get_close_matches(name, known, 1))
-        raise click.UsageError(f"{name} is neither a file nor a parameter of the plan{close}")
-    return found
+    if found := find_sites(name, report.classes):
+        return found
+    near = suggest_site(name, report.classes)
+    hint = f"did you mean {near}?" if near else "`pyroify plan` lists them"
+    raise click.UsageError(f"{name} is neither a file nor a class or parameter of the plan; {hint}")
 
 
 @cli.command()

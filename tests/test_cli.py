@@ -460,6 +460,37 @@ class TestStdin:
         assert ended.out.startswith("--- a/net.py\n")
 
 
+HOLDERS = """from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+        self.act = act
+
+    def forward(self, x):
+        return self.act(self.fc(x))
+
+
+class Sub(Block):
+    pass
+
+
+class Net(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.block = Block(nn.PReLU())
+        self.blocks = nn.ModuleList([Block(nn.PReLU()) for _ in range(n)])
+        self.layers = nn.ModuleList([nn.Linear(3, 3) for _ in range(n)])
+
+    def forward(self, x):
+        for layer in (self.block, *self.blocks, *self.layers):
+            x = layer(x)
+        return x
+"""
+
+
 class TestPlan:
     def test_shows_every_parameter_and_what_decides(self, run: Run, lay_out: Callable) -> None:
         lay_out({"pyroify.yaml": SPEC, "models/net.py": NET})
@@ -519,6 +550,60 @@ class TestPlan:
         ended = run("plan", "Net.fc.wieght")
         assert ended.code == 2
         assert "did you mean Net.fc.weight?" in ended.err
+
+    @pytest.mark.parametrize(
+        ("asked", "found", "note"),
+        [
+            ("Net.block.fc.weight", "net:Block.fc.weight", "that name in a rule is for it alone"),
+            ("net:Net.blocks.1.fc.bias", "net:Block.fc.bias", "is for it alone"),
+            ("Sub.fc.weight", "net:Block.fc.weight", "which Sub inherits"),
+            ("Net.layers.3.weight", "net:Net.layers.*.weight", "which only run time shows"),
+            ("Net.block.act.a.weight", "net:Block.act.**", "is for it alone"),
+        ],
+    )
+    def test_explains_a_site_by_where_it_is_found(
+        self, run: Run, lay_out: Callable, asked: str, found: str, note: str
+    ) -> None:
+        lay_out({"pyroify.yaml": SPEC, "net.py": HOLDERS})
+        first, second, *_ = run("plan", asked).out.splitlines()
+        assert first == found
+        assert second.startswith(f"  asked as   {asked}")
+        assert second.endswith(note)
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            ("Block.fc", ["net:Block.fc.weight", "net:Block.fc.bias"]),
+            ("Block", ["net:Block.fc.weight", "net:Block.fc.bias", "net:Block.act.**"]),
+            ("net:*.fc.bias", ["net:Block.fc.bias"]),
+            ("Net.layers", ["net:Net.layers.*.weight", "net:Net.layers.*.bias"]),
+        ],
+    )
+    def test_explains_all_sites_below_a_name_or_of_a_pattern(
+        self, run: Run, lay_out: Callable, asked: str, found: list[str]
+    ) -> None:
+        lay_out({"pyroify.yaml": SPEC, "net.py": HOLDERS})
+        out = run("plan", asked).out
+        assert [line for line in out.splitlines() if line.startswith("net:")] == found
+
+    @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            ("requires_grad=False)", "it is frozen, which only a rule without wildcards would"),
+            ("requires_grad=True)  # pyroify: ignore", "a comment takes it out"),
+        ],
+    )
+    def test_says_why_rules_that_match_pass_a_parameter_by(
+        self, run: Run, lay_out: Callable, line: str, reason: str
+    ) -> None:
+        parameter = f"nn.Parameter(nn.init.ones_(1), {line}"
+        lay_out({"pyroify.yaml": SPEC, "net.py": NET.replace("nn.Linear(3, 1)", parameter)})
+        assert f"  decided by no rule: {reason}" in run("plan", "Net.fc").out
+
+    def test_a_site_goes_into_the_json(self, run: Run, lay_out: Callable) -> None:
+        lay_out(PROJECT)
+        document = json.loads(run("plan", "Net.fc.bias", "--format", "json").out)
+        assert [s["path"] for c in document["classes"] for s in c["sites"]] == ["fc.bias"]
 
     def test_a_site_goes_with_the_paths_beside_it(
         self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch

@@ -13,8 +13,9 @@ from pyroify.plan.model import ClassPlan, Plan, RuleRef, SitePlan
 from pyroify.project import Project
 from pyroify.report.diff import colour_diff, render_diff
 from pyroify.report.json import render_json
-from pyroify.report.plan import describe_action, explain_site, named_sites, render_plan
+from pyroify.report.plan import describe_action, render_plan
 from pyroify.report.run import Report, exit_code, make_report
+from pyroify.report.site import NamedSite, explain_site
 from pyroify.report.starter import default_spec, render_starter
 from pyroify.report.text import render_findings, render_run
 from pyroify.spec.load import parse_spec
@@ -195,7 +196,7 @@ class TestPlan:
         assert all(row == starts[0] for row in starts)
 
     def test_explains_which_rules_were_beaten(self) -> None:
-        bias = named_sites([NET])[1]
+        bias = NamedSite(NET, NET.sites[1])
         assert explain_site(bias, SPEC) == (
             "a:Net.fc.bias\n"
             "  declared   a.py:5:9\n"
@@ -207,11 +208,11 @@ class TestPlan:
         )
 
     def test_explains_a_site_that_no_rule_matches(self) -> None:
-        other = named_sites([NET])[4]
+        other = NamedSite(NET, NET.sites[4])
         assert "no rule" in explain_site(other, SPEC)
 
     def test_says_keep_where_the_plan_overrides_the_rule(self) -> None:
-        frozen = named_sites([NET])[3]
+        frozen = NamedSite(NET, NET.sites[3])
         assert "becomes    keep\n" in explain_site(frozen, SPEC)
 
     @pytest.mark.parametrize(
@@ -240,10 +241,11 @@ class TestJson:
         assert list(document["summary"]) == ["files", "classes", "sites", "coverage", "refused"]
         assert set(document["classes"][0]) == {
             *("name", "module", "qualname", "path", "line", "column", "status", "codes", "sites"),
-            "stale_methods",
+            *("stale_methods", "parts", "bases"),
         }
         assert set(document["classes"][0]["sites"][0]) == {
-            *("path", "line", "column", "action", "shape", "layer", "source", "rule", "beaten")
+            *("path", "line", "column", "action", "shape", "layer", "source", "rule", "beaten"),
+            "spared",
         }
         assert set(document["findings"][0]) == {
             *("path", "line", "column", "code", "severity", "message", "help", "subject")

@@ -47,6 +47,11 @@ class ModuleClass:
         return self.file.path, self.cls.qualname
 
     @property
+    def name(self) -> str:
+        """``module:Class``, as the spec names it."""
+        return f"{self.file.module}:{self.cls.qualname}"
+
+    @property
     def is_pyro(self) -> bool:
         """Whether it is a ``PyroModule`` already."""
         return any(

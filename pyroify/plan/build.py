@@ -77,14 +77,10 @@ class _Planner:
         yield from check_files(self.project, converted, self.selected)
         yield from (finding for moved in self._migrations() for finding in moved.findings)
         at_run_time = any(case.at_run_time for case in self.cases.values())
-        instances = {
-            f"{case.cls.cls.qualname}.{attribute.name}": inner.cls.cls.qualname
-            for case in self.cases.values()
-            for attribute in case.study.everything
-            for inner in walk(attribute.node)
-            if isinstance(inner, Own)
-        }
-        yield from rule_findings(self.spec, keys, instances, at_run_time)
+        parts = [
+            (case.cls.cls.qualname, part) for case in self.cases.values() for part in case.parts
+        ]
+        yield from rule_findings(self.spec, keys, parts, at_run_time)
         classes = [(cls.file.module, cls.cls.qualname) for cls in self.classes]
         yield from latent_findings(self.spec, classes)
 
@@ -259,7 +255,7 @@ class _Planner:
         line, column = case.cls.cls.line, case.cls.cls.column
         for base in case.cls.lineage[1:]:
             other = self.cases.get(base.key)
-            if other is not None and other.wanted and other.refused:
+            if other is not None and other.refused:
                 return case.finding(
                     line, column, "PYR062", f"its base {base.cls.qualname} is not converted"
                 )
@@ -274,7 +270,7 @@ class _Planner:
             return case.finding(line, column, "PYR062", message)
         for sub in self.subclasses.get(case.key, ()):
             other = self.cases[sub.key]
-            if case.own_random and other.wanted and other.refused and not other.ignored:
+            if case.own_random and other.refused and not other.ignored:
                 return case.finding(
                     line,
                     column,
@@ -282,7 +278,7 @@ class _Planner:
                     f"{sub.cls.qualname} is not converted, and would inherit its priors",
                 )
         for other in self.cases.values():
-            if not (other.wanted and other.refused) or case.cls.is_pyro:
+            if not other.refused or case.cls.is_pyro:
                 continue
             holds = any(cls.key == case.key for cls in other.study.held)
             if holds or (other.key, case.key) in self.handed_on:
@@ -302,7 +298,7 @@ class _Planner:
                 nodes = list(walk(box)) if isinstance(box, Box) else []
                 own = [self.cases[node.cls.key] for node in nodes if isinstance(node, Own)]
                 layers = any(isinstance(node, Leaf) for node in nodes)
-                refused = [other for other in own if other.wanted and other.refused]
+                refused = [other for other in own if other.refused]
                 random = any(other.converts and other.is_random for other in own)
                 if refused and (random or (layers and attribute.name in case.random_names)):
                     return refused[0]

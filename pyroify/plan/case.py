@@ -10,8 +10,9 @@ from pyroify.index.facts import Function
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.checks.project import Sites
 from pyroify.plan.declare import Declarations
-from pyroify.plan.model import ClassPlan, SitePlan, Status
+from pyroify.plan.model import ClassPlan, HeldClass, SitePlan, Status
 from pyroify.plan.names import FileNames
+from pyroify.plan.placements import Instance, Where, place
 from pyroify.plan.sites import Lent
 from pyroify.plan.study import Study
 from pyroify.plan.ties import Tie
@@ -109,8 +110,7 @@ class Case:
 
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
         """A finding about this class."""
-        subject = f"{self.cls.file.module}:{self.cls.cls.qualname}"
-        return Finding(self.cls.file.path, line, column + 1, code, message, help, subject)
+        return Finding(self.cls.file.path, line, column + 1, code, message, help, self.cls.name)
 
     @property
     def converts(self) -> bool:
@@ -121,6 +121,16 @@ class Case:
     def all_sites(self) -> tuple[SitePlan, ...]:
         """Its parameters, and what becomes of each."""
         return tuple(site for _, declared in self.stages for site in declared.sites)
+
+    @cached_property
+    def parts(self) -> tuple[HeldClass, ...]:
+        """The instances of classes of the project that it holds."""
+        return tuple(
+            HeldClass(found.where.path, found.cls.name)
+            for attribute in self.study.everything
+            for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
+            if isinstance(found, Instance)
+        )
 
     @property
     def plan(self) -> ClassPlan:
@@ -138,4 +148,6 @@ class Case:
             sites=self.all_sites,
             findings=tuple(self.findings),
             stale_methods=self.stale_methods,
+            parts=self.parts,
+            bases=tuple(base.name for base in self.cls.lineage[1:]),
         )

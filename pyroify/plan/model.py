@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pyroify.diagnostics import Finding
+from pyroify.spec.match import Spared
 from pyroify.spec.model import Action as Decided
 from pyroify.spec.model import Spec
 
@@ -47,13 +48,25 @@ class SitePlan:
     source: str = ""
     rule: RuleRef | None = None
     beaten: tuple[RuleRef, ...] = ()
+    spared: Spared = ""
+    """Why no rule decides although some match: it is frozen, or a comment takes it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldClass:
+    """An instance of the class ``cls`` (``module:Class``) that another holds under ``path``."""
+
+    path: str
+    cls: str
 
 
 @dataclass(frozen=True, slots=True)
 class ClassPlan:
     """One ``nn.Module`` class of the project and what becomes of it.
 
-    ``stale_methods`` go on with parameters that the constructor put aside (PYR010).
+    ``stale_methods`` go on with parameters that the constructor put aside (PYR010). ``parts`` are
+    the instances of classes of the project that it holds, ``bases`` (``module:Class``) those it
+    derives from.
     """
 
     module: str
@@ -65,6 +78,8 @@ class ClassPlan:
     sites: tuple[SitePlan, ...] = ()
     findings: tuple[Finding, ...] = ()
     stale_methods: tuple[str, ...] = ()
+    parts: tuple[HeldClass, ...] = ()
+    bases: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 
 from pyroify.diagnostics import Finding
+from pyroify.plan.model import HeldClass
 from pyroify.plan.sites import OTHER
 from pyroify.spec.match import (
     SiteKey,
@@ -20,19 +21,22 @@ from pyroify.spec.model import Rule, Spec
 
 
 def rule_findings(
-    spec: Spec, keys: Sequence[SiteKey], instances: Mapping[str, str], at_run_time: bool
+    spec: Spec,
+    keys: Sequence[SiteKey],
+    parts: Sequence[tuple[str, HeldClass]],
+    at_run_time: bool,
 ) -> Iterator[Finding]:
     """Findings about rules.
 
-    ``instances`` are the attributes that hold a class of the project, as ``Class.attribute``, with
-    the name of that class. ``at_run_time``: some sites only show when the program runs.
+    ``parts`` are the instances of classes of the project, each with the name of the class that
+    holds it. ``at_run_time``: some sites only show when the program runs.
     """
     seen = [key for key in keys if OTHER not in key.path]
     for rule in unmatched_rules(spec, keys):
         if rule.match == "**" or (at_run_time and rule.match.startswith("**.")):
             continue  # it may match what only run time shows, or a project without parameters
         near = nearest_site(rule, seen)
-        hint = _instance_hint(rule, instances) or (f"did you mean {near}? " if near else "")
+        hint = _instance_hint(rule, parts) or (f"did you mean {near}? " if near else "")
         help = f"{hint}see pyroify plan for the sites there are, or pass --allow-unmatched"
         yield _at_rule(spec, rule, "PYR150", "matches no parameter", help)
     for rule in shadowed_rules(spec, keys):
@@ -59,10 +63,11 @@ def latent_findings(spec: Spec, classes: Collection[tuple[str, str]]) -> Iterato
             yield Finding(spec.path, place.line, place.column, "PYR150", message, help)
 
 
-def _instance_hint(rule: Rule, instances: Mapping[str, str]) -> str:
+def _instance_hint(rule: Rule, parts: Sequence[tuple[str, HeldClass]]) -> str:
     """What to say of a pattern that goes through an attribute to the class that it holds."""
-    for name, cls in instances.items():
-        if has_wildcard(rule.match) and goes_through(rule, name):
+    for holder, part in parts if has_wildcard(rule.match) else ():
+        name, cls = f"{holder}.{part.path.partition('.')[0]}", part.cls.rpartition(":")[2]
+        if goes_through(rule, name):
             return f"match {cls}, which {name} holds, or spell out {name} for that one alone; "
     return ""
 

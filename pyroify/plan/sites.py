@@ -138,7 +138,7 @@ class Sites:
         key = self._key(path, layer, frozen)
         self.keys.append(key)
         if line in self.study.ignored_lines:
-            return Decision(Keep(), None)
+            return Decision(Keep(), None, spared="ignored")
         return decide(self.spec, key)
 
     def decide_own(self, name: str, line: int, frozen: bool = False) -> Decision:
@@ -212,6 +212,7 @@ class Sites:
                 source=source,
                 rule=_deciding(decision),
                 beaten=tuple(map(_reference, decision.beaten)),
+                spared=decision.spared,
             )
         )
 
@@ -286,8 +287,7 @@ class Sites:
         """Note a finding, once; without a column, where the statement of the line begins."""
         cls = self.study.cls
         column = column or self.study.columns.get(line, 0)
-        subject = f"{cls.file.module}:{cls.cls.qualname}"
-        finding = Finding(cls.file.path, line, column + 1, code, message, help, subject)
+        finding = Finding(cls.file.path, line, column + 1, code, message, help, cls.name)
         if finding not in self.findings:
             self.findings.append(finding)
 

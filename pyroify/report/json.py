@@ -19,8 +19,11 @@
     classes[]    name ("module:Class"), module, qualname, path, line, column,
                  status ("converted" | "unchanged" | "refused"), codes[],
                  stale_methods[]: methods that go on with what construction put aside (PYR010)
+                 parts[]: {path, cls}: the classes of the project that it holds, and where
+                 bases[]: the classes of the project that it derives from
                  sites[]: path, line, column, action ("sample" | "param" | "keep"), shape, layer,
-                          source (the declaration), rule and beaten[]: {index, match, line}
+                          source (the declaration), rule and beaten[]: {index, match, line},
+                          spared ("frozen" | "ignored" | ""): why rules that match do not decide
     findings[]   path, line, column, code, severity ("error" | "refused" | "warning"),
                  message, help, subject ("module:Class" or "")
 

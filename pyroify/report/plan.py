@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from pyroify.diagnostics import Finding
 from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
-from pyroify.report.run import Report, severity
+from pyroify.report.run import Report
 from pyroify.report.text import count
 from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
 _HEADERS = ("site", "shape", "layer", "becomes", "decided by")
 _FATES = {"converted": "converted", "unchanged": "stays as it is", "refused": "refused"}
-
-
-@dataclass(frozen=True, slots=True)
-class NamedSite:
-    """A site with its class; ``name`` is ``module:Class.path``, as a spec names it."""
-
-    entry: ClassPlan
-    site: SitePlan
-
-    @property
-    def name(self) -> str:
-        """The full name."""
-        return f"{self.entry.name}.{self.site.path}"
-
-    @property
-    def short_name(self) -> str:
-        """``Class.path``, which a spec takes too."""
-        return f"{self.entry.qualname}.{self.site.path}"
-
-
-def named_sites(classes: Iterable[ClassPlan]) -> tuple[NamedSite, ...]:
-    """All sites of ``classes``, in order."""
-    return tuple(NamedSite(entry, site) for entry in classes for site in entry.sites)
 
 
 def render_plan(report: Report) -> str:
@@ -64,7 +39,7 @@ def _class_lines(classes: Sequence[ClassPlan], spec: Spec) -> Iterator[str]:
 
 def _row(site: SitePlan, spec: Spec) -> tuple[str, ...]:
     rule = _name_rule(site.rule, spec) if site.rule else "no rule"
-    return site.path, _shape(site) or "?", site.layer or "-", _outcome(site, spec), rule
+    return site.path, known_shape(site) or "?", site.layer or "-", outcome(site, spec), rule
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -78,7 +53,7 @@ def _name_rule(rule: RuleRef, spec: Spec) -> str:
     return f"{rule.match} ({spec.path}:{rule.line})"
 
 
-def _outcome(site: SitePlan, spec: Spec) -> str:
+def outcome(site: SitePlan, spec: Spec) -> str:
     """What becomes of a site, as the spec would say it."""
     if site.rule is None:
         return site.action
@@ -115,44 +90,6 @@ def _counts(report: Report) -> str:
     )
 
 
-def explain_site(named: NamedSite, spec: Spec) -> str:
-    """Where a site is, what becomes of it, which rule decides, and which rules that one beats."""
-    entry, site = named.entry, named.site
-    lines = [
-        f"{named.name}",
-        f"  declared   {entry.path}:{site.line}:{site.column}",
-        f"  shape      {_shape(site) or 'not known from the source'}",
-        f"  layer      {site.layer or _without_layer(site)}",
-        f"  becomes    {_outcome(site, spec)}",
-    ]
-    if site.source:
-        lines.append(f"  written as {site.source}")
-    if site.rule is None:
-        lines.append("  decided by no rule: nothing in the spec matches, so it is kept")
-    else:
-        lines.append(f"  decided by {_explain_rule(site.rule, spec)}")
-    lines += [f"  which beat {_explain_rule(rule, spec)}" for rule in site.beaten]
-    lines += [f"  {f.code} {f.message}" for f in entry.findings if _concerns(f, site)]
-    return "\n".join(lines) + "\n"
-
-
-def _concerns(finding: Finding, site: SitePlan) -> bool:
-    """Whether a finding is about a site: its line, or why its class is not converted."""
-    return finding.line == site.line or severity(finding.code) != "warning"
-
-
-def _shape(site: SitePlan) -> str:
+def known_shape(site: SitePlan) -> str:
     """Source of the shape; nothing where a loop reads it from each ``value``."""
     return "" if site.shape.startswith("value.") else site.shape
-
-
-def _without_layer(site: SitePlan) -> str:
-    if "." in site.path:
-        return "not known from the source"
-    return "none: a parameter of the class itself"
-
-
-def _explain_rule(rule: RuleRef, spec: Spec) -> str:
-    action = describe_action(rule.action(spec))
-    kind = "latent" if rule.section == "latents" else "rule"
-    return f"{kind} {rule.index + 1}, {spec.path}:{rule.line}: {rule.match} -> {action}"

@@ -10,12 +10,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 from pyroify.spec.model import Action, Keep, Latent, Rule, Spec
+
+Spared = Literal["", "frozen", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Decision:
     ``rule`` decided, or is None where no rule matched and the parameter is kept. ``beaten`` are
     the earlier rules it overrides, in the order of the file. ``partial`` are later rules that
     match only some of the sites a run-time index stands for; they decide those. ``latent`` is what
-    decided in place of a rule, where the site is an attribute that the spec adds.
+    decided in place of a rule, where the site is an attribute that the spec adds. ``spared`` says
+    why rules that match passed the parameter by: it is frozen, or a comment takes it out.
     """
 
     action: Action
@@ -51,6 +54,7 @@ class Decision:
     beaten: tuple[Rule, ...] = ()
     partial: tuple[Rule, ...] = ()
     latent: Latent | None = None
+    spared: Spared = ""
 
 
 class PatternError(ValueError):
@@ -83,7 +87,8 @@ def decide(spec: Spec, key: SiteKey) -> Decision:
             partial.append(rule)
     partial.reverse()
     if not complete:
-        return Decision(Keep(), None, partial=tuple(partial))
+        spared = key.frozen and decide(spec, replace(key, frozen=False)).rule is not None
+        return Decision(Keep(), None, partial=tuple(partial), spared="frozen" if spared else "")
     winner, *beaten = complete
     return Decision(winner.action, winner, tuple(reversed(beaten)), tuple(partial))
 
@@ -164,6 +169,14 @@ def matches_class(pattern: str, module: str, qualname: str) -> bool:
     if not _module_matches(compiled, module):
         return False
     return _match_segments(compiled.path, qualname.split(".")) is _Extent.ALL
+
+
+def covers(asked: str, module: str, name: str) -> bool:
+    """Whether ``[module:]Class.path`` is the site ``name``, or meets it where either has globs."""
+    compiled, names = _compile(asked), tuple(name.split("."))
+    if not _module_matches(compiled, module):
+        return False
+    return bool(_match_segments(compiled.path, names) or _match_segments(names, compiled.path))
 
 
 def matches_name(glob: str, name: str) -> bool:
