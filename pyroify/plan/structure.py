@@ -127,6 +127,8 @@ class Scope:
     depth: int = 0
     inside: bool = True
     """Whether names of the value are those of the declaring function itself."""
+    callers: frozenset[tuple[str, int]] = frozenset()
+    """The functions that were followed to get here: path and line of each."""
 
 
 MAX_DEPTH = 12
@@ -234,8 +236,11 @@ class Resolver:
 
     def _returned(self, function: Function, call: Call, scope: Scope, path: str) -> Node:
         """What a function gives for a call: the union of what it returns."""
-        if not function.returns or function.generator:
-            return Opaque(call.text) if function.generator else PLAIN
+        place = (path, function.line)
+        if function.generator or place in scope.callers:
+            return Opaque(call.text)
+        if not function.returns:
+            return PLAIN
         arguments: dict[str, tuple[Passed, Scope]] = {}
         for position, name in enumerate(function.arguments):
             if passed := call.argument(name, position):
@@ -243,7 +248,8 @@ class Resolver:
             elif default := dict(function.defaults).get(name):
                 if is_literal(default) and not call.starred:
                     arguments[name] = (Passed("", "", default, True, Constant(default)), scope)
-        inner = Scope(path, scope.cls, arguments, scope.depth + 1, inside=False)
+        callers = scope.callers | {place}
+        inner = Scope(path, scope.cls, arguments, scope.depth + 1, False, callers)
         return one_of(*[self.resolve(value, inner) for value in function.returns])
 
     def _call(self, call: Call, scope: Scope) -> Node:
