@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from pyro.nn import PyroModule
 from torch import nn
 
 from pyroify.catalog.layers import (
@@ -17,6 +18,7 @@ from pyroify.catalog.layers import (
     recurrent_parameters,
     substitute,
 )
+from pyroify.catalog.module import MODULE_NAMES
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, about the sizes chosen here
 ABSTRACT = {"Module", "Container", "RNNBase", "RNNCellBase"}
@@ -378,3 +380,9 @@ def test_qualified_fans_hold_on_a_built_layer(name):
         fan_in = eval(qualify(parameter.fan_in, "self.layer", target), {"self": self})
         assert fan_in == nn.init._calculate_fan_in_and_fan_out(self.layer.weight)[0]
         assert fan_in == math.prod(self.layer.weight.shape[1:])
+
+
+def test_names_of_every_module_are_those_of_the_installed_torch_and_pyro() -> None:
+    module = PyroModule()
+    names = {*dir(module), *nn.Module.__annotations__}
+    assert {name for name in names if name[0] != "_"} <= MODULE_NAMES <= names

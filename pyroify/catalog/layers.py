@@ -60,6 +60,13 @@ class Layer:
     signature: Signature = ()
     parameters: tuple[LayerParameter, ...] = ()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The attributes it has by its arguments and parameters."""
+        return frozenset(
+            (*(name for name, _ in self.signature), *(p.name for p in self.parameters))
+        )
+
 
 def lookup(dotted: str) -> Layer | None:
     """The layer that ``torch.nn.Linear`` or ``torch.nn.modules.linear.Linear`` names, if any."""

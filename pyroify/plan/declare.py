@@ -6,7 +6,7 @@ is not, the whole class is converted at run time, by a loop over what is there (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyroify.diagnostics import Finding
@@ -130,17 +130,28 @@ class Declarer:
 
     def _obstacle(self, name: str) -> str:
         """Why there cannot be a new attribute of this name, if it cannot."""
-        first, dot, _ = name.partition(".")
+        first, dot, rest = name.partition(".")
         lineage = self.study.cls.lineage
         studies = [Study(item, self.study.resolver, ()) for item in lineage]
         held = {attribute.name for study in studies for attribute in study.everything}
         if dot:
-            return "" if first in held else f"goes through {first}, which holds no module"
+            return self._obstacle_below(first, rest, studies)
         methods = [method for item in lineage for method in item.cls.methods]
         taken = held.union(item.path[0] for m in methods for item in m.assignments if item.path)
         if name in taken:
             return f"would replace the attribute {name}"
         return f"would replace the method {name}" if self.study.cls.find_method(name) else ""
+
+    @staticmethod
+    def _obstacle_below(first: str, rest: str, studies: Sequence[Study]) -> str:
+        """Why what an attribute holds cannot have a new attribute, if it cannot."""
+        nodes = [item.node for study in studies for item in study.everything if item.name == first]
+        if not nodes:
+            return f"goes through {first}, which holds no module"
+        layers = [node.layer for node in nodes if isinstance(node, Leaf)]
+        if any(rest in layer.names for layer in layers):
+            return f"would replace {rest} of the layer"
+        return ""
 
     def _decorated(self, sites: Sites) -> None:
         """Methods that are declarations themselves, which stay."""

@@ -61,6 +61,19 @@ def latent_findings(spec: Spec, classes: Collection[tuple[str, str]]) -> Iterato
             message = f"latent {latent.index + 1} ({pattern}) matches no class"
             help = f"{hint}see pyroify plan for the classes there are, or pass --allow-unmatched"
             yield Finding(spec.path, place.line, place.column, "PYR150", message, help)
+    yield from _shadowed_latents(spec, classes)
+
+
+def _shadowed_latents(spec: Spec, classes: Collection[tuple[str, str]]) -> Iterator[Finding]:
+    """Latents that others of the same name, further down, replace in every class."""
+    for latent in spec.latents:
+        later = [o for o in spec.latents[latent.index + 1 :] if o.name == latent.name]
+        own = [cls for cls in classes if matches_class(latent.class_pattern, *cls)]
+        if own and all(any(matches_class(o.class_pattern, *cls) for o in later) for cls in own):
+            place = spec.position(f"latents.{latent.index}.name")
+            message = f"latent {latent.index + 1} ({latent.name}) decides nothing: later ones do"
+            help = "remove it, or move it below the ones that beat it"
+            yield Finding(spec.path, place.line, place.column, "PYR112", message, help)
 
 
 def _instance_hint(rule: Rule, parts: Sequence[tuple[str, HeldClass]]) -> str:

@@ -25,10 +25,12 @@ from pyroify.spec.match import (
     matches_class,
     matches_name,
 )
-from pyroify.spec.model import Action, Keep, Latent, Param, Rule, Sample, Spec
+from pyroify.spec.model import Action, Deterministic, Keep, Latent, Param, Rule, Sample, Spec
 from pyroify.spec.render import (
+    NOT_AT_THIS_SITE,
     Place,
     RenderError,
+    attributes_read,
     free_names,
     render_declarations,
     render_functions,
@@ -111,6 +113,8 @@ class Sites:
     keys: list[SiteKey] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     lent: list[Lent] = field(default_factory=list)
+    reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The attributes that the prior of each site reads, by path."""
 
     @cached_property
     def present(self) -> Mapping[str, Present]:
@@ -119,13 +123,14 @@ class Sites:
 
     @cached_property
     def latents(self) -> tuple[Latent, ...]:
-        """The new random attributes that the spec gives the class."""
+        """The new random attributes that the spec gives the class; the last of a name holds."""
         module, name = self.study.cls.file.module, self.study.cls.cls.qualname
-        return tuple(
-            latent
+        found = {
+            latent.name: latent
             for latent in self.spec.latents
             if matches_class(latent.class_pattern, module, name)
-        )
+        }
+        return tuple(found.values())
 
     # Decisions
 
@@ -319,7 +324,26 @@ class Sites:
             self.names.use_those_in(free_names(source))
         for source in functions:
             self.names.define(place.function, source)
+        if isinstance(action, Sample | Deterministic) and place.owner.startswith("self"):
+            self._note_reads(action, place, line, column)
         return pairs
+
+    def _note_reads(
+        self, action: Sample | Deterministic, place: Place, line: int, column: int
+    ) -> None:
+        """Note what a prior reads; report it where that leads back to its own site."""
+        around = place.owner.removeprefix("self").removeprefix(".")
+        path = place.target.removeprefix("self.")
+        self.reads[path] = tuple(join(around, name) for name in attributes_read(action.expression))
+        reached = list(self.reads[path])
+        for name in reached:
+            reached += [read for read in self.reads.get(name, ()) if read not in reached]
+        if path in reached:
+            message = (
+                f"the prior of {place.target} depends on itself: it reads {', '.join(reached)}"
+            )
+            help = "let one of these read none of the others"
+            self.report(line, column, NOT_AT_THIS_SITE, message, help)
 
     def _added_to(self, owner: str) -> Iterator[str]:
         """The attributes that latents of the spec put on a module below ``self``."""

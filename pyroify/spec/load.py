@@ -13,6 +13,7 @@ from typing import Final, TypeVar, cast
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from pyroify.catalog.layers import LAYERS
+from pyroify.catalog.module import MODULE_NAMES
 from pyroify.spec.check import (
     UNKNOWN_DISTRIBUTION,
     Fault,
@@ -354,8 +355,10 @@ def _read_attribute_name(reader: Reader, owner: Node, entry: Entry | None) -> st
         message = f"{name!r} is not the name of an attribute"
         reader.report(entry.value, WRONG_VALUE, message, "give a Python name, such as tau")
         return None
-    if name.split(".")[-1].startswith("_pyro") or name.endswith("_unconstrained"):
-        message = f"Pyro uses the name {name!r} itself"
+    last = name.rpartition(".")[2]
+    is_taken = last in MODULE_NAMES or last.startswith(("_pyro", "__"))
+    if is_taken or last.endswith("_unconstrained"):
+        message = f"Pyro and torch use the name {last!r} themselves"
         reader.report(entry.value, WRONG_VALUE, message, "choose another name")
         return None
     return name

@@ -66,12 +66,22 @@ class Sample:
     distribution: Call
     centered: bool = True
 
+    @property
+    def expression(self) -> Expression:
+        """What the value depends on."""
+        return self.distribution
+
 
 @dataclass(frozen=True, slots=True)
 class Deterministic:
     """Make the attribute a PyroSample that returns the tensor ``value`` and draws nothing."""
 
     value: Expression
+
+    @property
+    def expression(self) -> Expression:
+        """What the value depends on."""
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)

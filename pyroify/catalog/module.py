@@ -1,0 +1,23 @@
+"""The names that ``nn.Module`` and ``PyroModule`` use themselves, in every module.
+
+Plain data; ``tests/test_catalog_layers.py`` holds it against the installed torch and Pyro.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MODULE_NAMES: Final = frozenset(
+    """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children
+    named_modules named_parameters named_pyro_params parameters register_backward_hook
+    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
+    set_submodule share_memory state_dict to to_empty train training type xpu zero_grad _buffers
+    _modules _parameters
+    """.split()
+)
