@@ -13,6 +13,7 @@ from pyroify.catalog.layers import (
     REQUIRED,
     Layer,
     LayerParameter,
+    fill,
     lookup,
     qualify,
     recurrent_parameters,
@@ -386,3 +387,16 @@ def test_names_of_every_module_are_those_of_the_installed_torch_and_pyro() -> No
     module = PyroModule()
     names = {*dir(module), *nn.Module.__annotations__}
     assert {name for name in names if name[0] != "_"} <= MODULE_NAMES <= names
+
+
+@pytest.mark.parametrize("name", sorted(n for n in ARGUMENTS if LAYERS[n].kind != "lazy"))
+def test_fills(name: str) -> None:
+    for path, tensor in getattr(nn, name)(**ARGUMENTS[name]).named_parameters():
+        row = next((row for row in LAYERS[name].parameters if row.name == path), None)
+        if row is None or tensor.numel() < 2:
+            continue
+        value = fill(row.layer, path.rpartition(".")[2])
+        if value is None:
+            assert tensor.min() <= 0 <= tensor.max(), path
+        else:
+            assert (tensor == value).all(), path

@@ -10,6 +10,7 @@ from torch.distributions import transform_to
 
 from pyroify.catalog.constraints import CONSTRAINTS
 from pyroify.spec.expressions import parse_expression
+from pyroify.spec.literals import AROUND_ZERO, NEAR, written_range
 from pyroify.spec.model import Deterministic, Param, Sample
 from pyroify.spec.render import (
     Names,
@@ -522,3 +523,30 @@ def test_params_start_inside_their_constraint(name, init, place):
         assert torch.allclose(value, original)
     if init == "unconstrained":
         assert torch.allclose(value, transform_to(constraint)(original), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("source", "values"),
+    [
+        ("nn.init.zeros_(self.w)", (0, 0)),
+        ("self.w.data.zero_()", (0, 0)),
+        ("nn.init.ones_(self.w)", (1, 1)),
+        ("nn.init.constant_(self.w, -2)", (-2, -2)),
+        ("nn.init.constant_(self.w, val=3.0)", (3, 3)),
+        ("self.w.data.fill_(0.5)", (0.5, 0.5)),
+        ("nn.init.constant_(self.w, bias)", None),
+        ("nn.init.uniform_(self.w, -1, 2)", (-1, 2)),
+        ("nn.init.uniform_(self.w)", (NEAR, 1 - NEAR)),
+        ("nn.init.uniform_(self.w, -bound, bound)", None),
+        ("self.w.data.uniform_(-bound, bound)", None),
+        ("nn.init.normal_(self.w, 0, 0.1)", AROUND_ZERO),
+        ("nn.init.trunc_normal_(self.w, std=0.02)", AROUND_ZERO),
+        ("nn.init.normal_(self.w, mean=1.0, std=0.02)", None),
+        ("nn.init.normal_(self.w, 1, 0.02)", None),
+        ("nn.init.kaiming_uniform_(self.w, a=math.sqrt(5))", AROUND_ZERO),
+        ("nn.init.eye_(self.w)", None),
+        ("self.w.copy_(other)", None),
+    ],
+)
+def test_what_initialisers_write(source: str, values: tuple[float, float] | None) -> None:
+    assert written_range(source) == values

@@ -68,6 +68,15 @@ class Layer:
         )
 
 
+def fill(layer: str, parameter: str) -> float | None:
+    """What torch fills a parameter of a layer with; None where it draws it, around zero."""
+    if "Norm" in layer:
+        return 0.0 if parameter.endswith("bias") else 1.0
+    if layer == "MultiheadAttention" and parameter.endswith("bias"):
+        return 0.0
+    return 0.25 if layer == "PReLU" else None
+
+
 def lookup(dotted: str) -> Layer | None:
     """The layer that ``torch.nn.Linear`` or ``torch.nn.modules.linear.Linear`` names, if any."""
     module, _, name = dotted.rpartition(".")

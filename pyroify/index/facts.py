@@ -243,13 +243,15 @@ class Write:
     """Something below ``self`` that is written into in place, also by a local name for it.
 
     ``path`` has ``*`` for an element of a container. ``how``: ``init`` (a function of
-    ``torch.nn.init``), ``method`` (``.clamp_()``), ``augmented``, ``item`` or ``data``.
+    ``torch.nn.init``), ``method`` (``.clamp_()``), ``augmented``, ``item`` or ``data``. ``source``
+    is that of a call.
     """
 
     path: Path
     how: str
     line: int
     column: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

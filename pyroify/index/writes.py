@@ -22,10 +22,11 @@ INITIALISERS = "torch.nn.init."
 
 
 class Source(Protocol):
-    """What is needed of a file: columns in characters and dotted names."""
+    """What is needed of a file: columns in characters, dotted names and sources."""
 
     def column(self, node: ast.expr | ast.stmt) -> int: ...
     def dotted(self, node: ast.AST) -> str: ...
+    def source(self, node: ast.AST) -> str: ...
 
 
 def collect_writes(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Write, ...]:
@@ -110,7 +111,7 @@ def _in_expression(file: Source, node: ast.AST, names: dict[str, Path]) -> Itera
         elif isinstance(item.func, ast.Attribute) and _is_in_place(item.func.attr):
             written, how = item.func.value, "method"
         if written is not None and (path := _path(written, names)):
-            yield Write(path, how, item.lineno, file.column(item))
+            yield Write(path, how, item.lineno, file.column(item), file.source(item))
 
 
 def _is_in_place(method: str) -> bool:

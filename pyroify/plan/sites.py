@@ -15,6 +15,7 @@ from pyroify.plan.model import RuleRef, SitePlan
 from pyroify.plan.names import FileNames
 from pyroify.plan.placements import join
 from pyroify.plan.present import Present, present_at_end
+from pyroify.plan.starts import start_of
 from pyroify.plan.statements import block, branches
 from pyroify.plan.study import Study
 from pyroify.spec.match import (
@@ -31,6 +32,7 @@ from pyroify.spec.render import (
     Place,
     RenderError,
     attributes_read,
+    check_start,
     free_names,
     render_declarations,
     render_functions,
@@ -206,6 +208,8 @@ class Sites:
         action: str = "",
     ) -> None:
         """Note a site with the declaration written for it, or that which stays."""
+        if source and path not in self.present and path not in self.within:
+            self._check_start(path, layer, decision, line, column)
         self.plans.append(
             SitePlan(
                 path=path,
@@ -220,6 +224,22 @@ class Sites:
                 spared=decision.spared,
             )
         )
+
+    def _check_start(
+        self, path: str, layer: str, decision: Decision, line: int, column: int
+    ) -> None:
+        """Report a PyroParam that would start outside its constraint."""
+        action = decision.action
+        if not isinstance(action, Param) or action.init != "keep" or decision.rule is None:
+            return
+        start = start_of(self.study, path, layer)
+        if start is None:
+            return
+        try:
+            check_start(action.constraint, *start)
+        except RenderError as error:
+            message = f"{self.rule_name(decision)} for self.{path}: {error.message}"
+            self.report(line, column, error.code, message, error.help)
 
     def record_looped(self, path: str, layer: str, line: int) -> Decision:
         """Decide and note a site that a loop over several parameters declares."""

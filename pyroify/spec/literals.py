@@ -15,6 +15,12 @@ Range = tuple[float, float]
 FAR: Final = 1e300
 """As far out as values go: noise without bounds reaches there, but is finite."""
 
+NEAR: Final = 1e-7
+"""As near to a bound as noise comes that hits it practically never."""
+
+AROUND_ZERO: Final[Range] = (-1e-3, 1e-3)
+"""What noise around zero reaches for certain, on either side."""
+
 _FILLS: dict[str, Range] = {
     "zeros": (0.0, 0.0),
     "zeros_like": (0.0, 0.0),
@@ -23,8 +29,11 @@ _FILLS: dict[str, Range] = {
     "eye": (0.0, 1.0),
     "randn": (-FAR, FAR),
     "randn_like": (-FAR, FAR),
+    "rand": (NEAR, 1 - NEAR),
+    "rand_like": (NEAR, 1 - NEAR),
 }
-# torch.rand is left out: it can give 0, but practically never does.
+_CENTRED = ("xavier_", "kaiming_", "orthogonal_")
+_WRITTEN = {"zeros_": 0.0, "zero_": 0.0, "ones_": 1.0}
 
 _SAME = frozenset({"float", "double", "clone", "detach", "requires_grad_", "to", "contiguous"})
 
@@ -35,6 +44,27 @@ def value_range(source: str) -> Range | None:
         return _range(ast.parse(source, mode="eval").body)
     except (SyntaxError, ArithmeticError, ValueError, RecursionError):
         return None
+
+
+def written_range(source: str) -> Range | None:
+    """The range of what a call writes into a tensor: ``nn.init.ones_(w)``, ``w.data.fill_(2)``."""
+    call = ast.parse(source, mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return None
+    name, named = call.func.attr, {item.arg: _range(item.value) for item in call.keywords}
+    given = [found for value in call.args if (found := _range(value)) is not None]
+    if name in _WRITTEN:
+        return _WRITTEN[name], _WRITTEN[name]
+    if name in ("constant_", "fill_"):
+        return named.get("val", named.get("value")) or next(iter(given), None)
+    if name == "uniform_" and len(given) == 2:
+        return _union([*given])
+    if name == "uniform_" and len(call.args) < 2 and not named:
+        return NEAR, 1 - NEAR
+    if name in ("normal_", "trunc_normal_"):
+        mean = named.get("mean", given[0] if given else None)
+        return AROUND_ZERO if mean in (None, (0.0, 0.0)) else None
+    return AROUND_ZERO if name.startswith(_CENTRED) else None
 
 
 def _range(node: ast.expr) -> Range | None:

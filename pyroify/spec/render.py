@@ -41,7 +41,7 @@ from pyroify.spec.expressions import (
     to_text,
     walk,
 )
-from pyroify.spec.literals import FAR, value_range
+from pyroify.spec.literals import FAR, Range, value_range
 from pyroify.spec.model import Deterministic, Param, Sample
 
 WRONG_EVENT_SHAPE = "PYR113"
@@ -550,7 +550,8 @@ def _initial(param: Param, place: Place, names: Names) -> str:
     if param.init == "unconstrained":
         return f"{names.transform_to}({render_constraint(param.constraint, names)})({initial})"
     if place.initial is not None:
-        _check_initial(param.constraint, place.initial)
+        if values := value_range(place.initial):
+            check_start(param.constraint, place.initial, values)
         return initial
     return f"{initial}.clone()"
 
@@ -578,11 +579,13 @@ def _filled(value: float, place: Place, names: Names) -> str:
     return f"{names.torch}.full([{sizes}], {_float(value)})"
 
 
-def _check_initial(call: Call, source: str) -> None:
-    """Refuse a start that is, or may be, outside the constraint; the result would be nan."""
-    values = value_range(source)
+def check_start(call: Call, source: str, values: Range) -> None:
+    """Refuse a start that is, or may be, outside the constraint; the result would be nan.
+
+    ``source`` says what it is, and ``values`` between what it lies. Raises RenderError.
+    """
     constraint = find_constraint(call.name)
-    if values is None or constraint is None:
+    if constraint is None:
         return
     bounds = constraint_values(call)
     if constraint.event_dim:
