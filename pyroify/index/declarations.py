@@ -37,7 +37,7 @@ CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
 
 
 def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
-    """Where a function may return before its end, if it is one that returns nothing."""
+    """Where a function may return before its end; of one that gives a value, its last statement."""
     index = exiting_index(body)
     if index is None:
         return None
@@ -48,10 +48,10 @@ def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
 
 
 def exiting_index(body: Sequence[ast.stmt]) -> int | None:
-    """The position of the first statement that may return; None where a value is returned."""
+    """The position of the first statement that may return; of one with a value, if it is last."""
     exits = {index: list(_returns(statement)) for index, statement in enumerate(body)}
     if any(found.value is not None for each in exits.values() for found in each):
-        return None
+        return len(body) - 1 if isinstance(body[-1], ast.Return) else None
     return next((index for index, found in exits.items() if found), None)
 
 

@@ -197,7 +197,7 @@ def _position(study: Study, method: Function) -> int | None:
     """How many statements stand before the declarations; None for all."""
     if method.exit and method.declarations:
         return method.exit.before if method.declarations.line < method.exit.line else None
-    return statements_before_declarations(study) if method is study.constructor else None
+    return statements_before_declarations(study, method)
 
 
 def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> Iterator[Edit]:

@@ -1,24 +1,35 @@
-"""Constructors that return early, and where their declarations go all the same."""
+"""Methods that return early, and where their declarations go all the same."""
 
 from __future__ import annotations
 
-from pyroify.index.facts import Constant, Exit
+from pyroify.index.facts import Constant, Exit, Function
 from pyroify.plan.study import METADATA, Study
 
 HARMLESS = {"register_buffer"}
 
 
-def returns_past_declarations(study: Study) -> bool:
+def returns_past_declarations(study: Study, method: Function) -> bool:
     """Whether declarations would be skipped, or come too early, wherever they stand."""
-    return _exit(study) is not None and not (_are_made_after(study) or _are_made_before(study))
+    if method is study.constructor:
+        return _exit(study) is not None and not (_are_made_after(study) or _are_made_before(study))
+    early = [line for line in method.return_lines if line != _final_return(method)]
+    return bool(early) and min(_lines_in(study, method), default=max(early) + 1) <= max(early)
 
 
-def statements_before_declarations(study: Study) -> int | None:
-    """How many statements of the constructor stand before its declarations; None for all."""
-    exit = _exit(study)
+def statements_before_declarations(study: Study, method: Function) -> int | None:
+    """How many statements of a method stand before its declarations; None for all."""
+    exit = method.exit
+    if method is not study.constructor:
+        return exit.before if exit is not None and _final_return(method) else None
     if exit is None or _are_made_after(study) or not _are_made_before(study):
         return None
     return exit.before
+
+
+def _final_return(method: Function) -> int:
+    """The line of the statement ``return`` that a method ends in, or 0."""
+    exit = method.exit
+    return exit.line if exit is not None and exit.line in method.return_lines[-1:] else 0
 
 
 def _exit(study: Study) -> Exit | None:
@@ -53,17 +64,25 @@ def _names(study: Study) -> set[str]:
     return attributes | inherited | {parameter.name for parameter in study.all_parameters}
 
 
+def _lines_in(study: Study, method: Function) -> list[int]:
+    """Where a method makes what is to be declared."""
+    names = _names(study)
+    return [
+        item.line
+        for item in method.assignments
+        if item.path and item.path[0] in names and item.value != Constant("None")
+    ]
+
+
 def _lines(study: Study) -> list[int]:
     """Where the constructor, or a method that it calls, makes what is to be declared."""
     assert study.constructor is not None
-    names = _names(study)
     base = study.constructor.super_init
     lines = [base.line if base else 0] if study.cls.library_base else []
     for method in study.cls.cls.methods:
         if method.name not in study.building:
             continue
         calls = [use.line for use in study.constructor.uses if use.path == (method.name,)]
-        for item in method.assignments:
-            if item.path and item.path[0] in names and item.value != Constant("None"):
-                lines += [item.line] if method is study.constructor else calls or [0]
+        made = _lines_in(study, method)
+        lines += made if method is study.constructor else (calls or [0]) * bool(made)
     return lines

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import Layer
@@ -259,9 +259,8 @@ class Resolver:
             case Name(dotted=dotted):
                 return self._named_call(call, dotted, scope)
             case Choice(options=options):
-                return one_of(
-                    *[self._call(replace(call, callee=option), scope) for option in options]
-                )
+                nodes = [self._call(replace(call, callee=option), scope) for option in options]
+                return one_of(*_unwrapped(nodes, call))
             case Argument(name=name) if name in scope.arguments:
                 passed, outer = scope.arguments[name]
                 if isinstance(passed.value, Name):
@@ -415,6 +414,17 @@ def one_of(*nodes: Node) -> Node:
     if len(flat) == 1:
         return next(iter(flat))
     return OneOf(tuple(flat)) if flat else PLAIN
+
+
+def _unwrapped(nodes: Sequence[Node], call: Call) -> Iterator[Node]:
+    """What one call may make; its layers are hidden where it may as well make something else.
+
+    A class of the project cannot be wrapped there, and so the layers are not either.
+    """
+    mixed = any(isinstance(node, Own | Opaque) for node in nodes)
+    for node in nodes:
+        is_layer = isinstance(node, Leaf | Box)
+        yield Opaque(call.text, sure=True) if mixed and is_layer else node
 
 
 def is_data(node: Node) -> bool:

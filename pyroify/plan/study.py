@@ -421,8 +421,10 @@ class Study:
             node = self._grown(node, item)
         if not holds_parameters(node):
             return None
+        late = all(item in self.late for item in items)
+        if late and isinstance(node, Opaque) and not self.is_used_as_module(name):
+            return None
         if not any(is_certain(inner) for inner in walk(node)):
-            late = all(item in self.late for item in items)
             if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
                 return None
         return Attribute(name, node, tuple(direct or items), items[0].line)

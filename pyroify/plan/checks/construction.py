@@ -52,16 +52,20 @@ def no_base_constructor(subject: Subject) -> Iterator[Finding]:
 
 
 def early_return(subject: Subject) -> Iterator[Finding]:
-    """Declarations in a constructor that returns early, before all that it has is made."""
-    constructor = subject.study.constructor
-    if constructor is not None and returns_past_declarations(subject.study):
-        yield subject.finding(
-            constructor.return_lines[0],
-            0,
-            "PYR063",
-            f"{constructor.name} returns early, before its end",
-            "turn the return into an if/else",
-        )
+    """Declarations in a method that returns early, before all that it has is made."""
+    study = subject.study
+    for method, _ in study.stages:
+        made = {item.path[0] for item in method.assignments if item.path}
+        if method is not study.constructor and not made & subject.drawing:
+            continue
+        if returns_past_declarations(study, method):
+            yield subject.finding(
+                method.return_lines[0],
+                0,
+                "PYR063",
+                f"{method.name} returns early, before its end",
+                "turn the return into an if/else",
+            )
 
 
 def kept_value(subject: Subject) -> Iterator[Finding]:
