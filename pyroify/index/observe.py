@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence, Set
+from typing import TypeGuard
 
 from pyroify.catalog.layers import LAYERS, lookup
 from pyroify.index.facts import Observation, Path, Plate
@@ -18,7 +19,10 @@ MODULES = {"modules", "named_modules", "children", "named_children"}
 
 
 def observe(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
-    """What the nodes of a method do that depends on parameters being parameters."""
+    """What the nodes of a method do that depends on parameters being parameters.
+
+    ``training``: step after step, or by a trainer.
+    """
     return tuple(found for node in nodes if (found := _observation(file, node, this)))
 
 
@@ -31,10 +35,24 @@ def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
         case ast.Call(args=[data, *_]) if file.dotted(node.func) in PARAMETER:
             if _is_transposed(data):
                 return _seen(file, "transposed", data, "")
+        case ast.For(body=body) | ast.While(body=body):
+            inner = [item for statement in body for item in ast.walk(statement)]
+            if step := next((item for item in inner if _calls(item, "backward")), None):
+                return _seen(file, "training", step, "")
+        case ast.Call(func=ast.Attribute(value=owner, attr="fit")) if chain(owner) != (this,):
+            return _seen(file, "training", node, "")
         case ast.Subscript(value=owner, slice=ast.Constant(value=key)):
             if chain(owner) == (this, "_parameters"):
                 return _seen(file, "parameters_dict", node, str(key))
     return None
+
+
+def _calls(node: ast.AST, method: str) -> TypeGuard[ast.Call]:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == method
+    )
 
 
 def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterator[Observation]:

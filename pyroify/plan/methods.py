@@ -36,7 +36,7 @@ def methods_to_decorate(study: Study, random: frozenset[str]) -> Iterator[tuple[
             continue
         if set(method.decorators) & (DECORATED | NEVER | DECLARING) or _is_setter(method):
             continue
-        if _initialises(method):
+        if _initialises(method) or _trains(study, method):
             continue
         if method.name.startswith("_") and method.name != "__call__" and method.name in called:
             continue
@@ -108,6 +108,21 @@ def _initialises(method: Function) -> bool:
     Were it an entry point, what has been called could not become part of that parent any more.
     """
     return _returns_nothing(method) and any(write.how == "init" for write in method.writes)
+
+
+def _trains(study: Study, method: Function) -> bool:
+    """Whether a method runs a whole training, which one draw for all of it would defeat."""
+    reached = {method.name: method}
+    waiting = [method]
+    while waiting:
+        current = waiting.pop()
+        if any(seen.kind == "training" for seen in current.observations):
+            return True
+        for name in current.self_calls - reached.keys():
+            if found := study.cls.find_method(name):
+                reached[name] = found[1]
+                waiting.append(found[1])
+    return False
 
 
 def _returns_nothing(method: Function) -> bool:
