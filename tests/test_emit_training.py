@@ -377,6 +377,47 @@ def test_bad_tables_are_refused_in_one_line(text: str, message: str, tmp_path: P
     assert message in ran.err
 
 
+@pytest.fixture
+def table(tmp_path: Path) -> ModuleType:
+    """A script trained on a table whose columns differ in what they are about."""
+    script = write_script(tmp_path, data={"source": "rows.csv", "test": 0, "validation": 0})
+    rows = ["a,b,c,y", *(f"{i},{10 * i},{-i},{i}" for i in range(40))]
+    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n\n")
+    module = load_module(script)
+    assert run_main(module, "--no-baseline", "--samples=4").code == 0
+    return module
+
+
+def test_columns_to_predict_are_found_by_name(table: ModuleType, tmp_path: Path) -> None:
+    out = tmp_path / "runs/train_svi/predictions.npz"
+    means = []
+    for name, text in {
+        "same.csv": "a,b,c\n1,10,-1\n2,20,-2\n",
+        "other.csv": "note,c,b,a\nfirst,-1,10,1\nsecond,-2,20,2\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+        ran = run_main(table, f"--predict={tmp_path / name}", "--samples=4")
+        assert ran.code == 0, ran.err
+        means.append(np.load(out)["mean"])
+    np.testing.assert_array_equal(*means)
+
+
+def test_columns_to_predict_that_are_missing_are_named(table: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("a,b,d\n1,2,3\n")
+    ran = run_main(table, f"--predict={tmp_path / 'new.csv'}")
+    assert ran.code == 2
+    assert "new.csv has no column 'c'; it has ['a', 'b', 'd']" in ran.err
+
+
+def test_columns_that_are_not_used_may_hold_text(tmp_path: Path) -> None:
+    data = {"source": "rows.csv", "inputs": ["a", "b", "c"]}
+    module = load_module(write_script(tmp_path, data=data))
+    (tmp_path / "rows.csv").write_text("name,a,b,c,y\nfirst,1,2,3,4\nsecond,5,6,7,8\n")
+    rows = module.load_data(module.parse_flags([]))
+    assert rows.inputs[0].tolist() == [[1, 2, 3], [5, 6, 7]]
+    assert rows.targets.tolist() == [4, 8]
+
+
 def test_labels_out_of_range_are_named(tmp_path: Path) -> None:
     model = {"class": "models.networks:MLP", "kwargs": {"in_size": 3, "hidden": 4, "out_size": 3}}
     script = write_script(
@@ -467,6 +508,7 @@ def load_source(folder: Path, name: str, **data: Any) -> Any:
     [
         ("arrays", {}),
         ("Pairs", {}),
+        ("loader", {}),
         ("Named", {"targets": "price"}),
         ("Named", {"inputs": "size", "targets": "price"}),
         ("Nested", {"inputs": ["size"]}),
@@ -512,7 +554,10 @@ def test_a_data_module_of_lightning_may_leave_out_parts(tmp_path: Path) -> None:
     [
         ("missing", "failed with ImportError: cannot import name 'missing'"),
         ("needs_a_path", "failed with TypeError: needs_a_path() missing 1 required"),
-        ("three", "gave a tuple; return (inputs, targets), a torch Dataset or a data module"),
+        (
+            "three",
+            "gave a tuple; return (inputs, targets), a Dataset, a DataLoader or a data module",
+        ),
         ("Empty", "the data has no rows"),
         ("Stream", "give the data set a length, as its __len__"),
         ("Ragged", "rows do not stack, make them of one shape: stack expects each tensor"),
