@@ -23,7 +23,8 @@ OF_EVERY_MODULE = frozenset({*PARAMETERS, "forward", "__call__", "train", "eval"
 def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
     """``parameters()`` in a method: refused where it is part of what the module computes."""
     for method, use in _goes_over(subject):
-        if use.line in _lines_of_consumers(method):
+        holds_class = any(subject.project.classes_at(subject.cls, use.path[0]))
+        if use.line in _lines_of_consumers(method) and (len(use.path) == 1 or holds_class):
             continue  # that is said of the optimiser
         source = ".".join(("self", *use.path))
         called = method.name in subject.calling
