@@ -42,6 +42,8 @@ INIT_OUTSIDE = "PYR034"
 
 _LISTED = "pyroify schema lists the distributions"
 
+_DIAGONAL = "give numbers above 0 on the diagonal"
+
 LOCATION_SCALE = ("Normal", "Laplace", "Cauchy", "StudentT", "Logistic", "Gumbel")
 """Distributions of ``loc + scale * noise``, where the noise has loc 0 and scale 1."""
 
@@ -368,7 +370,8 @@ def _check_call(call: Call) -> Iterator[Fault]:
         yield Fault(BAD_ARGUMENTS, call.offset, f"unknown name {call.name!r}", hint)
         return
     if call.keywords or not is_right:
-        yield Fault(BAD_ARGUMENTS, call.offset, f"{call.name} takes {takes}")
+        help = "leave out the rest" if call.arguments else "give it one"
+        yield Fault(BAD_ARGUMENTS, call.offset, f"{call.name} takes {takes}", help)
 
 
 def _check_items(items: Items) -> Iterator[Fault]:
@@ -385,7 +388,8 @@ def _check_static(expression: Expression) -> Iterator[Fault]:
         try:
             static_value(expression)
         except ExpressionError as error:
-            faults = [Fault(OUTSIDE_SUPPORT, error.offset, error.message)]
+            help = "put a number in its place"
+            faults = [Fault(OUTSIDE_SUPPORT, error.offset, error.message, help)]
     yield from faults
 
 
@@ -416,7 +420,11 @@ def _check_support(parameter: Parameter, value: Expression) -> Iterator[Fault]:
         for leaf in _leaves(value):
             number = static_value(leaf)
             if number is not None and not constraint.contains(number, parameter.bounds):
-                yield _outside(parameter, leaf, describe(constraint, parameter.bounds))
+                what, inside = (
+                    describe(constraint, parameter.bounds),
+                    _inside(constraint, parameter),
+                )
+                yield _outside(parameter, leaf, what, f"give a number inside, such as {inside:g}")
         return
     if constraint.name == "simplex":
         yield from _check_simplex(parameter, value)
@@ -429,9 +437,10 @@ def _check_simplex(parameter: Parameter, value: Expression) -> Iterator[Fault]:
         numbers = [static_value(leaf) for leaf in _leaves(row)]
         known = [number for number in numbers if number is not None]
         if any(number < 0 for number in known):
-            yield _outside(parameter, row, "simplex (>= 0)")
+            yield _outside(parameter, row, "simplex (>= 0)", "give probabilities")
         elif len(known) == len(numbers) and abs(sum(known) - 1) > 1e-6:
-            yield _outside(parameter, row, f"simplex: it sums to {sum(known):g}, not to 1")
+            what = f"simplex: it sums to {sum(known):g}, not to 1"
+            yield _outside(parameter, row, what, "divide each by the sum")
 
 
 def _check_matrix(parameter: Parameter, value: Expression, constraint: str) -> Iterator[Fault]:
@@ -439,11 +448,15 @@ def _check_matrix(parameter: Parameter, value: Expression, constraint: str) -> I
     for block in _blocks(value, 2):
         rows = _known_rows(block)
         if any(row[i] <= 0 for i, row in enumerate(rows)):
-            yield _outside(parameter, block, f"{constraint} (diagonal > 0)")
+            yield _outside(parameter, block, f"{constraint} (diagonal > 0)", _DIAGONAL)
         elif constraint == "lower_cholesky" and _differs_above(rows, is_mirrored=False):
-            yield _outside(parameter, block, f"{constraint}: it is not zero above the diagonal")
+            what = f"{constraint}: it is not zero above the diagonal"
+            yield _outside(
+                parameter, block, what, "put zeros there, or give it as covariance_matrix"
+            )
         elif constraint == "positive_definite" and _differs_above(rows, is_mirrored=True):
-            yield _outside(parameter, block, f"{constraint}: it is not symmetric")
+            what = f"{constraint}: it is not symmetric"
+            yield _outside(parameter, block, what, "make both halves equal")
 
 
 def _known_rows(block: Expression) -> list[list[float]]:
@@ -466,9 +479,17 @@ def _differs_above(rows: list[list[float]], is_mirrored: bool) -> bool:
     return any(abs(rows[i][j] - (rows[j][i] if is_mirrored else 0)) > 0 for i, j in above)
 
 
-def _outside(parameter: Parameter, value: Expression, what: str) -> Fault:
+def _outside(parameter: Parameter, value: Expression, what: str, help: str) -> Fault:
     message = f"{parameter.name} = {to_text(value)} is outside {what}"
-    return Fault(OUTSIDE_SUPPORT, value.offset, message)
+    return Fault(OUTSIDE_SUPPORT, value.offset, message, help)
+
+
+def _inside(constraint: Constraint, parameter: Parameter) -> float:
+    """A number that the constraint on a parameter allows."""
+    lower, upper = constraint.bounds(parameter.bounds)
+    if math.isinf(lower):
+        return min(upper - 1, 0.0)
+    return lower + 1 if math.isinf(upper) else (lower + upper) / 2
 
 
 def _blocks(value: Expression, dimensions: int) -> Iterator[Expression]:

@@ -21,6 +21,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Final, Literal, NoReturn, cast
 
 SITE_NAMES: Final = ("fan_in", "fan_out", "numel", "ndim")
@@ -124,7 +125,7 @@ def parse_expression(text: str, locate: Callable[[int], int] = int) -> Expressio
     parser = _Parser(text, locate)
     tree = parser.expression()
     if parser.kind != "end":
-        parser.fail(f"unexpected {parser.token!r}")
+        parser.fail_unexpected()
     return tree
 
 
@@ -327,8 +328,13 @@ class _Parser:
         self.offset = self.locate(match.start(self.kind))
         self.end = match.end()
         if self.kind == "other":
-            self.fail(f"unexpected {self.token!r}")
+            self.fail_unexpected()
         return taken
+
+    def fail_unexpected(self) -> NoReturn:
+        self.fail(
+            f"unexpected {self.token!r}", help=_what_to_write(self.text[: self.end], self.token)
+        )
 
     def fail(self, message: str, offset: int | None = None, help: str = "") -> NoReturn:
         if self.kind == "end" and offset is None:
@@ -448,7 +454,7 @@ class _Parser:
             self.advance()
         self.expect("]")
         if not items:
-            self.fail("an empty list is no tensor", offset)
+            self.fail("an empty list is no tensor", offset, "give at least one number")
         return Items(tuple(items), offset)
 
     def call(self, name: str, offset: int) -> Call:
@@ -479,6 +485,22 @@ class _Parser:
         keywords[value.name] = self.expression()
 
     def identifier(self, what: str) -> str:
-        if self.kind != "name":
+        if self.kind != "name" or iskeyword(self.token):
             self.fail(f"expected {what} but found {self.token!r}")
         return self.advance()
+
+
+def _what_to_write(before: str, token: str) -> str:
+    """What to do about a character that has no place; ``before`` is the text up to it."""
+    if token == ".":
+        is_prefix = re.search(r"\b(dist|distributions|pyro|torch|math)\s*\.$", before)
+        return (
+            "leave out what stands before the dot"
+            if is_prefix
+            else ("leave out what follows the dot: the shape is that of the parameter")
+        )
+    if token.isdigit():
+        return "write numbers plainly: 1000, 0.5 or 1e-3"
+    if token in "'\"":
+        return "leave out the quotes"
+    return "known: + - * / **, sqrt, exp, log" if token in "%@^&|<>!~" else ""

@@ -88,7 +88,8 @@ class Reader:
             node, depth = pending.pop()
             count += 1
             if depth > _MAX_DEPTH or count > _MAX_NODES:
-                self.fail("nested too deep, or aliases repeat too much", node.start_mark.index)
+                message = "nested too deep, or aliases repeat too much"
+                self.fail(message, node.start_mark.index, "write it out without aliases")
             pending += [(child, depth + 1) for child in _children(node)]
 
     def fail(self, message: str, offset: int, help: str = "") -> NoReturn:
@@ -127,7 +128,8 @@ class Reader:
                 message = f"{key.value!r} is given twice; first in line {first}"
                 self.report(key, DUPLICATE_KEY, message, "remove one of the two")
             elif known and key.value not in known:
-                help = suggest(key.value, known) or _keys_help(known)
+                merges = "merge keys are not read: write the keys out" if key.value == "<<" else ""
+                help = merges or suggest(key.value, known) or _keys_help(known)
                 self.report(key, UNKNOWN_KEY, f"{what} has no key {key.value!r}", help)
             else:
                 entries[key.value] = Entry(key.value, key, value)
@@ -147,7 +149,8 @@ class Reader:
     def string(self, node: Node, what: str) -> str | None:
         """The text of a scalar, whatever YAML would make of it: ``on`` is the word "on"."""
         if not isinstance(node, ScalarNode):
-            self.report(node, WRONG_VALUE, f"{what} must be a string")
+            help = "write one entry for each" if isinstance(node, SequenceNode) else ""
+            self.report(node, WRONG_VALUE, f"{what} must be a string", help)
         elif is_null(node):
             self.report(node, WRONG_VALUE, f"{what} has no value", "give one, or remove the key")
         else:
@@ -200,7 +203,8 @@ class Reader:
 
     def items(self, node: SequenceNode, what: str) -> Items | None:
         if not node.value:
-            self.report(node, BAD_EXPRESSION, "an empty list is no tensor")
+            help = "give at least one number"
+            self.report(node, BAD_EXPRESSION, "an empty list is no tensor", help)
             return None
         items = [self.expression(item, what) for item in node.value]
         complete = tuple(item for item in items if item is not None)
