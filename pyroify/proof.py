@@ -31,14 +31,14 @@ def verify_project(
 ) -> tuple[VerifyResult, ...]:
     """Compares what the spec converts in ``original`` with the same classes of ``project``.
 
-    A class whose file is still to be rewritten is not verified.
+    A class that is still to be rewritten, or whose base or part is, is not verified.
     """
     known = frozenset(path for path in project.files if (original / path).exists())
     before = make_plan(original, sorted(known), spec, known.intersection(project.selected))
     now = make_plan(project.root, project.files, spec, project.selected)
-    pending = {file.path for file in now.files}
+    pending = _changed(now)
     targets = targets_of(before, spec)
-    ready = [target for target in targets if target.path not in pending]
+    ready = [target for target in targets if target.name not in pending]
     compared = verify(original, project.root, ready, progress=progress)
     results = {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_rewritten(target) for target in targets)
@@ -51,7 +51,7 @@ def _not_rewritten(target: Target) -> VerifyResult:
 
 def targets_of(plan: Plan, spec: Spec) -> tuple[Target, ...]:
     """The classes that ``plan`` changes; the spec's svi section may say how one is built."""
-    edited = {file.path for file in plan.files if file.edits}
+    changed = _changed(plan)
     model = spec.svi.get("model")
     model = model if isinstance(model, Mapping) else {}
     builds = {model.get("class"): Build(kwargs=model.get("kwargs"))}
@@ -64,5 +64,20 @@ def targets_of(plan: Plan, spec: Spec) -> tuple[Target, ...]:
             entry.stale_methods,
         )
         for entry in plan.classes
-        if entry.status == "converted" and entry.path in edited
+        if entry.status == "converted" and entry.name in changed
     )
+
+
+def _changed(plan: Plan) -> frozenset[str]:
+    """The classes in files that ``plan`` edits, and all that derive from them or hold them."""
+    edited = {file.path for file in plan.files if file.edits}
+    changed = {entry.name for entry in plan.classes if entry.path in edited}
+    while True:
+        further = {
+            entry.name
+            for entry in plan.classes
+            if not changed.isdisjoint((*entry.bases, *(part.cls for part in entry.parts)))
+        }
+        if further <= changed:
+            return frozenset(changed)
+        changed |= further

@@ -99,6 +99,24 @@ class TestVerify:
         assert ended.code == 1
         assert "run `pyroify rewrite`" in ended.out
 
+    def test_classes_that_change_with_another_file_are_compared_too(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        holder = "class Holder(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        holder += (
+            "        self.net = Net(2)\n\n    def forward(self, x):\n        return self.net(x)\n"
+        )
+        sub = "from torch import nn\n\nfrom net import Net\n\n\nclass Sub(Net):\n    pass\n\n\n"
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET, "sub.py": sub + holder})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        waiting = run("verify", "--original", original(root))
+        assert waiting.out.count("not rewritten yet") == 3
+        run("rewrite")
+        names = ["net:Net ", "sub:Holder ", "sub:Sub "]
+        ended = run("verify", "--original", original(root))
+        assert ended.code == 0
+        assert all(name in ended.out for name in names)
+
     def test_json(self, run: Run, rewritten: Path) -> None:
         ended = run("verify", "--original", original(rewritten), "--format", "json")
         document = json.loads(ended.out)
