@@ -13,6 +13,8 @@ from pyroify.plan.model import Edit
 if TYPE_CHECKING:
     import libcst as cst
 
+    from pyroify.transforms._positions import Ranges
+
 
 class RewriteError(Exception):
     """A file that cannot be rewritten: ``code``, one line of what is wrong, and what to do."""
@@ -30,6 +32,8 @@ def rewrite_source(text: str, edits: Iterable[Edit]) -> str:
     """
     import libcst as cst
 
+    from pyroify.transforms._positions import locate
+
     edits = tuple(edits)
     if not edits:
         return text
@@ -37,18 +41,19 @@ def rewrite_source(text: str, edits: Iterable[Edit]) -> str:
         module = cst.parse_module(text)
     except cst.ParserSyntaxError as error:
         raise RewriteError("PYR208", f"LibCST cannot parse the file: {error.message}") from error
-    if module.code != text:
+    source, ranges = locate(module)
+    if source != text:
         raise RewriteError(
             "PYR208",
             "LibCST cannot reproduce the file exactly",
             "remove form feeds at line starts and lone carriage returns, or exclude the file",
         )
-    result = _drop_unused(text, _apply(module, edits))
+    result = _drop_unused(text, _apply(module, edits, ranges))
     _check_compiles(result)
     return result
 
 
-def _apply(module: cst.Module, edits: tuple[Edit, ...]) -> cst.Module:
+def _apply(module: cst.Module, edits: tuple[Edit, ...], ranges: Ranges) -> cst.Module:
     """Apply edits of nodes in one pass, then those of the module as a whole."""
     import libcst as cst
 
@@ -59,7 +64,7 @@ def _apply(module: cst.Module, edits: tuple[Edit, ...]) -> cst.Module:
     whole = [edit for edit in edits if known[edit.kind].NODE is cst.Module]
     inner = [edit for edit in edits if edit not in whole]
     if inner:
-        module, lost = edited(module, inner, known)
+        module, lost = edited(module, inner, known, ranges)
         for edit in lost:
             place = f"{edit.line}:{edit.column + 1}"
             raise RewriteError("PYR209", f"no place for the edit {edit.kind} at {place}")
@@ -81,9 +86,11 @@ def _drop_unused(before: str, module: cst.Module) -> str:
             module = known["definitions"].apply(module, (), 0, frozenset(needless))
         elif needless := now.imported & was.imported & unread:
             module = known["imports"].apply(module, (), tuple(sorted(needless)))
-        if module.code == code:
+        else:
             break
-        code = module.code
+        code, before_that = module.code, code
+        if code == before_that:
+            break
     return code
 
 

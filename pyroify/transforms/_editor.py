@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from pyroify.plan.model import Edit
+from pyroify.transforms._positions import Ranges
 
 Place = tuple[str, int, int]
 
 
 def edited(
-    module: cst.Module, edits: Sequence[Edit], transforms: Mapping[str, ModuleType]
+    module: cst.Module,
+    edits: Sequence[Edit],
+    transforms: Mapping[str, ModuleType],
+    ranges: Ranges,
 ) -> tuple[cst.Module, tuple[Edit, ...]]:
     """The module with its edits made, and those that found no node at their place."""
-    positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
-    editor = _Editor(edits, positions, transforms)
+    editor = _Editor(edits, ranges, transforms)
     made = module.visit(editor)
     assert isinstance(made, cst.Module)
     return made, tuple(editor.waiting.values())
@@ -30,11 +32,11 @@ class _Editor(cst.CSTTransformer):
     def __init__(
         self,
         edits: Sequence[Edit],
-        positions: Mapping[cst.CSTNode, CodeRange],
+        ranges: Ranges,
         transforms: Mapping[str, ModuleType],
     ) -> None:
         super().__init__()
-        self.positions, self.transforms = positions, transforms
+        self.ranges, self.transforms = ranges, transforms
         self.waiting: dict[Place, Edit] = {
             (edit.kind, edit.line, edit.column): edit for edit in edits
         }
@@ -49,7 +51,7 @@ class _Editor(cst.CSTTransformer):
         """Pass by statements that hold no edit."""
         if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
             return True
-        place = self.positions[node]
+        place = self.ranges[node]
         return any(place.start.line <= line <= place.end.line for line in self.lines)
 
     def on_leave(  # type: ignore[override]
@@ -59,7 +61,7 @@ class _Editor(cst.CSTTransformer):
         kinds = self.kinds.get(type(original))
         if not kinds:
             return updated
-        start = self.positions[original].start
+        start = self.ranges[original].start
         for kind in kinds:
             edit = self.waiting.get((kind, start.line, start.column))
             transform = self.transforms[kind]
