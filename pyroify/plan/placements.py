@@ -9,7 +9,19 @@ from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
 from pyroify.index.facts import Call
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.statements import Loop, nested
-from pyroify.plan.structure import Box, Leaf, Many, Node, Nothing, OneOf, Own, Owned, Plain, walk
+from pyroify.plan.structure import (
+    Box,
+    Leaf,
+    Many,
+    Node,
+    Nothing,
+    OneOf,
+    Own,
+    Owned,
+    Plain,
+    holds_only_parameters,
+    walk,
+)
 
 FLAGS = {"True": True, "False": False, "1": True, "0": False}
 
@@ -102,7 +114,7 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
         case Leaf(layer=layer):
             if any(presence(item, node.call) is not False for item in layer.parameters):
                 yield Spot(where, node)
-        case Box(layer=layer) if _holds_parameters_only(layer):
+        case Box(layer=layer) if holds_only_parameters(layer):
             yield Each(where, layer)
         case Own(cls=cls):
             yield Instance(where, cls)
@@ -185,12 +197,8 @@ def _child(box: Box, index: int, where: Where) -> Where:
 def _is_placed(node: Node) -> bool:
     """Whether a part of a structure has parameters."""
     if isinstance(node, Box):
-        return _holds_parameters_only(node.layer)
+        return holds_only_parameters(node.layer)
     return isinstance(node, Leaf | Own | Owned)
-
-
-def _holds_parameters_only(layer: Layer) -> bool:
-    return layer.name in ("ParameterList", "ParameterDict")
 
 
 def _is_one(node: Node) -> bool:

@@ -24,7 +24,7 @@ from pyroify.plan.placements import Spot, Where, join, place, presence
 from pyroify.plan.sites import OTHER, Sites, measured
 from pyroify.plan.structure import Own, walk
 from pyroify.plan.study import Attribute, Study
-from pyroify.plan.visible import declare_parameter
+from pyroify.plan.visible import declare_parameter, note_looped
 from pyroify.spec.expressions import Call
 from pyroify.spec.model import Action, Keep, Param
 
@@ -105,9 +105,11 @@ def _all_apart(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
     """Parameters of layers that the loop would treat otherwise; all that are seen are noted."""
     for attribute in attributes:
         where = Where(attribute.target, attribute.name, attribute.line)
-        for spot in place(attribute.node, where):
-            if isinstance(spot, Spot):
-                yield from _apart_in(spot, tables, sites)
+        for found in place(attribute.node, where):
+            if isinstance(found, Spot):
+                yield from _apart_in(found, tables, sites)
+            else:
+                note_looped(found, sites)
         for path in parameters_named(attribute, sites):
             yield _named_apart(path, attribute.line, sites)
 

@@ -7,7 +7,17 @@ from collections.abc import Container, Iterator, Sequence
 from pyroify.catalog.layers import Layer
 from pyroify.index.facts import Call, Function, Name
 from pyroify.plan.lists import is_registered, module_lists
-from pyroify.plan.structure import Leaf, Node, Opaque, Owned, calls_in, computes_weight, walk
+from pyroify.plan.structure import (
+    Box,
+    Leaf,
+    Node,
+    Opaque,
+    Owned,
+    calls_in,
+    computes_weight,
+    holds_only_parameters,
+    walk,
+)
 from pyroify.plan.study import Attribute, Study
 
 Covered = tuple[Function, ...]
@@ -37,6 +47,8 @@ def _is_hidden(node: Node) -> bool:
     """Whether a part of a structure has parameters whose names are not known."""
     if isinstance(node, Leaf):
         return node.layer.kind in ("compound", "lazy")
+    if isinstance(node, Box) and holds_only_parameters(node.layer):
+        return any(isinstance(inner, Box) for child in node.children for inner in walk(child))
     return isinstance(node, Opaque)
 
 

@@ -506,7 +506,17 @@ def calls_in(value: Value) -> Iterator[Call]:
 
 def holds_parameters(node: Node) -> bool:
     """Whether a structure has, or may have, parameters."""
-    return any(isinstance(item, Leaf | Own | Opaque | Owned) for item in walk(node))
+    return any(isinstance(i, Leaf | Own | Opaque | Owned) or is_filled(i) for i in walk(node))
+
+
+def is_filled(node: Node) -> bool:
+    """Whether a node is a ParameterList or ParameterDict of something: tensors will do."""
+    return isinstance(node, Box) and holds_only_parameters(node.layer) and bool(node.children)
+
+
+def holds_only_parameters(layer: Layer) -> bool:
+    """Whether a container is one of parameters."""
+    return layer.name in ("ParameterList", "ParameterDict")
 
 
 def has_gap(node: Node) -> bool:

@@ -78,11 +78,15 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
     """A loop over the parameters of one module, whatever their names."""
     where = each.where
     layer = each.layer.name if each.is_recurrent else ""
-    names = [item.name for item in each.layer.parameters] if each.is_recurrent else ["*"]
-    for name in names:
-        sites.record_looped(join(where.path, name), layer, where.line)
+    note_looped(each, sites)
     if body := sites.assign_by_name(sites.chain(where.path, layer), where.target, where.line):
         yield where.wrap([each_parameter(where.target, body)])
+
+
+def note_looped(placement: Placement, sites: Sites) -> None:
+    """Note the parameters that a loop finds, as far as the source shows their names."""
+    for path, layer in _named_in(placement):
+        sites.record_looped(path, layer, placement.where.line)
 
 
 def placements_of(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
@@ -123,6 +127,11 @@ def _named_in(placement: Placement) -> Iterator[tuple[str, str]]:
             for layer in layers:
                 for parameter in layer.parameters:
                     yield join(below, parameter.name), parameter.layer
+        case Each(where=where, layer=layer):
+            if not placement.is_recurrent:
+                yield join(where.path, "*"), ""
+            for parameter in layer.parameters if placement.is_recurrent else ():
+                yield join(where.path, parameter.name), layer.name
 
 
 # Layers by name
@@ -161,8 +170,7 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
 def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
     """One loop over several layers that share a prior."""
     for placement in run:
-        for path, layer in _named_in(placement):
-            sites.record_looped(path, layer, placement.where.line)
+        note_looped(placement, sites)
     targets = ", ".join(placement.where.target for placement in run)
     body = sites.assign(prior, "layer", run[0].where.line)
     return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
@@ -279,6 +287,5 @@ def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:
     tables: dict[Chain, list[Layer]] = {}
     for layer in search.layers:
         tables.setdefault(sites.chain(search.below, layer.name), []).append(layer)
-    for path, layer_name in _named_in(search):
-        sites.record_looped(path, layer_name, search.where.line)
+    note_looped(search, sites)
     return tables
