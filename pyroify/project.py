@@ -77,6 +77,13 @@ class Project:
         selected = (path for path in self.selected if wanted.match_file(path))
         return replace(self, selected=tuple(p for p in selected if not unwanted.match_file(p)))
 
+    def unmatched(self, globs: Sequence[str]) -> Iterator[int]:
+        """Which of the globs, by number, match no file of the project."""
+        for number, glob in enumerate(globs):
+            wanted = GitIgnoreSpec.from_lines((glob,))
+            if not any(wanted.match_file(path) for path in self.files):
+                yield number
+
     def without(self, file: str) -> Project:
         """The project without ``file``, as if it were not there."""
         files = tuple(path for path in self.files if path != file)

@@ -491,6 +491,24 @@ class Net(nn.Module):
 """
 
 
+class TestInclude:
+    def test_a_glob_that_matches_no_file_is_an_error(self, run: Run, lay_out: Callable) -> None:
+        include = 'include: ["models/**", "net.py"]\n'
+        lay_out({"pyroify.yaml": SPEC + include, "net.py": NET})
+        ended = run("rewrite")
+        assert ended.code == 2
+        assert (
+            "pyroify.yaml:5:11 PYR150 include models/** matches no Python file"
+            in ended.err + ended.out
+        )
+        assert "nothing is written" in ended.err + ended.out
+        assert run("rewrite", "--allow-unmatched").code == 0
+
+    def test_a_file_beside_the_globs_is_no_error(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": SPEC + "include: models\n", "models/a.py": NET, "net.py": NET})
+        assert run("rewrite", "--check", "net.py").code == 0
+
+
 class TestPlan:
     def test_shows_every_parameter_and_what_decides(self, run: Run, lay_out: Callable) -> None:
         lay_out({"pyroify.yaml": SPEC, "models/net.py": NET})

@@ -95,11 +95,22 @@ def make_report(
     classes = tuple(entry for entry in outcome.plan.classes if entry.path in selected)
     findings = tuple(
         finding
-        for finding in (*spec_findings(spec.path, spec.warnings), *outcome.findings)
+        for finding in (
+            *spec_findings(spec.path, (*spec.warnings, *_unmatched_globs(project, spec))),
+            *outcome.findings,
+        )
         if finding.path not in hidden and finding.code not in accepted
     )
     pending = frozenset(file.path for file in outcome.plan.files)
     return Report(project.root, spec, classes, outcome.results, findings, pending=pending)
+
+
+def _unmatched_globs(project: Project, spec: Spec) -> Iterator[Problem]:
+    """What `include` asks for and the project does not have."""
+    for number in project.unmatched(spec.include):
+        message = f"include {spec.include[number]} matches no Python file"
+        help = "globs are those of .gitignore, from the root; or pass --allow-unmatched"
+        yield spec.problem(f"include.{number}", UNMATCHED_RULE, message, help)
 
 
 def spec_findings(path: str, problems: Iterable[Problem]) -> Iterator[Finding]:

@@ -321,6 +321,7 @@ class _Writer:
     def expanded(self, call: Call) -> str:
         """The distribution over the whole site: expanded to its shape, all of it one event."""
         distribution = DISTRIBUTIONS[call.name]
+        self.check_batch_shape(distribution, bind(distribution, call))
         base = self.distribution(call)
         dimensions, own = self.place.dimensions, distribution.event_dim
         if dimensions is not None and dimensions < own:
@@ -433,6 +434,29 @@ class _Writer:
                     f"{name} of {distribution.name} has size {length[0]}, "
                     f"and the last dimension of the parameter is {size}",
                     f"give {size}",
+                )
+
+    def check_batch_shape(
+        self, distribution: Distribution, given: Mapping[str, Expression]
+    ) -> None:
+        """Refuse lists of numbers, one for each element, that the site has not."""
+        sizes = self.place.shape
+        if sizes is None or distribution.event_dim:
+            return
+        for name, value in given.items():
+            parameter, shape = distribution.parameter(name), tensor_shape(value)
+            if parameter is None or parameter.event_dim or parameter.kind == "distribution":
+                continue
+            fits = all(
+                size == 1 or not known.isdecimal() or size == int(known)
+                for size, known in zip(reversed(shape), reversed(sizes), strict=False)
+            )
+            if len(shape) > len(sizes) or not fits:
+                raise RenderError(
+                    WRONG_EVENT_SHAPE,
+                    f"{name} of {distribution.name} has shape {list(shape)}, "
+                    f"and the parameter [{', '.join(sizes)}]",
+                    "give one number, or a list as long as the last dimension",
                 )
 
     # Numbers
