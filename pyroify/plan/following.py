@@ -38,7 +38,7 @@ ones stay expanded, or a prior would take as much memory as the weights."""
 
 FOLLOW_MODULE = '''\
 def {follow_module}(root):
-    """Make the priors of a module, and of all it holds, follow it to other devices and dtypes."""
+    """Make the priors of a module, and of all it holds, follow it to another place."""
     for module in root.modules():
         for name, prior in list(getattr(module, "_pyro_samples", {{}}).items()):
             if isinstance(prior, {torch}.distributions.Distribution):

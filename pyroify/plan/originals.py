@@ -13,24 +13,28 @@ LOAD_ORIGINAL = '''\
 def {load_original}(module, state_dict, prefix, *_):
     """Let a state_dict of the original class load.
 
-    Constrained values go to their unconstrained parameters. Those of random parameters have no
-    place in the module: ``module.original_values`` holds them by site, for a guide to begin at.
+    Constrained values go to their unconstrained parameters. Those of random parameters
+    have no place in the module: ``module.original_values`` holds them by site, for a
+    guide to begin at.
     """
     values, read = {{}}, {{}}
     for path, owner in module.named_modules(remove_duplicate=False):
         path = f"{{path}}." if path else ""
-        read |= {{path + name: how for name, how in getattr(owner, "original_init", {{}}).items()}}
+        for name, how in getattr(owner, "original_init", {{}}).items():
+            read[path + name] = how
         for name, (constraint, _) in getattr(owner, "_pyro_params", {{}}).items():
-            if (value := state_dict.pop(prefix + path + name, None)) is not None:
-                how = [how for pattern, how in read.items() if {fnmatch}(path + name, pattern)]
+            site = path + name
+            if (value := state_dict.pop(prefix + site, None)) is not None:
+                how = [how for key, how in read.items() if {fnmatch}(site, key)]
                 value = how[0](value) if how else value
                 if not constraint.check(value).all():
-                    raise ValueError(f"{{prefix}}{{path}}{{name}} is outside {{constraint}}")
+                    raise ValueError(f"{{prefix}}{{site}} is outside {{constraint}}")
                 value = {transform_to}(constraint).inv(value)
-                state_dict[f"{{prefix}}{{path}}{{name}}_unconstrained"] = value
+                state_dict[f"{{prefix}}{{site}}_unconstrained"] = value
         for name in getattr(owner, "_pyro_samples", ()):
-            if (value := state_dict.pop(prefix + path + name, None)) is not None:
-                values[path + name] = value
+            site = path + name
+            if (value := state_dict.pop(prefix + site, None)) is not None:
+                values[site] = value
     if values:
         module.original_values = values
 '''
