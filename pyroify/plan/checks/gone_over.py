@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Function, Items, Path, Repeat, SelfRead, Unknown, Use, Value
@@ -11,7 +11,7 @@ from pyroify.index.observe import PARAMETERS
 from pyroify.plan.checks.instances import dotted
 from pyroify.plan.checks.project import Key, Project
 from pyroify.plan.checks.subject import Subject
-from pyroify.plan.checks.training import CONSUMERS
+from pyroify.plan.checks.training import CONSUMERS, asks_first_parameter
 from pyroify.plan.structure import calls_in
 
 FOR_AN_OPTIMISER = re.compile(r"param|optim|decay|trainable")
@@ -62,10 +62,12 @@ def methods_gone_over(project: Project) -> Mapping[Key, frozenset[str]]:
     found = {
         key: {method.name for method, _ in _goes_over(subject)} for key, subject in subjects.items()
     }
+    functions = _functions_asking(project)
     while True:
         names = frozenset().union(*found.values()) - OF_EVERY_MODULE
         grown = {
-            key: found[key] | {m.name for m in subject.methods if _called(m) & names}
+            key: found[key]
+            | {m.name for m in subject.methods if _called(m) & names or _calls(m, functions)}
             for key, subject in subjects.items()
         }
         if grown == found:
@@ -75,6 +77,20 @@ def methods_gone_over(project: Project) -> Mapping[Key, frozenset[str]]:
         key: frozenset().union(*(found.get(cls.key, ()) for cls in subject.cls.lineage))
         for key, subject in subjects.items()
     }
+
+
+def _functions_asking(project: Project) -> frozenset[str]:
+    """Names of functions that ask a module for its first parameter, or call one that does."""
+    functions = [function for file in project.index.files for function in file.functions]
+    found = {f.name for f in functions if any(map(asks_first_parameter, f.layer_calls))}
+    while more := {f.name for f in functions if _calls(f, found)} - found:
+        found |= more
+    return frozenset(found)
+
+
+def _calls(function: Function, names: Set[str]) -> bool:
+    """Whether a function calls one of these functions by its name."""
+    return any(dotted(call).rpartition(".")[2] in names for call in function.layer_calls)
 
 
 def _goes_over(subject: Subject) -> Iterator[tuple[Function, Use]]:

@@ -60,6 +60,24 @@ def consumed_parameters(script: Script) -> Iterator[Finding]:
                 break
 
 
+def first_parameter(script: Script) -> Iterator[Finding]:
+    """``next(module.parameters())`` of whatever module a function is given, for its device say."""
+    for call, place in script.calls:
+        if asks_first_parameter(call) and place.cls is None:
+            yield script.finding(
+                call,
+                "PYR010",
+                f"{call.args[0].text} may find none left in a converted module",
+                "give next() a default, or take the device of what the module is called with",
+            )
+
+
+def asks_first_parameter(call: Call) -> bool:
+    """Whether a call is ``next(module.parameters())``, without a default."""
+    asked = call.args[0].value if dotted(call) == "next" and len(call.args) == 1 else None
+    return isinstance(asked, Call) and called_on(asked)[1] == "parameters"
+
+
 def _calls_inside(script: Script, call: Call) -> Iterator[Call]:
     """Calls among the arguments of another, also those a comprehension goes over."""
     for passed in call.args:
