@@ -140,14 +140,15 @@ class Index:
         try:
             return extract(source.text, path, self.module_name(path), path.endswith("__init__.py"))
         except SyntaxError as error:
+            python = "{}.{}".format(*sys.version_info)
             self.findings.append(
                 Finding(
                     path,
                     error.lineno or 1,
                     max(error.offset or 1, 1),
                     "PYR203",
-                    f"not valid Python: {error.msg}",
-                    "mend the file, or exclude it in the spec",
+                    f"not valid Python {python}: {error.msg}",
+                    "mend the file, run pyroify with the Python it is for, or exclude it",
                 )
             )
         except (RecursionError, ValueError) as error:
