@@ -105,7 +105,7 @@ def posterior_ratios(folder: Path, elbo: dict[str, Any], seed: int) -> torch.Ten
         likelihood={"family": "normal", "scale": 0.2},
         optimizer={"lr": 0.02},
         elbo=elbo,
-        epochs=500,
+        epochs=2000,
     )
     out = train(module, "--no-baseline", "--samples=2", f"--seed={seed}")
     state = torch.load(out / "last.pt", weights_only=True)["parameters"]

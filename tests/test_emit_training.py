@@ -418,6 +418,37 @@ def test_columns_that_are_not_used_may_hold_text(tmp_path: Path) -> None:
     assert rows.targets.tolist() == [4, 8]
 
 
+def read_parquet(folder: Path, read: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the script makes of a table that pandas reads by ``read``."""
+    module = load_module(write_script(folder, data={"source": "rows.parquet"}))
+    monkeypatch.setattr("pandas.read_parquet", read)
+    return module.load_data(module.parse_flags([]))
+
+
+def test_a_parquet_file_is_read_as_a_table_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, 2], "y": [5, 6], "b": [3, 4]})
+    rows = read_parquet(tmp_path, lambda path: frame, monkeypatch)
+    assert rows.inputs[0].tolist() == [[1, 3], [2, 4]]
+    assert rows.targets.tolist() == [5, 6]
+    with pytest.raises(Exception, match="could not convert string to float: .x.; encode it"):
+        read_parquet(tmp_path, lambda path: frame.assign(a="x"), monkeypatch)
+
+
+def test_what_reads_parquet_files_is_named_where_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pandas")
+
+    def read(path: Path) -> None:
+        raise ImportError("Unable to find a usable engine")
+
+    with pytest.raises(Exception, match="needs pandas and pyarrow: pip install pandas pyarrow"):
+        read_parquet(tmp_path, read, monkeypatch)
+
+
 def test_labels_out_of_range_are_named(tmp_path: Path) -> None:
     model = {"class": "models.networks:MLP", "kwargs": {"in_size": 3, "hidden": 4, "out_size": 3}}
     script = write_script(
