@@ -91,8 +91,11 @@ class TestVerify:
         assert "net:Net  equal: forward of Net(" in ended.out
         assert "    not compared: penalty (PYR010)" in ended.out
 
-    def test_what_asks_for_a_first_parameter_is_left_out(self, run: Run, lay_out: Callable) -> None:
+    def test_what_asks_for_parameters_or_state_is_left_out(
+        self, run: Run, lay_out: Callable
+    ) -> None:
         asking = "\n    def device(self):\n        return outer(self)\n"
+        asking += "\n    def saved(self):\n        return self.state_dict()\n"
         asking += "\n\ndef inner(model):\n    return next(model.parameters()).device\n"
         asking += "\n\ndef outer(model):\n    return inner(model)\n"
         root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + asking})
@@ -101,7 +104,8 @@ class TestVerify:
         assert "model.parameters() may find none left" in ended.out
         ended = run("verify", "--original", original(root))
         assert ended.code == 0
-        assert "    not compared: device (PYR010)" in ended.out
+        for name in ("device", "saved"):
+            assert f"    not compared: {name} (PYR010)" in ended.out
 
     def test_a_class_that_is_not_rewritten_yet_is_not_verified(
         self, run: Run, lay_out: Callable

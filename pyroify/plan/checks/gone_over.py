@@ -16,7 +16,7 @@ from pyroify.plan.structure import calls_in
 
 FOR_AN_OPTIMISER = re.compile(r"param|optim|decay|trainable")
 """Names of methods whose result is meant for an optimiser."""
-OF_EVERY_MODULE = frozenset({*PARAMETERS, "forward", "__call__", "train", "eval"})
+OF_EVERY_MODULE = frozenset({*PARAMETERS, "forward", "__call__", "train", "eval", "state_dict"})
 """Names that say nothing of what is called."""
 
 
@@ -57,10 +57,15 @@ def parameters_handed_out(subject: Subject) -> Iterator[Finding]:
 
 
 def methods_gone_over(project: Project) -> Mapping[Key, frozenset[str]]:
-    """Methods of each class that go over parameters, or call one of a class that does."""
+    """Methods of each class that go over parameters, or call one of a class that does.
+
+    So does what gives the ``state_dict``, which holds no random parameters.
+    """
     subjects = {key: Subject(project, study) for key, study in project.studies.items()}
     found = {
-        key: {method.name for method, _ in _goes_over(subject)} for key, subject in subjects.items()
+        key: {method.name for method, _ in _goes_over(subject)}
+        | {method.name for method in subject.methods if "state_dict" in method.self_calls}
+        for key, subject in subjects.items()
     }
     functions = _functions_asking(project)
     while True:
