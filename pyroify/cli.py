@@ -14,7 +14,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -325,8 +325,9 @@ def emit(spec: Path | None, force: bool) -> int:
 
     project, prior_spec = _open((), spec)
     name = Path(prior_spec.path).name
+    svi, reason = _with_likelihood(project, prior_spec.svi)
     try:
-        emitted = emit_script(prior_spec.svi, spec_name=name, spec_text=prior_spec.text)
+        emitted = emit_script(svi, spec_name=name, spec_text=prior_spec.text)
     except EmitError as error:
         faults = [(at.path, at.code, at.message, at.suggestion) for at in error.problems]
         raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
@@ -334,10 +335,26 @@ def emit(spec: Path | None, force: bool) -> int:
     texts = {script: emitted.script, script.with_name(f"test_{script.name}"): emitted.test}
     changes = [_replacement(project.root, str(p), t, force) for p, t in texts.items() if t]
     publish(project.root, changes)
+    _note(reason)
     for change in changes:
         path = from_here(project.root / change.path)
         _note(f"{path} is up to date\n" if change.before == change.after else f"wrote {path}\n")
     return 0
+
+
+def _with_likelihood(project: Project, svi: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """The section with the likelihood of the project's own loss, where it names none; and why."""
+    from pyroify.emit.losses import find_losses
+
+    if svi.get("likelihood"):
+        return svi, ""
+    losses = find_losses(project.root, project.files, svi.get("model"))
+    seen = ", ".join(f"{loss.name} in {loss.path}:{loss.line}" for loss in losses)
+    if len(losses) == 1:
+        family = losses[0].family
+        return {**svi, "likelihood": {"family": family}}, f"likelihood: {family}, by {seen}\n"
+    why = f"several losses: {seen}" if losses else "no loss that tells another"
+    return svi, f"likelihood: normal ({why}); svi.likelihood in the spec sets it\n"
 
 
 def _replacement(root: Path, path: str, text: str, force: bool) -> Change:

@@ -152,8 +152,13 @@ class TestExitCode:
 
     @pytest.mark.parametrize(
         ("content", "code"),
-        [(BROKEN, "PYR203"), (b"# torch\n\xff", "PYR204"), (NET.encode() + b"\0", "PYR205")],
-        ids=["syntax error", "not UTF-8", "NUL"],
+        [
+            (BROKEN, "PYR203"),
+            (b"# torch\n\xff", "PYR204"),
+            (NET.encode() + b"\0", "PYR205"),
+            (NET.encode("utf-16"), "PYR205"),
+        ],
+        ids=["syntax error", "not UTF-8", "NUL", "UTF-16"],
     )
     def test_2_bad_source_is_named_and_the_rest_is_done(
         self, run: Run, lay_out: Callable, content: str | bytes, code: str
@@ -163,6 +168,20 @@ class TestExitCode:
         assert ended.code == 2
         assert re.search(rf"^bad\.py:\d+:\d+ {code} ", ended.out, re.MULTILINE)
         assert (root / "net.py").read_text() != NET
+
+    def test_type_parameters_need_a_python_that_reads_them(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        generic = "from net import Net\n\n\nclass Typed[T: list[int]](Net):\n    pass\n"
+        root = lay_out({**PROJECT, "typed.py": generic})
+        ended = run("plan")
+        if sys.version_info < (3, 12):
+            assert "typed.py:4:12 PYR203 not valid Python 3.11" in ended.err
+            return
+        (root / "net.py").write_text(NET.replace("class Net(", "class Net[T]("))
+        assert (
+            "+class Net[T](PyroModule, metaclass=PyroGenericMeta):" in run("rewrite", "--diff").out
+        )
 
     def test_2_missing_target(self, run: Run, lay_out: Callable) -> None:
         lay_out(PROJECT)
@@ -766,13 +785,53 @@ class TestEmit:
     def test_writes_the_script(self, run: Run, lay_out: Callable) -> None:
         root = lay_out(TRAINING)
         ended = run("emit")
-        assert (ended.code, ended.err) == (0, "wrote train_svi.py\nwrote test_train_svi.py\n")
+        assert ended.code == 0
+        assert ended.err.endswith("wrote train_svi.py\nwrote test_train_svi.py\n")
         compile((root / "train_svi.py").read_text(), "train_svi.py", "exec")
 
     def test_says_when_there_is_nothing_to_do(self, run: Run, lay_out: Callable) -> None:
         lay_out(TRAINING)
         run("emit")
-        assert run("emit").err == "train_svi.py is up to date\ntest_train_svi.py is up to date\n"
+        again = run("emit").err
+        assert again.endswith("train_svi.py is up to date\ntest_train_svi.py is up to date\n")
+
+    @pytest.mark.parametrize(
+        ("files", "said", "written"),
+        [
+            (
+                {"train.py": "from net import Net\nloss_of = F.cross_entropy\n", "b.py": "MSELoss"},
+                "likelihood: categorical, by cross_entropy in train.py:2\n",
+                "dist.Categorical",
+            ),
+            ({"b.py": "MSELoss"}, "likelihood: normal, by MSELoss in b.py:1\n", "dist.Normal"),
+            (
+                {"a.py": "Net, nn.L1Loss()", "b.py": "Net, nn.MSELoss()"},
+                "likelihood: normal (several losses: L1Loss in a.py:1, MSELoss in b.py:1); "
+                "svi.likelihood in the spec sets it\n",
+                "dist.Normal",
+            ),
+            (
+                {},
+                "likelihood: normal (no loss that tells another); "
+                "svi.likelihood in the spec sets it\n",
+                "dist.Normal",
+            ),
+        ],
+    )
+    def test_the_likelihood_is_that_of_the_loss(
+        self, run: Run, lay_out: Callable, files: dict[str, str], said: str, written: str
+    ) -> None:
+        root = lay_out({**TRAINING, **files})
+        assert run("emit").err.startswith(said)
+        script = (root / "train_svi.py").read_text()
+        assert f"likelihood = {written}(" in script
+        assert run("emit").err.startswith(said), "the script counts as a file of the project"
+
+    def test_a_likelihood_in_the_spec_holds(self, run: Run, lay_out: Callable) -> None:
+        spec = SPEC + SVI + "  likelihood: {family: laplace}\n"
+        root = lay_out({"pyroify.yaml": spec, "net.py": NET, "train.py": "Net, MSELoss"})
+        assert run("emit").err.startswith("wrote train_svi.py\n")
+        assert "likelihood = dist.Laplace(" in (root / "train_svi.py").read_text()
 
     def test_an_edited_script_is_replaced_only_by_force(self, run: Run, lay_out: Callable) -> None:
         root = lay_out({**TRAINING, "train_svi.py": "mine\n"})

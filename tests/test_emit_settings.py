@@ -12,7 +12,6 @@ import pytest
 from emit_cases import PROJECT, emit, load_module, run_main, svi
 
 from pyroify.emit import EmitError, emit_script
-from pyroify.emit.family import family_of_loss
 
 
 def problems(**changes: Any) -> list[str]:
@@ -186,21 +185,6 @@ def test_code_in_a_value_stays_a_value() -> None:
     calls = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
     built = next(call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "C")
     assert ast.literal_eval(built.keywords[0].value) == 'a"); import os; os.remove("x'
-
-
-@pytest.mark.parametrize(
-    ("loss", "family"),
-    [
-        ("MSELoss", "normal"),
-        ("CrossEntropyLoss", "categorical"),
-        ("BCEWithLogitsLoss", "bernoulli"),
-        ("PoissonNLLLoss", "poisson"),
-        ("GaussianNLLLoss", "heteroskedastic"),
-        ("TripletMarginLoss", None),
-    ],
-)
-def test_a_loss_suggests_its_likelihood(loss: str, family: str | None) -> None:
-    assert family_of_loss(loss) == family
 
 
 def test_the_page_on_training_names_all_flags_and_exit_codes() -> None:

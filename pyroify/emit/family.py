@@ -86,11 +86,3 @@ def read_family(section: Section, kind: str, default: str) -> Family:
             options[option] = section.number(option, fallback)
     section.finish()
     return Family(name, options, attributes)
-
-
-def family_of_loss(loss: str) -> str | None:
-    """The likelihood that a loss of torch.nn (or its functional form) is the negative log of."""
-    for name in names(LIKELIHOODS):
-        if loss in getattr(facts(LIKELIHOODS, name), "losses", ()):
-            return name
-    return None

@@ -116,6 +116,7 @@ class _Found:
                     for base in node.bases
                 ),
                 metaclass=metaclasses[0] if metaclasses else "",
+                is_generic=bool(getattr(node, "type_params", ())),  # from Python 3.12 on
                 decorators=tuple(map(source.dotted, node.decorator_list)),
                 methods=tuple(methods),
                 class_attributes=tuple(attributes),

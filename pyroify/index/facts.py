@@ -346,7 +346,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One class, down to ``end_line``. ``bases`` are (source, dotted name, line, column)."""
+    """One class, down to ``end_line``. ``bases`` are (source, dotted name, line, column).
+
+    ``is_generic`` tells type parameters after its name: ``class Net[T](nn.Module)``.
+    """
 
     name: str
     qualname: str
@@ -354,6 +357,7 @@ class Class:
     column: int
     bases: tuple[tuple[str, str, int, int], ...]
     metaclass: str = ""
+    is_generic: bool = False
     decorators: tuple[str, ...] = ()
     methods: tuple[Function, ...] = ()
     class_attributes: tuple[tuple[str, Value], ...] = ()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pyroify.catalog.layers import LAYERS
 
-HEADER = re.compile(rb"^[ \t]*class[ \t]+(\w+)[ \t]*\(([^)]*)\)", re.MULTILINE)
+HEADER = re.compile(
+    rb"^[ \t]*class[ \t]+(\w+)[ \t]*(?:\[[^(\n]*\])?[ \t]*\(([^)]*)\)", re.MULTILINE
+)
 LAST_NAME = re.compile(rb"(\w+)\s*(?:\[[^]]*\])?\s*(?:,|$)")
 SEEDS = {b"Module", b"PyroModule", b"LightningModule", *(name.encode() for name in LAYERS)}
 BUILDS_MODULES = re.compile(rb"\bnn\b|\btorch\b|\bpyro\b")
@@ -24,7 +26,7 @@ def candidates(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     using: set[str] = set()
     for path in files:
         try:
-            data = (root / path).read_bytes()
+            data = (root / path).read_bytes().replace(b"\0", b"")  # UTF-16 is none, but looked at
         except OSError:
             using.add(path)  # the reader says what is wrong with it
             continue

@@ -87,8 +87,8 @@ def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
 
 
 def is_generic(cls: ModuleClass) -> bool:
-    """Whether a class names ``Generic`` among its bases."""
-    return any(base.dotted in GENERIC for base in cls.bases)
+    """Whether a class has type parameters, or names ``Generic`` among its bases."""
+    return cls.cls.is_generic or any(base.dotted in GENERIC for base in cls.bases)
 
 
 def is_abstract_here(cls: ModuleClass, index: Index) -> bool:
