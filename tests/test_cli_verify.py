@@ -55,7 +55,7 @@ class TestVerify:
         ended = run("verify", "--original", original(rewritten))
         assert ended.code == 0
         assert "net:Net  equal: forward of Net(" in ended.out
-        assert "1 classes: 1 equal, 0 different, 0 failed, 0 not verified" in ended.out
+        assert "1 class: 1 equal, 0 different, 0 failed, 0 not verified" in ended.out
 
     def test_compares_with_a_commit(self, run: Run, lay_out: Callable) -> None:
         root = lay_out({"pyroify.yaml": SPEC, "net.py": NET})

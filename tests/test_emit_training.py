@@ -278,7 +278,7 @@ def test_going_on_with_other_settings_is_refused(
 
 ROWS = {"x": np.ones((6, 3), np.float32), "y": np.arange(6.0)}
 BAD_ARRAYS = {
-    "nan": ({**ROWS, "x": np.where(np.eye(6, 3) > 0, np.nan, 1.0)}, "3 values are NaN or infinite"),
+    "nan": ({**ROWS, "x": np.where(np.eye(6, 3) > 0, np.nan, 1.0)}, "NaN or infinite values: 3"),
     "keys": ({"inputs": ROWS["x"], "y": ROWS["y"]}, "has no array 'x'; it has ['inputs', 'y']"),
     "rows": ({**ROWS, "y": np.arange(5.0)}, "differ in their number of rows: [6, 5]"),
     "empty": ({"x": np.ones((0, 3)), "y": np.ones(0)}, "the data has no rows"),
@@ -310,7 +310,7 @@ def test_bad_arrays_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
         (np.ones((2, 5)), "rows of shape [3] are needed, not [5]"),
         (np.ones(2), "rows of shape [3] are needed, not []"),
         (np.ones((0, 3)), "the data has no rows"),
-        (np.full((2, 3), np.nan), "x: 6 values are NaN or infinite"),
+        (np.full((2, 3), np.nan), "x: NaN or infinite values: 6"),
         (np.full((2, 3), "a"), "x: <U1 are not numbers"),
     ],
 )
@@ -366,7 +366,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("a,b,c,y\n1,2,3\n", "line 2: 3 cells, the header has 4"),
         ("a,b,c,z\n1,2,3,4\n", "has no column 'y'; it has ['a', 'b', 'c', 'z']"),
         ("", "is empty"),
-        ("a,b,c,y\n1,,3,4\n", "1 values are NaN or infinite, the first at (0, 1)"),
+        ("a,b,c,y\n1,,3,4\n", "NaN or infinite values: 1, the first at index (0, 1)"),
     ],
 )
 def test_bad_tables_are_refused_in_one_line(text: str, message: str, tmp_path: Path) -> None:

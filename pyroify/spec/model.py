@@ -37,13 +37,13 @@ class Problem:
     excerpt: str = ""
 
     def __str__(self) -> str:
-        """``file:line:column: CODE message``, the line with a caret below, and the help."""
+        """``file:line:column CODE message``, the line with a caret below, and the help."""
         place = f"{self.path}:{self.position.line}:{self.position.column}"
-        lines = [f"{place}: {self.code} {self.message}"]
+        lines = [f"{place} {self.code} {self.message}"]
         if self.excerpt:
             lines += [f"    {self.excerpt}", f"    {' ' * (self.position.column - 1)}^"]
         if self.help:
-            lines.append(f"  help: {self.help}")
+            lines.append(f"    help: {self.help}")
         return "\n".join(lines)
 
 

@@ -24,7 +24,8 @@ def render_results(results: Sequence[VerifyResult]) -> str:
     lines = [line for result in results for line in _lines(result, width)]
     counts = Counter(result.status for result in results)
     total = ", ".join(f"{counts[status]} {word.lower()}" for status, word in _WORDS.items())
-    return "\n".join([*lines, f"{len(results)} classes: {total}"]) + "\n"
+    noun = "class" if len(results) == 1 else "classes"
+    return "\n".join([*lines, f"{len(results)} {noun}: {total}"]) + "\n"
 
 
 def _lines(result: VerifyResult, width: int) -> list[str]:
