@@ -1,7 +1,9 @@
 """What every test shares: one thread for torch, and small projects laid out on disk."""
 
 import os
+import random
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,16 @@ for name in ("NO_COLOR", "PRE_COMMIT"):
     os.environ.pop(name, None)
 # In the background, as nohup starts it, the signal would be ignored by what the tests start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_setup() -> None:
+    """Every test draws the same numbers each time, whichever ran before it."""
+    random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+
 
 LayOut = Callable[[Mapping[str, str | bytes]], Path]
 
