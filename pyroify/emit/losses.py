@@ -35,9 +35,11 @@ def find_losses(root: Path, files: Sequence[str], model: Any) -> tuple[Loss, ...
     anywhere: dict[str, Loss] = {}
     for path in files:
         text = (root / path).read_text(encoding="utf-8", errors="replace")
-        for loss in _uses(uses, path, text, families):
+        found = tuple(_uses(uses, path, text, families))
+        names_it = found and names_class.search(text)
+        for loss in found:
             anywhere.setdefault(loss.family, loss)
-            if names_class.search(text):
+            if names_it:
                 near.setdefault(loss.family, loss)
     return tuple((near or anywhere).values())
 

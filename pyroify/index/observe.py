@@ -36,7 +36,7 @@ def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
             if _is_transposed(data):
                 return _seen(file, "transposed", data, "")
         case ast.For(body=body) | ast.While(body=body):
-            inner = [item for statement in body for item in ast.walk(statement)]
+            inner = (item for statement in body for item in ast.walk(statement))
             if step := next((item for item in inner if _calls(item, "backward")), None):
                 return _seen(file, "training", step, "")
         case ast.Call(func=ast.Attribute(value=owner, attr="fit")) if chain(owner) != (this,):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
+from functools import partial
 
 from pyroify.index.declarations import DECLARING
 from pyroify.index.facts import NONE, Function
@@ -61,21 +62,32 @@ def touches(study: Study, method: Function, random: frozenset[str]) -> bool:
 
     What it calls may be an override of a subclass.
     """
-    seen = {method.name}
-    waiting = [method]
+    reached = _reached(method, _calls, partial(methods_called, study))
+    return any(
+        _calls(current) & {"forward", "__call__"}
+        or _reads_layers(current)
+        or any(reads(use.path, use.how, random) for use in current.uses)
+        for current in reached
+    )
+
+
+def _calls(method: Function) -> frozenset[str]:
+    return method.self_calls | method.super_calls
+
+
+def _reached(
+    method: Function,
+    names_called: Callable[[Function], Set[str]],
+    find: Callable[[str], Iterable[Function]],
+) -> Iterator[Function]:
+    """A method and all that it calls, directly or not, each name once."""
+    seen, waiting = {method.name}, [method]
     while waiting:
         current = waiting.pop()
-        if any(reads(use.path, use.how, random) for use in current.uses):
-            return True
-        if _reads_layers(current):
-            return True
-        for name in current.self_calls | current.super_calls:
-            if name in ("forward", "__call__"):
-                return True
-            if name not in seen:
-                seen.add(name)
-                waiting += methods_called(study, name)
-    return False
+        yield current
+        for name in names_called(current) - seen:
+            seen.add(name)
+            waiting += find(name)
 
 
 def _reads_layers(method: Function) -> bool:
@@ -112,17 +124,13 @@ def _initialises(method: Function) -> bool:
 
 def _trains(study: Study, method: Function) -> bool:
     """Whether a method runs a whole training, which one draw for all of it would defeat."""
-    reached = {method.name: method}
-    waiting = [method]
-    while waiting:
-        current = waiting.pop()
-        if any(seen.kind == "training" for seen in current.observations):
-            return True
-        for name in current.self_calls - reached.keys():
-            if found := study.cls.find_method(name):
-                reached[name] = found[1]
-                waiting.append(found[1])
-    return False
+
+    def find(name: str) -> tuple[Function, ...]:
+        found = study.cls.find_method(name)
+        return (found[1],) if found else ()
+
+    reached = _reached(method, lambda current: current.self_calls, find)
+    return any(seen.kind == "training" for current in reached for seen in current.observations)
 
 
 def _returns_nothing(method: Function) -> bool:

@@ -84,14 +84,14 @@ def misses_some(study: Study, covered: Covered, attributes: Sequence[Attribute])
     nodes = tuple(_nodes(attributes))
     parameters = {(made.line, made.column) for method in covered for made in method.parameter_calls}
     layers = {
-        (call.line, call.column)
+        call.place
         for method in covered
         for call in method.layer_calls
         if (layer := _layer(study, call)) and layer.kind not in ("stateless", "container")
     }
     own = {(made.line, made.column) for p in study.parameters(covered) for made in p.made}
     own |= {(n.parameter.line, n.parameter.column) for n in nodes if isinstance(n, Owned)}
-    seen = {(n.call.line, n.call.column) for n in nodes if isinstance(n, Leaf) and n.call}
+    seen = {n.call.place for n in nodes if isinstance(n, Leaf) and n.call}
     seen.update(*(_handed_over(study, method) for method in covered))
     return not (parameters <= own and layers <= seen)
 
@@ -108,4 +108,4 @@ def _handed_over(study: Study, method: Function) -> Iterator[tuple[int, int]]:
     for call in method.layer_calls:
         if isinstance(call.callee, Name) and index.resolve(call.callee.dotted, path).module_class:
             for passed in call.args:
-                yield from ((inner.line, inner.column) for inner in calls_in(passed.value))
+                yield from (inner.place for inner in calls_in(passed.value))

@@ -485,7 +485,7 @@ def places(node: Node) -> Iterator[Spot]:
     """Where the layers and containers of a structure are made."""
     for item in walk(node):
         if isinstance(item, Leaf | Box) and item.call:
-            yield item.call.line, item.call.column
+            yield item.call.place
 
 
 def calls_in(value: Value) -> Iterator[Call]:

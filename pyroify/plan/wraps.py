@@ -36,7 +36,7 @@ def class_wraps(
         for method in case.cls.cls.methods
         if method.name not in building
         for call in method.layer_calls
-        if (call.line, call.column) not in kept
+        if call.place not in kept
     ]
     yield from wraps(calls, case.study.scope, resolver, case.names, limit)
 
@@ -113,5 +113,5 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
             if not isinstance(item, Leaf | Box) or item.call is None:
                 continue
             if whole or isinstance(item, Leaf):
-                kept.add((item.call.line, item.call.column))
+                kept.add(item.call.place)
     return kept - made

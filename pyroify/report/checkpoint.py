@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyroify.checkpoint import Conversion
 from pyroify.diagnostics import Finding
+from pyroify.report.text import count
 
 UNFIT = "PYR311"
 SHOWN = 5
@@ -15,8 +16,8 @@ SHOWN = 5
 def render_conversion(conversion: Conversion, new: Path, guide: Path) -> str:
     """Two lines: the checkpoint, and where a guide can begin."""
     constrained = len(conversion.constrained)
-    values = _count(len(conversion.kept) + constrained, "value")
-    random = _count(len(conversion.random), "value")
+    values = count(len(conversion.kept) + constrained, "value")
+    random = count(len(conversion.random), "value")
     return (
         f"wrote {new}: {values}, {constrained} of them unconstrained\n"
         f"wrote {guide}: these and {random} of random parameters\n"
@@ -39,7 +40,3 @@ def surplus_findings(conversion: Conversion, old: str) -> tuple[Finding, ...]:
 def _listed(keys: Sequence[str]) -> str:
     more = len(keys) - SHOWN
     return ", ".join(keys[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -25,12 +25,12 @@ def second_instance(script: Script) -> Iterator[Finding]:
     if _has_call(script, "pyro.settings.set", LOCAL_PARAMETERS):
         return
     calls = script.file.module_calls
-    nested = {(c.line, c.column) for call in calls for p in call.args for c in calls_in(p.value)}
+    nested = {c.place for call in calls for p in call.args for c in calls_in(p.value)}
     cleared = [c.line for c in calls if dotted(c) == "pyro.clear_param_store"]
     built: dict[Key, int] = {}
     for call in calls:
         cls = script.made(call)
-        if cls is None or (call.line, call.column) in nested or not script.project.has(cls, kept):
+        if cls is None or call.place in nested or not script.project.has(cls, kept):
             continue
         before = built.get(cls.key)
         built[cls.key] = call.line
