@@ -97,3 +97,8 @@ def fork(run: Callable[[], int], said: Path = Path(os.devnull)) -> int:
         except BaseException:  # never back into pytest
             traceback.print_exc()
     os._exit(code)
+
+
+def is_running(process: int) -> bool:
+    """Whether a forked process has not ended yet; it can be waited for afterwards all the same."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None

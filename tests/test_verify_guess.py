@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import time
+import math
 from collections.abc import Callable
 from itertools import islice
 from typing import Literal
@@ -21,7 +21,7 @@ def found_call(cls: type[nn.Module], method: str = "forward") -> tuple[str, str]
     for arguments in islice(guess_arguments(cls), 200):
         try:
             module = arguments.construct(cls)
-            return str(arguments), find_call(module, method, time.monotonic() + 20)[1]
+            return str(arguments), find_call(module, method, math.inf)[1]
         except Exception:
             continue
     raise AssertionError(f"nothing found for {cls.__name__}")
@@ -174,7 +174,7 @@ class Picky(nn.Module):
 
 def test_first_error_is_told_if_nothing_runs():
     with pytest.raises(NoCall, match="ValueError: never"):
-        find_call(Picky(), "forward", time.monotonic() + 5)
+        find_call(Picky(), "forward", math.inf)
 
 
 def test_text_of_a_shape_is_a_tensor():

@@ -300,7 +300,7 @@ TARGETS = [
 
 @pytest.fixture(scope="module")
 def results(trees) -> dict[str, VerifyResult]:
-    return {result.name: result for result in verify(*trees, TARGETS, timeout=60)}
+    return {result.name: result for result in verify(*trees, TARGETS, timeout=600)}
 
 
 def test_results_come_in_the_order_of_the_targets(results):
@@ -368,7 +368,7 @@ def test_table_shows_every_class_and_the_counts(results):
 
 def test_given_arguments_and_inputs_are_used(trees):
     build = Build(kwargs={"in_features": 3, "hidden": 4}, inputs=("float[7, 3]",))
-    (result,) = verify(*trees, [net("Net", build)], timeout=60)
+    (result,) = verify(*trees, [net("Net", build)], timeout=600)
     assert result.status == "equal"
     assert result.built == "Net(in_features=3, hidden=4)"
     assert result.calls[0] == "forward(float[7, 3])"
