@@ -517,9 +517,13 @@ def _is_colourful() -> bool:
 
 
 def _put(result: str | bytes) -> None:
-    """Writes a result to stdout; a reader that has seen enough is no error."""
+    """Writes a result to stdout; a reader that has seen enough is no error.
+
+    Names of files that are not UTF-8 come out as they are on disk.
+    """
+    data = result.encode(errors="surrogateescape") if isinstance(result, str) else result
     try:
-        sys.stdout.buffer.write(result.encode() if isinstance(result, str) else result)
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

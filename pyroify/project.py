@@ -19,6 +19,8 @@ from tempfile import TemporaryDirectory
 from pathspec import GitIgnoreSpec
 
 from pyroify.diagnostics import Finding
+from pyroify.globs import compile_globs
+from pyroify.source import NOT_DECODABLE
 
 MISSING = "PYR201"
 NO_PYTHON = "PYR202"
@@ -60,27 +62,35 @@ class ProjectError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """``files`` and ``selected`` are relative to ``root``, with forward slashes, sorted."""
+    """``files`` and ``selected`` are relative to ``root``, with forward slashes, sorted.
+
+    ``findings`` are about folders and links that cannot be looked into, below what is selected.
+    """
 
     root: Path
     spec_path: Path | None
     files: tuple[str, ...]
     selected: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
     def narrowed(self, include: Sequence[str], exclude: Sequence[str]) -> Project:
         """The project without the selected files that the spec's globs leave out.
 
         The globs are git's, relative to the root; without ``include`` everything is included.
         """
-        wanted = GitIgnoreSpec.from_lines(include or ("**",))
-        unwanted = GitIgnoreSpec.from_lines(exclude)
+        wanted, unwanted = compile_globs(include or ("**",)), compile_globs(exclude)
         selected = (path for path in self.selected if wanted.match_file(path))
-        return replace(self, selected=tuple(p for p in selected if not unwanted.match_file(p)))
+        # Whether `include` names something in a folder that cannot be listed, nobody knows.
+        return replace(
+            self,
+            selected=tuple(path for path in selected if not unwanted.match_file(path)),
+            findings=tuple(f for f in self.findings if not unwanted.match_file(f"{f.path}/")),
+        )
 
     def unmatched(self, globs: Sequence[str]) -> Iterator[int]:
         """Which of the globs, by number, match no file of the project."""
         for number, glob in enumerate(globs):
-            wanted = GitIgnoreSpec.from_lines((glob,))
+            wanted = compile_globs((glob,))
             if not any(wanted.match_file(path) for path in self.files):
                 yield number
 
@@ -105,8 +115,11 @@ def open_project(
     folders = {target if target.is_dir() else target.parent for target in named}
     spec_path = _resolve_spec(spec) if spec else _find_spec(_common_folder(folders))
     root = _find_root(folders, spec_path)
-    walked = set(_walk(root, root))
-    selected = set(_select(named, root, walked))
+    faults: list[Finding] = []
+    walked = set(_walk(root, root, faults))
+    selected = set(_select(named, root, walked, faults))
+    if not selected and faults:
+        raise ProjectError(faults[0].code, root / faults[0].path, faults[0].message, faults[0].help)
     if not selected:
         raise ProjectError(
             NO_PYTHON,
@@ -115,7 +128,16 @@ def open_project(
             "name a folder that holds .py files which git does not ignore; "
             "virtual environments and installed packages are never rewritten",
         )
-    return Project(root, spec_path, tuple(sorted(walked | selected)), tuple(sorted(selected)))
+    paths = tuple(target.relative_to(root) for target in named)
+    return Project(
+        root,
+        spec_path,
+        files=tuple(sorted(walked | selected)),
+        selected=tuple(sorted(selected)),
+        findings=tuple(
+            sorted({f for f in faults if any(Path(f.path).is_relative_to(path) for path in paths)})
+        ),
+    )
 
 
 @contextmanager
@@ -146,7 +168,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _resolve_target(target: Path) -> Path:
-    if not target.exists():
+    if not os.path.exists(target):
         raise ProjectError(MISSING, target, "no such file or folder", "check the path")
     if target.is_file() and not _is_python(target):
         help = "name .py files, scripts that start with #! and python, or folders that hold some"
@@ -183,7 +205,7 @@ def _find_spec(folder: Path) -> Path | None:
         spec = _named_in_pyproject(ancestor / "pyproject.toml") or ancestor / SPEC_NAME
         if spec.is_file():
             return spec
-        if (ancestor / ".git").exists():
+        if _is_there(ancestor / ".git"):
             return None
     return None
 
@@ -226,7 +248,12 @@ def _find_root(folders: set[Path], spec_path: Path | None) -> Path:
 
 
 def _nearest(folder: Path, mark: str) -> Path | None:
-    return next((ancestor for ancestor in _upward(folder) if (ancestor / mark).exists()), None)
+    return next((ancestor for ancestor in _upward(folder) if _is_there(ancestor / mark)), None)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something exists, as far as one may know: in a closed folder nothing does."""
+    return os.path.exists(path)
 
 
 def _several_projects(folders: Iterable[Path]) -> ProjectError:
@@ -235,7 +262,9 @@ def _several_projects(folders: Iterable[Path]) -> ProjectError:
     return ProjectError(SEVERAL_PROJECTS, first, message, "run pyroify once for each project")
 
 
-def _select(named: Sequence[Path], root: Path, walked: set[str]) -> Iterator[str]:
+def _select(
+    named: Sequence[Path], root: Path, walked: set[str], faults: list[Finding]
+) -> Iterator[str]:
     """The files that ``named`` stands for; what is named itself counts although git ignores it."""
     for target in named:
         path = target.relative_to(root).as_posix()
@@ -247,7 +276,7 @@ def _select(named: Sequence[Path], root: Path, walked: set[str]) -> Iterator[str
             yield from walked
         else:
             inside = [file for file in walked if file.startswith(path + "/")]
-            yield from inside or _walk(target, root)
+            yield from inside or _walk(target, root, faults)
 
 
 def _is_in_environment(root: Path, target: Path) -> bool:
@@ -260,7 +289,7 @@ def _is_in_environment(root: Path, target: Path) -> bool:
 
 
 def _is_environment(folder: Path) -> bool:
-    return any((folder / marker).exists() for marker in ENVIRONMENT_MARKERS)
+    return any(_is_there(folder / marker) for marker in ENVIRONMENT_MARKERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,30 +300,50 @@ class _IgnoreFile:
     patterns: GitIgnoreSpec
 
 
-def _walk(start: Path, root: Path) -> Iterator[str]:
-    """The Python files below ``start`` that git does not ignore, relative to ``root``."""
+def _walk(start: Path, root: Path, faults: list[Finding]) -> Iterator[str]:
+    """The Python files below ``start`` that git does not ignore, relative to ``root``.
+
+    What cannot be looked into is no reason to stop: it is added to ``faults``.
+    """
     above = _ignore_files_above(start)
-    levels = () if _is_ignored(above, f"{start}/") else above
-    for path in _walk_folder(start, levels):
-        yield Path(path).relative_to(root).as_posix()
+    waiting = [(start, () if _is_ignored(above, f"{start}/") else above)]
+    while waiting:
+        folder, levels = waiting.pop()
+        levels = (*levels, *_read_ignore_file(folder / ".gitignore", folder))
+        try:
+            with os.scandir(folder) as listed:
+                entries = list(listed)
+        except OSError as error:
+            faults.append(_fault(folder, root, MISSING, f"cannot be listed: {error.strerror}"))
+            continue
+        for entry in entries:
+            try:
+                if _is_folder_to_enter(entry, levels):
+                    waiting.append((Path(entry.path), levels))
+                elif _is_source(entry, levels):
+                    yield Path(entry.path).relative_to(root).as_posix()
+            except OSError as error:  # a link to itself, say
+                message = f"cannot be looked at: {error.strerror}"
+                faults.append(_fault(Path(entry.path), root, NOT_DECODABLE, message))
 
 
-def _walk_folder(folder: Path, above: tuple[_IgnoreFile, ...]) -> Iterator[str]:
-    levels = (*above, *_read_ignore_file(folder / ".gitignore", folder))
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        help = "make it readable, or add it to .gitignore"
-        message = f"cannot be listed: {error.strerror}"
-        raise ProjectError(MISSING, folder, message, help) from error
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name in NEVER_ENTERED or _is_ignored(levels, entry.path + "/"):
-                continue
-            if not _is_environment(Path(entry.path)):
-                yield from _walk_folder(Path(entry.path), levels)
-        elif entry.name.endswith(".py") and entry.is_file() and not _is_ignored(levels, entry.path):
-            yield entry.path
+def _is_folder_to_enter(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) -> bool:
+    return (
+        entry.is_dir(follow_symlinks=False)
+        and entry.name not in NEVER_ENTERED
+        and not _is_ignored(levels, entry.path + "/")
+        and not _is_environment(Path(entry.path))
+    )
+
+
+def _is_source(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) -> bool:
+    is_wanted = entry.name.endswith(".py") and not _is_ignored(levels, entry.path)
+    return is_wanted and entry.is_file()
+
+
+def _fault(path: Path, root: Path, code: str, message: str) -> Finding:
+    help = "make it readable, or leave it out by .gitignore or exclude: in the spec"
+    return Finding(path.relative_to(root).as_posix(), 1, 1, code, message, help)
 
 
 def _ignore_files_above(folder: Path) -> tuple[_IgnoreFile, ...]:
@@ -314,7 +363,7 @@ def _read_ignore_file(file: Path, folder: Path) -> tuple[_IgnoreFile, ...]:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ()
-    return (_IgnoreFile(f"{folder}/", GitIgnoreSpec.from_lines(lines)),)
+    return (_IgnoreFile(f"{folder}/", compile_globs(lines)),)
 
 
 def _is_ignored(levels: Sequence[_IgnoreFile], path: str) -> bool:

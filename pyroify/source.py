@@ -75,6 +75,9 @@ def decode_source(data: bytes, name: str) -> Source:
         line = body.count(b"\n", 0, error.start) + 1
         message = f"is not {encoding}: byte {body[error.start]:#04x} at offset {error.start}"
         raise _refused(name, NOT_DECODABLE, message, _COOKIE_HELP, line) from error
+    except (ValueError, LookupError) as error:  # `hex` and `rot13` are codecs, but of no text
+        message = f"cannot be decoded: {error}"
+        raise _refused(name, NOT_DECODABLE, message, _COOKIE_HELP) from error
     if not _encodes_back(source, data):
         message = f"does not survive a round trip through {encoding}, so it could not be kept whole"
         raise _refused(name, NOT_DECODABLE, message, "save the file as UTF-8")
@@ -87,7 +90,7 @@ _COOKIE_HELP = "save the file as UTF-8, or correct its coding comment (PEP 263)"
 def _encodes_back(source: Source, data: bytes) -> bool:
     try:
         return source.encode(source.text) == data
-    except UnicodeEncodeError:
+    except ValueError:
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from difflib import diff_bytes, unified_diff
 
@@ -24,7 +25,7 @@ def colour_diff(diff: bytes) -> bytes:
 def _diff_lines(result: FileResult) -> Iterator[bytes]:
     if result.after is None:
         return
-    old, new = f"a/{result.path}".encode(), f"b/{result.path}".encode()
+    old, new = os.fsencode(f"a/{result.path}"), os.fsencode(f"b/{result.path}")
     lines = diff_bytes(unified_diff, _lines(result.before), _lines(result.after), old, new)
     for line in lines:
         yield line if line.endswith(b"\n") else line + b"\n" + _NO_NEWLINE

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
 from pyroify.report.run import Report
-from pyroify.report.text import count
+from pyroify.report.text import count, printable
 from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
@@ -25,7 +25,7 @@ def render_plan(report: Report) -> str:
 
 
 def _head(path: str, report: Report) -> str:
-    return f"{path} (to rewrite)" if path in report.pending else path
+    return printable(f"{path} (to rewrite)" if path in report.pending else path)
 
 
 def _class_lines(classes: Sequence[ClassPlan], spec: Spec) -> Iterator[str]:

@@ -96,6 +96,7 @@ def make_report(
     findings = tuple(
         finding
         for finding in (
+            *project.findings,
             *spec_findings(spec.path, (*spec.warnings, *_unmatched_globs(project, spec))),
             *outcome.findings,
         )

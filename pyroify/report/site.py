@@ -10,6 +10,7 @@ from pyroify.diagnostics import Finding
 from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
 from pyroify.report.plan import describe_action, known_shape, outcome
 from pyroify.report.run import Report, severity
+from pyroify.report.text import printable
 from pyroify.spec.match import covers, has_wildcard
 from pyroify.spec.model import Spec
 
@@ -74,7 +75,7 @@ def explain_site(named: NamedSite, spec: Spec) -> str:
     lines = [
         f"{named.name}",
         *([f"  asked as   {named.asked}"] if named.asked else []),
-        f"  declared   {entry.path}:{site.line}:{site.column}",
+        f"  declared   {printable(entry.path)}:{site.line}:{site.column}",
         f"  shape      {known_shape(site) or 'not known from the source'}",
         f"  layer      {site.layer or _without_layer(site)}",
         f"  becomes    {outcome(site, spec)}",

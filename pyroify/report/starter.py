@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from pyroify.plan.model import ClassPlan, Plan, SitePlan
+from pyroify.report.text import printable
 from pyroify.spec.load import parse_spec
 from pyroify.spec.model import Spec
 
@@ -53,7 +54,8 @@ def render_starter(plan: Plan) -> str:
     sites = [site for entry in plan.classes for site in entry.sites]
     norms = sorted({site.layer for site in sites if "Norm" in site.layer})
     mark, layers = ("", ", ".join(norms)) if norms else ("#", 'LayerNorm, "BatchNorm*"')
-    found = "".join(f"  # {line}\n" for line in _found(plan))
+    # Names of files may hold anything: none may end the comment it stands in.
+    found = "".join(f"  # {printable(line)}\n" for line in _found(plan))
     return f"{_HEAD}{_NORMS.format(mark=mark, layers=layers)}{_FOUND}{found}"
 
 

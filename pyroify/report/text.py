@@ -23,13 +23,13 @@ def render_findings(findings: Iterable[Finding], root: Path, spec: Spec | None =
 
 def _finding_lines(finding: Finding, root: Path, spec: Spec | None) -> Iterator[str]:
     place = f"{from_here(root / finding.path)}:{finding.line}:{finding.column}"
-    yield f"{place} {finding.code} {finding.message}"
+    yield printable(f"{place} {finding.code} {finding.message}")
     if spec is not None and finding.path == spec.path:
         position = Position(finding.line, finding.column)
         yield f"    {excerpt(spec.text, position)}"
         yield f"    {' ' * (finding.column - 1)}^"
     if finding.help:
-        yield f"    help: {finding.help}"
+        yield printable(f"    help: {finding.help}")
 
 
 def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) -> str:
@@ -38,7 +38,8 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
         grave = [finding for finding in report.findings if severity(finding.code) != "warning"]
         return render_findings(grave, report.root, report.spec)
     verb = "rewrote" if report.written else "would rewrite"
-    lines = [f"{verb} {from_here(report.root / result.path)}\n" for result in report.changed]
+    paths = [from_here(report.root / result.path) for result in report.changed]
+    lines = [f"{verb} {printable(str(path))}\n" for path in paths]
     if verbose:
         lines += [f"{entry.status} {entry.name}\n" for entry in report.classes]
         lines += [result.traceback for result in report.results]
@@ -63,6 +64,11 @@ def _summary(report: Report) -> str:
         counts = ", ".join(f"{code} x{count}" for code, count in report.refusals.items())
         lines.append(f"refused by code: {counts}; `pyroify rule CODE` explains")
     return "".join(f"{line}\n" for line in lines)
+
+
+def printable(line: str) -> str:
+    """``line`` without line ends, control characters and bytes that names of files may hold."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -14,6 +14,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from pyroify.catalog.layers import LAYERS
 from pyroify.catalog.module import MODULE_NAMES
+from pyroify.globs import is_glob
 from pyroify.spec.check import (
     UNKNOWN_DISTRIBUTION,
     Fault,
@@ -103,7 +104,7 @@ def _read_spec(reader: Reader, root: MappingNode) -> Spec:
     entries = reader.entries(root, "the spec", _SPEC_KEYS)
     _check_version(reader, root, entries.get("version"))
     include, exclude = (
-        reader.strings(entries[key].value, key) if key in entries else ()
+        _read_globs(reader, entries[key].value, key) if key in entries else ()
         for key in ("include", "exclude")
     )
     rules = [
@@ -130,6 +131,18 @@ def _read_spec(reader: Reader, root: MappingNode) -> Spec:
         text=reader.text,
         positions=dict(positions(reader, root)),
     )
+
+
+def _read_globs(reader: Reader, node: Node, key: str) -> tuple[str, ...]:
+    """The globs of a list; one that means nothing would silently match no file."""
+    nodes = reader.one_or_more(node, key)
+    globs = [(item, glob) for item in nodes if (glob := reader.string(item, key)) is not None]
+    for item, glob in globs:
+        if not is_glob(glob):
+            message = f"{key}: {glob!r} is no glob as .gitignore has them"
+            help = "close its brackets; a backslash stands before a character that it quotes"
+            reader.report(item, BAD_PATTERN, message, help)
+    return tuple(glob for _, glob in globs)
 
 
 def _section(reader: Reader, entries: Mapping[str, Entry], key: str) -> list[Node]:

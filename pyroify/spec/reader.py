@@ -157,11 +157,6 @@ class Reader:
             return str(node.value)
         return None
 
-    def strings(self, node: Node, what: str) -> tuple[str, ...]:
-        """A list of strings, or one string."""
-        texts = [self.string(item, what) for item in self.one_or_more(node, what)]
-        return tuple(text for text in texts if text is not None)
-
     def boolean(self, node: Node, what: str) -> bool | None:
         if isinstance(node, ScalarNode) and node.value.lower() in _BOOLEANS:
             return _BOOLEANS[node.value.lower()]
