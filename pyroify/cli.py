@@ -28,7 +28,7 @@ from pyroify import __version__
 if TYPE_CHECKING:
     from pyroify.pipeline import Outcome
     from pyroify.project import Project
-    from pyroify.publish import Change
+    from pyroify.publish import Change, Recovery
     from pyroify.report.run import Report
     from pyroify.report.site import NamedSite
     from pyroify.spec.model import Spec
@@ -122,14 +122,14 @@ def cli() -> None:
 def init(paths: tuple[Path, ...]) -> int:
     """Write a starter pyroify.yaml for the classes found in PATHS."""
     from pyroify.pipeline import make_plan
-    from pyroify.project import SPEC_NAME, from_here, open_project
-    from pyroify.publish import Change, publish, refuse_existing
+    from pyroify.project import SPEC_NAME, from_here
+    from pyroify.publish import Change, refuse_existing
     from pyroify.report.starter import default_spec, render_starter
 
-    project = open_project(paths, None)
+    project = _settled(paths, None, None, writes=True)
     refuse_existing(project.root, SPEC_NAME, "edit it, or delete it first")
     found = make_plan(project.root, project.files, default_spec(), project.selected)
-    publish(project.root, [Change(SPEC_NAME, None, render_starter(found).encode())])
+    _publish(project.root, [Change(SPEC_NAME, None, render_starter(found).encode())])
     _note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
     return 0
 
@@ -241,8 +241,7 @@ def rewrite(
     if stdin_filename and output == "json" and not (check or diff):
         raise click.UsageError("`-` writes the file to stdout, where --format json would go")
     writes = not (check or diff or stdin_filename)
-    project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename)
-    _finish_interrupted_run(project.root, writes)
+    project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename, writes)
     text = sys.stdin.buffer.read() if stdin_filename else b""
     with stand_in(project, text) if stdin_filename else nullcontext(project.root) as root:
         outcome = rewrite_project(
@@ -252,7 +251,7 @@ def rewrite(
         outcome = _prove(project.root, prior_spec, outcome)
     report = _make_report(project, prior_spec, outcome, allow_unmatched)
     if writes and not report.blockers:
-        report = _publish(report)
+        report = _write(report)
     code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
     if output == "json":
         _put(render_json(report, "rewrite", code, with_diff=diff))
@@ -320,10 +319,9 @@ def emit(spec: Path | None, force: bool) -> int:
     """Write the training script that the spec's svi: section describes."""
     from pyroify.emit import EmitError, emit_script
     from pyroify.project import from_here
-    from pyroify.publish import publish
     from pyroify.spec.model import SpecError
 
-    project, prior_spec = _open((), spec)
+    project, prior_spec = _open((), spec, writes=True)
     name = Path(prior_spec.path).name
     svi, reason = _with_likelihood(project, prior_spec.svi)
     try:
@@ -334,7 +332,7 @@ def emit(spec: Path | None, force: bool) -> int:
     script = PurePosixPath(emitted.path)
     texts = {script: emitted.script, script.with_name(f"test_{script.name}"): emitted.test}
     changes = [_replacement(project.root, str(p), t, force) for p, t in texts.items() if t]
-    publish(project.root, changes)
+    _publish(project.root, changes)
     _note(reason)
     for change in changes:
         path = from_here(project.root / change.path)
@@ -434,13 +432,16 @@ def schema() -> int:
 
 
 def _open(
-    paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None = None
+    paths: Sequence[Path],
+    spec_path: Path | None,
+    stdin_filename: Path | None = None,
+    writes: bool = False,
 ) -> tuple[Project, Spec]:
     """The project of ``paths`` and its spec; the spec's globs narrow what is selected."""
-    from pyroify.project import NO_SPEC, SPEC_NAME, ProjectError, from_here, open_project
+    from pyroify.project import NO_SPEC, SPEC_NAME, ProjectError, from_here
     from pyroify.spec.load import load_spec
 
-    project = open_project(paths, spec_path, stdin_filename)
+    project = _settled(paths, spec_path, stdin_filename, writes)
     if project.spec_path is None:
         help = "write a first one with `pyroify init`, or name one with --spec"
         message = f"no {SPEC_NAME} here or in the folders above"
@@ -457,20 +458,38 @@ def _default_jobs() -> int:
     return 1 if os.environ.get("PRE_COMMIT") else os.cpu_count() or 1
 
 
-def _finish_interrupted_run(root: Path, writes: bool) -> None:
-    """Makes all files new where a killed run left some old; only says so unless writing."""
-    from pyroify.publish import is_interrupted, recover
+def _settled(
+    paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None, writes: bool
+) -> Project:
+    """The project of ``paths``, no file of which waits for what a killed run began.
 
-    if not is_interrupted(root):
-        return
+    A command that ``writes`` finishes that run first; any other one refuses to answer.
+    """
+    from pyroify.project import open_project
+    from pyroify.publish import pending, recover, refuse_half_published
+
+    project = open_project(paths, spec_path, stdin_filename)
+    recovery = (recover if writes else pending)(project.root)
     if not writes:
-        _note("an earlier run was killed while it wrote; `pyroify rewrite` finishes it first\n")
-        return
-    recovery = recover(root)
+        refuse_half_published(recovery)
+        return project
+    _note_recovery(recovery)
+    return open_project(paths, spec_path, stdin_filename) if recovery.finished else project
+
+
+def _note_recovery(recovery: Recovery) -> None:
     for path in recovery.finished:
         _note(f"finished what a killed run began: {path}\n")
     for path in recovery.left:
         _note(f"edited since a run was killed, left as it is: {path}\n")
+    if recovery.found and not (recovery.finished or recovery.left):
+        _note("cleared away what a killed run had prepared; no file waits for it\n")
+
+
+def _publish(root: Path, changes: Sequence[Change]) -> None:
+    from pyroify.publish import publish
+
+    _note_recovery(publish(root, changes))
 
 
 def _prove(root: Path, spec: Spec, outcome: Outcome) -> Outcome:
@@ -490,11 +509,11 @@ def _note_verified(result: VerifyResult) -> None:
         _note(f"compared {result.name}\n")
 
 
-def _publish(report: Report) -> Report:
-    from pyroify.publish import Change, publish
+def _write(report: Report) -> Report:
+    from pyroify.publish import Change
 
     changes = [Change(r.path, r.before, r.after) for r in report.changed if r.after is not None]
-    publish(report.root, changes)
+    _publish(report.root, changes)
     return replace(report, written=True)
 
 

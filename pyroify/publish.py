@@ -3,11 +3,12 @@
 Until the first rename nothing has changed, whatever fails; from then on a journal in
 ``.pyroify/`` lets the next run finish what a killed one began. So every file is whole at any
 time, old or new. Targets are replaced, so a hard link to one of them keeps the old content.
+Nothing is written or removed that is not below the root, or that is in ``.git``, whatever links
+and journals the repository brings along.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import signal
@@ -16,12 +17,24 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 
 from pyroify.diagnostics import Finding
+from pyroify.journal import (
+    JOURNAL,
+    STATE_FOLDER,
+    Entry,
+    Journal,
+    JournalError,
+    Phase,
+    read_journal,
+    staging_name,
+    write_text,
+)
+from pyroify.paths import path_fault
 
 if sys.platform != "win32":
     import fcntl
@@ -30,9 +43,7 @@ EDITED_MEANWHILE = "PYR232"
 NOT_WRITABLE = "PYR233"
 BAD_JOURNAL = "PYR236"
 IN_THE_WAY = "PYR237"
-
-STATE_FOLDER = ".pyroify"
-JOURNAL = "journal.json"
+HALF_PUBLISHED = "PYR238"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +60,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What became of an interrupted run: ``finished`` files are new, ``left`` were edited since."""
+    """What became of an interrupted run, or would become of it.
 
+    ``found`` is false where no run was interrupted. ``finished`` files are new; ``left`` were
+    edited since and stay as they are. Neither of them: no file waits for its new content, and
+    what the run had prepared is cleared away.
+    """
+
+    found: bool = False
     finished: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
@@ -63,25 +80,16 @@ class PublishError(Exception):
         self.finding = Finding(path, 1, 1, code, message, help)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One file of a run. Paths are relative to the root; ``before`` is empty for a new file."""
-
-    target: str
-    staged: str
-    before: str
-    after: str
-
-
 def refuse_existing(root: Path, path: str, help: str) -> None:
     """Raises PublishError if ``path`` is there: it may hold work of the user."""
-    if (root / path).exists():
+    if os.path.lexists(root / path):
         raise PublishError(IN_THE_WAY, path, "is there already", help)
 
 
-def publish(root: Path, changes: Sequence[Change]) -> None:
+def publish(root: Path, changes: Sequence[Change]) -> Recovery:
     """Makes every change, or none.
 
+    A run that was killed here is dealt with first, under the same lock; the answer says how.
     Links are followed to the real file, which must lie below ``root``. Raises PublishError for a
     target that is read-only or was edited since it was read, and where writing fails.
     """
@@ -89,18 +97,19 @@ def publish(root: Path, changes: Sequence[Change]) -> None:
     by_target = {_locate(root, change): change for change in changes}
     _check_agreement(by_target, changes, root)
     if not by_target:
-        return
+        return recover(root)
     token = secrets.token_hex(4)
     entries = tuple(
-        _Entry(
+        Entry(
             target,
-            _staging_name(target, token, number),
+            staging_name(target, token, number),
             _digest(change.before),
             _digest(change.after),
         )
         for number, (target, change) in enumerate(by_target.items())
     )
     with _state_folder(root) as state:
+        recovery = _recover(root, state)
         try:
             _write_journal(state, "staging", entries)
             for entry, change in zip(entries, by_target.values(), strict=True):
@@ -113,40 +122,92 @@ def publish(root: Path, changes: Sequence[Change]) -> None:
         finally:
             _discard(root, entries)
             _remove_journal(state)
+    return recovery
 
 
 def is_interrupted(root: Path) -> bool:
     """Whether a run was killed here while it was writing (or is writing now)."""
-    return (root / STATE_FOLDER / JOURNAL).exists()
+    return os.path.lexists(root / STATE_FOLDER / JOURNAL)
 
 
 def recover(root: Path) -> Recovery:
-    """Finishes the run that was killed while it renamed, or clears away what it had staged."""
+    """Finishes the run that was killed while it renamed, or clears away what it had staged.
+
+    Raises PublishError for a journal that no run here can have written.
+    """
     if not is_interrupted(root):
         return Recovery()
     with _state_folder(root) as state:
-        phase, entries = _read_journal(state)
-        if phase == "staging":
-            _discard(root, entries)
-            _remove_journal(state)
-            return Recovery()
-        recovery = Recovery(
-            finished=tuple(entry.target for entry in entries if _finish(root, entry)),
-            left=tuple(e.target for e in entries if _digest_of(root / e.target) != e.after),
+        return _recover(root, state)
+
+
+def pending(root: Path) -> Recovery:
+    """What ``recover`` would do. A run that writes now is waited for; nothing is written."""
+    if not is_interrupted(root):
+        return Recovery()
+    with _locked(root / STATE_FOLDER, shared=True):
+        journal = _interrupted(root)
+        return _outcome(root, journal) if journal else Recovery()
+
+
+def refuse_half_published(recovery: Recovery) -> None:
+    """Raises PublishError if some files are new and others old: no answer about them is right."""
+    waiting = (*recovery.finished, *recovery.left)
+    if not waiting:
+        return
+    names = ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if waiting[5:] else "")
+    message = f"an earlier run was killed while it wrote; not yet as it would have them: {names}"
+    help = "`pyroify rewrite` finishes that run first, and leaves what was edited since"
+    raise PublishError(HALF_PUBLISHED, waiting[0], message, help)
+
+
+def _interrupted(root: Path) -> Journal | None:
+    """The journal of a killed run; None if there was no such run."""
+    try:
+        return read_journal(root)
+    except JournalError as error:
+        path = f"{STATE_FOLDER}/{JOURNAL}"
+        help = (
+            "look at `git status`: each file is whole, old or new; remove files named .pyroify-*, "
+            f"then {path}"
         )
-        _sync_folders(root, entries)
-        _discard(root, entries)
-        _remove_journal(state)
+        raise PublishError(BAD_JOURNAL, path, str(error), help) from error
+
+
+def _outcome(root: Path, journal: Journal) -> Recovery:
+    """What is finished by renaming: a file that is still the old one, whose new one is there."""
+    if journal.phase == "staging":
+        return Recovery(found=True)
+    old = [e for e in journal.entries if _digest_of(root / e.target) != e.after]
+    ready = {
+        entry.target
+        for entry in old
+        if _digest_of(root / entry.target) == entry.before
+        and _digest_of(root / entry.staged) == entry.after
+    }
+    return Recovery(
+        True,
+        tuple(entry.target for entry in old if entry.target in ready),
+        tuple(entry.target for entry in old if entry.target not in ready),
+    )
+
+
+def _recover(root: Path, state: Path) -> Recovery:
+    journal = _interrupted(root)
+    if journal is None:
+        return Recovery()
+    recovery = _outcome(root, journal)
+    finished = frozenset(recovery.finished)
+    for entry in journal.entries:
+        if entry.target in finished:
+            try:
+                os.replace(root / entry.staged, root / entry.target)
+            except OSError as error:
+                raise _unwritable(entry.target, error, "the earlier run is unfinished") from error
+    _sync_folders(root, journal.entries)
+    _discard(root, journal.entries)
+    _remove_journal(state)
     return recovery
-
-
-def _finish(root: Path, entry: _Entry) -> bool:
-    """Renames the staged file if its target is still the old one."""
-    staged, target = root / entry.staged, root / entry.target
-    if _digest_of(staged) != entry.after or _digest_of(target) != entry.before:
-        return False
-    os.replace(staged, target)
-    return True
 
 
 def _locate(root: Path, change: Change) -> str:
@@ -158,6 +219,10 @@ def _locate(root: Path, change: Change) -> str:
         raise PublishError(
             NOT_WRITABLE, change.path, f"is a link to {real}, outside the project", help
         )
+    if fault := path_fault(real.relative_to(root.resolve()).as_posix()):
+        help = "name another file"
+        message = fault if real == path else f"is a link to {real}, which {fault}"
+        raise PublishError(NOT_WRITABLE, change.path, message, help)
     if change.before is not None and real.exists() and not _is_writable(real):
         help = "make it writable (chmod u+w), or exclude it in the spec"
         raise PublishError(NOT_WRITABLE, change.path, "is read-only", help)
@@ -178,20 +243,10 @@ def _check_agreement(by_target: dict[str, Change], changes: Sequence[Change], ro
             raise PublishError(NOT_WRITABLE, change.path, message, help)
 
 
-def _staging_name(target: str, token: str, number: int) -> str:
-    folder, _, _ = target.rpartition("/")
-    name = f".pyroify-{token}-{number}"
-    return f"{folder}/{name}" if folder else name
-
-
 def _stage(root: Path, target: str, staged: str, data: bytes) -> None:
     """Writes ``data`` to ``staged`` with the mode and, where possible, the owner of ``target``."""
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with open(os.open(root / staged, flags, 0o666), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_new(root / staged, data)
         _copy_mode(root / target, root / staged)
     except OSError as error:
         raise _unwritable(target, error) from error
@@ -218,8 +273,8 @@ def _check_unchanged(root: Path, by_target: dict[str, Change]) -> None:
             raise PublishError(EDITED_MEANWHILE, change.path, message, "run the command again")
 
 
-def _rename_all(root: Path, entries: Sequence[_Entry], by_target: dict[str, Change]) -> None:
-    done: list[_Entry] = []
+def _rename_all(root: Path, entries: Sequence[Entry], by_target: dict[str, Change]) -> None:
+    done: list[Entry] = []
     for entry in entries:
         try:
             os.replace(root / entry.staged, root / entry.target)
@@ -230,7 +285,7 @@ def _rename_all(root: Path, entries: Sequence[_Entry], by_target: dict[str, Chan
     _sync_folders(root, entries)
 
 
-def _roll_back(root: Path, done: Sequence[_Entry], by_target: dict[str, Change]) -> None:
+def _roll_back(root: Path, done: Sequence[Entry], by_target: dict[str, Change]) -> None:
     """Puts the old content back; where that fails too, says which files are new."""
     for number, entry in enumerate(done):
         before = by_target[entry.target].before
@@ -248,14 +303,14 @@ def _roll_back(root: Path, done: Sequence[_Entry], by_target: dict[str, Change])
             ) from error
 
 
-def _discard(root: Path, entries: Sequence[_Entry]) -> None:
+def _discard(root: Path, entries: Sequence[Entry]) -> None:
     for entry in entries:
         with suppress(FileNotFoundError):
             (root / entry.staged).unlink()
 
 
-def _unwritable(path: str, error: OSError) -> PublishError:
-    message = f"cannot be written: {error.strerror or error}; nothing was changed"
+def _unwritable(path: str, error: OSError, outcome: str = "nothing was changed") -> PublishError:
+    message = f"cannot be written: {error.strerror or error}; {outcome}"
     return PublishError(NOT_WRITABLE, path, message, "free some space or correct the permissions")
 
 
@@ -265,46 +320,59 @@ def _state_folder(root: Path) -> Iterator[Path]:
     state = root / STATE_FOLDER
     try:
         state.mkdir(exist_ok=True)
-        ignore = state / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        _refuse_link(state)
+        with suppress(FileExistsError), open(state / ".gitignore", "x") as ignore:
+            ignore.write("*\n")
     except OSError as error:
         raise _unwritable(STATE_FOLDER, error) from error
+    with _locked(state, shared=False):
+        yield state
+
+
+def _refuse_link(state: Path) -> None:
+    if state.is_symlink():
+        message = "is a link, which pyroify does not follow"
+        raise PublishError(NOT_WRITABLE, STATE_FOLDER, message, "remove it")
+
+
+@contextmanager
+def _locked(state: Path, *, shared: bool) -> Iterator[None]:
+    """Other runs here wait; those that only read do so together."""
     if sys.platform == "win32":
-        yield state
+        yield
         return
-    descriptor = os.open(state, os.O_RDONLY)
+    _refuse_link(state)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield state
+        descriptor = os.open(state, os.O_RDONLY)
+    except OSError as error:
+        raise _unwritable(STATE_FOLDER, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 
 
-def _write_journal(state: Path, phase: str, entries: Sequence[_Entry]) -> None:
-    document = {"version": 1, "phase": phase, "entries": [asdict(entry) for entry in entries]}
+def _write_new(path: Path, data: bytes) -> None:
+    """A file that was not there, flushed to the disk; no link is followed."""
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_journal(state: Path, phase: Phase, entries: Sequence[Entry]) -> None:
     draft = state / f"{JOURNAL}.new"
+    path = f"{STATE_FOLDER}/{JOURNAL}"
     try:
-        with open(draft, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        draft.unlink(missing_ok=True)
+        _write_new(draft, write_text(phase, entries).encode())
         os.replace(draft, state / JOURNAL)
         _sync_folder(state)
     except OSError as error:
-        raise _unwritable(f"{STATE_FOLDER}/{JOURNAL}", error) from error
-
-
-def _read_journal(state: Path) -> tuple[str, tuple[_Entry, ...]]:
-    try:
-        document = json.loads((state / JOURNAL).read_text(encoding="utf-8"))
-        return document["phase"], tuple(_Entry(**entry) for entry in document["entries"])
-    except FileNotFoundError:
-        return "staging", ()
-    except (ValueError, KeyError, TypeError) as error:
-        path = f"{STATE_FOLDER}/{JOURNAL}"
-        help = "look at `git status`, remove files named .pyroify-*, then remove the journal"
-        raise PublishError(BAD_JOURNAL, path, f"cannot be understood: {error}", help) from error
+        raise _unwritable(path, error) from error
+    except JournalError as error:
+        raise PublishError(NOT_WRITABLE, path, str(error), "name fewer files at once") from error
 
 
 def _remove_journal(state: Path) -> None:
@@ -312,7 +380,7 @@ def _remove_journal(state: Path) -> None:
         (state / JOURNAL).unlink()
 
 
-def _sync_folders(root: Path, entries: Sequence[_Entry]) -> None:
+def _sync_folders(root: Path, entries: Sequence[Entry]) -> None:
     for folder in {(root / entry.target).parent for entry in entries}:
         _sync_folder(folder)
 
@@ -321,12 +389,12 @@ def _sync_folder(folder: Path) -> None:
     """Makes renames in ``folder`` survive a power cut, where the file system can."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _digest(data: bytes | None) -> str:

@@ -361,8 +361,8 @@ cli.main(["rewrite"])
             True,
         ]
         checked = run("rewrite", "--check")
-        assert checked.code == 1
-        assert "`pyroify rewrite` finishes it first" in checked.err
+        assert checked.code == 2
+        assert "`pyroify rewrite` finishes that run first" in checked.err
         ended = run("rewrite")
         assert ended.code == 0
         assert "finished what a killed run began: " in ended.err
