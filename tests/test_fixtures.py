@@ -216,7 +216,56 @@ def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> 
         assert comparison.equal, (name, comparison.problems)
 
 
-def run_examples(root: Path, sources: Sources) -> Iterator[tuple[str, Any, tuple[Any, ...], str]]:
+UNPLANNED = {
+    "a parameter that may be None": (
+        "forms/parameter_under_if",
+        "forms/register_parameter",
+        "pitfalls/p18_optional_bias",
+    ),
+    "a container in a container": ("forms/local_containers", "forms/parameter_lists_nested"),
+    "a recurrent layer above the first": (
+        "forms/rules_with_globs_at_run_time",
+        "models/rnn_language_model",
+        "pitfalls/p47_recurrent",
+    ),
+    "a class that is a container and is filled": ("pitfalls/p33_slice_of_itself",),
+    "a parameter that a function adds": ("pitfalls/p37_weight_norm_in_place",),
+}
+"""Parameters that become what the spec says, but are not in the plan: known faults, by kind."""
+
+
+@each_running_case
+def test_output_is_what_the_plan_says(
+    case: Case, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pytest.importorskip("pyro")
+    from pyroify.pipeline import make_plan
+    from pyroify.spec.load import load_spec
+    from pyroify.verify.agreement import compare_with_plan
+    from pyroify.verify.lines import Planned
+
+    for kind, names in UNPLANNED.items():
+        if case.name in names:
+            request.applymarker(pytest.mark.xfail(reason=kind, strict=True))
+    files = lay_out(tmp_path, case.sources)
+    (tmp_path / "pyroify.yaml").write_text(case.spec)
+    spec = load_spec(tmp_path / "pyroify.yaml")
+    plan = make_plan(tmp_path, files, spec, frozenset(files))
+    if {"PYR060", "PYR067"} & {f.code for entry in plan.classes for f in entry.findings}:
+        pytest.skip("a declaration is left, and reported")
+    planned = Planned.by_module(spec, plan.classes)
+    before = run_examples(tmp_path / "before", case.original)
+    again = run_examples(tmp_path / "again", case.original, seed=1)
+    after = run_examples(tmp_path / "after", case.expected)
+    for (name, old, *_), (_, other, *_), (_, new, *_) in zip(
+        list(before), list(again), list(after), strict=True
+    ):
+        assert not (found := compare_with_plan(planned, old, new, other)), (name, found)
+
+
+def run_examples(
+    root: Path, sources: Sources, seed: int = 0
+) -> Iterator[tuple[str, Any, tuple[Any, ...], str]]:
     """Yields ``(name, model, args, method)`` for each example, built from the same seed."""
     import torch
 
@@ -226,7 +275,7 @@ def run_examples(root: Path, sources: Sources) -> Iterator[tuple[str, Any, tuple
             continue
         with imported(root, path.removesuffix(".py").replace("/", ".")) as module:
             for name, build in examples_of(module).items():
-                torch.manual_seed(0)
+                torch.manual_seed(seed)
                 model, args, *method = build()
                 yield name, model, args, method[0] if method else "forward"
 
