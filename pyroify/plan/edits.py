@@ -164,9 +164,10 @@ class EditPlanner:
 
     def _in_place(self, case: Case, declared: Declarations) -> Iterator[Edit]:
         for frozen in declared.buffers:
-            first = frozen.assignments[0]
-            data = (frozen.name, frozen.made[0].initial)
-            yield Edit("buffers", first.line, first.column, data)
+            for item in frozen.assignments:
+                sources = tuple(made.initial for made in parameters_in(item.value))
+                if sources:
+                    yield Edit("buffers", item.line, item.column, (frozen.name, sources))
         limit = self._limit(case.cls.file)
         for parameter in case.study.all_parameters:
             if sources := declared.in_place.get(parameter.name):

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from pyroify.index.facts import Declared
 from pyroify.plan.redeclare import UNRULED, leave, redeclare
-from pyroify.plan.replaceable import is_assigned_directly, is_other_dtype, is_replaceable
+from pyroify.plan.replaceable import (
+    becomes_buffer,
+    is_assigned_directly,
+    is_other_dtype,
+    is_replaceable,
+)
 from pyroify.plan.sites import Sites, is_noncentered, measured, needs_first_value
 from pyroify.plan.statements import guarded
 from pyroify.plan.study import OwnParameter, always_assigned
@@ -64,8 +69,7 @@ class OwnParameters:
 
     def _keep(self, parameter: OwnParameter, decision: Decision) -> None:
         self._record(parameter, decision, "", parameter.made[0].shape if parameter.made else None)
-        once = len(parameter.assignments) == 1
-        if parameter.frozen is True and once and is_assigned_directly(parameter):
+        if becomes_buffer(parameter):
             self.buffers.append(parameter)
 
     def _noise_decision(self, noise: OwnParameter) -> Decision | None:

@@ -6,9 +6,11 @@ declaration draws, and what is done to a draw is lost.
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from pyroify.index.facts import Assignment, Choice, Function, Parameter
 from pyroify.index.resolve import ModuleClass
-from pyroify.plan.study import OwnParameter, Study, parameters_in
+from pyroify.plan.study import OwnParameter, Study, exclusive, parameters_in
 
 DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float", "torch.get_default_dtype()")
 
@@ -27,7 +29,8 @@ def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str
     ``touched`` are names of attributes that other code writes to or initialises.
     """
     return (
-        all(map(_is_simple, parameter.made))
+        parameter.frozen is not None
+        and all(map(_is_simple, parameter.made))
         and all(map(_stands_alone, parameter.assignments))
         and is_assigned_directly(parameter)
         and not parameter.taken_back
@@ -45,13 +48,27 @@ def is_assigned_directly(parameter: OwnParameter) -> bool:
     )
 
 
+def becomes_buffer(parameter: OwnParameter) -> bool:
+    """Whether a frozen parameter that stays is registered as a buffer where it is made.
+
+    A parameter that may as well be a tensor, or has been something else before, keeps its form.
+    """
+    return (
+        parameter.frozen is True
+        and not parameter.may_be_other
+        and all(map(_stands_alone, parameter.assignments))
+        and is_assigned_directly(parameter)
+        and all(exclusive(*pair) for pair in combinations(parameter.assignments, 2))
+    )
+
+
 def _is_direct(assignment: Assignment, made: Parameter) -> bool:
     is_arm = isinstance(assignment.value, Choice)
     if is_arm and assignment.how == "register":
         return False
     if (made.line, made.column) == (assignment.value_line, assignment.value_column):
         return True
-    return is_arm and made.line >= assignment.value_line
+    return is_arm and (made.line, made.column) > (assignment.value_line, assignment.value_column)
 
 
 def _is_simple(made: Parameter) -> bool:

@@ -157,7 +157,7 @@ class OwnParameter:
         for item in self.assignments:
             if not isinstance(item.value, Constant) or item.value.text != "None":
                 continue
-            if any(other.line < item.line and not _exclusive(other, item) for other in made):
+            if any(other.line < item.line and not exclusive(other, item) for other in made):
                 return True
         return False
 
@@ -194,7 +194,7 @@ def _options(value: Value) -> tuple[Value, ...]:
     return value.options if isinstance(value, Choice) else (value,)
 
 
-def _exclusive(first: Assignment, second: Assignment) -> bool:
+def exclusive(first: Assignment, second: Assignment) -> bool:
     """Whether two assignments stand in different arms of one ``if``."""
     arms = {branch[1]: branch[2] for branch in first.branches if branch[0] == "if"}
     return any(arms.get(line, arm) != arm for kind, line, arm in second.branches if kind == "if")

@@ -1,17 +1,37 @@
 """Keep a frozen parameter frozen: ``nn.Parameter(t, requires_grad=False)`` becomes a buffer.
 
 Pyro's global parameter store makes every parameter it meets trainable; a buffer keeps the key in
-the state_dict and never trains.
+the state_dict and never trains. A condition stays: ``None if t is None else nn.Parameter(t, False)``
+becomes a buffer that may be None.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import libcst as cst
 
-NODE = (cst.Assign, cst.Expr)
+NODE = (cst.Assign, cst.AnnAssign, cst.Expr)
 
 
-def apply(node: cst.Assign | cst.Expr, name: str, source: str) -> cst.Expr:
-    """Register ``source`` as a buffer under ``name``."""
-    call = cst.parse_expression(f'self.register_buffer("{name}", {source})')
-    return cst.Expr(call, semicolon=node.semicolon)
+def apply(
+    node: cst.Assign | cst.AnnAssign | cst.Expr, name: str, sources: tuple[str, ...]
+) -> cst.Expr:
+    """Register a buffer under ``name``; ``sources`` take the place of the parameters in turn."""
+    value = node.value
+    if isinstance(value, cst.IfExp):
+        made = _with_tensors(value, iter(sources))
+    else:
+        made = cst.parse_expression(sources[0])
+    call = cst.parse_expression(f'self.register_buffer("{name}", tensor)')
+    assert isinstance(call, cst.Call)
+    arguments = [call.args[0], call.args[1].with_changes(value=made)]
+    return cst.Expr(call.with_changes(args=arguments), semicolon=node.semicolon)
+
+
+def _with_tensors(node: cst.BaseExpression, sources: Iterator[str]) -> cst.BaseExpression:
+    """A conditional whose arms are tensors where they were parameters; None stays."""
+    if isinstance(node, cst.IfExp):
+        body = _with_tensors(node.body, sources)
+        return node.with_changes(body=body, orelse=_with_tensors(node.orelse, sources))
+    return cst.parse_expression(next(sources)) if isinstance(node, cst.Call) else node

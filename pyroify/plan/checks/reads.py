@@ -19,6 +19,7 @@ from pyroify.index.facts import (
 from pyroify.index.liftings import KINDS
 from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.methods import touches
+from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.ties import find_ties
 
 CACHES = {"functools.lru_cache", "functools.cache"}
@@ -189,3 +190,19 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
                     f"{method.name} writes into self.{'.'.join(write.path)}, which is a draw",
                     "compute a new tensor, or keep the parameter",
                 )
+
+
+def thawed_parameter(subject: Subject) -> Iterator[Finding]:
+    """A frozen parameter that stays one, and that Pyro's global store makes trainable."""
+    study, kept = subject.study, subject.project.of(subject.cls).kept
+    for own in study.all_parameters:
+        stays = own.frozen is True and not becomes_buffer(own)
+        if own.name in kept and own.declared is None and (stays or study.is_frozen(own.name)):
+            first = own.assignments[0]
+            yield subject.finding(
+                first.line,
+                first.column,
+                "PYR008",
+                f"self.{own.name} is frozen, and Pyro's global store trains it all the same",
+                "train with pyro.settings.set(module_local_params=True), or make it a buffer",
+            )
