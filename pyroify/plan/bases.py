@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, REMAKING
 from pyroify.index.facts import Call
 from pyroify.index.resolve import MODULE, Index, ModuleClass
 from pyroify.plan.case import Case, Key
@@ -92,23 +96,55 @@ def is_generic(cls: ModuleClass) -> bool:
 
 
 def is_abstract_here(cls: ModuleClass, index: Index) -> bool:
-    """Whether a class brings in ABCMeta itself, or by a base that is no module."""
+    """Whether a class brings in ABCMeta itself, or by a base beside the project's modules."""
     return cls.cls.metaclass.endswith("ABCMeta") or any(
-        _is_abstract(base.dotted, cls.file.path, index)
-        for base in cls.bases
-        if base.kind == "plain"
+        ABSTRACT.fullmatch(found.name) or found.metaclass.endswith("ABCMeta")
+        for found in bases_beside(cls, index)
     )
 
 
-def _is_abstract(dotted: str, path: str, index: Index, depth: int = 0) -> bool:
-    if dotted == "abc.ABC" or dotted.startswith("collections.abc."):
+def needs_metaclass(cls: ModuleClass, index: Index) -> bool:
+    """Whether a class, left as it is, cannot be defined below a PyroModule."""
+    if cls.cls.metaclass not in ("", "type") or REMAKING.intersection(cls.cls.decorators):
         return True
+    return is_generic(cls) or any(
+        found.metaclass not in ("", "type")
+        or not found.known
+        or ABSTRACT.fullmatch(found.name)
+        or FOREIGN.fullmatch(found.name)
+        for found in bases_beside(cls, index)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A class that a module derives from beside its modules, directly or not.
+
+    ``name`` is its dotted name, ``via`` the base of the module that leads to it, as written, and
+    ``metaclass`` what its own source says. ``known``: it is of the project, of Python or of torch.
+    """
+
+    name: str
+    via: str
+    metaclass: str = ""
+    known: bool = True
+
+
+def bases_beside(cls: ModuleClass, index: Index) -> Iterator[Beside]:
+    """All that a class derives from, directly or not, and that is no module of the project."""
+    for base in cls.bases:
+        if base.kind in ("plain", "external"):
+            yield from _beside(base.dotted, cls.file.path, base.text, index, 0)
+
+
+def _beside(dotted: str, path: str, via: str, index: Index, depth: int) -> Iterator[Beside]:
     target = index.resolve(dotted, path)
-    if target.plain_class is None or target.file is None or depth > 10:
-        return False
-    if target.plain_class.metaclass.endswith("ABCMeta"):
-        return True
-    return any(
-        _is_abstract(base, target.file.path, index, depth + 1)
-        for _, base, _, _ in target.plain_class.bases
-    )
+    if target.plain_class is None or target.file is None:
+        name = index.canonical(dotted, path)
+        top = name.partition(".")[0]
+        known = top in sys.stdlib_module_names or top == "torch" or hasattr(builtins, name)
+        yield Beside(name, via, known=known)
+        return
+    yield Beside(dotted, via, target.plain_class.metaclass)
+    for _, base, _, _ in target.plain_class.bases if depth < 10 else ():
+        yield from _beside(base, target.file.path, via, index, depth + 1)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from pyroify.diagnostics import Finding, lookup
 from pyroify.index.resolve import Index, ModuleClass
+from pyroify.plan.bases import needs_metaclass
 from pyroify.plan.case import Case, Key
 from pyroify.plan.checks import check_class, check_files
 from pyroify.plan.checks.gone_over import methods_gone_over
@@ -174,7 +175,8 @@ class _Planner:
 
     def _with_company(self, seeds: set[Key]) -> frozenset[Key]:
         """Classes with all that hold them, derive from them, or stand beside them."""
-        cases, wanted = self.cases, {key for key in seeds if key in self.cases}
+        cases = {key: case for key, case in self.cases.items() if not case.is_interface}
+        wanted = seeds & cases.keys()
         while True:
             before = len(wanted)
             for key, case in cases.items():
@@ -277,6 +279,10 @@ class _Planner:
                     "PYR062",
                     f"{sub.cls.qualname} is not converted, and would inherit its priors",
                 )
+            if not other.converts and not case.cls.is_pyro and needs_metaclass(sub, self.index):
+                name = sub.cls.qualname
+                message = f"{name} is not converted, and its metaclass is at odds with PyroModule's"
+                return case.finding(line, column, "PYR062", message)
         for other in self.cases.values():
             if not other.refused or case.cls.is_pyro:
                 continue
@@ -314,6 +320,11 @@ class _Planner:
                 continue
             needed = {base.file.path for base in case.cls.lineage[1:]}
             needed |= {cls.file.path for cls in case.study.held}
+            needed |= {
+                sub.file.path
+                for sub in self.subclasses.get(case.key, ())
+                if needs_metaclass(sub, self.index)
+            }
             for path in sorted(needed & pending):
                 case.findings.append(
                     case.finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pyroify.catalog.metaclasses import INTERFACES
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Function
 from pyroify.index.resolve import ModuleClass
@@ -71,6 +72,14 @@ class Case:
     def ignored(self) -> bool:
         """Whether a comment on its header takes it out."""
         return (self.cls.cls.line, "ignore-class") in self.cls.file.suppressed
+
+    @property
+    def is_interface(self) -> bool:
+        """Whether it says to TorchScript what others can do, and has no parameters itself.
+
+        It may derive from nn.Module alone, and is left as it is.
+        """
+        return bool(INTERFACES.intersection(self.cls.cls.decorators)) and not self.is_random
 
     @property
     def at_run_time(self) -> bool:

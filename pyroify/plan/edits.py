@@ -165,9 +165,9 @@ class EditPlanner:
     def _in_place(self, case: Case, declared: Declarations) -> Iterator[Edit]:
         for frozen in declared.buffers:
             for item in frozen.assignments:
-                sources = tuple(made.initial for made in parameters_in(item.value))
-                if sources:
-                    yield Edit("buffers", item.line, item.column, (frozen.name, sources))
+                if made := parameters_in(item.value):
+                    data = (frozen.name, tuple(parameter.initial for parameter in made))
+                    yield Edit("buffers", item.line, item.column, data)
         limit = self._limit(case.cls.file)
         for parameter in case.study.all_parameters:
             if sources := declared.in_place.get(parameter.name):

@@ -1,8 +1,7 @@
 """Keep a frozen parameter frozen: ``nn.Parameter(t, requires_grad=False)`` becomes a buffer.
 
 Pyro's global parameter store makes every parameter it meets trainable; a buffer keeps the key in
-the state_dict and never trains. A condition stays: ``None if t is None else nn.Parameter(t, False)``
-becomes a buffer that may be None.
+the state_dict and never trains. A condition stays: what may be None becomes a buffer that may be.
 """
 
 from __future__ import annotations

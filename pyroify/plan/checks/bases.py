@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, INTERFACES, REMAKING, SCRIPTING
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Class, Name
-from pyroify.plan.bases import is_abstract_here, is_generic
+from pyroify.index.facts import Name
+from pyroify.plan.bases import bases_beside, is_abstract_here, is_generic
 from pyroify.plan.checks.subject import Subject
 
-PROTOCOLS = {"typing.Protocol", "typing_extensions.Protocol"}
 SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
 
 
@@ -40,31 +40,50 @@ def base_that_may_be_object(subject: Subject) -> Iterator[Finding]:
 
 def foreign_metaclass(subject: Subject) -> Iterator[Finding]:
     """A metaclass that would have to be joined with PyroModule's by somebody who knows it."""
-    for base in subject.cls.bases:
-        if base.dotted in PROTOCOLS:
-            yield _at_class(
-                subject, "PYR031", "a protocol has a metaclass of its own", "drop the base"
-            )
-    metaclass = _metaclass(subject, subject.cls.cls)
-    if metaclass and not _is_known(subject, metaclass):
+    if reason := _foreign(subject):
         yield _at_class(
             subject,
             "PYR031",
-            f"its metaclass {metaclass} cannot be joined with PyroModule's",
-            "derive one from both: class Joint(type(PyroModule), ...)",
+            reason,
+            "derive a metaclass from both: class Joint(type(PyroModule), ...), or drop the base",
         )
 
 
-def _metaclass(subject: Subject, cls: Class) -> str:
-    """The metaclass of a class, or of one of its bases that is no module."""
+def _foreign(subject: Subject) -> str:
+    """Why the metaclass of a class, or of one of its bases that is no module, is not to be had."""
+    cls = subject.cls.cls
+    if any(name in REMAKING for name in cls.decorators):
+        return "a decorator makes it once more, with a metaclass of its own"
     if cls.metaclass:
-        return cls.metaclass
-    for base in subject.cls.bases:
-        if base.kind == "plain":
-            target = subject.project.index.resolve(base.dotted, subject.cls.file.path)
-            if target.plain_class is not None and target.plain_class.metaclass:
-                return target.plain_class.metaclass
+        return _joining(subject, cls.metaclass, "its")
+    for found in bases_beside(subject.cls, subject.project.index):
+        last = found.name.rpartition(".")[2]
+        through = found.via if last == found.via.rpartition(".")[2] else f"{found.via}, a {last},"
+        if FOREIGN.fullmatch(found.name):
+            return f"base {through} has a metaclass that cannot be joined with PyroModule's"
+        if found.metaclass and (reason := _joining(subject, found.metaclass, f"{found.via}'s")):
+            return reason
     return ""
+
+
+def _joining(subject: Subject, metaclass: str, whose: str) -> str:
+    known = _is_known(subject, metaclass)
+    return "" if known else f"{whose} metaclass {metaclass} cannot be joined with PyroModule's"
+
+
+def unknown_mixin(subject: Subject) -> Iterator[Finding]:
+    """A mixin of the project that derives from what is not known, and may have any metaclass."""
+    for found in bases_beside(subject.cls, subject.project.index):
+        is_foreign = ABSTRACT.fullmatch(found.name) or FOREIGN.fullmatch(found.name)
+        direct = any(base.dotted == found.name for base in subject.cls.bases)
+        if not found.known and not direct and not is_foreign:
+            yield _at_class(
+                subject,
+                "PYR220",
+                f"base {found.via} derives from {found.name}, which is not found in the project",
+                "run over the folder that defines it, or do without the base",
+            )
+            return
 
 
 def _is_known(subject: Subject, metaclass: str) -> bool:
@@ -107,6 +126,11 @@ def scripted_base(subject: Subject) -> Iterator[Finding]:
         if base.dotted in SCRIPTED:
             yield _at_class(
                 subject, "PYR039", "a ScriptModule cannot draw", "derive from nn.Module instead"
+            )
+    for name in subject.cls.cls.decorators:
+        if name in SCRIPTING | INTERFACES:
+            yield _at_class(
+                subject, "PYR039", f"what {name} makes of it cannot draw", "remove the decorator"
             )
 
 
