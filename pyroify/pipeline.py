@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pyroify import index as indexing
 from pyroify import plan as planning
 from pyroify.diagnostics import Finding
+from pyroify.index.faults import describe_fault
 from pyroify.plan.model import ClassPlan, FilePlan, Plan
 from pyroify.source import NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
@@ -19,7 +20,6 @@ from pyroify.spec.model import Spec
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
-CRASHED = "PYR234"
 FILES_PER_PROCESS = 4
 """With fewer files than this, a process costs more time to start than it saves."""
 
@@ -96,7 +96,12 @@ def rewrite_project(
         remaining -= broken.keys()
         refused += [_refuse(e, broken[e.path]) for e in plan.classes if e.path in broken]
     classes = (*refused, *(entry for entry in plan.classes if entry.path not in failed))
-    results = (*failed.values(), *(done[file] for file in plan.files))
+    faults = [
+        FileResult(path, b"", None, (fault.finding,), fault.traceback)
+        for path, fault in index.left.items()
+        if path not in failed
+    ]
+    results = (*failed.values(), *faults, *(done[file] for file in plan.files))
     return Outcome(
         replace(plan, classes=tuple(sorted(classes, key=lambda entry: (entry.path, entry.line)))),
         tuple(sorted(results, key=lambda result: result.path)),
@@ -145,7 +150,8 @@ def _rewrite_alone(root: Path, plan: FilePlan) -> FileResult:
         try:
             return pool.submit(rewrite_file, root, plan).result()
         except BrokenProcessPool:
-            finding = _internal(plan.path, "the process that rewrote it died")
+            error = RuntimeError("the process that rewrote it died")
+            finding = describe_fault(plan.path, error, "rewritten")
             return FileResult(plan.path, b"", None, (finding,))
 
 
@@ -181,11 +187,6 @@ def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
         finding = Finding(plan.path, 1, 1, error.code, error.message, error.help)
         return FileResult(plan.path, data, None, (finding,))
     except Exception as error:  # a bug of ours: it must not cost the user the other files
-        finding = _internal(plan.path, f"{type(error).__name__}: {error}".splitlines()[0])
+        finding = describe_fault(plan.path, error, "rewritten")
         return FileResult(plan.path, data, None, (finding,), traceback.format_exc())
     return FileResult(plan.path, data, after)
-
-
-def _internal(path: str, what: str) -> Finding:
-    help = "this is a bug in pyroify: please report it with the file and the output of `-v`"
-    return Finding(path, 1, 1, CRASHED, f"could not be rewritten: {what}", help)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,8 @@ from pyroify.catalog.layers import Layer, lookup
 from pyroify.catalog.thirdparty import MODULE_BASES
 from pyroify.diagnostics import Finding
 from pyroify.index.extract import extract
-from pyroify.index.facts import Class, File, Function, Name, Value
+from pyroify.index.facts import Call, Class, File, Function, Name, Value
+from pyroify.index.faults import FileFault, describe_fault, looking_at
 from pyroify.source import SourceError, read_source
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
@@ -110,6 +112,10 @@ class Index:
     _members: dict[str, dict[str, Class | Function]] = field(default_factory=dict)
     _known: frozenset[str] = frozenset()
     _roots: tuple[str, ...] = ()
+    left: dict[str, FileFault] = field(default_factory=dict)
+    """Files on which pyroify itself failed: they stay as they are, and what needs them too."""
+    _uses: dict[str, frozenset[str]] = field(default_factory=dict)
+    _left_modules: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._known = frozenset(self.paths)
@@ -151,13 +157,27 @@ class Index:
                     "mend the file, run pyroify with the Python it is for, or exclude it",
                 )
             )
-        except (RecursionError, ValueError) as error:
-            self.findings.append(
-                Finding(
-                    path, 1, 1, "PYR203", f"cannot be parsed: {error}", "exclude it in the spec"
-                )
-            )
+        except Exception as error:  # it must not cost the user the other files
+            self.findings.append(describe_fault(path, error, "parsed"))
         return None
+
+    def leave_alone(self, fault: FileFault) -> None:
+        """Go on without what is in the classes of a file: only that they are there is known."""
+        file = self._files[fault.path]
+        assert file is not None and fault.path not in self.left
+        self.left[fault.path] = fault
+        self.findings.append(fault.finding)
+        self._uses[fault.path] = frozenset(_names_called(file))
+        self._files[fault.path] = _without_bodies(file)
+        self._left_modules.update(key for key, made in self._classes.items() if made)
+        for cache in (self._classes, self._stars, self._targets, self._members):
+            cache.clear()
+
+    def used_by_left(self, path: str) -> Iterator[ModuleClass]:
+        """The classes that a file which is left alone may hold, by the names it calls."""
+        for dotted in sorted(self._uses.get(path, ())):
+            if found := self.resolve(dotted, path).module_class:
+                yield found
 
     def module_name(self, path: str) -> str:
         """Dotted name of a file, below the parent of its top-level package."""
@@ -347,7 +367,8 @@ class Index:
         found = []
         for file in self.files:
             for cls in file.classes:
-                made = self.module_class(file, cls)
+                with looking_at(file.path):
+                    made = self.module_class(file, cls)
                 if made is not None:
                     found.append(made)
         return tuple(found)
@@ -366,7 +387,7 @@ class Index:
             base.kind in ("module", "pyro", "layer", "local", "external") for base in bases
         )
         if not descends and any(base.kind == "unresolved" for base in bases):
-            descends = looks_like_module(cls)
+            descends = key in self._left_modules or looks_like_module(cls)
         made = ModuleClass(file, cls, bases) if descends else None
         self._classes[key] = made
         return made
@@ -403,6 +424,27 @@ class Index:
         parts = tuple(inner.rstrip("] ").split("."))
         imports = dict(file.imports)
         return lookup(".".join([imports.get(parts[0], parts[0]), *parts[1:]]))
+
+
+def _without_bodies(file: File) -> File:
+    """The file as far as others must know it: names, classes and bases."""
+    classes = tuple(replace(cls, methods=(), class_attributes=()) for cls in file.classes)
+    aliases = tuple((name, value) for name, value in file.aliases if isinstance(value, Name))
+    return File(
+        file.path, file.module, file.imports, file.stars, classes, (), aliases, bound=file.bound
+    )
+
+
+def _names_called(file: File) -> Iterator[str]:
+    """Dotted names of what a file calls, or hands to a call."""
+    methods = (method for cls in file.classes for method in cls.methods)
+    functions = (*file.functions, *methods)
+    for call in (*file.module_calls, *(c for item in functions for c in item.layer_calls)):
+        for value in (call.callee, *(passed.value for passed in call.args)):
+            if isinstance(value, Call):
+                value = value.callee
+            if isinstance(value, Name):
+                yield value.dotted
 
 
 def looks_like_module(cls: Class) -> bool:

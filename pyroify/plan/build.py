@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.diagnostics import Finding, lookup
+from pyroify.index.faults import FileFault, looking_at
 from pyroify.index.resolve import Index, ModuleClass
 from pyroify.plan.bases import needs_metaclass
 from pyroify.plan.case import Case, Key
@@ -20,7 +21,7 @@ from pyroify.plan.edits import EditPlanner
 from pyroify.plan.layout import line_limit
 from pyroify.plan.lists import hides_random_layers
 from pyroify.plan.migrate import Migration, migrate
-from pyroify.plan.model import Edit, FilePlan, Plan
+from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan
 from pyroify.plan.names import FileNames
 from pyroify.plan.rules import latent_findings, rule_findings
 from pyroify.plan.structure import Box, Leaf, Own, Resolver, has_gap, walk
@@ -33,8 +34,17 @@ LEFT = "PYR060"
 
 
 def build_plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
-    """Plan the conversion of the ``selected`` files; the whole index is looked at."""
-    return _Planner(index, spec, selected).plan()
+    """Plan the conversion of the ``selected`` files; the whole index is looked at.
+
+    A file on which pyroify itself fails is left alone, with all that needs it, and said to be.
+    """
+    while True:
+        try:
+            return _Planner(index, spec, selected).plan()
+        except FileFault as fault:
+            if fault.path in index.left:  # nothing of it is looked at any more
+                raise
+            index.leave_alone(fault)
 
 
 @dataclass
@@ -44,7 +54,6 @@ class _Planner:
     selected: frozenset[str]
 
     def plan(self) -> Plan:
-        cases = self.cases
         self._choose()
         self._check()
         self._spread_refusals()
@@ -53,14 +62,28 @@ class _Planner:
         if self._refuse_half_runs(files):
             self._drop_needless()
             files = self._edits()
-        here = [case for case in cases.values() if case.cls.file.path in self.selected]
         return Plan(
-            classes=tuple(case.plan for case in here),
+            classes=tuple(self._class_plans()),
             files=tuple(
-                FilePlan(path, edits) for path, edits in files.items() if path in self.selected
+                FilePlan(path, edits) for path, edits in files.items() if path in self.writable
             ),
             findings=(*self.suppressions.filter(self._loose()), *self._unused_comments()),
         )
+
+    @cached_property
+    def writable(self) -> frozenset[str]:
+        """The files that may change."""
+        return self.selected - self.index.left.keys()
+
+    def _is_left(self, case: Case) -> bool:
+        """Whether pyroify failed on the file of a class."""
+        return case.cls.file.path in self.index.left
+
+    def _class_plans(self) -> Iterator[ClassPlan]:
+        for case in self.cases.values():
+            if case.cls.file.path in self.selected:
+                with looking_at(case.cls.file.path):
+                    yield case.plan
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
         editor = EditPlanner(self.cases, self.resolver, line_limit(self.index.root), self.spec)
@@ -68,14 +91,14 @@ class _Planner:
 
     def _migrations(self) -> tuple[Migration, ...]:
         limit = line_limit(self.index.root)
-        return tuple(migrate(self.project, self.cases, self.selected, limit))
+        return tuple(migrate(self.project, self.cases, self.writable, limit))
 
     def _loose(self) -> Iterator[Finding]:
         """Findings that belong to no class."""
         converted = frozenset(key for key, case in self.cases.items() if case.converts)
         keys = [key for case in self.cases.values() for _, made in case.stages for key in made.keys]
         yield from self.index.findings
-        yield from check_files(self.project, converted, self.selected)
+        yield from check_files(self.project, converted, self.writable)
         yield from (finding for moved in self._migrations() for finding in moved.findings)
         at_run_time = any(case.at_run_time for case in self.cases.values())
         parts = [
@@ -110,16 +133,17 @@ class _Planner:
         for cls in self.classes:
             relatives = (*cls.lineage[1:], *self.subclasses.get(cls.key, ()))
             names = FileNames(cls.file, touched)
-            case = Case(Study(cls, self.resolver, relatives), names)
-            case.ties = find_ties(case.study)
-            cases[cls.key] = case
-        gaps = any(
-            has_gap(attribute.node)
-            for case in cases.values()
-            for attribute in case.study.everything
-        )
+            case = cases[cls.key] = Case(Study(cls, self.resolver, relatives), names)
+            if self._is_left(case):
+                continue
+            with looking_at(cls.file.path):
+                case.ties = find_ties(case.study)
+                case.has_gap = any(has_gap(item.node) for item in case.study.everything)
+        gaps = any(case.has_gap for case in cases.values())
         for case in cases.values():
-            self._declare(case, gaps)
+            with looking_at(case.cls.file.path):
+                if not self._is_left(case):
+                    self._declare(case, gaps)
         for case in cases.values():
             for lent in case.borrowed:
                 cases[lent.key].lent.add(lent.path)
@@ -150,16 +174,22 @@ class _Planner:
 
     def _choose(self) -> None:
         """Random classes, and all that has to change with them."""
-        seeds = {
-            key
-            for key, case in self.cases.items()
-            if case.is_random
+        seeds = set()
+        for key, case in self.cases.items():
+            with looking_at(case.cls.file.path):
+                if self._is_seed(case):
+                    seeds.add(key)
+        for key in self._with_company(seeds):
+            self.cases[key].wanted = True
+
+    def _is_seed(self, case: Case) -> bool:
+        return (
+            self._is_left(case)
+            or case.is_random
             or case.is_declared
             or any(declared.findings for _, declared in case.stages)
             or hides_random_layers(case.study, self.spec)
-        }
-        for key in self._with_company(seeds):
-            self.cases[key].wanted = True
+        )
 
     def _drop_needless(self) -> None:
         """Classes that would only change for the sake of refused ones stay as they are."""
@@ -227,13 +257,17 @@ class _Planner:
         for case in self.cases.values():
             if not case.wanted:
                 continue
-            found = [
-                *(f for _, declared in case.stages for f in declared.findings),
-                *check_class(self.project, case.study, case.at_run_time),
-            ]
+            if fault := self.index.left.get(case.cls.file.path):
+                case.refused, case.findings = True, [fault.finding]
+                continue
+            with looking_at(case.cls.file.path):
+                found = [
+                    *(f for _, declared in case.stages for f in declared.findings),
+                    *check_class(self.project, case.study, case.at_run_time),
+                ]
+                stale = stale_methods(self.project, case.study)
             case.findings = list(self.suppressions.filter(found))
             case.refused = any(_refuses(finding) for finding in case.findings)
-            stale = stale_methods(self.project, case.study)
             case.stale_methods = (*stale, *sorted(gone_over[case.key] - {*stale}))
             if case.ignored:
                 case.refused, case.findings = True, []
@@ -286,7 +320,7 @@ class _Planner:
         for other in self.cases.values():
             if not other.refused or case.cls.is_pyro:
                 continue
-            holds = any(cls.key == case.key for cls in other.study.held)
+            holds = any(cls.key == case.key for cls in self._held(other))
             if holds or (other.key, case.key) in self.handed_on:
                 return case.finding(
                     line,
@@ -296,6 +330,12 @@ class _Planner:
                     "would lose their prefix",
                 )
         return None
+
+    def _held(self, case: Case) -> tuple[ModuleClass, ...]:
+        """What a class holds; of a file that is left alone, all that it may hold."""
+        if self._is_left(case):
+            return tuple(self.index.used_by_left(case.cls.file.path))
+        return case.study.held
 
     def _refused_beside_random(self, case: Case) -> Case | None:
         """A refused class in a container with random layers, where Pyro would not see it."""
@@ -312,11 +352,11 @@ class _Planner:
 
     def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> bool:
         """Refuse selected classes that need a change in a file that was not given; say if any."""
-        pending = {path for path, edits in files.items() if edits and path not in self.selected}
+        pending = {path for path, edits in files.items() if edits and path not in self.writable}
         if not pending:
             return False
         for case in self.cases.values():
-            if not case.converts or case.cls.file.path not in self.selected:
+            if not case.converts or case.cls.file.path not in self.writable:
                 continue
             needed = {base.file.path for base in case.cls.lineage[1:]}
             needed |= {cls.file.path for cls in case.study.held}

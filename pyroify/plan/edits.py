@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.index.facts import File, Function
+from pyroify.index.faults import looking_at
 from pyroify.plan.aliases import other_names
 from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
@@ -53,7 +54,8 @@ class EditPlanner:
                 edits.setdefault(path, {})
         for case in converting:
             path = case.cls.file.path
-            made = dict.fromkeys(self._of_class(case))
+            with looking_at(path):
+                made = dict.fromkeys(self._of_class(case))
             if made or case.names.definitions:
                 edits.setdefault(path, {}).update(made)
                 names.setdefault(path, FileNames(case.cls.file)).take_over(case.names)
@@ -62,14 +64,17 @@ class EditPlanner:
         if edits:
             for file in self.resolver.index.files:
                 left = [self.cases[key].cls.cls for key in self._refused if key[0] == file.path]
-                if tests := dict.fromkeys(type_test_edits(file, left)):
+                with looking_at(file.path):
+                    tests = dict.fromkeys(type_test_edits(file, left))
+                if tests:
                     edits.setdefault(file.path, {}).update(tests)
         for moved in migrations:
             if moved.edits:
                 edits.setdefault(moved.file.path, {}).update(dict.fromkeys(moved.edits))
                 names.setdefault(moved.file.path, FileNames(moved.file)).use(*moved.names)
         for path, shared in names.items():
-            edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(shared.file))))
+            with looking_at(path):
+                edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(shared.file))))
         return {path: tuple(found) for path, found in edits.items()}
 
     @cached_property
@@ -82,12 +87,13 @@ class EditPlanner:
     @cached_property
     def _tails(self) -> dict[tuple[Key, str], tuple[str, ...]]:
         """What each method of a converting class has to end in."""
-        return {
-            (case.key, method.name if method else ""): self._statements(case, method, declared)
-            for case in self.cases.values()
-            if case.converts
-            for method, declared in case.stages
-        }
+        tails: dict[tuple[Key, str], tuple[str, ...]] = {}
+        for case in self.cases.values():
+            with looking_at(case.cls.file.path):
+                for method, declared in case.stages if case.converts else ():
+                    name = method.name if method else ""
+                    tails[case.key, name] = self._statements(case, method, declared)
+        return tails
 
     @cached_property
     def _shared(self) -> dict[str, str]:
@@ -108,8 +114,10 @@ class EditPlanner:
         """Layers built by functions that classes call."""
         for path, name in list(self.resolver.functions):
             file = self.resolver.index.file(path)
-            made = function_wraps(file, name, self.resolver, self._limit(file)) if file else ()
-            if file and (found := dict.fromkeys(made)):
+            with looking_at(path):
+                made = function_wraps(file, name, self.resolver, self._limit(file)) if file else ()
+                found = dict.fromkeys(made)
+            if file and found:
                 edits.setdefault(path, {}).update(found)
                 names.setdefault(path, FileNames(file)).use("PyroModule")
 

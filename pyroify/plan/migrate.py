@@ -15,6 +15,7 @@ from itertools import groupby
 from pyroify.diagnostics import Finding
 from pyroify.index import facts
 from pyroify.index.facts import File, LiftedModule, Lifting, OldPrior, Spot
+from pyroify.index.faults import looking_at
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.case import Case, Key
 from pyroify.plan.checks.instances import Place, Script
@@ -69,7 +70,10 @@ def migrate(
     """Migrate the ``selected`` files; ``limit`` is the longest line to make, if it is set."""
     for file in project.index.files:
         if file.liftings and file.path in selected:
-            yield _Migrator(project, cases, selected, limit or file.line_length, file).migration()
+            with looking_at(file.path):
+                migrator = _Migrator(project, cases, selected, limit or file.line_length, file)
+                migration = migrator.migration()
+            yield migration
 
 
 @dataclass

@@ -15,6 +15,7 @@ from pyroify.spec.model import Problem, Spec
 
 UNMATCHED_RULE = "PYR150"
 DIFFERS = "PYR301"
+UNREADABLE = frozenset({"PYR201", "PYR203", "PYR204", "PYR205", "PYR234"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,13 @@ class Report:
     @property
     def blockers(self) -> tuple[Finding, ...]:
         """What forbids to write anything: the result would not be what was asked for."""
-        return tuple(f for f in self.findings if f.code in (UNMATCHED_RULE, DIFFERS))
+        codes = {DIFFERS} if self.unreadable else {DIFFERS, UNMATCHED_RULE}
+        return tuple(finding for finding in self.findings if finding.code in codes)
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Files and folders of which nothing is known: what a rule matches may be in them."""
+        return tuple(sorted({f.path for f in self.findings if f.code in UNREADABLE}))
 
     @property
     def statuses(self) -> Mapping[str, int]:

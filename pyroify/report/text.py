@@ -41,7 +41,7 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
     paths = [from_here(report.root / result.path) for result in report.changed]
     lines = [f"{verb} {printable(str(path))}\n" for path in paths]
     if verbose:
-        lines += [f"{entry.status} {entry.name}\n" for entry in report.classes]
+        lines += [f"{entry.status} {printable(entry.name)}\n" for entry in report.classes]
         lines += [result.traceback for result in report.results]
     if report.blockers:
         codes = ", ".join(sorted({finding.code for finding in report.blockers}))

@@ -13,6 +13,7 @@ from functools import cache
 from inspect import getmembers, isfunction
 
 from pyroify.diagnostics import Finding
+from pyroify.index.faults import looking_at
 from pyroify.plan.checks.instances import Script
 from pyroify.plan.checks.project import Key, Project
 from pyroify.plan.checks.subject import Subject
@@ -37,8 +38,9 @@ def check_files(
     for file in project.index.files:
         if file.path not in selected:
             continue
-        script = Script(project, file, converted)
-        found = {finding: None for check in checks("script") for finding in check(script)}
+        with looking_at(file.path):
+            script = Script(project, file, converted)
+            found = {finding: None for check in checks("script") for finding in check(script)}
         yield from sorted(found)
 
 
