@@ -218,7 +218,6 @@ def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> 
 
 UNPLANNED = {
     "a parameter that may be None": (
-        "forms/parameter_under_if",
         "forms/register_parameter",
         "pitfalls/p18_optional_bias",
     ),
