@@ -9,7 +9,11 @@ from dataclasses import dataclass, field, replace
 from pyroify.index.declarations import DECLARING
 from pyroify.index.declared import read_declared
 from pyroify.index.facts import (
+    NONE,
+    Argument,
     Call,
+    Closure,
+    Computed,
     Constant,
     Items,
     MethodCall,
@@ -25,9 +29,21 @@ from pyroify.index.facts import (
 from pyroify.index.parameters import CHAINED, PARAMETER, chain_method, read_parameter
 from pyroify.index.source import Source, chain
 from pyroify.index.steady import is_steady_size
-from pyroify.index.values import Building, choose, collect, element_of, spread
+from pyroify.index.values import (
+    Building,
+    choose,
+    collect,
+    element_of,
+    held_by_method,
+    is_number,
+    pick,
+    spread,
+    taken_from,
+)
 
 INITIALISERS = "torch.nn.init."
+ARITHMETIC = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.LShift, ast.RShift)
+"""Operators that give no list, whatever they are given."""
 PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
 
 
@@ -47,6 +63,7 @@ class Expressions:
     statement_column: int = 0
     calls: list[Call] = field(default_factory=list)
     parameters: list[Parameter] = field(default_factory=list)
+    yields: list[Value] = field(default_factory=list)
     super_calls: set[str] = field(default_factory=set)
     super_init: Call | None = None
     base_calls: list[tuple[str, int, int]] = field(default_factory=list)
@@ -86,16 +103,36 @@ class Expressions:
                 return self._binary(node)
             case ast.Subscript():
                 return self._subscript(node)
-            case ast.Starred():
+            case ast.Starred() | ast.Await():
                 return self.evaluate(node.value)
-        self.evaluate_within(node)
-        return self._unknown(node)
+            case ast.Lambda():
+                return self._lambda(node)
+            case ast.Yield(value=value):
+                self.yields.append(self.evaluate(value) if value else NONE)
+                return Unknown()
+            case ast.YieldFrom(value=value):
+                self.yields.append(element_of(self.evaluate(value)))
+                return Unknown()
+            case ast.Compare() | ast.UnaryOp() | ast.JoinedStr():
+                self.evaluate_within(node)
+                return Computed(self.source.source(node))
+        return self._unknown(node, parts=self.evaluate_within(node))
 
-    def evaluate_within(self, node: ast.AST) -> None:
-        """Write down the calls in the expressions that a node consists of."""
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self.evaluate(child)
+    def evaluate_within(self, node: ast.AST) -> tuple[Value, ...]:
+        """What the expressions that a node consists of make; their calls are written down."""
+        children = ast.iter_child_nodes(node)
+        return tuple(self.evaluate(child) for child in children if isinstance(child, ast.expr))
+
+    def _lambda(self, node: ast.Lambda) -> Closure:
+        """What a lambda gives for arguments that nobody knows yet."""
+        given = node.args
+        named = [item.arg for item in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+        rest = [item.arg for item in (given.vararg, given.kwarg) if item]
+        outer = dict(self.scope)
+        self.scope.update((name, Argument(name)) for name in (*named, *rest))
+        body = self.evaluate(node.body)
+        self.scope = outer
+        return Closure(tuple(named), body, self.source.source(node))
 
     def path(self, node: ast.AST) -> Path:
         """Attribute names below ``self``; empty for anything else."""
@@ -109,20 +146,26 @@ class Expressions:
         return isinstance(node, ast.Name) and node.id == self.this
 
     def bind(self, target: ast.expr, value: Value) -> None:
-        """Let a local name hold a value; of several names, none is known to hold a part of it."""
+        """Let a local name hold a value, or several names a part of it each."""
         match target:
             case ast.Name():
                 self.scope[target.id] = value
             case ast.Tuple() | ast.List():
-                for item in target.elts:
-                    self.bind(item, Unknown())
+                for item, part in zip(target.elts, taken_from(value, target), strict=True):
+                    self.bind(item, part)
             case ast.Starred():
-                self.bind(target.value, Unknown())
+                self.bind(target.value, value)
 
     # Names and literals
 
-    def _unknown(self, node: ast.expr, owner: Value | None = None, path: Path = ()) -> Unknown:
-        return Unknown(self.source.source(node), owner, path)
+    def _unknown(
+        self,
+        node: ast.expr,
+        owner: Value | None = None,
+        path: Path = (),
+        parts: tuple[Value, ...] = (),
+    ) -> Unknown:
+        return Unknown(self.source.source(node), owner, path, parts)
 
     def _name(self, node: ast.Name) -> Value:
         value = self.scope.get(node.id)
@@ -156,7 +199,8 @@ class Expressions:
             return Name(self.source.resolve(parts))
         if isinstance(held, Name):
             return Name(".".join([held.dotted, *parts[1:]]))
-        return self._unknown(node, None if isinstance(held, Building) else held, parts[1:])
+        owner = held.freeze() if isinstance(held, Building) else held
+        return self._unknown(node, owner, parts[1:])
 
     def _elements(self, nodes: Sequence[ast.expr]) -> Iterator[Value]:
         for node in nodes:
@@ -192,13 +236,20 @@ class Expressions:
             for side in (left, right):
                 if isinstance(side, Items):
                     return Items(tuple(map(Repeat, side.items)))
-        return self._unknown(node)
+        if isinstance(node.op, ARITHMETIC) or is_number(left) or is_number(right):
+            return Computed(self.source.source(node))
+        return self._unknown(node, parts=(left, right))
 
     def _subscript(self, node: ast.Subscript) -> Value:
         """An entry of a registry, or what one of several classes is picked from."""
-        value = self.evaluate(node.value)
+        value, text = self.evaluate(node.value), self.source.source(node)
         self.evaluate(node.slice)
-        return element_of(value) if isinstance(value, Items) else self._unknown(node)
+        if isinstance(node.slice, ast.Slice):
+            if isinstance(value, Items):
+                return Items(tuple(map(Repeat, value.items)))
+            return Unknown(text, parts=(value,))
+        index = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        return pick(value, index if isinstance(index, int | str) else None, text)
 
     # Calls
 
@@ -263,7 +314,15 @@ class Expressions:
                 base = dotted.removesuffix(".__init__")
                 self.base_calls.append((base, call.line, call.column))
             case Name(dotted):
-                return collect(dotted, call)
+                made = collect(dotted, call)
+                if made is not None:
+                    self.calls.append(call)
+                return made
+            case Unknown(owner=Items() as items, path=(method,)):
+                held = held_by_method(items, method, call)
+                if held is not None:
+                    self.calls.append(call)
+                return held
             case Unknown(owner=Parameter() as parameter, path=(method,)) if method in CHAINED:
                 return chain_method(parameter, method, node)
         return None

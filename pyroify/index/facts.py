@@ -48,8 +48,15 @@ class SelfRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """A number, a flag or a text that is computed; ``text`` is its source."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
-    """Anything else; ``text`` is its source.
+    """Anything else; ``text`` is its source, and ``parts`` are the values it is computed of.
 
     Where it is an attribute of something made before, ``owner`` is that and ``path`` the names.
     """
@@ -57,6 +64,34 @@ class Unknown:
     text: str = ""
     owner: Value | None = None
     path: Path = ()
+    parts: tuple[Value, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """What ``of`` holds at a position or under a key, or somewhere (None); ``text``: its source."""
+
+    of: Value
+    index: int | str | None = None
+    text: str = ""
+
+    def __hash__(self) -> int:
+        return hash((self.index, self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """``lambda arguments: body``, and what the body makes."""
+
+    arguments: tuple[str, ...]
+    body: Value
+    text: str = ""
+
+    def __hash__(self) -> int:
+        return hash((self.arguments, self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +135,7 @@ class Call:
     """``callee(args)`` at ``line`` (from 1) and ``column`` (from 0, in characters).
 
     ``wrapped``: written ``PyroModule[callee](args)``. ``text`` is the source of the callee.
+    ``indirect``: made by a function that is handed the callee, as ``map`` is.
     """
 
     callee: Value
@@ -111,6 +147,7 @@ class Call:
     extent: tuple[int, int, int, int] | None = None
     """Where it stands on one line: the line's indent, the characters after it, the line's length,
     and the column of its statement."""
+    indirect: bool = False
 
     def argument(self, keyword: str, position: int) -> Passed | None:
         """The argument given for a parameter, or None where it is left out or not to be told."""
@@ -182,7 +219,10 @@ Value = (
     | Name
     | Argument
     | SelfRead
+    | Computed
     | Unknown
+    | Element
+    | Closure
     | Choice
     | Repeat
     | Items
@@ -236,6 +276,21 @@ class Use:
     plate: tuple[int, int] | None = None
     item: bool = False
     later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What a function does with an attribute (``self.name``), an argument, or elements of it.
+
+    ``how``: ``called``; ``member``, ``member called`` (``detail`` is its name); ``given`` to a
+    call (``detail`` is its dotted name, ``slot`` the position or keyword); ``number`` (arithmetic,
+    order, index).
+    """
+
+    name: str
+    how: str
+    detail: str = ""
+    slot: int | str = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +372,8 @@ class Function:
     super_calls: frozenset[str] = frozenset()
     base_calls: tuple[tuple[str, int, int], ...] = ()
     returns: tuple[Value, ...] = ()
+    yields: tuple[Value, ...] = ()
+    handled: tuple[Handling, ...] = ()
     return_lines: tuple[int, ...] = ()
     exit: Exit | None = None
     """Where it may return before its end."""

@@ -15,6 +15,7 @@ from pyroify.index.declarations import (
 from pyroify.index.declared import read_decorated
 from pyroify.index.expressions import Expressions
 from pyroify.index.facts import Argument, Declarations, Function
+from pyroify.index.handling import collect_handling
 from pyroify.index.observe import frozen_paths, observe, observe_members, plates
 from pyroify.index.slices import observe_slices
 from pyroify.index.source import Source
@@ -86,6 +87,8 @@ def _read(
         super_init=expressions.super_init,
         base_calls=tuple(expressions.base_calls),
         returns=tuple(statements.returns),
+        yields=tuple(expressions.yields),
+        handled=collect_handling(source, body, this, arguments),
         return_lines=tuple(statements.return_lines),
         generator=any(isinstance(item, ast.Yield | ast.YieldFrom) for item in everything),
         coroutine=isinstance(node, ast.AsyncFunctionDef),

@@ -392,6 +392,11 @@ class Index:
         self._classes[key] = made
         return made
 
+    def is_known(self, file: File, cls: Class) -> bool:
+        """Whether all bases of a class that is no module are known not to be modules either."""
+        bases = [self._base(file, text, dotted) for text, dotted, _, _ in cls.bases]
+        return all(base.kind == "plain" for base in bases)
+
     def _base(self, file: File, text: str, dotted: str) -> Base:
         name = self.canonical(dotted, file.path)
         if name in PYRO_MODULE:

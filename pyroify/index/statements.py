@@ -30,7 +30,7 @@ from pyroify.index.facts import (
 )
 from pyroify.index.source import Source
 from pyroify.index.steady import is_steady_test
-from pyroify.index.values import Building, choose, element_of, spread
+from pyroify.index.values import Building, choose, element_of, spread, taken_from
 
 ADDING = {"append", "extend", "insert"}
 REGISTERING = {"register_parameter", "register_module", "add_module"}
@@ -145,9 +145,9 @@ class Statements:
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
-            self.expressions.evaluate(item.context_expr)
+            given = Unknown(parts=(self.expressions.evaluate(item.context_expr),))
             if item.optional_vars is not None:
-                self.expressions.bind(item.optional_vars, Unknown())
+                self.expressions.bind(item.optional_vars, given)
         self._arm(node.body, ("with", node.lineno, 0))
 
     def _try(self, node: ast.Try) -> None:
@@ -210,14 +210,18 @@ class Statements:
             self.indirect.append(given.statement.lineno)
 
     def _assign_each(self, target: ast.Tuple | ast.List, given: _Given) -> None:
-        values = given.value.items if isinstance(given.value, Items) else ()
         sources = given.node.elts if isinstance(given.node, ast.Tuple | ast.List) else []
         paired = len(sources) == len(target.elts)
-        for index, item in enumerate(target.elts):
-            part = replace(given, value=Unknown())
-            if paired and index < len(values):
-                part = replace(given, node=sources[index], value=values[index])
-            self._assign(item, "tuple", part)
+        for index, (item, value) in enumerate(
+            zip(target.elts, taken_from(given.value, target), strict=True)
+        ):
+            part = replace(given, value=value)
+            name = item
+            if isinstance(item, ast.Starred):
+                name = item.value
+            elif paired:
+                part = replace(part, node=sources[index])
+            self._assign(name, "tuple", part)
 
     def _assign_item(self, target: ast.Subscript, given: _Given) -> None:
         key = self.source.source(target.slice)
@@ -236,7 +240,8 @@ class Statements:
         if is_known and isinstance(given.value, Items):
             self._fill(node.target, "extend", given.value)
         elif local in self.expressions.scope:
-            self.expressions.scope[local] = Unknown()
+            held = self.expressions.evaluate(ast.Name(local, ast.Load()))
+            self.expressions.scope[local] = Unknown(parts=(held, given.value))
         if (path := self.expressions.path(node.target)) and isinstance(node.op, ast.Add):
             self._attach(path, "extend", given)
 

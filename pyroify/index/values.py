@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pyroify.index.facts import Call, Choice, Constant, Items, Repeat, Unknown, Value
+from pyroify.index.facts import (
+    Call,
+    Choice,
+    Computed,
+    Constant,
+    Element,
+    Items,
+    Passed,
+    Repeat,
+    Unknown,
+    Value,
+)
 
 MAPPINGS = {"dict", "collections.OrderedDict"}
-COLLECTIONS = {"list", "tuple", "reversed", "iter", *MAPPINGS}
+COLLECTIONS = {"list", "tuple", "reversed", "iter", "collections.deque", *MAPPINGS}
+MIXING = {"set", "frozenset", "sorted"}
+"""Functions that give what they are given, in an order of their own."""
+COUNTED = Computed("index")
 
 
 @dataclass
@@ -42,45 +58,190 @@ def choose(*values: Value) -> Value:
     return unique[0] if len(unique) == 1 else Choice(unique)
 
 
+def is_number(value: Value) -> bool:
+    """Whether a value is surely a number, a flag or a text."""
+    return isinstance(value, Constant | Computed)
+
+
 def element_of(value: Value) -> Value:
     """What iterating over a value gives."""
-    if not isinstance(value, Items) or not value.items:
-        return Unknown()
+    return pick(value, None)
+
+
+def pick(value: Value, index: int | str | None, text: str = "") -> Value:
+    """What a value holds at a position or under a key, where it shows, or somewhere."""
+    if is_number(value):
+        return Computed(text)
+    if not isinstance(value, Items):
+        return Element(value, index, text)
+    if not value.items:
+        return Unknown(text)
+    at = _position(value, index)
+    if at is not None:
+        return value.items[at]
+    if index is not None and any(isinstance(item, Repeat) for item in value.items):
+        return Element(value, index, text)  # another one at each position
     return choose(*(item.item if isinstance(item, Repeat) else item for item in value.items))
+
+
+def _position(value: Items, index: int | str | None) -> int | None:
+    """Where the one item stands that an index or key is surely about."""
+    if value.keys:
+        is_told = len(value.keys) == len(value.items) and value.keys.count(repr(index)) == 1
+        return value.keys.index(repr(index)) if is_told and all(map(_is_text, value.keys)) else None
+    if not isinstance(index, int) or not 0 <= index < len(value.items):
+        return None
+    before = value.items[: index + 1]
+    return None if any(isinstance(item, Repeat) for item in before) else index
+
+
+def _is_text(key: str) -> bool:
+    return key[:1] in "'\""
+
+
+def taken_from(value: Value, target: ast.Tuple | ast.List) -> Iterator[Value]:
+    """What each of several names is given of one value."""
+    stars = [at for at, item in enumerate(target.elts) if isinstance(item, ast.Starred)]
+    first = stars[0] if stars else len(target.elts)
+    for at, item in enumerate(target.elts):
+        if isinstance(item, ast.Starred):
+            yield Items((Repeat(element_of(value)),))
+        else:
+            yield pick(value, at if at < first else None)
 
 
 def spread(value: Value) -> tuple[Value, ...]:
     """What ``*value`` stands for."""
-    return value.items if isinstance(value, Items) else (Repeat(value),)
+    return value.items if isinstance(value, Items) else (Repeat(element_of(value)),)
 
 
 def collect(dotted: str, call: Call) -> Value | None:
-    """What ``list``, ``dict``, ``filter`` or ``map`` gives; None for another function."""
-    plain = [passed for passed in call.args if not passed.keyword and passed.star != "**"]
+    """What a function that builds, mixes or calls what it is given makes; None for another."""
+    if any(passed.star for passed in call.args):
+        return None
+    plain = tuple(passed.value for passed in call.args if not passed.keyword)
+    named = [passed for passed in call.args if passed.keyword]
     if dotted in COLLECTIONS and plain:
-        return _converted(dotted, plain[0].value, call)
+        return _converted(dotted, plain[0], call)
     if dotted in COLLECTIONS and not call.args:
         return Items(())
     if dotted in MAPPINGS:
-        named = [passed for passed in call.args if passed.keyword]
         return Items(tuple(p.value for p in named), tuple(repr(p.keyword) for p in named))
-    if dotted == "filter" and len(call.args) == 2:
-        over = call.args[1].value
-        return Items(tuple(map(Repeat, over.items))) if isinstance(over, Items) else call
-    if dotted == "map" and len(call.args) == 2:
-        function = call.args[0]
-        return Items((Repeat(Call(function.value, call.line, call.column, (), function.text)),))
+    if dotted in MIXING and plain:
+        return _members(plain[0])
+    if dotted in BY_POSITION and plain:
+        return BY_POSITION[dotted](plain, call)
     return None
+
+
+def _filtered(given: tuple[Value, ...], call: Call) -> Value | None:
+    return _members(given[1]) if len(given) == 2 else None
+
+
+def _members(held: Value) -> Items:
+    """Any number of what a value holds, in any order."""
+    if isinstance(held, Items):
+        return Items(tuple(i if isinstance(i, Repeat) else Repeat(i) for i in held.items))
+    return Items((Repeat(element_of(held)),))
+
+
+def _called(function: Value, arguments: tuple[Value, ...], call: Call) -> Call:
+    """The call of a function by another one that is handed it."""
+    passed = tuple(Passed("", "", "", False, value) for value in arguments)
+    return Call(function, call.line, call.column, passed, call.text, indirect=True)
+
+
+def _mapped(given: tuple[Value, ...], call: Call) -> Value:
+    function, *over = given
+    return Items((Repeat(_called(function, tuple(map(element_of, over)), call)),))
+
+
+def _star_mapped(given: tuple[Value, ...], call: Call) -> Value | None:
+    if len(given) != 2:
+        return None
+    return Items((Repeat(_called(given[0], (element_of(element_of(given[1])),), call)),))
+
+
+def _called_now(given: tuple[Value, ...], call: Call) -> Value:
+    return _called(given[0], given[1:], call)
+
+
+def _zipped(given: tuple[Value, ...], call: Call) -> Value:
+    return Items((Repeat(Items(tuple(map(element_of, given)))),))
+
+
+def _numbered(given: tuple[Value, ...], call: Call) -> Value:
+    return Items((Repeat(Items((COUNTED, element_of(given[0])))),))
+
+
+def _chained(given: tuple[Value, ...], call: Call) -> Value:
+    return Items(tuple(item for value in given for item in spread(value)))
+
+
+def _chained_each(given: tuple[Value, ...], call: Call) -> Value:
+    if isinstance(given[0], Items) and not any(isinstance(i, Repeat) for i in given[0].items):
+        return _chained(given[0].items, call)
+    return Items((Repeat(element_of(element_of(given[0]))),))
+
+
+def _next(given: tuple[Value, ...], call: Call) -> Value:
+    return choose(element_of(given[0]), *given[1:])
+
+
+def _cast(given: tuple[Value, ...], call: Call) -> Value | None:
+    return given[1] if len(given) == 2 else None
+
+
+BY_POSITION: Mapping[str, Callable[[tuple[Value, ...], Call], Value | None]] = {
+    "filter": _filtered,
+    "map": _mapped,
+    "zip": _zipped,
+    "enumerate": _numbered,
+    "next": _next,
+    "itertools.starmap": _star_mapped,
+    "itertools.chain": _chained,
+    "itertools.chain.from_iterable": _chained_each,
+    "operator.call": _called_now,
+    "typing.cast": _cast,
+}
+"""What functions make of their positional arguments."""
+
+
+def held_by_method(owner: Value, method: str, call: Call) -> Value | None:
+    """What a method of a list or dict gives of what it holds; None for another."""
+    if not isinstance(owner, Items) or any(passed.star for passed in call.args):
+        return None
+    given = [passed.value for passed in call.args]
+    if method in ("get", "pop", "setdefault"):
+        return choose(element_of(owner), *given[1:])
+    if method == "copy":
+        return owner
+    if method == "values":
+        return Items(owner.items)
+    if method == "items":
+        return Items(tuple(_pairs(owner)))
+    return Computed(call.text) if method == "keys" else None
+
+
+def _pairs(owner: Items) -> Iterator[Value]:
+    for at, item in enumerate(owner.items):
+        key = owner.keys[at] if at < len(owner.keys) else ""
+        name = Constant(key) if _is_text(key) and key else COUNTED
+        pair = Items((name, item.item if isinstance(item, Repeat) else item))
+        yield Repeat(pair) if isinstance(item, Repeat) else pair
 
 
 def _converted(dotted: str, held: Value, call: Call) -> Value:
     """``list(x)``, ``OrderedDict([("key", layer)])``: what they hold."""
     if not isinstance(held, Items):
         return call
-    if dotted not in MAPPINGS:
-        return held
+    return keyed(held) if dotted in MAPPINGS else held
+
+
+def keyed(held: Items) -> Items:
+    """A list of pairs as a dict; anything else as it is."""
     pairs = [pair for item in held.items if (pair := _pair(item))]
-    if len(pairs) != len(held.items):
+    if held.keys or len(pairs) != len(held.items):
         return held
     return Items(tuple(value for _, value in pairs), tuple(key for key, _ in pairs))
 

@@ -20,6 +20,7 @@ from pyroify.plan.structure import (
     Owned,
     Plain,
     holds_only_parameters,
+    is_filled,
     walk,
 )
 
@@ -124,6 +125,13 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
             yield from _place_choice(nodes, where)
 
 
+def misses_parameters(node: Node) -> bool:
+    """Whether a list of parameters is in a structure where no loop reaches it."""
+    lists = [item for item in walk(node) if isinstance(item, Box) and is_filled(item)]
+    reached = place(node, Where("self", "", 0))
+    return len(lists) > sum(isinstance(item, Each) and not item.is_recurrent for item in reached)
+
+
 def presence(parameter: LayerParameter, call: Call | None) -> bool | None:
     """Whether a parameter is there; None where an expression of the source decides."""
     if parameter.present_if is None:
@@ -219,6 +227,8 @@ def _is_plain_loop(node: Node) -> bool:
     """Whether a loop over a container can name every layer of its elements."""
     if isinstance(node, Box) and node.layer.name in ("Sequential", "ModuleList"):
         return not any(isinstance(child, Many | OneOf) for child in node.children)
+    if isinstance(node, Box) and holds_only_parameters(node.layer):
+        return True
     return isinstance(node, Leaf | Own)
 
 
@@ -231,5 +241,7 @@ def _layers(node: Node) -> tuple[Layer, ...]:
 
 def _loop_variable(node: Node, where: Where) -> str:
     names = ("layer",) if isinstance(node, Leaf) else ("block", "part", "piece")
+    if isinstance(node, Box) and holds_only_parameters(node.layer):
+        names = ("group", *names)
     used = {variable for variable, _ in where.loops}
     return next((name for name in names if name not in used), f"layer_{len(where.loops)}")

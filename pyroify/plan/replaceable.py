@@ -30,6 +30,7 @@ def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str
     """
     return (
         parameter.frozen is not None
+        and not parameter.found
         and all(map(_is_simple, parameter.made))
         and all(map(_stands_alone, parameter.assignments))
         and is_assigned_directly(parameter)
@@ -41,7 +42,7 @@ def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str
 
 def is_assigned_directly(parameter: OwnParameter) -> bool:
     """Whether ``nn.Parameter(...)`` is what is assigned, or an arm of a conditional."""
-    return all(
+    return not parameter.found and all(
         _is_direct(assignment, made)
         for assignment in parameter.assignments
         for made in parameters_in(assignment.value)

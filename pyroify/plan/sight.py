@@ -7,15 +7,20 @@ from collections.abc import Container, Iterator, Sequence
 from pyroify.catalog.layers import Layer
 from pyroify.index.facts import Call, Function, Name
 from pyroify.plan.lists import is_registered, module_lists
+from pyroify.plan.placements import misses_parameters
 from pyroify.plan.structure import (
+    PLAIN,
     Box,
     Leaf,
     Node,
+    OneOf,
     Opaque,
+    Own,
     Owned,
     calls_in,
     computes_weight,
     holds_only_parameters,
+    options_of,
     walk,
 )
 from pyroify.plan.study import Attribute, Study
@@ -34,6 +39,8 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
         or _probes(study, covered, {attribute.name for attribute in attributes})
         or misses_some(study, covered, attributes)
         or any(map(_is_hidden, nodes))
+        or any(_is_partly_parameter(attribute.node) for attribute in attributes)
+        or any(misses_parameters(attribute.node) for attribute in attributes)
         or any(is_registered(study, item) for item in module_lists(study))
     )
 
@@ -49,7 +56,14 @@ def _is_hidden(node: Node) -> bool:
         return node.layer.kind in ("compound", "lazy")
     if isinstance(node, Box) and holds_only_parameters(node.layer):
         return any(isinstance(inner, Box) for child in node.children for inner in walk(child))
+    if isinstance(node, OneOf) and PLAIN in node.nodes:
+        return any(isinstance(item, Leaf | Box | Own) for item in node.nodes)
     return isinstance(node, Opaque)
+
+
+def _is_partly_parameter(node: Node) -> bool:
+    """Whether an attribute is a parameter in one case, and something else that has some in one."""
+    return any(isinstance(item, Owned) for item in options_of(node))
 
 
 def _attaches_indirectly(covered: Covered) -> bool:

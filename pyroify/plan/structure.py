@@ -6,32 +6,48 @@ aliases, over the whole project. Where the source does not show what is made, th
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pyroify.catalog.calls import (
+    LOADING,
+    MODULE_FREE,
+    NO_MODULES,
+    NUMBERS,
+    TRANSPARENT,
+    makes_function,
+)
 from pyroify.catalog.layers import Layer
-from pyroify.catalog.thirdparty import MODULE_FREE, NO_MODULES
+from pyroify.catalog.module import MODULE_NAMES
 from pyroify.index.facts import (
     Argument,
     Call,
     Choice,
+    Closure,
+    Computed,
     Constant,
     Declared,
+    Element,
+    File,
     Function,
     Items,
     MethodCall,
     Name,
     Parameter,
     Passed,
+    Path,
     Repeat,
     SelfRead,
     Spot,
     Unknown,
     Value,
 )
-from pyroify.index.resolve import Index, ModuleClass
+from pyroify.index.parameters import PARAMETER
+from pyroify.index.resolve import MODULE, Index, ModuleClass, Target
+from pyroify.index.values import held_by_method, keyed, pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +121,9 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Nothing that holds parameters."""
+    """Nothing that holds parameters; ``is_module``: a layer without any."""
+
+    is_module: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +131,7 @@ class Nothing:
     """None."""
 
 
-PLAIN, NOTHING = Plain(), Nothing()
+PLAIN, STATELESS, NOTHING = Plain(), Plain(is_module=True), Nothing()
 Node = Leaf | Own | Box | Many | OneOf | Listed | Opaque | Owned | Plain | Nothing
 
 
@@ -165,7 +183,7 @@ class Resolver:
                 return NOTHING
             case Name(dotted=dotted):
                 return self._named(dotted, scope)
-            case Constant() | Declared():
+            case Constant() | Computed() | Declared() | Closure():
                 return PLAIN
             case Parameter():
                 return Owned(value)
@@ -174,9 +192,10 @@ class Resolver:
                     passed, outer = scope.arguments[name]
                     return self.resolve(passed.value, outer)
                 return Opaque(name)
-            case SelfRead():
-                # Another name for what some attribute holds already, and declares.
-                return PLAIN
+            case SelfRead(path=path):
+                return self._read(path, scope)
+            case Element():
+                return self._element(value, scope)
             case Choice(options=options):
                 return one_of(*[self.resolve(option, scope) for option in options])
             case Repeat(item=item):
@@ -189,58 +208,195 @@ class Resolver:
             case Call():
                 return self._call(value, scope)
             case Unknown(text=text):
-                return Opaque(text)
+                holding = Holding(self)
+                holding.look_at(value, scope)
+                return Opaque(text, holding.sure)
         return PLAIN
+
+    # Names, and what hangs below self
 
     def _named(self, dotted: str, scope: Scope) -> Node:
         """A name that is not called: a module built at file level, a class, a number."""
         target = self.index.resolve(dotted, scope.path)
-        if isinstance(target.alias, Call) and target.file is not None and scope.depth <= MAX_DEPTH:
-            inner = Scope(target.file.path, depth=scope.depth + 1, inside=False)
-            if any(isinstance(n, Leaf | Own) for n in walk(self.resolve(target.alias, inner))):
-                return Opaque(dotted, sure=True)
-        return PLAIN
+        if target.alias is not None and target.file is not None and scope.depth <= MAX_DEPTH:
+            inner = _inside_file(target.file, scope)
+            return _made_elsewhere(self.resolve(target.alias, inner), dotted)
+        if target != Target() or self.is_free(dotted, scope):
+            return PLAIN
+        return Opaque(dotted)
+
+    def is_free(self, dotted: str, scope: Scope) -> bool:
+        """Whether a name from outside the project is known to be no module, and to make none."""
+        name = self.index.canonical(dotted, scope.path)
+        head = name.partition(".")[0]
+        if self.index.layer(dotted, scope.path) is not None or name in MODULE:
+            return True  # a class, as long as nobody calls it
+        if name in LOADING:
+            return False
+        return ("." not in name and name in NUMBERS) or bool(
+            head in sys.stdlib_module_names or head in NO_MODULES or MODULE_FREE.fullmatch(name)
+        )
+
+    def _read(self, path: Path, scope: Scope) -> Node:
+        """The value of ``self.<path>``: another name for what an attribute holds and declares.
+
+        A property makes what it gives; what nobody is seen to assign is not known.
+        """
+        text = f"self.{'.'.join(path)}"
+        if scope.cls is None or scope.depth > MAX_DEPTH:
+            return Opaque(text)
+        if (found := scope.cls.find_method(path[0])) is not None:
+            owner, method = found
+            if not PROPERTIES.intersection(method.decorators):
+                return PLAIN
+            call = Call(SelfRead(path), method.line, 0, (), text)
+            node = self._returned(method, call, replace(scope, cls=owner), owner.file.path)
+            return node if len(path) == 1 else Opaque(text)
+        if path[0] in MODULE_NAMES or any(self._assigned(path[:1], scope.cls)):
+            return PLAIN
+        for owner in scope.cls.lineage:
+            if (value := dict(owner.cls.class_attributes).get(path[0])) is not None:
+                inner = _inside_file(owner.file, scope)
+                return _made_elsewhere(self.resolve(value, inner), text)
+        return Opaque(text)
+
+    def _assigned(self, path: Path, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
+        """What a class and its bases assign to ``self.<path>``."""
+        for owner in cls.lineage:
+            for method in owner.cls.methods:
+                for item in method.assignments:
+                    if item.path == path and item.how in ATTACHING:
+                        yield item.value, owner
+
+    def _held(self, value: Value, scope: Scope) -> Node:
+        """The structure of a value, looked up where it is only another name."""
+        match value:
+            case SelfRead(path=path) if scope.cls is not None and scope.depth <= MAX_DEPTH:
+                deeper = replace(scope, depth=scope.depth + 1, inside=False)
+                nodes = [
+                    self._held(found, replace(deeper, cls=owner, path=owner.file.path))
+                    for found, owner in self._assigned(path, scope.cls)
+                ]
+                return one_of(*nodes) if nodes else self._read(path, scope)
+            case Element(of=SelfRead() as of, index=index, text=text):
+                return _element_of(self._held(of, scope), index, text, is_copied=True)
+        return self.resolve(value, scope)
+
+    def _element(self, value: Element, scope: Scope) -> Node:
+        if isinstance(value.of, SelfRead):
+            return Opaque(value.text)  # another name for a part of what is there
+        if (found := self._behind(value.of, scope)) is not None:
+            held, inner = found
+            node = self.resolve(pick(held, value.index, value.text), inner)
+            return node if isinstance(value.of, Argument) else _made_elsewhere(node, value.text)
+        if isinstance(value.of, Items):
+            node = self._listed(value.of, scope)
+        else:
+            node = self.resolve(value.of, scope)
+        return _element_of(node, value.index, value.text)
+
+    def _behind(self, value: Value, scope: Scope) -> tuple[Value, Scope] | None:
+        """What a name, an argument or a class attribute stands for, and where that is written."""
+        if scope.depth > MAX_DEPTH:
+            return None
+        match value:
+            case Argument(name=name) if name in scope.arguments:
+                passed, outer = scope.arguments[name]
+                return passed.value, outer
+            case Name(dotted=dotted):
+                target = self.index.resolve(dotted, scope.path)
+                if target.alias is not None and target.file is not None:
+                    return target.alias, _inside_file(target.file, scope)
+                return self._class_attribute(dotted, scope)
+            case SelfRead(path=(name,)) if scope.cls is not None:
+                for owner in scope.cls.lineage:
+                    if (found := dict(owner.cls.class_attributes).get(name)) is not None:
+                        return found, _inside_file(owner.file, scope)
+        return None
+
+    def _class_attribute(self, dotted: str, scope: Scope) -> tuple[Value, Scope] | None:
+        """What ``Class.NAME`` stands for."""
+        owner, _, name = dotted.rpartition(".")
+        target = self.index.resolve(owner, scope.path)
+        cls = target.module_class.cls if target.module_class else target.plain_class
+        value = dict(cls.class_attributes).get(name) if cls is not None else None
+        if value is None or target.file is None:
+            return None
+        return value, _inside_file(target.file, scope)
 
     def _items(self, value: Items, scope: Scope) -> Node:
-        children = tuple(self.resolve(item, scope) for item in value.items)
-        if all(isinstance(child, Plain | Nothing) for child in children):
-            return PLAIN
-        if all(is_data(child) for child in children):
-            return PLAIN
-        return Listed(children, value.keys)
+        node = self._listed(value, scope)
+        return PLAIN if all(map(is_data, node.children)) else node
+
+    def _listed(self, value: Items, scope: Scope) -> Listed:
+        return Listed(tuple(self.resolve(item, scope) for item in value.items), value.keys)
+
+    # Functions and methods of the project
 
     def _method_call(self, value: MethodCall, scope: Scope) -> Node:
+        call = value.call
         if scope.cls is None or scope.depth > MAX_DEPTH:
-            return Opaque(value.call.text)
+            return Opaque(call.text)
         found = scope.cls.find_method(value.name)
         if found is None:
-            for owner in scope.cls.lineage:
-                inner = f"{owner.file.module}.{owner.cls.qualname}.{value.name}"
-                nested = self.index.resolve(inner, owner.file.path).module_class
-                if nested is not None:
-                    return Own(nested)
-            attribute = dict(scope.cls.cls.class_attributes).get(value.name)
-            if isinstance(attribute, Name) and not self._overridden(value.name, scope.cls):
-                return self._call(replace(value.call, callee=attribute), scope)
-            return Opaque(value.call.text)
-        if self._overridden(value.name, scope.cls):
-            return Opaque(value.call.text)
+            return self._attribute_call(value, scope, scope.cls)
         owner, method = found
-        return self._returned(method, value.call, replace(scope, cls=owner), owner.file.path)
+        inner = replace(scope, cls=owner)
+        node = self._returned(method, call, inner, owner.file.path)
+        overriding = list(self._overriding(value.name, scope.cls))
+        if not overriding:
+            return node
+        nodes = [node]
+        for sub in overriding:
+            if (other := sub.cls.method(value.name)) is not None:
+                nodes.append(self._returned(other, call, replace(scope, cls=sub), sub.file.path))
+            else:
+                nodes.append(Opaque(call.text))
+        return _any_of(nodes, call.text)
 
-    def _overridden(self, name: str, cls: ModuleClass) -> bool:
-        return any(
-            sub.cls.method(name) is not None or name in dict(sub.cls.class_attributes)
-            for sub in self.subclasses.get(cls.key, ())
-        )
+    def _attribute_call(self, value: MethodCall, scope: Scope, cls: ModuleClass) -> Node:
+        """A call of ``self.name`` where that is no method: a class, a function or a module."""
+        call = value.call
+        for owner in cls.lineage:
+            inner = f"{owner.file.module}.{owner.cls.qualname}.{value.name}"
+            nested = self.index.resolve(inner, owner.file.path).module_class
+            if nested is not None:
+                return Own(nested)
+        if any(self._overriding(value.name, cls)):
+            return Opaque(call.text)
+        attribute = dict(cls.cls.class_attributes).get(value.name)
+        if isinstance(attribute, Name):
+            return self._call(replace(call, callee=attribute), scope)
+        held = self._held(SelfRead((value.name,)), scope)
+        if all(isinstance(item, Leaf | Box | Own) for item in options_of(held)):
+            return PLAIN  # what a module computes
+        return self._called(call, scope, SelfRead((value.name,)))
+
+    def _overriding(self, name: str, cls: ModuleClass) -> Iterator[ModuleClass]:
+        """Classes that derive from one and define a method or attribute anew."""
+        for sub in self.subclasses.get(cls.key, ()):
+            if sub.cls.method(name) is not None or name in dict(sub.cls.class_attributes):
+                yield sub
 
     def _returned(self, function: Function, call: Call, scope: Scope, path: str) -> Node:
         """What a function gives for a call: the union of what it returns."""
         place = (path, function.line)
-        if function.generator or place in scope.callers:
+        if place in scope.callers or scope.depth > MAX_DEPTH:
             return Opaque(call.text)
-        if not function.returns:
+        inner = self._inside(function, call, scope, path)
+        if function.generator:
+            children = [self.resolve(Repeat(value), inner) for value in function.yields]
+            node: Node = Listed(tuple(children))
+        elif not function.returns:
             return PLAIN
+        else:
+            node = one_of(*[self.resolve(value, inner) for value in function.returns])
+        if function.coroutine or not TRANSPARENT.issuperset(function.decorators):
+            return Opaque(call.text, sure=any(map(is_certain, walk(node))))
+        return node
+
+    def _inside(self, function: Function, call: Call, scope: Scope, path: str) -> Scope:
+        """Where the body of a function stands, with the arguments of a call."""
         arguments: dict[str, tuple[Passed, Scope]] = {}
         for position, name in enumerate(function.arguments):
             if passed := call.argument(name, position):
@@ -248,9 +404,10 @@ class Resolver:
             elif default := dict(function.defaults).get(name):
                 if is_literal(default) and not call.starred:
                     arguments[name] = (Passed("", "", default, True, Constant(default)), scope)
-        callers = scope.callers | {place}
-        inner = Scope(path, scope.cls, arguments, scope.depth + 1, False, callers)
-        return one_of(*[self.resolve(value, inner) for value in function.returns])
+        callers = scope.callers | {(path, function.line)}
+        return Scope(path, scope.cls, arguments, scope.depth + 1, False, callers)
+
+    # Calls
 
     def _call(self, call: Call, scope: Scope) -> Node:
         if scope.depth > MAX_DEPTH:
@@ -261,34 +418,102 @@ class Resolver:
             case Choice(options=options):
                 nodes = [self._call(replace(call, callee=option), scope) for option in options]
                 return one_of(*_unwrapped(nodes, call))
-            case Argument(name=name) if name in scope.arguments:
-                passed, outer = scope.arguments[name]
-                if isinstance(passed.value, Name):
-                    # The class handed in cannot be wrapped where it is called.
-                    node = self._named_call(
-                        call, passed.value.dotted, replace(scope, path=outer.path)
-                    )
-                    if any(isinstance(item, Leaf | Box) for item in walk(node)):
-                        return Opaque(call.text, sure=True)
-                    return node
-                return Opaque(call.text)
-            case Call() as made:
-                return self._partial(call, made, scope)
+            case Closure():
+                return self._closed(call, call.callee, scope, scope)
             case Constant():
                 return PLAIN
-        return Opaque(call.text, maybe_none=isinstance(call.callee, Unknown))
+        return self._called(call, scope, call.callee)
 
-    def _partial(self, call: Call, made: Call, scope: Scope) -> Node:
-        """``partial(nn.Conv2d, bias=False)(...)``: the layer, its arguments not seen."""
-        if (
-            isinstance(made.callee, Name)
-            and made.callee.dotted in ("functools.partial",)
-            and made.args
+    def _called(self, call: Call, scope: Scope, callee: Value) -> Node:
+        """A call of what is no plain name: of what is picked from a dict, handed in or returned.
+
+        A layer cannot be wrapped there.
+        """
+        if isinstance(callee, Unknown) and len(callee.path) == 1 and callee.owner is not None:
+            if (held := self._behind(callee.owner, scope)) is not None:
+                if (value := held_by_method(held[0], callee.path[0], call)) is not None:
+                    return _made_elsewhere(self.resolve(value, held[1]), call.text)
+        makers = self._makers(callee, scope)
+        if makers is None:
+            return self._mixture(call, scope, (callee,), maybe_none=isinstance(callee, Unknown))
+        nodes = [self._made_by(call, maker, inner, scope) for maker, inner in makers]
+        if any(
+            isinstance(item, Leaf | Box) and item.call is not None and item.call.place == call.place
+            for node in nodes
+            for item in walk(node)
         ):
-            # The layer is made where nobody can wrap it, in functools.
-            node = self._call(replace(call, callee=made.args[0].value), scope)
-            return Opaque(call.text, sure=True) if holds_parameters(node) else node
-        return Opaque(call.text)
+            return Opaque(call.text, sure=True)
+        return one_of(*nodes)
+
+    def _made_by(self, call: Call, maker: Value, inner: Scope, scope: Scope) -> Node:
+        """What a call makes of a maker that is written elsewhere."""
+        if isinstance(maker, Closure):
+            return self._closed(call, maker, inner, scope)
+        depth = scope.depth + 1
+        made = replace(call, callee=maker)
+        return self._call(made, replace(scope, path=inner.path, depth=depth))
+
+    def _closed(self, call: Call, closure: Closure, inner: Scope, scope: Scope) -> Node:
+        """What a lambda gives, made where its body stands."""
+        arguments = dict(inner.arguments)
+        for position, name in enumerate(closure.arguments):
+            if passed := call.argument(name, position):
+                arguments[name] = (passed, scope)
+            else:
+                arguments.pop(name, None)
+        depth = scope.depth + 1
+        node = self.resolve(closure.body, replace(inner, arguments=arguments, depth=depth))
+        return _made_elsewhere(node, call.text)
+
+    def _makers(self, callee: Value, scope: Scope) -> list[tuple[Value, Scope]] | None:
+        """The classes and functions that a value may be; None where the source does not show."""
+        if scope.depth > MAX_DEPTH:
+            return None
+        deeper = replace(scope, depth=scope.depth + 1)
+        match callee:
+            case Closure() | Name() if not self._is_alias(callee, scope):
+                return [(callee, scope)]
+            case Choice(options=options):
+                found = [self._makers(option, deeper) for option in options]
+                return None if None in found else [one for some in found if some for one in some]
+            case Element(of=of, index=index, text=text):
+                held, inner = self._behind(of, scope) or (of, scope)
+                if not isinstance(held, Items):
+                    return None
+                entry = pick(held, index, text)
+                if isinstance(entry, Element):
+                    entry = Choice(tuple(_entries(held)))
+                return self._makers(entry, replace(inner, depth=deeper.depth))
+            case Call(callee=Name(dotted="functools.partial"), args=args) if args:
+                return self._makers(args[0].value, deeper)
+            case Call(callee=Name(dotted=dotted)):
+                return self._returned_makers(callee, dotted, deeper)
+        if (behind := self._behind(callee, deeper)) is not None:
+            return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
+        return None
+
+    def _is_alias(self, value: Value, scope: Scope) -> bool:
+        if not isinstance(value, Name):
+            return False
+        target = self.index.resolve(value.dotted, scope.path)
+        return target.alias is not None or (
+            target == Target() and self._class_attribute(value.dotted, scope) is not None
+        )
+
+    def _returned_makers(
+        self, call: Call, dotted: str, scope: Scope
+    ) -> list[tuple[Value, Scope]] | None:
+        """The classes and functions that a function of the project gives."""
+        target = self.index.resolve(dotted, scope.path)
+        function, file = target.function, target.file
+        if function is None or file is None or function.generator or function.coroutine:
+            return None
+        place = (file.path, function.line)
+        if place in scope.callers or not TRANSPARENT.issuperset(function.decorators):
+            return None
+        inner = self._inside(function, call, replace(scope, cls=None), file.path)
+        found = [self._makers(value, inner) for value in function.returns]
+        return None if None in found else [one for some in found if some for one in some]
 
     def _named_call(self, call: Call, dotted: str, scope: Scope) -> Node:
         index = self.index
@@ -296,15 +521,18 @@ class Resolver:
         if layer is not None:
             return self._layer_call(call, layer, scope)
         name = index.canonical(dotted, scope.path)
+        if name in PARAMETER:
+            return Owned(_parameter_of(call))
         if name in CLONES and call.args:
-            return without_call(self.resolve(call.args[0].value, scope))
+            return without_call(self._held(call.args[0].value, scope))
         if name in NORMED:
             return Opaque(call.text, sure=True)
         target = index.resolve(dotted, scope.path)
         if target.module_class is not None:
             return self._instance(call, target.module_class, scope)
-        if target.plain_class is not None:
-            return PLAIN
+        if target.plain_class is not None and target.file is not None:
+            is_known = index.is_known(target.file, target.plain_class)
+            return PLAIN if is_known else Opaque(call.text)
         if target.function is not None and target.file is not None:
             node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
             if holds_parameters(node):
@@ -314,7 +542,38 @@ class Resolver:
             return self._alias_call(
                 call, target.alias, replace(scope, path=target.file.path, cls=None)
             )
-        return self._outside_call(call, name)
+        if (made := self._member_call(call, dotted, scope)) is not None:
+            return made
+        return self._outside_call(call, name, scope)
+
+    def _member_call(self, call: Call, dotted: str, scope: Scope) -> Node | None:
+        """A call of something that belongs to a class or a constant of the project."""
+        if dotted == "cls" and scope.cls is not None:
+            return Own(scope.cls)
+        owner, _, name = dotted.rpartition(".")
+        target = self.index.resolve(owner, scope.path)
+        if target.module_class is not None:
+            if (found := target.module_class.find_method(name)) is not None:
+                cls, method = found
+                node = self._returned_by(method, call, replace(scope, cls=cls), cls.file.path)
+                is_own = scope.cls is not None and cls in scope.cls.lineage
+                return node if is_own else _made_elsewhere(node, call.text)
+        elif target.plain_class is not None and target.file is not None:
+            if (plain := target.plain_class.method(name)) is not None:
+                inner = replace(scope, cls=None)
+                node = self._returned_by(plain, call, inner, target.file.path)
+                return _made_elsewhere(node, call.text)
+        if target.alias is not None or self._class_attribute(dotted, scope) is not None:
+            path = (name,) if target.alias is not None else ()
+            held = Unknown(dotted, Name(owner), path) if path else Name(dotted)
+            return self._called(call, replace(scope, depth=scope.depth + 1), held)
+        return None
+
+    def _returned_by(self, method: Function, call: Call, scope: Scope, path: str) -> Node:
+        """What ``Class.method(...)`` gives: the instance comes first, if there is one."""
+        if not {"staticmethod", "classmethod"}.intersection(method.decorators):
+            call = replace(call, args=call.args[1:])
+        return self._returned(method, call, scope, path)
 
     def _instance(self, call: Call, cls: ModuleClass, scope: Scope) -> Node:
         """An instance of a class; what a bare container is given belongs to whoever gives it."""
@@ -325,23 +584,40 @@ class Resolver:
         return replace(box, cls=cls) if box.children else Own(cls)
 
     def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Node:
-        if isinstance(alias, Call):
-            return self._partial(call, alias, scope)
+        deeper = replace(scope, depth=scope.depth + 1)
         if isinstance(alias, Name | Choice):
-            return self._call(replace(call, callee=alias), replace(scope, depth=scope.depth + 1))
-        return Opaque(call.text)
+            return self._call(replace(call, callee=alias), deeper)
+        return self._called(call, deeper, alias)
 
-    def _outside_call(self, call: Call, name: str) -> Node:
-        head = name.partition(".")[0]
-        if "." not in name and (name in dir(__builtins__) or name in BUILTINS):
+    def _outside_call(self, call: Call, name: str, scope: Scope) -> Node:
+        """A call of something outside the project: unknown of what it is given."""
+        if ("." not in name and name in NUMBERS) or MODULE_FREE.fullmatch(name):
             return PLAIN
-        if head in sys.stdlib_module_names or head in NO_MODULES or MODULE_FREE.fullmatch(name):
+        if makes_function(name):
             return PLAIN
-        return Opaque(call.text, sure=name.rpartition(".")[2][:1].isupper())
+        is_known = self.is_free(name, scope) or name in BUILTINS
+        node = self._mixture(call, scope)
+        if is_known and name not in LOADING and isinstance(node, Opaque) and not node.sure:
+            holding = Holding(self)
+            holding.look_at_all(call, scope)
+            return node if holding.maybe else PLAIN
+        return replace(node, sure=node.sure or (not is_known and _is_class_name(name)))
+
+    def _mixture(
+        self, call: Call, scope: Scope, more: tuple[Value, ...] = (), maybe_none: bool = False
+    ) -> Opaque:
+        """What an unknown function makes of what it is given."""
+        holding = Holding(self)
+        holding.look_at_all(call, scope)
+        for value in more:
+            holding.look_at(value, scope)
+        return Opaque(call.text, holding.sure, maybe_none)
 
     def _layer_call(self, call: Call, layer: Layer, scope: Scope) -> Node:
         if layer.kind == "stateless":
-            return PLAIN
+            return STATELESS
+        if call.indirect:
+            return Opaque(call.text, sure=True)  # it cannot be wrapped there
         if layer.kind == "container":
             return self.box(call, layer, scope)
         return Leaf(layer, call if scope.inside else self._seen_from_outside(call, scope))
@@ -368,8 +644,9 @@ class Resolver:
         for passed in call.args:
             value = passed.value
             if isinstance(value, Items):
-                children.extend(self.resolve(item, scope) for item in value.items)
-                keys.extend(value.keys)
+                held = keyed(value) if layer.name in KEYED else value
+                children.extend(self.resolve(item, scope) for item in held.items)
+                keys.extend(held.keys)
                 continue
             if isinstance(value, SelfRead) and (passed.star or layer.name != "Sequential"):
                 node = self._members_of(value, scope)
@@ -397,12 +674,196 @@ class Resolver:
         return Opaque(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
 
 
-BUILTINS = {
-    *("int", "float", "str", "bool", "len", "range", "min", "max", "sum", "abs", "round", "set"),
-    *("isinstance", "hasattr", "getattr", "print", "sorted", "zip", "enumerate", "type", "pow"),
-    *("list", "tuple", "dict", "frozenset", "any", "all", "callable", "id", "slice", "open"),
+BUILTINS = frozenset(vars(builtins))
+KEYED = {"ModuleDict", "ParameterDict"}
+PROPERTIES = {
+    "property",
+    "functools.cached_property",
+    "cached_property",
+    "torch.jit.unused",
 }
-BUILTINS.discard("getattr")  # getattr(nn, name) may well give a layer
+ATTACHING = ("assign", "chain", "tuple", "register")
+
+
+@dataclass
+class Holding:
+    """Whether modules, parameters, or what makes them, are somewhere in values.
+
+    ``sure``: some are. ``maybe``: there is something that is not known.
+    """
+
+    resolver: Resolver
+    sure: bool = False
+    maybe: bool = False
+    _seen: dict[int, Value] = field(default_factory=dict)
+
+    def look_at_all(self, call: Call, scope: Scope) -> None:
+        """Look at what a call is given."""
+        for passed in call.args:
+            self.look_at(passed.value, scope)
+
+    def look_at(self, value: Value, scope: Scope) -> None:
+        """Look at a value and all it is made of."""
+        waiting = [(value, scope)]
+        while waiting and not self.sure:
+            found, inner = waiting.pop()
+            if id(found) not in self._seen:
+                self._seen[id(found)] = found
+                waiting.extend((item, at) for item, at in self._within(found, inner))
+
+    def _within(self, value: Value, scope: Scope) -> Iterator[tuple[Value, Scope]]:
+        """What a value is made of, after it was looked at itself."""
+        match value:
+            case Parameter():
+                self.sure = True
+            case SelfRead():
+                self.maybe = True
+            case Argument(name=name):
+                if name in scope.arguments:
+                    passed, outer = scope.arguments[name]
+                    yield passed.value, outer
+                else:
+                    self.maybe = True
+            case Name(dotted=dotted):
+                yield from self._named(dotted, scope)
+            case Element(of=of):
+                yield of, scope
+            case Closure(body=body):
+                yield body, scope
+            case Items(items=values) | Choice(options=values):
+                yield from ((item, scope) for item in values)
+            case Repeat(item=item):
+                yield item, scope
+            case Unknown(owner=None, parts=parts):
+                self.maybe = self.maybe or not parts
+                yield from ((item, scope) for item in parts)
+            case Unknown(owner=owner, path=path) if owner is not None:
+                if not self._is_number(owner, path, scope):
+                    self.maybe = True
+                    yield owner, scope
+            case Call():
+                yield from self._call(value, scope)
+            case MethodCall():
+                self._look_at_node(self.resolver.resolve(value, scope))
+
+    def _is_number(self, owner: Value, path: Path, scope: Scope) -> bool:
+        """Whether an attribute or method of something is, or gives, no module and no parameter."""
+        if isinstance(owner, Parameter | Constant | Computed):
+            return True  # what is computed of a tensor
+        if not isinstance(owner, Call) or not isinstance(owner.callee, Name):
+            return False
+        layer = self.resolver.index.layer(owner.callee.dotted, scope.path)
+        if layer is not None:
+            return path[0] in layer.names and path[0] not in {p.name for p in layer.parameters}
+        name = self.resolver.index.canonical(owner.callee.dotted, scope.path)
+        return name in NUMBERS or bool(MODULE_FREE.fullmatch(name))
+
+    def _named(self, dotted: str, scope: Scope) -> Iterator[tuple[Value, Scope]]:
+        resolver = self.resolver
+        layer = resolver.index.layer(dotted, scope.path)
+        if layer is not None:
+            self.sure = self.sure or layer.kind != "stateless"
+            return
+        target = resolver.index.resolve(dotted, scope.path)
+        if target.module_class is not None:
+            self.sure = True
+        elif target.function is not None and target.file is not None:
+            call = Call(Name(dotted), target.function.line, 0, (), dotted)
+            self._look_at_node(resolver.resolve(call, replace(scope, depth=scope.depth + 1)))
+        elif (behind := resolver._behind(Name(dotted), scope)) is not None:
+            yield behind
+        elif not resolver.is_free(dotted, scope):
+            self.maybe = True
+
+    def _call(self, call: Call, scope: Scope) -> Iterator[tuple[Value, Scope]]:
+        resolver = self.resolver
+        if not isinstance(call.callee, Name):
+            yield call.callee, scope
+            yield from ((passed.value, scope) for passed in call.args)
+            return
+        name = resolver.index.canonical(call.callee.dotted, scope.path)
+        is_outside = resolver.index.resolve(call.callee.dotted, scope.path) == Target()
+        if name in NUMBERS or MODULE_FREE.fullmatch(name):
+            return
+        if is_outside and resolver.index.layer(name, scope.path) is None and name not in PARAMETER:
+            self.maybe = self.maybe or not resolver.is_free(name, scope) or name in LOADING
+            yield from ((passed.value, scope) for passed in call.args)
+            return
+        self._look_at_node(resolver.resolve(call, replace(scope, depth=scope.depth + 1)))
+
+    def _look_at_node(self, node: Node) -> None:
+        for item in walk(node):
+            self.sure = self.sure or is_certain(item)
+            self.maybe = self.maybe or isinstance(item, Opaque)
+
+
+def is_certain(node: Node) -> bool:
+    """Whether part of a structure surely has parameters, or surely is a module."""
+    return isinstance(node, Leaf | Own | Owned | Box) or (isinstance(node, Opaque) and node.sure)
+
+
+def _inside_file(file: File, scope: Scope) -> Scope:
+    """Where what a file assigns by itself stands."""
+    return Scope(file.path, depth=scope.depth + 1, inside=False, callers=scope.callers)
+
+
+def _made_elsewhere(node: Node, text: str) -> Node:
+    """A structure whose layers are made where they cannot be wrapped."""
+    if isinstance(node, Listed):
+        children = tuple(_made_elsewhere(child, text) for child in node.children)
+        return replace(node, children=children)
+    if isinstance(node, Many):
+        return Many(_made_elsewhere(node.node, text))
+    if any(isinstance(item, Leaf | Box) for item in walk(node)):
+        return Opaque(text, sure=True, maybe_none=_may_be_none(node))
+    return node
+
+
+def _element_of(node: Node, index: int | str | None, text: str, is_copied: bool = False) -> Node:
+    """What a structure holds at a position or under a key, or somewhere."""
+    match node:
+        case OneOf(nodes=nodes):
+            return one_of(*[_element_of(inner, index, text, is_copied) for inner in nodes])
+        case Box() | Listed() if isinstance(node, Listed) or is_copied:
+            children = node.children
+            if isinstance(index, int) and not node.keys and 0 <= index < len(children):
+                if not any(isinstance(child, Many) for child in children[: index + 1]):
+                    return children[index]
+            inner = [child.node if isinstance(child, Many) else child for child in children]
+            return one_of(*inner) if inner else Opaque(text)
+        case Plain() | Nothing() | Owned():
+            return PLAIN
+    return Opaque(text)
+
+
+def _entries(items: Items) -> Iterator[Value]:
+    for item in items.items:
+        yield item.item if isinstance(item, Repeat) else item
+
+
+def options_of(node: Node) -> tuple[Node, ...]:
+    """What a structure may be."""
+    return node.nodes if isinstance(node, OneOf) else (node,)
+
+
+def _any_of(nodes: Sequence[Node], text: str) -> Node:
+    """What one of several methods gives, where only run time knows which."""
+    if all(isinstance(node, Plain | Nothing) for node in nodes):
+        return PLAIN
+    return Opaque(text, sure=any(is_certain(item) for node in nodes for item in walk(node)))
+
+
+def _is_class_name(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
+
+
+def _parameter_of(call: Call) -> Parameter:
+    """A parameter made under a name that its own file does not show to be torch's."""
+    wanted = call.argument("requires_grad", 1)
+    frozen: bool | None = False
+    if wanted is not None:
+        frozen = wanted.text == "False" if isinstance(wanted.value, Constant) else None
+    return Parameter(call.line, call.column, "", None, False, frozen)
 
 
 def one_of(*nodes: Node) -> Node:

@@ -21,12 +21,14 @@ from pyroify.index.facts import (
     Value,
 )
 from pyroify.index.resolve import ModuleClass
+from pyroify.plan.roles import module_uses
 from pyroify.plan.structure import (
+    NOTHING,
     Box,
-    Leaf,
     Listed,
     Many,
     Node,
+    Nothing,
     Opaque,
     Own,
     Owned,
@@ -35,35 +37,12 @@ from pyroify.plan.structure import (
     Scope,
     calls_in,
     holds_parameters,
+    is_certain,
     one_of,
+    options_of,
     walk,
 )
 
-MODULE_MEMBERS = frozenset(
-    [
-        "forward",
-        "parameters",
-        "named_parameters",
-        "modules",
-        "children",
-        "state_dict",
-        "train",
-        "eval",
-        "encode",
-        "decode",
-        "load_state_dict",
-        "weight",
-        "bias",
-        "in_features",
-        "out_features",
-    ]
-)
-"""Names below an attribute that tell it to be a module."""
-MODULE_NAME = re.compile(
-    r"(layer|block|module|net|network|conv|head|stage|encoder|decoder|model|expert|branch|cell"
-    r"|attn|attention|mlp|tower|embed|embedding|backbone|flow|transform|estimator|component)s?$"
-)
-"""Names of attributes that hold modules, or lists of them."""
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]")
@@ -113,13 +92,20 @@ class OwnParameter:
     name: str
     assignments: tuple[Assignment, ...]
     method: Function
+    found: tuple[Parameter, ...] = ()
+    """Those that functions make for it; empty where all are made where they are assigned."""
+    others: bool = False
+    """Whether such a function may as well give something else."""
+    may_be_none: bool = False
+    """Whether such a function may as well give None."""
 
     @property
     def made(self) -> tuple[Parameter, ...]:
         """The ``nn.Parameter(...)`` calls behind it."""
-        return tuple(
+        written = tuple(
             item for assignment in self.assignments for item in parameters_in(assignment.value)
         )
+        return tuple(dict.fromkeys((*written, *self.found)))
 
     @property
     def declared(self) -> Declared | None:
@@ -133,12 +119,14 @@ class OwnParameter:
     @property
     def optional(self) -> bool:
         """Whether it may be None, or not be there at all."""
-        return NONE in self._final or not always_assigned(self.assignments)
+        return NONE in self._final or self.may_be_none or not always_assigned(self.assignments)
 
     @property
     def may_be_other(self) -> bool:
         """Whether it may as well be a plain tensor, a number, or anything else."""
         known = (Parameter, Declared)
+        if self.found:
+            return self.others
         return any(not isinstance(item, known) and item != NONE for item in self._final)
 
     @property
@@ -153,7 +141,7 @@ class OwnParameter:
     @property
     def taken_back(self) -> bool:
         """Whether it is set to None after it was made, not in another arm of the same ``if``."""
-        made = [item for item in self.assignments if parameters_in(item.value)]
+        made = [item for item in self.assignments if self.found or parameters_in(item.value)]
         for item in self.assignments:
             if not isinstance(item.value, Constant) or item.value.text != "None":
                 continue
@@ -342,15 +330,24 @@ class Study:
                 if len(item.path) == 1 and item.how in ATTACHING and item.path[0] != "*":
                     found.setdefault(item.path[0], []).append(item)
                     where.setdefault(item.path[0], method)
-        return tuple(
-            OwnParameter(name, tuple(items), where[name])
-            for name, items in found.items()
-            if any(
-                isinstance(option, Parameter | Declared)
-                for item in items
-                for option in _options(item.value)
-            )
-        )
+        own = (self._own_parameter(name, found[name], where[name]) for name in found)
+        return tuple(parameter for parameter in own if parameter is not None)
+
+    def _own_parameter(
+        self, name: str, items: list[Assignment], method: Function
+    ) -> OwnParameter | None:
+        """The parameter that is assigned under a name, here or by functions that are called."""
+        values = [option for item in items for option in _options(item.value)]
+        if any(isinstance(value, Declared) for value in values):
+            return OwnParameter(name, tuple(items), method)
+        nodes = [node for item in items for node in options_of(self.node(item))]
+        owned = tuple(node.parameter for node in nodes if isinstance(node, Owned))
+        if not owned or any(is_certain(node) for node in nodes if not isinstance(node, Owned)):
+            return None  # where it may be a layer as well, only run time knows
+        if set(owned) <= set(values):
+            return OwnParameter(name, tuple(items), method)
+        others = any(not isinstance(node, Owned | Nothing) for node in nodes)
+        return OwnParameter(name, tuple(items), method, owned, others, NOTHING in nodes)
 
     def attributes(self, covered: tuple[Function, ...]) -> tuple[Attribute, ...]:
         """Attributes that hold, or may hold, modules with parameters, in order."""
@@ -529,17 +526,10 @@ class Study:
 
     @cached_property
     def _module_uses(self) -> frozenset[str]:
-        return frozenset(
-            use.path[0]
-            for _, use in self.uses
-            if (use.how == "call" and len(use.path) == 1)
-            or (len(use.path) > 1 and use.path[1] in MODULE_MEMBERS)
-            or use.within.endswith("checkpoint")
-            or (MODULE_NAME.search(use.path[0]) and use.how in ("iterate", "subscript", "read"))
-        )
+        return module_uses((self.cls, *self.relatives), self.resolver.index)
 
     def is_used_as_module(self, name: str) -> bool:
-        """Whether an attribute is called, or handled like the modules its name speaks of."""
+        """Whether an attribute is called, or handled otherwise as only modules are."""
         return name in self._module_uses
 
     def container(self, name: str) -> Box | None:
@@ -647,8 +637,3 @@ def _as_box(cls: ModuleClass) -> Box | None:
         if base is not None and base.kind == "container":
             return Box(base, None, (), cls=cls)
     return None
-
-
-def is_certain(node: Node) -> bool:
-    """Whether part of a structure surely has parameters, or surely is a module."""
-    return isinstance(node, Leaf | Own | Owned | Box) or (isinstance(node, Opaque) and node.sure)

@@ -1,0 +1,65 @@
+"""What is known of calls that make no layer by themselves: functions of Python, torch and others.
+
+A function that is not named here gives something unknown of what it is given. Plain data; names
+are matched by their dotted form, and packages need not be installed.
+"""
+
+from __future__ import annotations
+
+import re
+
+NUMBERS = frozenset(
+    """
+    abs aiter all any ascii bin bool breakpoint bytearray bytes callable chr compile complex delattr
+    dir divmod float format hasattr hash help hex id input int isinstance issubclass len memoryview
+    oct open ord pow print range repr round setattr slice str
+    """.split()
+)
+"""Builtins that give numbers, texts and the like, whatever they are given."""
+
+LOADING = frozenset(
+    """
+    eval exec globals locals vars getattr __import__ importlib.import_module importlib.reload
+    pickle.load pickle.loads pickle.Unpickler marshal.load marshal.loads shelve.open
+    inspect.getmembers inspect.getattr_static gc.get_objects gc.get_referrers
+    torch.load torch.jit.load torch.export.load
+    """.split()
+)
+"""Functions that may give anything: it is not among what they are given."""
+
+MODULE_FREE = re.compile(
+    r"einops\.layers\.torch\.(Rearrange|Reduce)|torchvision\.transforms\..*"
+    r"|torch\.(?!(nn|ao|hub|jit|fx|package|export|func|_dynamo|distributed|quantization)\.)"
+    r"(?!(load|compile|nn|jit|fx|hub|ao)$).*"
+    r"|torch\.nn\.(functional|init)\..*"
+    r"|torch\.nn\.utils\.(rnn\..*|clip_\w+|parameters_to_vector|vector_to_parameters|get_\w+)"
+)
+"""Calls that make no module with parameters: functions of torch, and layers that only reshape."""
+
+NO_MODULES = frozenset(
+    "numpy np scipy math omegaconf yaml json tqdm logging PIL cv2 einops packaging".split()
+)
+"""Packages whose calls give no module but those they are given."""
+
+_FUNCTIONS = re.compile(
+    r"functools\.(partial|partialmethod|wraps|lru_cache|cache|singledispatch)"
+    r"|operator\.(itemgetter|attrgetter|methodcaller)|torch\.(vmap|func\.\w+)"
+)
+
+
+def makes_function(name: str) -> bool:
+    """Whether a function gives one to call, and no module."""
+    return _FUNCTIONS.fullmatch(name) is not None
+
+
+TRANSPARENT = frozenset(
+    """
+    staticmethod classmethod property functools.cached_property functools.lru_cache functools.cache
+    abc.abstractmethod abc.abstractproperty typing.final typing.override typing.overload
+    typing.no_type_check torch.no_grad torch.enable_grad torch.inference_mode
+    torch.autocast torch.jit.export torch.jit.ignore torch.jit.unused torch.jit.script
+    torch.jit.script_method torch.compile torch.cuda.amp.autocast torch._dynamo.disable
+    cached_property abstractmethod lru_cache
+    """.split()
+)
+"""Decorators under which a function gives what its body returns."""
