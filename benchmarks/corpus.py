@@ -25,7 +25,8 @@ from pathlib import Path
 from corpus_builds import build_of
 
 from pyroify.diagnostics import lookup
-from pyroify.pipeline import CRASHED, Outcome, rewrite_project
+from pyroify.index.faults import FAULT
+from pyroify.pipeline import Outcome, rewrite_project
 from pyroify.plan.model import ClassPlan
 from pyroify.project import open_project
 from pyroify.proof import targets_of
@@ -170,7 +171,7 @@ def make_row(name: str, release: str, outcome: Outcome, results: Sequence[Verify
         wrong=proof["different"] + proof["failed"],
         not_built=unverified - missing.total(),
         not_importable=missing.total(),
-        crashes=sum(finding.code == CRASHED for finding in outcome.findings),
+        crashes=sum(finding.code == FAULT for finding in outcome.findings),
         refused_by_code=dict(Counter(code for entry in refused for code in refusals(entry))),
         missing_imports=dict(missing),
     )

@@ -12,7 +12,8 @@ from types import ModuleType
 import pytest
 
 from pyroify.diagnostics import Finding
-from pyroify.pipeline import CRASHED, Outcome
+from pyroify.index.faults import FAULT
+from pyroify.pipeline import Outcome
 from pyroify.plan.model import ClassPlan, Plan
 from pyroify.verify import VerifyResult
 
@@ -47,7 +48,7 @@ OUTCOME = Outcome(
             planned("Plain", "unchanged"),
             planned("Lazy", "refused", "PYR038", "PYR302"),
         ),
-        findings=(Finding("b.py", 1, 1, CRASHED, "could not be rewritten"),),
+        findings=(Finding("b.py", 1, 1, FAULT, "could not be rewritten"),),
     ),
     (),
 )
