@@ -203,7 +203,7 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
     "--min-coverage",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
-    help="Tolerate refused classes as long as this share of the classes is not refused.",
+    help="Tolerate what is left unconverted as long as this share of all there is is converted.",
 )
 @click.option("--verify", is_flag=True, help="Prove the result first; write only what is proven.")
 @ALLOW_UNMATCHED

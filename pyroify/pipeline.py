@@ -110,9 +110,11 @@ def rewrite_project(
 
 def _refuse(entry: ClassPlan, result: FileResult) -> ClassPlan:
     """A class of a file that failed: not converted, if it was to be."""
-    if entry.status == "unchanged":
+    if entry.status in ("unchanged", "suppressed"):
         return entry
-    return replace(entry, status="refused", findings=(*entry.findings, *result.findings))
+    return replace(
+        entry, status="refused", pending=False, findings=(*entry.findings, *result.findings)
+    )
 
 
 def rewrite_files(root: Path, plans: Sequence[FilePlan], jobs: int = 1) -> Iterator[FileResult]:

@@ -534,13 +534,13 @@ class TestPlan:
         lines = [re.sub(" +", " ", line.strip()) for line in run("plan").out.splitlines()]
         assert lines == [
             "models/net.py (to rewrite)",
-            "Net, line 4: converted",
+            "Net, line 4: to convert",
             "site shape layer becomes decided by",
             "fc.weight [1, 3] Linear sample Normal(0, 1) ** (pyroify.yaml:3)",
             "fc.bias [1] Linear sample Normal(0, 1) ** (pyroify.yaml:3)",
             "",
             "2 parameters: 2 sample, 0 param, 0 keep",
-            "1 class: 1 converted, 0 unchanged, 0 refused",
+            "1 class: 0 converted, 1 to convert, 0 unchanged, 0 refused",
             "1 file to rewrite",
         ]
 
@@ -683,7 +683,10 @@ class TestJson:
         assert (document["version"], document["command"]) == (1, command)
         assert document["exit_code"] == ended.code == 1
         assert document["root"] == str(root)
-        assert document["summary"]["classes"] == {"converted": 1, "unchanged": 0, "refused": 1}
+        done = int(command == "rewrite")
+        counts = {"converted": done, "to_convert": 1 - done, "refused": 1}
+        assert document["summary"]["classes"] == {"unchanged": 0, "suppressed": 0, **counts}
+        assert document["summary"]["coverage"] == 50 * done
         assert {c["name"]: c["status"] for c in document["classes"]} == {
             "net:Net": "converted",
             "stack:Stack": "refused",

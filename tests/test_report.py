@@ -9,7 +9,7 @@ import pytest
 
 from pyroify.diagnostics import Finding
 from pyroify.pipeline import FileResult, Outcome
-from pyroify.plan.model import ClassPlan, Plan, RuleRef, SitePlan
+from pyroify.plan.model import ClassPlan, HeldClass, Plan, RuleRef, SitePlan
 from pyroify.project import Project
 from pyroify.report.diff import colour_diff, render_diff
 from pyroify.report.json import render_json
@@ -48,6 +48,10 @@ SITES = (
 NET = ClassPlan("a", "Net", "a.py", 4, 1, "converted", SITES)
 STACK = ClassPlan("b", "Stack", "b.py", 7, 1, "refused", (), (REFUSED,))
 PLAIN = ClassPlan("a", "Plain", "a.py", 20, 1, "unchanged")
+SUPPRESSED = ClassPlan("a", "Left", "a.py", 30, 1, "suppressed", SITES)
+OUTSIDE = Finding("a.py", 9, 9, "PYR046", "nn.Sequential is made outside of classes")
+NOTEBOOK = Finding("try.ipynb", 1, 1, "PYR240", "defines Net")
+AMBIGUOUS = Finding("a.py", 1, 1, "PYR206", "import of b may mean b.py or c/b.py")
 CHANGED = FileResult("a.py", b"old\n", b"new\n")
 SAME = FileResult("d.py", b"old\n", b"old\n")
 FAILED = FileResult("c.py", b"", None, (ERROR,), "Traceback: boom\n")
@@ -92,10 +96,40 @@ class TestExitCode:
         assert exit_code(given, would_change=False) == rewrite
         assert exit_code(given, would_change=True) == check
 
-    @pytest.mark.parametrize(("floor", "expected"), [(66, 0), (67, 1), (0, 0)])
-    def test_min_coverage_is_what_must_not_be_refused(self, floor: float, expected: int) -> None:
+    @pytest.mark.parametrize(("floor", "expected"), [(50, 0), (50.1, 1), (0, 0)])
+    def test_min_coverage_is_what_must_be_converted(self, floor: float, expected: int) -> None:
         given = report(NET, PLAIN, STACK, findings=(REFUSED,))
         assert exit_code(given, would_change=False, min_coverage=floor) == expected
+
+    @pytest.mark.parametrize(
+        "apart",
+        [
+            report(NET, SUPPRESSED),
+            report(NET, findings=(OUTSIDE,)),
+            report(NET, findings=(NOTEBOOK,)),
+        ],
+        ids=["suppressed", "a network outside of classes", "a notebook"],
+    )
+    def test_min_coverage_counts_what_is_counted_apart(self, apart: Report) -> None:
+        assert exit_code(apart, would_change=False, min_coverage=50) == 0
+        assert exit_code(apart, would_change=False, min_coverage=50.1) == 1
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            (report(), 0),
+            (report(PLAIN), 0),
+            (report(findings=(AMBIGUOUS,)), 1),
+            (report(findings=(OUTSIDE,)), 1),
+            (report(SUPPRESSED), 1),
+        ],
+        ids=["nothing", "nothing to convert", "a refusal", "a network", "all suppressed"],
+    )
+    def test_min_coverage_where_there_is_no_class_to_count(
+        self, given: Report, expected: int
+    ) -> None:
+        assert given.coverage is None
+        assert exit_code(given, would_change=False, min_coverage=1) == expected
 
     def test_min_coverage_excuses_neither_errors_nor_changes(self) -> None:
         broken = report(NET, findings=(ERROR,))
@@ -120,15 +154,36 @@ class TestReport:
         assert make_report(project, SPEC, outcome, accepted={"PYR150"}).findings == ()
 
     def test_counts(self) -> None:
-        given = report(NET, PLAIN, STACK, results=(CHANGED, SAME, FAILED))
-        assert given.statuses == {"converted": 1, "unchanged": 1, "refused": 1}
-        assert given.actions == {"sample": 1, "param": 1, "keep": 3}
+        given = report(NET, PLAIN, STACK, SUPPRESSED, results=(CHANGED, SAME, FAILED))
+        assert given.statuses == {
+            "converted": 1,
+            "to_convert": 0,
+            "unchanged": 1,
+            "refused": 1,
+            "suppressed": 1,
+        }
+        assert given.actions == {"sample": 1, "param": 1, "keep": 3 + len(SITES)}
         assert given.refusals == {"PYR002": 1}
-        assert given.coverage == pytest.approx(100 * 2 / 3)
+        assert given.coverage == 50
+        assert given.coverage_of_all == pytest.approx(100 / 3)
         assert (given.changed, given.failed) == ((CHANGED,), (FAILED,))
 
-    def test_a_project_without_classes_is_covered(self) -> None:
-        assert report().coverage == 100
+    def test_coverage_is_over_classes_that_some_rule_touches(self) -> None:
+        holder = replace(NET, qualname="Holder", sites=(), parts=(HeldClass("net", "a:Net"),))
+        base = replace(NET, qualname="Base", sites=())
+        unasked = replace(NET, qualname="Unasked", sites=NET.sites[4:])
+        assert report(NET, PLAIN, base, unasked).coverage == 100
+        assert report(replace(holder, status="refused"), NET).coverage == 50
+        assert report(PLAIN, base, unasked).coverage is None
+
+    def test_what_is_still_to_be_written_is_not_converted(self) -> None:
+        pending = replace(NET, pending=True)
+        assert report(pending, STACK).statuses["to_convert"] == 1
+        assert report(pending, STACK).coverage == 0
+        assert report(pending, STACK, written=True).coverage == 50
+
+    def test_without_a_class_to_convert_there_is_no_coverage(self) -> None:
+        assert (report().coverage, report().coverage_of_all) == (None, None)
 
     def test_findings_are_sorted_and_said_once(self) -> None:
         result = FileResult("b.py", b"", None, (REFUSED,))
@@ -152,6 +207,22 @@ class TestText:
             "2 classes: 1 converted, 0 unchanged, 1 refused (coverage 50.0 %)",
             "refused by code: PYR002 x1; `pyroify rule CODE` explains",
         ]
+
+    def test_what_is_counted_apart_has_lines_of_its_own(self) -> None:
+        findings = (OUTSIDE, replace(OUTSIDE, line=12), NOTEBOOK, ERROR)
+        given = report(NET, SUPPRESSED, findings=findings, written=True)
+        assert render_run(given).splitlines()[-6:] == [
+            "2 classes: 1 converted, 0 unchanged, 0 refused (coverage 100.0 %)",
+            "1 class suppressed by a comment",
+            "1 file or folder not readable",
+            "2 networks outside of classes",
+            "1 notebook with networks",
+            "coverage with these: 16.7 %",
+        ]
+
+    def test_nothing_to_convert_is_no_coverage(self) -> None:
+        last = "1 class: 0 converted, 1 unchanged, 0 refused (coverage n/a)\n"
+        assert render_run(report(PLAIN)).endswith(last)
 
     def test_a_dry_run(self) -> None:
         lines = render_run(report(NET, results=(CHANGED,))).splitlines()
@@ -238,10 +309,13 @@ class TestJson:
             *("version", "pyroify", "command", "root", "spec", "written", "exit_code"),
             *("summary", "files", "classes", "findings"),
         ]
-        assert list(document["summary"]) == ["files", "classes", "sites", "coverage", "refused"]
+        assert list(document["summary"]) == [
+            *("files", "classes", "sites", "coverage", "refused"),
+            *("unreadable", "networks", "notebooks", "coverage_of_all"),
+        ]
         assert set(document["classes"][0]) == {
             *("name", "module", "qualname", "path", "line", "column", "status", "codes", "sites"),
-            *("stale_methods", "parts", "bases"),
+            *("stale_methods", "parts", "bases", "pending"),
         }
         assert set(document["classes"][0]["sites"][0]) == {
             *("path", "line", "column", "action", "shape", "layer", "source", "rule", "beaten"),
@@ -255,10 +329,20 @@ class TestJson:
         document = json.loads(render_json(self.GIVEN, "rewrite", 1))
         assert document["summary"] == {
             "files": {"changed": 1, "failed": 1},
-            "classes": {"converted": 1, "unchanged": 0, "refused": 1},
+            "classes": {
+                "converted": 1,
+                "to_convert": 0,
+                "unchanged": 0,
+                "refused": 1,
+                "suppressed": 0,
+            },
             "sites": {"sample": 1, "param": 1, "keep": 3},
             "coverage": 50.0,
             "refused": {"PYR002": 1},
+            "unreadable": 0,
+            "networks": 0,
+            "notebooks": 0,
+            "coverage_of_all": 50.0,
         }
         assert [(file["path"], file["status"]) for file in document["files"]] == [
             ("a.py", "changed"),

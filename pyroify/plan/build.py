@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyroify.diagnostics import Finding, lookup
@@ -63,7 +63,7 @@ class _Planner:
             self._drop_needless()
             files = self._edits()
         return Plan(
-            classes=tuple(self._class_plans()),
+            classes=tuple(self._class_plans(files)),
             files=tuple(
                 FilePlan(path, edits) for path, edits in files.items() if path in self.writable
             ),
@@ -79,11 +79,15 @@ class _Planner:
         """Whether pyroify failed on the file of a class."""
         return case.cls.file.path in self.index.left
 
-    def _class_plans(self) -> Iterator[ClassPlan]:
+    def _class_plans(self, files: Mapping[str, tuple[Edit, ...]]) -> Iterator[ClassPlan]:
         for case in self.cases.values():
-            if case.cls.file.path in self.selected:
-                with looking_at(case.cls.file.path):
-                    yield case.plan
+            path, cls = case.cls.file.path, case.cls.cls
+            if path in self.selected:
+                edits = files.get(path, ()) if case.converts else ()
+                pending = any(cls.line <= edit.line <= cls.end_line for edit in edits)
+                with looking_at(path):
+                    made = replace(case.plan, pending=pending)
+                yield made
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
         editor = EditPlanner(self.cases, self.resolver, line_limit(self.index.root), self.spec)

@@ -146,7 +146,9 @@ class Case:
     def plan(self) -> ClassPlan:
         """What reports say of it."""
         status: Status = "unchanged"
-        if self.wanted and not self.ignored:
+        if self.wanted and self.ignored:
+            status = "suppressed"
+        elif self.wanted:
             status = "refused" if self.refused else "converted"
         return ClassPlan(
             module=self.cls.file.module,

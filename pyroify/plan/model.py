@@ -11,7 +11,8 @@ from pyroify.spec.model import Action as Decided
 from pyroify.spec.model import Spec
 
 Action = Literal["sample", "param", "keep"]
-Status = Literal["converted", "unchanged", "refused"]
+Status = Literal["converted", "unchanged", "refused", "suppressed"]
+"""``suppressed``: the spec asks for it, and a comment in the source takes it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class ClassPlan:
     stale_methods: tuple[str, ...] = ()
     parts: tuple[HeldClass, ...] = ()
     bases: tuple[str, ...] = ()
+    pending: bool = False
+    """Whether its source is still to be changed."""
 
     @property
     def name(self) -> str:

@@ -10,14 +10,19 @@
     written      whether the files were changed (false: they only would be)
     exit_code    0, 1 or 2, as the command ended
     summary      files:    {changed, failed}                     numbers
-                 classes:  {converted, unchanged, refused}       numbers
+                 classes:  {converted, to_convert, unchanged, refused, suppressed}   numbers
                  sites:    {sample, param, keep}                 numbers
-                 coverage: percentage of the classes that are not refused
+                 coverage: percentage of converted in converted, to convert and refused classes
+                           that have a parameter some rule touches; null if there are none
+                 unreadable, networks, notebooks: how many files and folders cannot be read,
+                           networks are made outside of classes, notebooks make some
+                 coverage_of_all: coverage where these and suppressed classes are not converted
                  refused:  {CODE: number of classes}
     files[]      path, status ("changed" | "unchanged" | "failed");
                  diff (unified, as text) with --diff
     classes[]    name ("module:Class"), module, qualname, path, line, column,
-                 status ("converted" | "unchanged" | "refused"), codes[],
+                 status ("converted" | "unchanged" | "refused" | "suppressed"), codes[],
+                 pending: whether its source is to be changed, or was by this very run
                  stale_methods[]: methods that go on with what construction put aside (PYR010)
                  parts[]: {path, cls}: the classes of the project that it holds, and where
                  bases[]: the classes of the project that it derives from
@@ -57,8 +62,12 @@ def render_json(report: Report, command: str, exit_code: int, *, with_diff: bool
             "files": {"changed": len(report.changed), "failed": len(report.failed)},
             "classes": report.statuses,
             "sites": report.actions,
-            "coverage": round(report.coverage, 2),
+            "coverage": _rounded(report.coverage),
             "refused": report.refusals,
+            "unreadable": len(report.unreadable),
+            "networks": report.networks,
+            "notebooks": report.notebooks,
+            "coverage_of_all": _rounded(report.coverage_of_all),
         },
         "files": [_file(result, with_diff) for result in report.results],
         "classes": [_class(entry) for entry in report.classes],
@@ -70,6 +79,10 @@ def render_json(report: Report, command: str, exit_code: int, *, with_diff: bool
 def finding_document(finding: Finding) -> dict[str, object]:
     """One entry of ``findings``."""
     return asdict(finding) | {"severity": severity(finding.code)}
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 2)
 
 
 def _file(result: FileResult, with_diff: bool) -> dict[str, object]:

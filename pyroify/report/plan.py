@@ -7,18 +7,24 @@ from itertools import groupby
 
 from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
 from pyroify.report.run import Report
-from pyroify.report.text import count, printable
+from pyroify.report.text import count, printable, render_statuses
 from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
 _HEADERS = ("site", "shape", "layer", "becomes", "decided by")
-_FATES = {"converted": "converted", "unchanged": "stays as it is", "refused": "refused"}
+_FATES = {
+    "converted": "converted",
+    "to_convert": "to convert",
+    "unchanged": "stays as it is",
+    "refused": "refused",
+    "suppressed": "suppressed by a comment",
+}
 
 
 def render_plan(report: Report) -> str:
     """One table for each class with parameters, then the counts."""
     blocks = [
-        "\n".join((_head(path, report), *_class_lines(tuple(classes), report.spec)))
+        "\n".join((_head(path, report), *_class_lines(tuple(classes), report)))
         for path, classes in groupby(report.classes, key=lambda entry: entry.path)
     ]
     return "\n\n".join((*blocks, _counts(report))) + "\n"
@@ -28,11 +34,12 @@ def _head(path: str, report: Report) -> str:
     return printable(f"{path} (to rewrite)" if path in report.pending else path)
 
 
-def _class_lines(classes: Sequence[ClassPlan], spec: Spec) -> Iterator[str]:
+def _class_lines(classes: Sequence[ClassPlan], report: Report) -> Iterator[str]:
     for entry in classes:
         codes = " ".join(sorted({finding.code for finding in entry.findings}))
-        yield f"  {entry.qualname}, line {entry.line}: {_FATES[entry.status]} {codes}".rstrip()
-        rows = [_HEADERS, *(_row(site, spec) for site in entry.sites)]
+        fate = _FATES[report.status(entry)]
+        yield f"  {entry.qualname}, line {entry.line}: {fate} {codes}".rstrip()
+        rows = [_HEADERS, *(_row(site, report.spec) for site in entry.sites)]
         if entry.sites:
             yield from (f"    {line}" for line in _table(rows))
 
@@ -80,12 +87,11 @@ def describe_action(action: Action) -> str:
 
 
 def _counts(report: Report) -> str:
-    actions, classes = report.actions, report.statuses
+    actions = report.actions
     return (
         f"{count(sum(actions.values()), 'parameter')}: {actions['sample']} sample, "
         f"{actions['param']} param, {actions['keep']} keep\n"
-        f"{count(len(report.classes), 'class', 'classes')}: {classes['converted']} converted, "
-        f"{classes['unchanged']} unchanged, {classes['refused']} refused\n"
+        f"{render_statuses(report)}\n"
         f"{count(len(report.pending), 'file')} to rewrite"
     )
 

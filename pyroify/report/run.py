@@ -15,6 +15,9 @@ from pyroify.spec.model import Problem, Spec
 
 UNMATCHED_RULE = "PYR150"
 DIFFERS = "PYR301"
+OUTSIDE_CLASSES = "PYR046"
+IN_NOTEBOOK = "PYR240"
+STATUSES = ("converted", "to_convert", "unchanged", "refused", "suppressed")
 UNREADABLE = frozenset({"PYR201", "PYR203", "PYR204", "PYR205", "PYR234"})
 
 
@@ -57,14 +60,25 @@ class Report:
 
     @property
     def statuses(self) -> Mapping[str, int]:
-        """How many classes are converted, unchanged and refused."""
-        counts = Counter(entry.status for entry in self.classes)
-        return {status: counts[status] for status in ("converted", "unchanged", "refused")}
+        """How many classes are converted, still to convert, unchanged, refused, and suppressed."""
+        counts = Counter(map(self.status, self.classes))
+        return {status: counts[status] for status in STATUSES}
+
+    def status(self, entry: ClassPlan) -> str:
+        """What a class is now: a change that is not written yet has converted nothing."""
+        return "to_convert" if entry.pending and not self.written else entry.status
 
     @property
     def actions(self) -> Mapping[str, int]:
-        """How many parameters become samples, become PyroParams, and are kept."""
-        counts = Counter(site.action for entry in self.classes for site in entry.sites)
+        """How many parameters become samples, become PyroParams, and are kept.
+
+        All those of classes that stay as they are, for whatever reason, are kept.
+        """
+        counts = Counter(
+            site.action if entry.status == "converted" else "keep"
+            for entry in self.classes
+            for site in entry.sites
+        )
         return {action: counts[action] for action in ("sample", "param", "keep")}
 
     @property
@@ -80,11 +94,57 @@ class Report:
         return dict(sorted(codes.items(), key=lambda item: (-item[1], item[0])))
 
     @property
-    def coverage(self) -> float:
-        """Percentage of the classes that were not refused."""
-        if not self.classes:
-            return 100.0
-        return 100 * (1 - self.statuses["refused"] / len(self.classes))
+    def coverage(self) -> float | None:
+        """Percentage of the classes with a parameter some rule touches that are converted.
+
+        Suppressed ones do not count; None where there is no class to count.
+        """
+        return _percentage(self._counted["converted"], self._counted.total())
+
+    @property
+    def coverage_of_all(self) -> float | None:
+        """The same, where all that is counted apart counts as not converted."""
+        apart = (self.statuses["suppressed"], len(self.unreadable), self.networks, self.notebooks)
+        return _percentage(self._counted["converted"], self._counted.total() + sum(apart))
+
+    @property
+    def _counted(self) -> Counter[str]:
+        """The classes that a rate is about, by status."""
+        named = {entry.name: entry for entry in self.classes}
+        return Counter(
+            status
+            for entry in self.classes
+            if (status := self.status(entry)) in ("converted", "to_convert", "refused")
+            and _is_touched(entry, named, frozenset())
+        )
+
+    @property
+    def networks(self) -> int:
+        """How many networks are made outside of classes."""
+        return sum(finding.code == OUTSIDE_CLASSES for finding in self.findings)
+
+    @property
+    def notebooks(self) -> int:
+        """How many notebooks define module classes, or make networks."""
+        return len({finding.path for finding in self.findings if finding.code == IN_NOTEBOOK})
+
+
+def _percentage(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None
+
+
+def _is_touched(entry: ClassPlan, named: Mapping[str, ClassPlan], seen: frozenset[str]) -> bool:
+    """Whether some rule decides about a parameter of a class, its own or one of its parts.
+
+    A class that was refused before any parameter was seen may have some.
+    """
+    if any(site.rule is not None for site in entry.sites):
+        return True
+    if entry.status == "refused" and not entry.sites and not entry.parts:
+        return True
+    below = {*(part.cls for part in entry.parts), *entry.bases} - seen
+    seen |= {entry.name, *below}
+    return any(name in named and _is_touched(named[name], named, seen) for name in below)
 
 
 def make_report(
@@ -132,7 +192,7 @@ def exit_code(report: Report, *, would_change: bool, min_coverage: float | None 
     """2: an error; 1: something left unconverted, or to be changed; 0: done and complete.
 
     ``would_change`` makes changes count (`--check` and `--diff`). ``min_coverage``, in percent,
-    is how much must be converted for what is left unconverted to be tolerated.
+    is how much of all there is must be converted for what is left unconverted to be tolerated.
     """
     severities = {severity(finding.code) for finding in report.findings}
     if "error" in severities:
@@ -140,7 +200,9 @@ def exit_code(report: Report, *, would_change: bool, min_coverage: float | None 
     if would_change and report.changed:
         return 1
     if min_coverage is not None:
-        return int(report.coverage < min_coverage)
+        if report.coverage_of_all is not None:
+            return int(report.coverage_of_all < min_coverage)
+        return int("refused" in severities)
     return int("refused" in severities or report.statuses["refused"] > 0)
 
 

@@ -51,19 +51,49 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
 
 
 def _summary(report: Report) -> str:
-    changed, classes = len(report.changed), report.statuses
+    changed = len(report.changed)
     verb = "changed" if report.written else "to change"
     lines = [
         f"{count(changed, 'file')} {verb}"
         + (f", {count(len(report.failed), 'file')} failed" if report.failed else ""),
-        f"{count(len(report.classes), 'class', 'classes')}: {classes['converted']} converted, "
-        f"{classes['unchanged']} unchanged, {classes['refused']} refused "
-        f"(coverage {report.coverage:.1f} %)",
+        f"{render_statuses(report)} (coverage {_percentage(report.coverage)})",
+        *_counted_apart(report),
     ]
     if report.refusals:
         counts = ", ".join(f"{code} x{count}" for code, count in report.refusals.items())
         lines.append(f"refused by code: {counts}; `pyroify rule CODE` explains")
     return "".join(f"{line}\n" for line in lines)
+
+
+def render_statuses(report: Report) -> str:
+    """How many classes there are, and what they are now."""
+    counts = report.statuses
+    parts = [
+        f"{counts['converted']} converted",
+        *([f"{counts['to_convert']} to convert"] if counts["to_convert"] else []),
+        f"{counts['unchanged']} unchanged",
+        f"{counts['refused']} refused",
+    ]
+    return f"{count(len(report.classes), 'class', 'classes')}: {', '.join(parts)}"
+
+
+def _counted_apart(report: Report) -> Iterator[str]:
+    """What coverage leaves out, and the rate with it, which ``--min-coverage`` is about."""
+    suppressed, unreadable = report.statuses["suppressed"], len(report.unreadable)
+    lines = [
+        (suppressed, f"{count(suppressed, 'class', 'classes')} suppressed by a comment"),
+        (unreadable, f"{count(unreadable, 'file or folder', 'files or folders')} not readable"),
+        (report.networks, f"{count(report.networks, 'network')} outside of classes"),
+        (report.notebooks, f"{count(report.notebooks, 'notebook')} with networks"),
+    ]
+    found = [line for number, line in lines if number]
+    yield from found
+    if found:
+        yield f"coverage with these: {_percentage(report.coverage_of_all)}"
+
+
+def _percentage(rate: float | None) -> str:
+    return "n/a" if rate is None else f"{rate:.1f} %"
 
 
 def printable(line: str) -> str:
