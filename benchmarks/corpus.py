@@ -159,7 +159,7 @@ def make_row(name: str, release: str, outcome: Outcome, results: Sequence[Verify
     refused = [entry for entry in outcome.plan.classes if entry.status == "refused"]
     proof = Counter(result.status for result in results)
     missing = Counter(filter(None, map(missing_import, results)))
-    unverified = proof["not_verified"]
+    unverified = proof["not_verified"] + proof["abstract"] + proof["nothing_to_call"]
     return Row(
         package=name,
         version=release,
@@ -191,7 +191,8 @@ def missing_import(result: VerifyResult) -> str:
 def show(row: Row, results: Sequence[VerifyResult], *, verbose: bool) -> None:
     counts = ", ".join(f"{key} {value}" for key, value in asdict(row).items() if value)
     print(counts.removeprefix("package "), flush=True)
-    silent = ("equal",) if verbose else ("equal", "not_verified")
+    unverified = ("not_verified", "abstract", "nothing_to_call")
+    silent = ("equal",) if verbose else ("equal", *unverified)
     for result in results:
         if result.status not in silent:
             print(f"    {result.status} {result.name} {result.built}: {result.reason}", flush=True)

@@ -247,12 +247,14 @@ def rewrite(
         outcome = rewrite_project(
             root, project.files, prior_spec, project.selected, jobs or _default_jobs()
         )
+    is_proven = True
     if verify:
-        outcome = _prove(project.root, prior_spec, outcome)
+        outcome, is_proven = _prove(project, prior_spec, outcome)
     report = _make_report(project, prior_spec, outcome, allow_unmatched)
     if writes and not report.blockers:
         report = _write(report)
     code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
+    code = max(code, int(not is_proven))
     if output == "json":
         _put(render_json(report, "rewrite", code, with_diff=diff))
         return code
@@ -492,15 +494,15 @@ def _publish(root: Path, changes: Sequence[Change]) -> None:
     _note_recovery(publish(root, changes))
 
 
-def _prove(root: Path, spec: Spec, outcome: Outcome) -> Outcome:
-    """The outcome with what its verification found."""
+def _prove(project: Project, spec: Spec, outcome: Outcome) -> tuple[Outcome, bool]:
+    """The outcome with what its verification found, and whether every class was compared."""
     from pyroify.proof import verify_rewrite
     from pyroify.report.verification import verification_findings
 
-    results = verify_rewrite(root, spec, outcome, _note_verified)
+    results = verify_rewrite(project, spec, outcome, _note_verified)
     findings = verification_findings(results, outcome.plan)
     plan = replace(outcome.plan, findings=(*outcome.plan.findings, *findings))
-    return replace(outcome, plan=plan)
+    return replace(outcome, plan=plan), all(r.status != "not_verified" for r in results)
 
 
 def _note_verified(result: VerifyResult) -> None:

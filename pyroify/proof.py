@@ -9,21 +9,22 @@ from pyroify.pipeline import Outcome, make_plan
 from pyroify.plan.model import Plan
 from pyroify.project import Project
 from pyroify.spec.model import Spec
-from pyroify.verify import Build, Target, VerifyResult, changed_tree, verify
+from pyroify.verify import Build, PlannedClasses, Target, VerifyResult, changed_tree, verify
 
 Progress = Callable[[VerifyResult], None]
 
 
 def verify_rewrite(
-    root: Path, spec: Spec, outcome: Outcome, progress: Progress
+    project: Project, spec: Spec, outcome: Outcome, progress: Progress
 ) -> tuple[VerifyResult, ...]:
-    """Compares the files below ``root`` with what ``outcome`` would make of them."""
+    """Compares the files of a project with what ``outcome`` would make of them."""
     changes = {result.path: result.after for result in outcome.changes if result.after is not None}
     targets = targets_of(outcome.plan, spec)
     if not targets:
         return ()
-    with changed_tree(root, changes) as rewritten:
-        return verify(root, rewritten, targets, progress=progress)
+    with changed_tree(project.root, changes) as rewritten:
+        planned = PlannedClasses(spec, outcome.plan.classes, frozenset(project.selected))
+        return verify(project.root, rewritten, targets, planned=planned, progress=progress)
 
 
 def verify_project(
@@ -34,12 +35,14 @@ def verify_project(
     A class that is still to be rewritten, or whose base or part is, is not verified.
     """
     known = frozenset(path for path in project.files if (original / path).exists())
-    before = make_plan(original, sorted(known), spec, known.intersection(project.selected))
+    selected = known.intersection(project.selected)
+    before = make_plan(original, sorted(known), spec, selected)
     now = make_plan(project.root, project.files, spec, project.selected)
     pending = _changed(now)
     targets = targets_of(before, spec)
     ready = [target for target in targets if target.name not in pending]
-    compared = verify(original, project.root, ready, progress=progress)
+    planned = PlannedClasses(spec, before.classes, selected)
+    compared = verify(original, project.root, ready, planned=planned, progress=progress)
     results = {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_rewritten(target) for target in targets)
 

@@ -24,6 +24,26 @@ class Net(nn.Module):
     def forward(self, x):
         return self.fc(x)
 """
+IMPORT = "from torch import nn\n"
+COUNTS = """\
+import pyro
+import pyro.distributions as dist
+from pyro.nn import PyroModule, PyroSample
+from torch import nn
+
+
+class Counts(PyroModule):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 1)
+        self.drop = nn.Dropout(0.5)
+        self.offset = PyroSample(dist.StudentT(3.0, 0.0, 2.0))
+
+    def forward(self, x):
+        rate = (self.drop(self.fc(x)).squeeze(-1) + self.offset).exp()
+        with pyro.plate("rows", x.shape[0]):
+            return pyro.sample("counts", dist.Poisson(rate))
+"""
 BASE = """\
 
 
@@ -133,13 +153,41 @@ class TestVerify:
         assert ended.code == 0
         assert all(name in ended.out for name in names)
 
+    def test_own_sites_are_drawn_alike_on_both_sides(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": COUNTS})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        run("rewrite")
+        ended = run("verify", "--original", original(root))
+        assert "net:Counts  equal: forward of Counts(" in ended.out
+        assert ended.code == 0
+
+    def test_what_is_not_verified_shows_in_the_exit_code(self, run: Run, lay_out: Callable) -> None:
+        secret = NET.replace("Net", "Secret").replace("width):", "width):\n        width.secret()")
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + secret.removeprefix(IMPORT)})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        assert run("rewrite", "--verify").code == 1
+        ended = run("verify", "--original", original(root))
+        assert ended.code == 1
+        assert "1 equal, 0 different, 0 failed, 1 not verified" in ended.out
+
+    def test_what_has_nothing_to_call_is_counted_apart(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + BASE})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        run("rewrite")
+        ended = run("verify", "--original", original(root))
+        assert ended.code == 0
+        assert "1 equal, 0 different, 0 failed, 0 not verified, 1 nothing to call" in ended.out
+
     def test_json(self, run: Run, rewritten: Path) -> None:
         ended = run("verify", "--original", original(rewritten), "--format", "json")
         document = json.loads(ended.out)
         assert list(document) == [
             *("version", "pyroify", "command", "root", "exit_code", "summary", "results")
         ]
-        assert document["summary"] == {"equal": 1, "different": 0, "failed": 0, "not_verified": 0}
+        assert document["summary"] == {
+            **{"equal": 1, "different": 0, "failed": 0},
+            **{"not_verified": 0, "abstract": 0, "nothing_to_call": 0},
+        }
         [result] = document["results"]
         assert (result["name"], result["status"]) == ("net:Net", "equal")
         assert {site["event_dim"] for site in result["sites"].values()} == {1, 2}
@@ -176,6 +224,24 @@ class TestRewriteVerify:
         assert "would rewrite net.py" in ended.out
         assert (root / "net.py").read_text() == NET
         assert (root / "other.py").read_text() == other
+
+    def test_writes_nothing_if_a_prior_is_not_the_planned_one(
+        self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import pyroify.rewrite
+
+        right = pyroify.rewrite.rewrite_source
+
+        def wrong(text: str, edits: object) -> str:
+            return right(text, edits).replace("Normal(0.0, 1.0)", "Normal(0.0, 1.01)", 1)
+
+        monkeypatch.setattr(pyroify.rewrite, "rewrite_source", wrong)
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET})
+        ended = run("rewrite", "--verify")
+        assert ended.code == 2
+        reason = "Net.fc.weight: its prior scale of Normal is 1.01, planned 1"
+        assert f"net.py:4:1 PYR301 Net is different: {reason}" in ended.out
+        assert (root / "net.py").read_text() == NET
 
     def test_a_class_that_cannot_be_run_is_said(self, run: Run, lay_out: Callable) -> None:
         root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + BASE})

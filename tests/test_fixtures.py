@@ -217,10 +217,6 @@ def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> 
 
 
 UNPLANNED = {
-    "a parameter that may be None": (
-        "forms/register_parameter",
-        "pitfalls/p18_optional_bias",
-    ),
     "a container in a container": ("forms/local_containers", "forms/parameter_lists_nested"),
     "a recurrent layer above the first": (
         "forms/rules_with_globs_at_run_time",

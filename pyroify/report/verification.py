@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from pyroify import __version__
 from pyroify.diagnostics import Finding
@@ -14,15 +15,18 @@ from pyroify.report.run import DIFFERS
 from pyroify.verify import Status, VerifyResult
 
 NOT_VERIFIED = "PYR302"
-STATUSES: tuple[Status, ...] = ("equal", "different", "failed", "not_verified")
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 def verification_exit_code(results: Sequence[VerifyResult]) -> int:
-    """2: a class computes something else; 1: none could be compared; 0: all that could agree."""
+    """2: a class is not what it was, or was to be; 1: one could not be compared; 0: all agree.
+
+    Classes that are abstract or have nothing to call do not count, unless there are no others.
+    """
     counts = Counter(result.status for result in results)
     if counts["different"] or counts["failed"]:
         return 2
-    return int(not counts["equal"])
+    return int(bool(counts["not_verified"]) or not counts["equal"])
 
 
 def verification_findings(results: Sequence[VerifyResult], plan: Plan) -> Iterator[Finding]:
@@ -32,7 +36,7 @@ def verification_findings(results: Sequence[VerifyResult], plan: Plan) -> Iterat
         if result.status == "equal":
             continue
         entry = places[result.name]
-        code = NOT_VERIFIED if result.status == "not_verified" else DIFFERS
+        code = DIFFERS if result.status in ("different", "failed") else NOT_VERIFIED
         what = "is not verified" if code == NOT_VERIFIED else f"is {result.status}"
         message = f"{entry.qualname} {what}: {result.reason}"
         yield Finding(entry.path, entry.line, entry.column, code, message, "", entry.name)

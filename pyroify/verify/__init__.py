@@ -3,13 +3,14 @@
 Everything that imports torch runs in a child process; this package itself does not import it.
 """
 
-from pyroify.verify.model import Build, Status, Target, VerifyResult
+from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.origin import changed_tree, original_tree
 from pyroify.verify.session import VerifyError, verify
 from pyroify.verify.table import render_results
 
 __all__ = [
     "Build",
+    "PlannedClasses",
     "Status",
     "Target",
     "VerifyError",

@@ -1,8 +1,9 @@
 """The child process of a verification: builds, compares, and reports line by line.
 
-``python -m pyroify.verify.child REQUEST RESULTS`` reads the request and appends one JSON document
-a line to RESULTS: ``{"target": 3, "stage": "original"}`` says whose code runs from now on, so that
-the parent knows whom to blame for a crash, and ``{"target": 3, "result": {...}}`` ends a target.
+``python -m pyroify.verify.child REQUEST PLAN RESULTS`` reads the request and what was planned, and
+appends one JSON document a line to RESULTS: ``{"target": 3, "stage": "original"}`` says whose code
+runs from now on, so that the parent knows whom to blame for a crash, and
+``{"target": 3, "result": {...}}`` ends a target.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import inspect
 import json
 import math
+import pickle
 import re
 import sys
 import time
@@ -27,13 +29,15 @@ import torch
 from pyro.nn import PyroModule
 from torch import nn
 
+from pyroify.verify.agreement import compare_with_plan
 from pyroify.verify.draws import KeptDraw, audit_construction
 from pyroify.verify.guess import Arguments, Script, complete_arguments, guess_arguments
 from pyroify.verify.inputs import NoCall, find_call, given_call
-from pyroify.verify.model import Build, Target, VerifyResult
+from pyroify.verify.lines import find_classes
+from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.outputs import tensors
 from pyroify.verify.pin import Comparison, OriginalError, compare
-from pyroify.verify.run import Call, describe
+from pyroify.verify.run import Call, describe, kept_random_state
 from pyroify.verify.tree import Imports, Tree
 
 MEMORY = 12 * 2**30
@@ -55,6 +59,20 @@ ORIGINAL, REWRITTEN = "original", "rewritten"
 class NotVerified(Exception):
     """The original cannot be run; the message says why."""
 
+    status: Status = "not_verified"
+
+
+class Abstract(NotVerified):
+    """The original cannot be built on purpose."""
+
+    status: Status = "abstract"
+
+
+class NothingToCall(NotVerified):
+    """The original is built, and has no method that computes something."""
+
+    status: Status = "nothing_to_call"
+
 
 class Failed(Exception):
     """The rewritten class cannot do what the original does; the message says what."""
@@ -75,8 +93,14 @@ class Rehearsal:
 class Verifier:
     """Verifies targets one after the other; ``announce`` is told whose code runs from now on."""
 
-    def __init__(self, trees: Mapping[str, Tree], announce: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        trees: Mapping[str, Tree],
+        planned: PlannedClasses | None,
+        announce: Callable[[str], None],
+    ) -> None:
         self._trees = trees
+        self._planned = planned
         self._announce = announce
         self._imports = Imports()
 
@@ -89,17 +113,18 @@ class Verifier:
             with self._side(ORIGINAL):
                 rehearsal = _rehearse(self._load_original(target), target)
         except NotVerified as error:
-            return replace(result, reason=str(error))
+            return replace(result, status=error.status, reason=str(error))
         built = f"{target.qualname}({rehearsal.arguments})"
         result = replace(result, built=built, calls=tuple(rehearsal.calls))
         try:
             with self._side(REWRITTEN):
                 comparisons = list(self._compare(target, rehearsal))
+                unplanned = self._unplanned(target, rehearsal)
         except NotVerified as error:
             return replace(result, calls=(), reason=str(error))
         except Failed as error:
             return replace(result, status="failed", reason=str(error))
-        return _summed_up(result, comparisons, rehearsal.silent)
+        return _with_faults(_summed_up(result, comparisons, rehearsal.silent), unplanned)
 
     @contextmanager
     def _side(self, name: str) -> Iterator[None]:
@@ -116,7 +141,7 @@ class Verifier:
         if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
             raise NotVerified("is no nn.Module class when it is imported")
         if inspect.isabstract(cls):
-            raise NotVerified("is abstract")
+            raise Abstract("is abstract")
         return cls
 
     def _load_rewritten(self, target: Target) -> type[nn.Module]:
@@ -160,6 +185,19 @@ class Verifier:
         if thorough:
             raise NotVerified(f"the original raises {said}")
 
+    def _unplanned(self, target: Target, rehearsal: Rehearsal) -> tuple[str, ...]:
+        """Say where the rewritten class, as built, is not what was planned."""
+        if self._planned is None:
+            return ()
+        arguments, after = rehearsal.arguments, self._load_rewritten(target)
+        with self._side(ORIGINAL), kept_random_state():
+            before = self._load_original(target)
+            original, again = (arguments.construct(before, seed=seed) for seed in (0, 1))
+            planned = find_classes(self._planned, self._trees[ORIGINAL].root, original)
+        with kept_random_state():
+            rewritten = arguments.construct(after, converted=issubclass(after, PyroModule))
+        return compare_with_plan(planned, original, rewritten, again)
+
     def _build_both(
         self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments | Script
     ) -> tuple[nn.Module, nn.Module]:
@@ -199,7 +237,8 @@ def _rehearse(cls: type[nn.Module], target: Target) -> Rehearsal:
     assert best is not None  # _buildable yields or raises
     if not best.calls:
         reason = best.silent or "there is nothing to call"
-        raise NotVerified(f"{cls.__name__}({best.arguments}) is built, but {reason}")
+        kind = NotVerified if best.silent else NothingToCall
+        raise kind(f"{cls.__name__}({best.arguments}) is built, but {reason}")
     return best
 
 
@@ -297,17 +336,27 @@ def _summed_up(
     return replace(result, status="different", reason=reason)
 
 
+def _with_faults(result: VerifyResult, faults: Sequence[str]) -> VerifyResult:
+    """The result, where the class is not what was planned whatever it computes."""
+    if not faults:
+        return result
+    reason = "; ".join(filter(None, (result.reason, *faults)))
+    status: Status = "failed" if result.status == "failed" else "different"
+    return replace(result, status=status, reason=reason)
+
+
 def _largest(differences: Iterable[float | None]) -> float | None:
     finite = [d for d in differences if d is not None and math.isfinite(d)]
     return max(finite, default=None)
 
 
-def main(request_file: Path, results_file: Path) -> None:
+def main(request_file: Path, plan_file: Path, results_file: Path) -> None:
     """Verify the targets of the request, one after the other."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     _limit_memory()
     request = json.loads(request_file.read_text())
+    planned = pickle.loads(plan_file.read_bytes())
     pyro.settings.set(module_local_params=request["local_params"])
     sys.argv = ["pyroify-verify"]
     trees = {name: Tree(Path(request[name])) for name in (ORIGINAL, REWRITTEN)}
@@ -319,7 +368,7 @@ def main(request_file: Path, results_file: Path) -> None:
             def write(key: str, value: Any, number: int = number) -> None:
                 results.write(json.dumps({"target": number, key: value}) + "\n")
 
-            verifier = Verifier(trees, functools.partial(write, "stage"))
+            verifier = Verifier(trees, planned, functools.partial(write, "stage"))
             write("result", asdict(verifier.verify(target)))
 
 
@@ -331,4 +380,4 @@ def _limit_memory() -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:4]))

@@ -207,9 +207,11 @@ def start_of(param: Param, before: Tensor) -> Tensor:
         case "softplus":
             return nn.functional.softplus(before)
         case "unconstrained":
-            return torch.distributions.transform_to(constraint_of(param.constraint))(before)
-    filled: Tensor = torch.full_like(before, _number_of(param.init))
-    return filled
+            moved: Tensor = torch.distributions.transform_to(constraint_of(param.constraint))(
+                before
+            )
+            return moved
+    return torch.full_like(before, _number_of(param.init))
 
 
 def _number_of(init: Init) -> float:

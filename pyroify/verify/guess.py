@@ -62,12 +62,15 @@ class Arguments:
         named = (f"{name}={value!r}" for name, value in self.kwargs.items())
         return ", ".join([*map(repr, self.args), *named])
 
-    def construct(self, cls: Callable[..., Any], *, converted: bool = False) -> Any:
-        """Call ``cls`` with seed 0; with ``converted`` the modules it is given are PyroModules."""
+    def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
+        """Call ``cls`` with ``seed``; the arguments are always those of seed 0.
+
+        With ``converted`` the modules it is given are PyroModules.
+        """
         torch.manual_seed(0)
         args = [_follow(value, converted) for value in self.args]
         kwargs = {name: _follow(value, converted) for name, value in self.kwargs.items()}
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return cls(*args, **kwargs)
 
 
@@ -81,12 +84,12 @@ class Script:
         """As between the parentheses of a call."""
         return "..."
 
-    def construct(self, cls: Callable[..., Any], *, converted: bool = False) -> Any:
+    def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Do as arguments do; the code imports what the current version has."""
         torch.manual_seed(0)
         names = self.run()
         made = Arguments(tuple(names.get("args", ())), names.get("kwargs", {}))
-        return made.construct(cls, converted=converted)
+        return made.construct(cls, converted=converted, seed=seed)
 
     def run(self) -> dict[str, Any]:
         """Run the code; return the names it has set."""

@@ -6,8 +6,10 @@ sites together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
@@ -15,48 +17,56 @@ from pyroify.plan.model import ClassPlan, SitePlan
 from pyroify.spec.match import Decision, covers, has_wildcard
 from pyroify.spec.model import Action, Keep, Spec
 from pyroify.verify.expected import Found, find_parameters, spec_decision
+from pyroify.verify.model import PlannedClasses
 
 LEFT = "PYR060"
 """A declaration that stays although the spec says otherwise; that is reported."""
+
+
+Key = tuple[str, str]
+"""Where a class stands, as a file or module, and its qualified name; where is empty for others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A spec, the classes of the plan made from it, and how a class is found among them.
 
-    ``key_of`` gives what a class that was built and ``keys`` of the plan have in common.
+    ``key_of`` gives the key of a class that was built. ``places`` are the files or modules that
+    the plan covers: of classes elsewhere in the project nothing is known.
     """
 
     spec: Spec
-    entries: dict[tuple[str, str], ClassPlan]
-    key_of: Callable[[type], tuple[str, str]]
+    entries: Mapping[Key, ClassPlan]
+    places: frozenset[str]
+    key_of: Callable[[type], Key]
 
     @classmethod
-    def by_module(cls, spec: Spec, classes: tuple[ClassPlan, ...]) -> Planned:
+    def by_module(cls, spec: Spec, classes: Sequence[ClassPlan]) -> Planned:
         """Classes are found by the names of their modules."""
         entries = {(entry.module, entry.qualname): entry for entry in classes}
-        return cls(spec, entries, lambda built: (built.__module__, built.__qualname__))
+        places = frozenset(entry.module for entry in classes)
 
-    @classmethod
-    def by_file(
-        cls, spec: Spec, classes: tuple[ClassPlan, ...], file_of: Callable[[type], str]
-    ) -> Planned:
-        """Classes are found by their files: a file may be imported under another name."""
-        entries = {(entry.path, entry.qualname): entry for entry in classes}
-        return cls(spec, entries, lambda built: (file_of(built), built.__qualname__))
+        def key_of(built: type) -> Key:
+            return (built.__module__ if built.__module__ in places else "", built.__qualname__)
+
+        return cls(spec, entries, places, key_of)
 
     def entry(self, built: type) -> ClassPlan | None:
-        """What the plan says of a class; None for one that is not of the project."""
+        """What the plan says of a class, if anything."""
         return self.entries.get(self.key_of(built))
 
     def is_own(self, built: type) -> bool:
         """Whether a class is of the project."""
-        return self.entry(built) is not None
+        return bool(self.key_of(built)[0])
+
+    def is_covered(self, built: type) -> bool:
+        """Whether the plan would say something of a class, if it knew it."""
+        return self.key_of(built)[0] in self.places
 
     def name(self, built: type) -> tuple[str, str]:
-        """Module and qualified name of a class of the project, as rules name it."""
-        entry = self.entries[self.key_of(built)]
-        return entry.module, entry.qualname
+        """Module and qualified name of a class, as rules name it."""
+        entry = self.entry(built)
+        return (entry.module, entry.qualname) if entry else (built.__module__, built.__qualname__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +91,36 @@ class Expected:
         return label if inner == self.found.path else f"{label} (at {self.found.path})"
 
 
+def find_classes(planned: PlannedClasses, root: Path, module: nn.Module) -> Planned:
+    """How the classes of ``module``, which was imported from ``root``, are found in a plan.
+
+    By their files: a file may be imported under another name than the plan has.
+    """
+    classes = {cls for part in module.modules() for cls in type(part).__mro__}
+    keys = {cls: (_file_below(root, cls), cls.__qualname__) for cls in classes}
+    entries = {(entry.path, entry.qualname): entry for entry in planned.classes}
+    return Planned(planned.spec, entries, planned.files, lambda cls: keys.get(cls, ("", "")))
+
+
+def _file_below(root: Path, cls: type) -> str:
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    path = Path(file).resolve() if file else root
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) and file else ""
+
+
 def expect(planned: Planned, root: nn.Module) -> Iterator[Expected]:
-    """What plan and spec say of each parameter of the original ``root``, under all its names."""
+    """What plan and spec say of each parameter of the original ``root``, under all its names.
+
+    Parameters of a class that the plan does not cover are passed over.
+    """
     for found in find_parameters(root, planned.is_own):
-        if found.seats:
+        if found.seats and all(map(planned.is_covered, found.seats[0].classes)):
             yield _expect(planned, found)
 
 
 def _expect(planned: Planned, found: Found) -> Expected:
     cls, line = _line_of(planned, found)
-    entry = planned.entries[planned.key_of(cls)]
+    entry = planned.entry(cls) or ClassPlan(*planned.name(cls), "", 0, 0, "unchanged")
     if _is_left(entry, line):
         return Expected(found, entry, Keep(), line)
     decision = spec_decision(planned.spec, found, planned.name, cls)
@@ -136,8 +166,8 @@ def _line_of(planned: Planned, found: Found) -> tuple[type, SitePlan | None]:
     best: tuple[type, SitePlan] | None = None
     for seat in found.seats:
         for cls in seat.classes:
-            entry = planned.entries[planned.key_of(cls)]
-            line = _closest(entry, seat.inner, found.layer)
+            entry = planned.entry(cls)
+            line = _closest(entry, seat.inner, found.layer) if entry else None
             if line is not None and (best is None or "**" not in line.path):
                 best = cls, line
                 break

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["equal", "different", "failed", "not_verified"]
+from pyroify.plan.model import ClassPlan
+from pyroify.spec.model import Spec
+
+Status = Literal["equal", "different", "failed", "not_verified", "abstract", "nothing_to_call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,22 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedClasses:
+    """What the spec says and what was planned from it for the classes in ``files``."""
+
+    spec: Spec
+    classes: tuple[ClassPlan, ...]
+    files: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyResult:
     """What became of one target.
 
     ``equal``: with the old weights every call computes what it computed. ``different``: it does
-    not; ``failed``: it does, or would, but something else is wrong, and ``reason`` says what.
-    ``not_verified``: ``reason`` says why the original could not be run. ``calls`` are the calls
+    not, or what was built is not what was planned; ``failed``: it does, or would, but something
+    else is wrong. ``reason`` says what. ``not_verified``: ``reason`` says why the original could
+    not be run. ``abstract`` and ``nothing_to_call``: there is nothing to run. ``calls`` are those
     that were compared, ``sites`` the latents drawn, each with its shape and number of event dims.
     ``left_out`` are methods that were not compared on purpose, and ``pickle`` where a prior is a
     lambda.

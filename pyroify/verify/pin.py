@@ -11,7 +11,7 @@ import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyro
@@ -120,10 +120,11 @@ def _compare(
                 if way not in left_out and _succeeds(copy_of, original)
             ]
         try:
-            before = run(original, call, seed)
+            before = run(original, call, seed, Pins(added=priors(original).keys()))
         except Exception as error:
             raise OriginalError(describe(error)) from error
     twins, failures = _copies(rewritten, ways)
+    pins = replace(pins, own=_drawn(original, before))
     try:
         after = run(rewritten, call, seed, pins)
     except Exception as error:
@@ -156,6 +157,12 @@ def _pins(original: nn.Module, rewritten: nn.Module) -> Pins:
     values = pin(original, rewritten)
     tied = {name for names in ties(original) if len(names) > 1 for name in names}
     return Pins(values, tied, priors(rewritten).keys() - values.keys())
+
+
+def _drawn(original: nn.Module, before: Run) -> dict[str, Tensor]:
+    """What the original drew from priors of its own, by site."""
+    own = priors(original)
+    return {name: site["value"] for name, site in before.latents().items() if name in own}
 
 
 def _copy_mode(original: nn.Module, rewritten: nn.Module) -> None:

@@ -55,12 +55,14 @@ class Pins:
     """What becomes of the sample sites of a run.
 
     ``values`` are the old weights, by site. ``tied`` names those that shared one weight, ``added``
-    the latents that the original does not have.
+    the latents that the original does not have. ``own`` are the values that the original itself
+    drew from its priors.
     """
 
     values: Mapping[str, Tensor] = field(default_factory=dict)
     tied: Set[str] = frozenset()
     added: Set[str] = frozenset()
+    own: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 NO_PINS = Pins()
@@ -71,7 +73,7 @@ class _Pinned(Messenger):
 
     A site that is computed from other sites takes its old value too, unless it repeats a tied
     weight: a tie must show. Added latents are drawn apart, so that dropout sees the same random
-    numbers as before.
+    numbers as before; so are those of the original, which the other side then repeats.
     """
 
     def __init__(self, pins: Pins) -> None:
@@ -83,6 +85,8 @@ class _Pinned(Messenger):
         if name in pins.values:
             if not (msg["is_observed"] and name in pins.tied):
                 msg["value"] = pins.values[name]
+        elif name in pins.own and not msg["is_observed"]:
+            msg["value"] = pins.own[name]
         elif name in pins.added and not msg["is_observed"]:
             with torch.random.fork_rng():
                 msg["value"] = msg["fn"](*msg["args"], **msg["kwargs"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pyroify.verify.model import Target, VerifyResult
+from pyroify.verify.model import PlannedClasses, Target, VerifyResult
 
 START_SECONDS = 120.0
 """How long importing torch may take before the first target."""
@@ -43,12 +44,14 @@ def verify(
     *,
     python: str = sys.executable,
     local_params: bool = True,
+    planned: PlannedClasses | None = None,
     progress: Callable[[VerifyResult], None] = lambda result: None,
 ) -> tuple[VerifyResult, ...]:
     """Compare the classes of two versions of a project; one result for each target, in order.
 
     ``timeout`` is in seconds, for one class. ``python`` is the interpreter that has torch,
     pyro-ppl and what the project imports. ``local_params`` is Pyro's ``module_local_params``.
+    ``planned`` is what the rewritten classes are compared with beside the original ones.
     ``progress`` is called with each result as it comes. Raises :class:`VerifyError` if the child
     process cannot start.
     """
@@ -60,20 +63,25 @@ def verify(
     results: dict[int, VerifyResult] = {}
     while len(results) < len(targets):
         left = [(n, target) for n, target in enumerate(targets) if n not in results]
-        for number, result in _run_child(request, left, timeout, python):
+        for number, result in _run_child(request, planned, left, timeout, python):
             results[number] = result
             progress(result)
     return tuple(results[number] for number in range(len(targets)))
 
 
 def _run_child(
-    request: Mapping[str, Any], left: Sequence[tuple[int, Target]], timeout: float, python: str
+    request: Mapping[str, Any],
+    planned: PlannedClasses | None,
+    left: Sequence[tuple[int, Target]],
+    timeout: float,
+    python: str,
 ) -> Iterator[tuple[int, VerifyResult]]:
     """Yield results until the child ends; at least one."""
     documents = [{"number": number, **asdict(target)} for number, target in left]
     with tempfile.TemporaryDirectory(prefix="pyroify-verify-") as folder:
         place = Path(folder)
         (place / "request.json").write_text(json.dumps({**request, "targets": documents}))
+        (place / "plan.pickle").write_bytes(pickle.dumps(planned))
         (place / "results.jsonl").touch()
         with _child(python, place) as child:
             yield from _Watch(child, place, dict(left), timeout).results()
@@ -83,7 +91,7 @@ def _run_child(
 def _child(python: str, place: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start a child in ``place``, and end it in the end, with all that it has started."""
     package_folder = str(Path(__file__).resolve().parents[2])
-    files = [str(place / "request.json"), str(place / "results.jsonl")]
+    files = [str(place / name) for name in ("request.json", "plan.pickle", "results.jsonl")]
     quiet = {"MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with (place / "errors.txt").open("wb") as errors:
         try:

@@ -12,7 +12,12 @@ _WORDS: dict[Status, str] = {
     "different": "DIFFERENT",
     "failed": "FAILED",
     "not_verified": "not verified",
+    "abstract": "abstract",
+    "nothing_to_call": "nothing to call",
 }
+
+_APART: tuple[Status, ...] = ("abstract", "nothing_to_call")
+"""What need not be there: counted where it is."""
 
 _REASONS = 4
 """How many reasons are shown for one class."""
@@ -23,7 +28,8 @@ def render_results(results: Sequence[VerifyResult]) -> str:
     width = max((len(result.name) for result in results), default=0)
     lines = [line for result in results for line in _lines(result, width)]
     counts = Counter(result.status for result in results)
-    total = ", ".join(f"{counts[status]} {word.lower()}" for status, word in _WORDS.items())
+    shown = [status for status in _WORDS if counts[status] or status not in _APART]
+    total = ", ".join(f"{counts[status]} {_WORDS[status].lower()}" for status in shown)
     noun = "class" if len(results) == 1 else "classes"
     return "\n".join([*lines, f"{len(results)} {noun}: {total}"]) + "\n"
 
