@@ -327,7 +327,7 @@ def emit(spec: Path | None, force: bool) -> int:
     name = Path(prior_spec.path).name
     svi, reason = _with_likelihood(project, prior_spec.svi)
     try:
-        emitted = emit_script(svi, spec_name=name, spec_text=prior_spec.text)
+        emitted = emit_script(svi, spec_name=name, spec_text=prior_spec.text, files=project.files)
     except EmitError as error:
         faults = [(at.path, at.code, at.message, at.suggestion) for at in error.problems]
         raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
@@ -359,8 +359,12 @@ def _with_likelihood(project: Project, svi: Mapping[str, Any]) -> tuple[Mapping[
 
 def _replacement(root: Path, path: str, text: str, force: bool) -> Change:
     """The change that makes ``path`` hold ``text``; edits of the user's go only by ``force``."""
-    from pyroify.publish import Change, refuse_existing
+    from pyroify.paths import link_fault
+    from pyroify.publish import IN_THE_WAY, Change, PublishError, refuse_existing
 
+    if fault := link_fault(root, path):
+        help = "remove the link, or name another svi.output in the spec"
+        raise PublishError(IN_THE_WAY, path, fault, help)
     before = (root / path).read_bytes() if (root / path).exists() else None
     if before != text.encode() and not force:
         refuse_existing(root, path, "keep your edits, or replace it with --force")
@@ -451,8 +455,20 @@ def _open(
     spec = load_spec(from_here(project.spec_path))
     if project.spec_path.is_relative_to(project.root):
         spec = replace(spec, path=project.spec_path.relative_to(project.root).as_posix())
-    emitted = PurePosixPath(str(spec.svi.get("output", "train_svi.py"))).as_posix()
-    return project.without(emitted).narrowed(spec.include, spec.exclude), spec
+    output = PurePosixPath(str(spec.svi.get("output", "train_svi.py"))).as_posix()
+    if output in project.files and _is_emitted(project.root / output):
+        project = project.without(output)
+    return project.narrowed(spec.include, spec.exclude), spec
+
+
+def _is_emitted(path: Path) -> bool:
+    """Whether `emit` wrote the file; any other one counts, whatever the spec names as output."""
+    try:
+        return (
+            re.search(rb"^Written by pyroify ", path.read_bytes()[:4096], re.MULTILINE) is not None
+        )
+    except OSError:
+        return False
 
 
 def _default_jobs() -> int:

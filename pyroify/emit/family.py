@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pyroify.emit.layout import tuple_source
 from pyroify.emit.quantity import SUPPORTS, read_quantity
 from pyroify.emit.section import Section
+from pyroify.emit.values import write_value
 
 LIKELIHOODS: Final = "likelihoods"
 GUIDES: Final = "guides"
@@ -81,7 +81,7 @@ def read_family(section: Section, kind: str, default: str) -> Family:
         elif type_ == "index":
             options[option] = section.count(option, fallback, least=0)
         elif type_ == "texts":
-            options[option] = tuple_source(section.texts(option, ("*",)))
+            options[option] = write_value(section.texts(option, ("*",)))
         else:
             options[option] = section.number(option, fallback)
     section.finish()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 _MODULES: Final = {
@@ -66,9 +67,45 @@ _THIRD_PARTY: Final = ("lightning", "numpy", "pyro", "pytest", "torch")
 _WIDTH: Final = 88
 
 
-def import_block(source: str) -> str:
-    """Import statements for the known names that ``source`` uses, as isort orders them."""
-    used = _names(source)
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """The names of a source: those it reads, all that mean something in it, and its modules.
+
+    ``modules`` are the top-level ones that it imports itself.
+    """
+
+    read: frozenset[str]
+    taken: frozenset[str]
+    modules: frozenset[str]
+
+
+def find_uses(source: str, function: str = "") -> Uses:
+    """What ``source``, or one top-level function of it, uses."""
+    body = ast.parse(source).body
+    if function:
+        body = [n for n in body if isinstance(n, ast.FunctionDef) and n.name == function]
+    read: set[str] = set()
+    bound: set[str] = set()
+    modules: set[str] = set()
+    for node in ast.walk(ast.Module(body, [])):
+        match node:
+            case ast.Name(id=name):
+                read.add(name)
+            case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                bound.add(name)
+            case ast.ExceptHandler(name=str(name)):
+                bound.add(name)
+            case ast.Import(names=names):
+                modules.update(alias.name.partition(".")[0] for alias in names)
+            case ast.ImportFrom(module=str(module)):
+                modules.add(module.partition(".")[0])
+            case ast.alias(name=name, asname=asname):
+                bound.add(asname or name.partition(".")[0])
+    return Uses(frozenset(read), frozenset(read | bound), frozenset(modules))
+
+
+def import_block(used: Collection[str]) -> str:
+    """Import statements for the known names among those ``used``, as isort orders them."""
     statements = [line for name, line in _MODULES.items() if name in used]
     members = {m: [name for name in names if name in used] for m, names in _MEMBERS.items()}
     members["pyro.infer.autoguide"] += [name for name in used if name.startswith("Auto")]
@@ -86,11 +123,6 @@ def import_from(module: str, names: Iterable[str], comment: str = "") -> str:
     if len(line + comment) <= _WIDTH:
         return line + comment
     return "\n".join([f"from {module} import ({comment}", *(f"    {name}," for name in names), ")"])
-
-
-def _names(source: str) -> set[str]:
-    """Every name read in ``source``, those in quoted annotations included."""
-    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
 
 
 def _module(statement: str) -> str:

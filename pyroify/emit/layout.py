@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from pyroify.emit.values import write_value
 
 WIDTH = 88
+
+_PIECE = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(.)""", re.DOTALL)
+"""A string as a whole, or one character."""
 
 
 def wrap_call(call: str, indent: int) -> str:
@@ -25,36 +31,32 @@ def wrap_call(call: str, indent: int) -> str:
 
 def _arguments(text: str) -> Iterator[str]:
     """The parts of ``text`` between commas that are in no bracket and no string."""
-    depth, quoted, start = 0, "", 0
-    for index, character in enumerate(text):
-        if quoted:
-            quoted = "" if character == quoted and text[index - 1] != "\\" else quoted
-        elif character in "\"'":
-            quoted = character
-        elif character in "([{":
+    depth, start = 0, 0
+    for piece in _PIECE.finditer(text):
+        character = piece[2]
+        if character in ("(", "[", "{"):
             depth += 1
-        elif character in ")]}":
+        elif character in (")", "]", "}"):
             depth -= 1
         elif character == "," and not depth:
-            yield text[start:index].strip()
-            start = index + 1
+            yield text[start : piece.start()].strip()
+            start = piece.end()
     yield text[start:].strip()
 
 
-def tuple_source(names: Sequence[str]) -> str:
-    """A tuple of strings."""
-    items = ", ".join(map(quote, names))
-    return f"({items},)" if len(names) == 1 else f"({items})"
+def mapping_statement(name: str, values: Mapping[str, str], indent: int) -> str:
+    """``name = {...}`` of texts and sources, from ``indent`` on; an item a line where long."""
+    items = [f"{write_value(key)}: {source}" for key, source in values.items()]
+    line = f"{name} = {{{', '.join(items)}}}"
+    if indent + len(line) <= WIDTH:
+        return line
+    pad = " " * indent
+    return "\n".join([f"{name} = {{", *(f"{pad}    {item}," for item in items), f"{pad}}}"])
 
 
 def tuple_statement(name: str, items: Sequence[str]) -> str:
     """``name = (...)`` at the left margin, an item a line where one line is too long."""
-    line = f"{name} = {tuple_source(items)}"
+    line = f"{name} = {write_value(tuple(items))}"
     if len(line) <= WIDTH:
         return line
-    return "\n".join([f"{name} = (", *(f"    {quote(item)}," for item in items), ")"])
-
-
-def quote(text: str) -> str:
-    """``text`` as a Python literal, in double quotes where it contains none."""
-    return repr(text) if '"' in text else '"' + repr(text + '"')[1:-2] + '"'
+    return "\n".join([f"{name} = (", *(f"    {write_value(item)}," for item in items), ")"])

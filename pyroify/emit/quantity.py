@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Any, Final
 
 from pyroify.catalog.distributions import DISTRIBUTIONS, Distribution
 from pyroify.emit.section import Section
+from pyroify.emit.values import write_value
 from pyroify.spec.expressions import Call, ExpressionError, parse_expression, static_value
 
 SUPPORTS: Final = {
@@ -29,14 +31,14 @@ def read_quantity(section: Section, key: str, kind: str, default: Any) -> str:
         return _LEARNED[kind]
     if isinstance(value, str):
         return f"PyroSample({_read_distribution(section, key, kind, value)})"
-    fits = isinstance(value, int | float) and value > 0 and (kind != "share" or value < 1)
+    fits = isinstance(value, int | float) and 0 < value < (1 if kind == "share" else math.inf)
     if not fits:
         wanted = "a positive number" if kind == "positive" else "a number between 0 and 1"
         section.problem(
             key, f"{value!r} is not {wanted}", "write a number, `learned` or a distribution"
         )
         return "1.0"
-    return f"torch.tensor({float(value)!r})"
+    return f"torch.tensor({write_value(float(value))})"
 
 
 def _read_distribution(section: Section, key: str, kind: str, text: str) -> str:
@@ -56,23 +58,27 @@ def _read_distribution(section: Section, key: str, kind: str, text: str) -> str:
             f"did you mean {close[0]}?" if close else f"choose from {', '.join(suitable)}",
         )
         return ""
-    return _write_call(section, key, suitable[call.name], call)
+    return _write_call(section, key, text, suitable[call.name], call)
 
 
 _DESCRIBED: Final = {"positive": "positive numbers", "share": "numbers between 0 and 1"}
 
 
-def _write_call(section: Section, key: str, row: Distribution, call: Call) -> str:
+def _write_call(section: Section, key: str, text: str, row: Distribution, call: Call) -> str:
     """The distribution with its arguments in order, all of them numbers."""
     names = [parameter.name for parameter in row.parameters]
     given = dict(zip(names, call.arguments, strict=False)) | dict(call.keywords)
     numbers: list[str] = []
     for name in names:
-        value = static_value(given.pop(name)) if name in given else None
+        try:
+            value = static_value(given.pop(name)) if name in given else None
+        except ExpressionError as error:
+            section.problem(key, f"{text!r}: {error.message}", "write a finite number")
+            return ""
         if value is None:
             section.problem(key, f"{row.name} needs a number for {name}")
             return ""
-        numbers.append(repr(float(value)))
+        numbers.append(write_value(float(value)))
     if given or len(call.arguments) > len(names):
         section.problem(key, f"{row.name} takes {', '.join(names)} and nothing else")
     return f"dist.{row.name}({', '.join(numbers)})"

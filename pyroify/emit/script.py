@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pyroify import __version__
 from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
-from pyroify.emit.imports import import_block, import_from
-from pyroify.emit.layout import quote, tuple_source, tuple_statement, wrap_call
-from pyroify.emit.settings import PARTS, Settings, read_settings
+from pyroify.emit.imports import find_uses, import_block, import_from
+from pyroify.emit.layout import mapping_statement, tuple_statement, wrap_call
+from pyroify.emit.output import shadow_problem
+from pyroify.emit.settings import PARTS, EmitError, Settings, read_settings
+from pyroify.emit.values import docstring_text, write_argument, write_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,45 +26,82 @@ class Emitted:
     path: str
 
 
-def emit_script(svi: Mapping[str, Any], *, spec_name: str, spec_text: str) -> Emitted:
-    """The training script for an ``svi:`` section.
+def emit_script(
+    svi: Mapping[str, Any], *, spec_name: str, spec_text: str, files: Collection[str] = ()
+) -> Emitted:
+    """The training script for an ``svi:`` section of the project with these Python ``files``.
 
     The same section and spec text give the same script, byte for byte. Raises EmitError.
     """
     settings = read_settings(svi)
     digest = hashlib.sha256(spec_text.encode()).hexdigest()
-    script, test = (
-        _render(template, settings, spec_name, digest[:12])
-        for template in ("train.py.j2", "test.py.j2")
+    context = _context(settings, spec_name, digest[:12])
+    # A stand-in for what is the project's own shows which names the script needs itself.
+    bare = _fill("train.py.j2", {**context, **_imported(settings, "_", "_"), "imports": ""})
+    uses = find_uses(bare)
+    imports = import_block(uses.read)
+    modules = uses.modules | find_uses(imports).modules | {settings.model.module.split(".")[0]}
+    if problem := shadow_problem(settings.output, settings.model.path, modules, files):
+        raise EmitError([problem])
+    network = _alias(settings.model.name, uses.taken)
+    data = _alias(settings.data.name, find_uses(bare, "load_data").taken)
+    script = _fill(
+        "train.py.j2", {**context, **_imported(settings, network, data), "imports": imports}
     )
-    return Emitted(script, test, settings.output)
+    imports = import_block(find_uses(_fill("test.py.j2", {**context, "imports": ""})).read)
+    test = _fill("test.py.j2", {**context, "imports": imports})
+    return Emitted(_tidy(script), _tidy(test), settings.output)
 
 
-def _render(template: str, settings: Settings, spec_name: str, spec_hash: str) -> str:
-    model = settings.model
-    kwargs = ", ".join(f"{name}={value}" for name, value in model.kwargs)
-    context = {
+def _fill(template: str, context: Mapping[str, Any]) -> str:
+    return environment().get_template(template).render(**context)
+
+
+def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, Any]:
+    """What the templates read, but for the project's own names and the imports."""
+    return {
         "s": settings,
         "version": __version__,
         "spec_name": spec_name,
         "spec_hash": spec_hash,
         "likelihood": facts(LIKELIHOODS, settings.likelihood.name),
         "guide": facts(GUIDES, settings.guide.family),
-        "build_net": f"net = {model.name}({kwargs})",
-        "user_import": import_from(model.module, [model.name], "  # noqa: E402"),
+        "kwargs": dict(settings.model.kwargs),
         "exact": settings.is_exact,
         "several": settings.devices == "several" and settings.engine == "torch",
         "parts": set(PARTS) - set(settings.leave_out),
         "curve": _draws_curve(settings),
         "given": "**rows.given" if settings.data.weights else "targets=rows.targets",
-        "quote": quote,
-        "names": tuple_source,
+        "source": write_value,
+        "docstring": docstring_text,
         "tuple_statement": tuple_statement,
+        "mapping_statement": mapping_statement,
         "wrap": wrap_call,
     }
-    body = environment().get_template(template).render(**context, imports="")
-    text = environment().get_template(template).render(**context, imports=import_block(body))
-    return _tidy(text)
+
+
+def _imported(settings: Settings, network: str, data: str) -> dict[str, str]:
+    """How the script comes by what the project defines, under these names."""
+    model, rows = settings.model, settings.data
+    kwargs = ", ".join(write_argument(name, value) for name, value in model.kwargs)
+    network_import = import_from(model.module, [_renamed(model.name, network)], "  # noqa: E402")
+    return {
+        "build_net": f"net = {network}({kwargs})",
+        "user_import": network_import,
+        "data_name": data,
+        "data_import": f"from {rows.module} import {_renamed(rows.name, data)}",
+    }
+
+
+def _alias(name: str, taken: frozenset[str]) -> str:
+    """What the script calls the project's ``name``, which would hide a name of its own."""
+    while name in taken:
+        name = f"Project{name}" if name[0].isupper() else f"project_{name}"
+    return name
+
+
+def _renamed(name: str, alias: str) -> str:
+    return name if name == alias else f"{name} as {alias}"
 
 
 def _draws_curve(settings: Settings) -> bool:

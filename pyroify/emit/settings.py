@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pyroify.emit.family import GUIDES, LIKELIHOODS, Family, facts, read_family
-from pyroify.emit.layout import quote
+from pyroify.emit.output import EXAMPLE, output_problem
 from pyroify.emit.section import Problem, Section
 from pyroify.emit.sources import Data, read_data
+from pyroify.emit.values import Unwritable, is_reference, write_value
 
 OPTIMIZERS: Final = ("Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
@@ -189,20 +190,16 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
 
 
 def _output(section: Section) -> str:
-    output = section.text("output", "train_svi.py")
-    path = PurePosixPath(output)
-    if path.is_absolute() or ".." in path.parts or not re.fullmatch(r"[^\W\d]\w*\.py", path.name):
-        section.problem(
-            "output",
-            f"{output!r} is not the name of a Python file inside the project",
-            "give a path relative to the project's root, like train_svi.py",
-        )
-    return str(path)
+    output = section.text("output", EXAMPLE)
+    path = str(PurePosixPath(output))
+    if problem := output_problem(output, path):
+        section.problems.append(problem)
+    return path
 
 
 def _model(section: Section) -> Model:
     name = section.text("class", "")
-    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", name):
+    if not is_reference(name):
         section.problem(
             "class",
             f"{name!r} does not name a class" if name else "the class to train is missing",
@@ -221,20 +218,12 @@ def _model(section: Section) -> Model:
 
 
 def _literal(section: Section, key: str, value: Any) -> str:
-    """``value`` as Python source: numbers, text, lists and mappings of them."""
-    if value is None or isinstance(value, bool | int | float):
-        return repr(value)
-    if isinstance(value, str):
-        return quote(value)
-    if isinstance(value, Mapping):
-        pairs = (
-            f"{_literal(section, key, k)}: {_literal(section, key, v)}" for k, v in value.items()
-        )
-        return f"{{{', '.join(pairs)}}}"
-    if isinstance(value, Sequence):
-        return f"[{', '.join(_literal(section, key, item) for item in value)}]"
-    section.problem(f"kwargs.{key}", f"{value!r} cannot be written as Python source")
-    return "None"
+    """``value`` as Python source; "None" where it has none, which is a fault."""
+    try:
+        return write_value(value)
+    except Unwritable as error:
+        section.problem(f"kwargs.{key}", str(error), "write a number, text, list or mapping")
+        return "None"
 
 
 def _guide(section: Section) -> Guide:
@@ -299,13 +288,18 @@ def _condition(section: Section) -> tuple[tuple[str, float | None], ...]:
         return tuple((pattern, None) for pattern in section.texts("condition"))
     pinned: list[tuple[str, float | None]] = []
     for pattern, value in section.mapping("condition").items():
-        if value != "init" and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if value != "init" and not _is_finite(value):
             section.problem(
                 "condition", f"{value!r} is no value for {pattern}", "write a number or `init`"
             )
             continue
         pinned.append((str(pattern), None if value == "init" else float(value)))
     return tuple(pinned)
+
+
+def _is_finite(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
 
 
 def _elbo_name(section: Section) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
 from pyroify.emit.section import Section
+from pyroify.emit.values import is_reference
 
 FILES: Final = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}
 STANDARDIZE: Final = ("columns", "together", "none")
@@ -78,6 +78,8 @@ def read_data(section: Section) -> Data:
         section.problem("test", "test and validation together leave no row to train on")
     if data.weights and not file:
         section.problem("weights", "the weights of rows are an array or column of a file")
+    if not data.targets:
+        section.problem("targets", "there is nothing to predict", "name an array or column")
     if kind == "npz" and len(data.targets) > 1:
         section.problem("targets", "an archive holds the targets in one array")
     section.finish()
@@ -98,7 +100,7 @@ def _parse_source(section: Section, source: str) -> tuple[str, str, str, str]:
     suffix = PurePosixPath(source).suffix
     if suffix in FILES:
         return FILES[suffix], source, "", ""
-    if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", source):
+    if is_reference(source):
         return "function", "", scheme, name
     section.problem(
         "source",
@@ -134,7 +136,7 @@ def _shape(section: Section) -> tuple[tuple[int, ...], ...]:
         return ()
     rows = value if value and isinstance(value, list) and isinstance(value[0], list) else [value]
     for row in rows:
-        if not isinstance(row, list) or not all(isinstance(n, int) and n > 0 for n in row):
+        if not isinstance(row, list) or not all(type(n) is int and n > 0 for n in row):
             section.problem("shape", f"{row!r} is not the shape of one row, such as [10]")
             return ()
     return tuple(tuple(row) for row in rows)

@@ -30,6 +30,7 @@ _BOOLEANS: Final = {
     "no": False,
     "off": False,
 }
+_STANDARD_TAG: Final = "tag:yaml.org,2002:"
 _MAX_DEPTH: Final = 50
 _MAX_NODES: Final = 50_000
 
@@ -47,6 +48,22 @@ class Entry:
     value: Node
 
 
+class _Loader(yaml.SafeLoader):
+    """Keeps the tags that are written out; the nodes do not tell them from those that YAML adds."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.tagged: list[tuple[Node, str]] = []
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        tag = getattr(event, "tag", None)
+        if tag is not None and node is not None:
+            self.tagged.append((node, tag))
+        return node
+
+
 class Reader:
     """The text, and the problems found in it so far."""
 
@@ -60,7 +77,8 @@ class Reader:
     def compose(self) -> MappingNode:
         """The root of the document; raises SpecError where it is no YAML mapping."""
         try:
-            root = yaml.compose(self.text, Loader=yaml.SafeLoader)
+            loader = _Loader(self.text)
+            root = loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             what = f"{error.context} {error.problem}"
@@ -78,7 +96,19 @@ class Reader:
             start = root.start_mark.index
             self.fail("the spec must be a mapping", start, "start it with `version: 1`")
         self.check_size(root)
+        for node, tag in loader.tagged:
+            self.read_tag(node, tag)
         return root
+
+    def read_tag(self, node: Node, tag: str) -> None:
+        """Make text of what is tagged as text; refuse a tag that would ask for anything else."""
+        kind = tag.removeprefix(_STANDARD_TAG)
+        if kind in ("!", "str") and isinstance(node, ScalarNode):
+            node.style = node.style or '"'
+        elif not _is_tag_for(kind, node):
+            shown = f"!!{kind}" if tag.startswith(_STANDARD_TAG) else tag
+            message = f"the tag {shown} cannot stand here: a spec holds plain values"
+            self.report(node, WRONG_VALUE, message, "write the value without it")
 
     def check_size(self, root: Node) -> None:
         """Refuse what aliases blow up: nodes that contain themselves, lists of lists of lists."""
@@ -236,6 +266,14 @@ class Reader:
             if self.text.startswith(text, begin):
                 return lambda offset: begin + offset
         return lambda offset: start
+
+
+def _is_tag_for(kind: str, node: Node) -> bool:
+    """Whether the standard tag ``kind`` says of ``node`` what it is anyway."""
+    if isinstance(node, ScalarNode):
+        types = {"int": int, "float": float, "bool": bool, "null": type(None)}
+        return kind in types and type(plain_scalar(node)) is types[kind]
+    return kind in ("!", "map" if isinstance(node, MappingNode) else "seq")
 
 
 def is_null(node: Node) -> bool:
