@@ -391,6 +391,8 @@ class Function:
     plates: tuple[Plate, ...] = ()
     indirect: tuple[int, ...] = ()
     """Lines that attach a parameter to another object than ``self``."""
+    reshapes: bool = False
+    """Whether members of a container under a local name are replaced or taken out."""
     source: str = ""
     """Normalised source, of a function that declares what it is given."""
     declared: Declared | None = None

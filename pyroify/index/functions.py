@@ -98,6 +98,7 @@ def _read(
         conditions=tuple(statements.conditions),
         guards=tuple(statements.guards),
         indirect=tuple(statements.indirect),
+        reshapes=statements.reshapes,
         source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
     )
 

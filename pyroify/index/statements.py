@@ -33,6 +33,8 @@ from pyroify.index.steady import is_steady_test
 from pyroify.index.values import Building, choose, element_of, spread, taken_from
 
 ADDING = {"append", "extend", "insert"}
+REMOVING = {"pop", "popitem", "remove", "clear", "reverse", "sort"}
+"""Methods after which the members of a list or container are fewer, or in another order."""
 REGISTERING = {"register_parameter", "register_module", "add_module"}
 
 
@@ -58,6 +60,8 @@ class Statements:
     conditions: list[tuple[int, str]] = field(default_factory=list)
     guards: list[tuple[int, int, str]] = field(default_factory=list)
     indirect: list[int] = field(default_factory=list)
+    reshapes: bool = False
+    """Whether members of a local container are replaced or taken out."""
     _branches: tuple[Branch, ...] = ()
 
     def run(self, body: Sequence[ast.stmt]) -> None:
@@ -65,6 +69,8 @@ class Statements:
         for node in body:
             self.expressions.statement_column = self.source.column(node)
             self._statement(node)
+            if not hasattr(node, "body"):
+                self._note_removals(node)
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
@@ -80,6 +86,8 @@ class Statements:
                 self._augment(node)
             case ast.Expr(value=ast.Call() as call):
                 self._call(node, call)
+            case ast.Delete():
+                self._delete(node)
             case ast.Return(value=value):
                 self.return_lines.append(node.lineno)
                 self.returns.append(self.expressions.evaluate(value) if value else NONE)
@@ -226,12 +234,53 @@ class Statements:
     def _assign_item(self, target: ast.Subscript, given: _Given) -> None:
         key = self.source.source(target.slice)
         self.expressions.evaluate(target.slice)
-        self._put(target.value, given.value, key)
+        building = self._building(target.value)
+        if building is not None and not building.is_mapping:
+            building.mix(given.value)
+        elif building is None and self._is_numbered(target.value):
+            self._replace_member(target.value, given.value)
+        else:
+            self._put(target.value, given.value, key)
         if self.expressions.is_this(target.value):
             path: Path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
             self._attach(path, "setitem", given)
         elif path := self.expressions.path(target.value):
             self._attach(path, "setitem", given)
+
+    def _is_numbered(self, node: ast.expr) -> bool:
+        """Whether an expression is a local name for a container whose members have places."""
+        container = self._container(node.id) if isinstance(node, ast.Name) else None
+        callee = container.callee if container else None
+        layer = lookup(callee.dotted) if isinstance(callee, Name) else None
+        return layer is not None and layer.name in ("Sequential", "ModuleList")
+
+    def _replace_member(self, owner: ast.expr, value: Value) -> None:
+        """``net[0] = value``: which of the members it takes the place of is not known."""
+        self.reshapes = True
+        assert isinstance(owner, ast.Name)
+        if container := self._container(owner.id):
+            grown = Passed("", "", "", False, Items((Repeat(value),)))
+            self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            self.expressions.evaluate_within(target)
+            if isinstance(target, ast.Subscript):
+                self._take_out(target.value)
+
+    def _note_removals(self, statement: ast.stmt) -> None:
+        for node in ast.walk(statement):
+            match node:
+                case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in REMOVING:
+                    self._take_out(owner)
+
+    def _take_out(self, owner: ast.expr) -> None:
+        """``del layers[0]``, ``layers.pop()``: any of the members may be left."""
+        if building := self._building(owner):
+            building.mix()
+        elif isinstance(owner, ast.Name) and self._container(owner.id):
+            self.reshapes = True
+            self.expressions.scope[owner.id] = Unknown(owner.id)
 
     def _augment(self, node: ast.AugAssign) -> None:
         given = self._given(node, node.value)

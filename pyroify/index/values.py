@@ -36,13 +36,24 @@ class Building:
 
     def add(self, value: Value, depth: int, key: str = "") -> None:
         """Put in a value, or any number of it where that happens deeper in loops and branches."""
+        if key in self.keys and self.is_mapping:
+            place = self.keys.index(key)
+            self.items[place] = value if depth <= self.depth else choose(self.items[place], value)
+            return
         self.items.append(Repeat(value) if depth > self.depth else value)
         if key:
             self.keys.append(key)
 
-    def mix(self, value: Value) -> None:
-        """Put in a value at a place that is not known."""
-        self.items = [Repeat(item) for item in (*self.items, value)]
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it has keys, or may yet get the first."""
+        return len(self.keys) == len(self.items)
+
+    def mix(self, *values: Value) -> None:
+        """Put in values at places that are not known, or take some out: any may be left."""
+        every = [item.item if isinstance(item, Repeat) else item for item in (*self.items, *values)]
+        self.items = list(map(Repeat, every))
+        self.keys = ["*"] * len(every) if self.keys else []
 
     def freeze(self) -> Items:
         """What it holds so far."""

@@ -317,6 +317,10 @@ class _Planner:
                     "PYR062",
                     f"{sub.cls.qualname} is not converted, and would inherit its priors",
                 )
+            if not other.converts and case.is_random and other.study.adds_to_inherited:
+                name = sub.cls.qualname
+                message = f"{name}, which is not converted, puts plain layers into its containers"
+                return case.finding(line, column, "PYR062", message)
             if not other.converts and not case.cls.is_pyro and needs_metaclass(sub, self.index):
                 name = sub.cls.qualname
                 message = f"{name} is not converted, and its metaclass is at odds with PyroModule's"

@@ -87,6 +87,16 @@ class Case:
         """Whether its layers are converted at run time."""
         return any(declared.at_run_time for _, declared in self.stages)
 
+    @property
+    def is_built_at_run_time(self) -> bool:
+        """Whether the layers that its constructor makes are converted when they are all there."""
+        return any(
+            declared.at_run_time for method, declared in self.stages if self._is_constructor(method)
+        )
+
+    def _is_constructor(self, method: Function | None) -> bool:
+        return method is None or method is self.study.constructor
+
     @cached_property
     def random_names(self) -> frozenset[str]:
         """Names of own attributes that are, or hold, random ones."""

@@ -18,8 +18,8 @@ from pyroify.plan.own import OwnParameters
 from pyroify.plan.placements import Each, Spot, Where
 from pyroify.plan.present import present_within
 from pyroify.plan.redeclare import leave_decorated, leave_unseen, leaves_all, report_dropped
-from pyroify.plan.run_time import declare_at_run_time
-from pyroify.plan.sight import is_out_of_sight, misses_some
+from pyroify.plan.run_time import convert_at_run_time, declare_at_run_time
+from pyroify.plan.sight import is_out_of_sight, misses_some, moves_members
 from pyroify.plan.sites import Anew, Lent, Sites
 from pyroify.plan.statements import joined
 from pyroify.plan.structure import Leaf
@@ -74,6 +74,7 @@ class Declarer:
         sites = Sites(self.study, self.spec, self.names, method, self.tied, within)
         own = OwnParameters(sites)
         attributes = self.study.attributes(covered)
+        is_late = False
         at_run_time = is_out_of_sight(self.study, covered, attributes)
         statements: list[str] = []
         if method is self.study.constructor:
@@ -88,6 +89,8 @@ class Declarer:
             misses = misses_some(self.study, covered, attributes)
             statements.extend(declare_at_run_time(attributes, sites, self.gaps, misses))
         else:
+            if is_late := moves_members(self.study, covered):
+                statements.extend(convert_at_run_time(sites, self.gaps))
             statements.extend(declare_visible(attributes, sites))
         statements.extend(declare_instances(attributes, sites))
         statements.extend(leave_unseen(sites))
@@ -103,7 +106,7 @@ class Declarer:
             keys=tuple(sites.keys),
             findings=tuple(sites.findings),
             lent=tuple(sites.lent),
-            at_run_time=at_run_time,
+            at_run_time=at_run_time or is_late,
             left=left,
         )
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from pyroify.index.declarations import DECLARING
 from pyroify.index.facts import NONE, Function
+from pyroify.plan.structure import Box, Leaf, Own
 from pyroify.plan.study import METADATA, Study
 
 DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
@@ -37,7 +38,7 @@ def methods_to_decorate(study: Study, random: frozenset[str]) -> Iterator[tuple[
             continue
         if set(method.decorators) & (DECORATED | NEVER | DECLARING) or _is_setter(method):
             continue
-        if _initialises(method) or _trains(study, method):
+        if _initialises(method) or _builds(study, method) or _trains(study, method):
             continue
         if method.name.startswith("_") and method.name != "__call__" and method.name in called:
             continue
@@ -120,6 +121,15 @@ def _initialises(method: Function) -> bool:
     Were it an entry point, what has been called could not become part of that parent any more.
     """
     return _returns_nothing(method) and any(write.how == "init" for write in method.writes)
+
+
+def _builds(study: Study, method: Function) -> bool:
+    """Whether a method attaches layers and gives no value: that is no call of the module."""
+    if not _returns_nothing(method):
+        return False
+    if study.parameters((method,)) or study.attributes((method,)):
+        return True
+    return any(isinstance(study.node(item), Leaf | Box | Own) for item in method.assignments)
 
 
 def _trains(study: Study, method: Function) -> bool:

@@ -77,6 +77,12 @@ class Apart:
             yield f"*([{found}] if {' and '.join(self.guards)} else [])" if self.guards else found
 
 
+def convert_at_run_time(sites: Sites, gaps: bool) -> tuple[str, ...]:
+    """Statements that convert everything below ``self``; for ``gaps`` see below."""
+    sites.names.use("to_pyro_module_")
+    return CONVERSION_WITH_GAPS if gaps else CONVERSION
+
+
 def declare_at_run_time(
     attributes: Sequence[Attribute], sites: Sites, gaps: bool, misses: bool
 ) -> Iterator[str]:
@@ -86,14 +92,13 @@ def declare_at_run_time(
     made that none of the attributes is seen to hold.
     """
     line = attributes[0].line if attributes else sites.study.cls.cls.line
-    sites.names.use("to_pyro_module_")
     for attribute in attributes:
         report_places(attribute, sites)
     tables = tables_below(OTHER, sites)
     if misses:
         note_unseen(tables, sites)
     apart = [*_all_apart(attributes, tables, sites), *_own_apart(tables, sites)]
-    yield from CONVERSION_WITH_GAPS if gaps else CONVERSION
+    yield from convert_at_run_time(sites, gaps)
     for found in apart:
         yield from found.statements
     kept = [name for found in apart for name in found.ids(tables)]

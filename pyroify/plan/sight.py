@@ -26,6 +26,8 @@ from pyroify.plan.structure import (
 from pyroify.plan.study import Attribute, Study
 
 Covered = tuple[Function, ...]
+REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
+"""Methods of containers after which a member is missing."""
 
 
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
@@ -41,8 +43,35 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
         or any(map(_is_hidden, nodes))
         or any(_is_partly_parameter(attribute.node) for attribute in attributes)
         or any(misses_parameters(attribute.node) for attribute in attributes)
+        or _takes_out(study, covered)
         or any(is_registered(study, item) for item in module_lists(study))
     )
+
+
+def moves_members(study: Study, covered: Covered) -> bool:
+    """Whether members of a container are replaced while it is built: it stays plain until then."""
+    return any(
+        method.reshapes or any(study.members_replaced(method))
+        for method in covered
+        if method.name in study.building
+    )
+
+
+def _takes_out(study: Study, covered: Covered) -> bool:
+    """Whether something with parameters is taken out again: only run time shows what is left."""
+    held = {name for cls in study.cls.lineage for name in study.names_held_by(cls)}
+    for method in covered:
+        for use in method.uses:
+            *path, name = use.path
+            if use.how == "delete" and use.path[0] in held:
+                return True
+            if use.how == "call" and name in REMOVING and len(path) <= 1:
+                if study.container("".join(path)) is not None:
+                    return True
+        for call in method.layer_calls:
+            if call.callee == Name("delattr") and call.args and call.args[0].text == "self":
+                return True
+    return False
 
 
 def _nodes(attributes: Sequence[Attribute]) -> Iterator[Node]:

@@ -383,6 +383,8 @@ class Resolver:
         place = (path, function.line)
         if place in scope.callers or scope.depth > MAX_DEPTH:
             return Opaque(call.text)
+        if function.reshapes:
+            return Opaque(call.text, sure=True)
         inner = self._inside(function, call, scope, path)
         if function.generator:
             children = [self.resolve(Repeat(value), inner) for value in function.yields]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -46,6 +46,8 @@ from pyroify.plan.structure import (
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]")
+NUMBERED = frozenset(("Sequential", "ModuleList"))
+"""Containers whose members have a place."""
 ATTACHING = ("assign", "chain", "tuple", "register")
 ADDING = ("append", "extend", "insert", "setitem")
 METADATA = frozenset(
@@ -413,7 +415,7 @@ class Study:
         if not direct and not added:
             return None
         direct, added = self._from_last(direct, added)
-        node: Node = one_of(*[self.node(item) for item in direct]) if direct else Opaque(name)
+        node: Node = self._one_of(direct) if direct else Opaque(name)
         for item in added:
             node = self._grown(node, item)
         if not holds_parameters(node):
@@ -425,6 +427,26 @@ class Study:
             if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
                 return None
         return Attribute(name, node, tuple(direct or items), items[0].line)
+
+    def _one_of(self, direct: list[Assignment]) -> Node:
+        """What an attribute may be that is set in several places, one of which may wrap it."""
+        *before, last = direct
+        node = self.node(last)
+        if before and isinstance(node, Box) and always_assigned([last]):
+            if (wrapped := self._wrapped_again(node, self._one_of(before), last)) is not None:
+                return wrapped
+        return one_of(*[self.node(item) for item in direct])
+
+    def _wrapped_again(self, box: Box, inner: Node, item: Assignment) -> Node | None:
+        """``self.fc = nn.Sequential(self.fc, nn.Tanh())``, with what was there in its place."""
+        args = item.value.args if isinstance(item.value, Call) else ()
+        if len(args) != len(box.children) or isinstance(inner, Many | Listed):
+            return None
+        reads = [passed.value == SelfRead(item.path) for passed in args]
+        if not any(reads) or any(passed.star for passed in args):
+            return None
+        children = zip(reads, box.children, strict=True)
+        return replace(box, children=tuple(inner if read else child for read, child in children))
 
     def _from_last(
         self, direct: list[Assignment], added: list[Assignment]
@@ -472,7 +494,10 @@ class Study:
         return Box(node.layer, node.call, (*node.children, child), keys)
 
     def _added_by_name(self, box: Box, made: Node, item: Assignment) -> Node:
-        """``self.net.add_module("fc", layer)``."""
+        """``self.net.add_module("fc", layer)``; which members are left may not be known."""
+        is_filled = box.call is not None and bool(box.call.args)
+        if _replaces(box, item) or (item.how == "setattr" and is_filled):
+            return one_of(box, Opaque(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
         if item.how == "setattr" or item.branches or len(box.keys) < len(box.children):
             child = made if isinstance(made, Plain) else Many(made)
             return Box(box.layer, box.call, (*box.children, child), box.keys)
@@ -531,6 +556,46 @@ class Study:
     def is_used_as_module(self, name: str) -> bool:
         """Whether an attribute is called, or handled otherwise as only modules are."""
         return name in self._module_uses
+
+    def names_held_by(self, cls: ModuleClass) -> frozenset[str]:
+        """Attributes of the class, or of a base, that hold modules with parameters."""
+        study = self if cls is self.cls else Study(cls, self.resolver, ())
+        return frozenset(attribute.name for attribute in study.everything)
+
+    def is_container_made_here(self, name: str) -> bool:
+        """Whether the class itself makes the container that an attribute is."""
+        return bool(name) and any(
+            attribute.name == name and _first_box(attribute.node) for attribute in self.everything
+        )
+
+    @property
+    def adds_to_inherited(self) -> bool:
+        """Whether it puts something into a container that a base makes."""
+        return any(
+            (item.how in ADDING or len(item.path) == 2)
+            and self.container(item.path[0]) is not None
+            and not self.is_container_made_here(item.path[0])
+            for method in self.cls.cls.methods
+            for item in method.assignments
+            if item.path
+        )
+
+    def members_replaced(self, method: Function) -> Iterator[tuple[str, Assignment]]:
+        """Where a member of a numbered container gives way to another, with the container's name.
+
+        In a PyroModule that one comes last: only the names, not the places, stay what they were.
+        """
+        for item in method.assignments:
+            name = item.path[0] if item.path else ""
+            if item.how == "setitem" and name == "*" and self.container(""):
+                name = ""
+            box = self.container(name) if len(item.path) in (1, 2) else None
+            if box is None or box.layer.name not in NUMBERED:
+                continue
+            is_there = method.name not in self.building or not self.is_container_made_here(name)
+            is_item = item.how == "setitem" and len(item.path) == 1
+            if is_item or (is_there and _replaces(box, item)):
+                yield name, item
 
     def container(self, name: str) -> Box | None:
         """The container an attribute is, here or in a base; for ``""`` the module itself."""
@@ -619,6 +684,14 @@ class Study:
             or self.everything
             or (self.cls.library_base and self.cls.library_base.kind != "stateless")
         )
+
+
+def _replaces(box: Box, item: Assignment) -> bool:
+    """Whether an assignment to an attribute of a container is one to a member it has by then."""
+    if len(item.path) != 2 or item.how not in ("assign", "register", "chain", "tuple"):
+        return False
+    name = item.path[1]
+    return repr(name) in box.keys or (name.isdigit() and int(name) < len(box.children))
 
 
 def _first_box(node: Node) -> Box | None:

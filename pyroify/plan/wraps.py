@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from pyroify.index.facts import Call, Choice, File, Name, Spot
+from pyroify.index.facts import Call, Choice, File, Name, SelfRead, Spot
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.structure import (
     Box,
     Leaf,
+    Node,
     Opaque,
     Own,
     Resolver,
@@ -30,7 +31,7 @@ def class_wraps(
     Containers of nothing but ``refused`` classes stay, so that Pyro sees the parameters in them.
     """
     kept = _kept_calls(case, refused)
-    building = case.study.building if case.at_run_time else frozenset()
+    building = case.study.building if case.is_built_at_run_time else frozenset()
     calls = [
         call
         for method in case.cls.cls.methods
@@ -38,22 +39,42 @@ def class_wraps(
         for call in method.layer_calls
         if call.place not in kept
     ]
-    yield from wraps(calls, case.study.scope, resolver, case.names, limit)
+    filled = _filled(item.node for item in case.study.everything) | set(_rewrapping(case))
+    yield from wraps(calls, case.study.scope, resolver, case.names, limit, filled)
 
 
 def function_wraps(file: File, name: str, resolver: Resolver, limit: int) -> Iterator[Edit]:
-    """Layers that a function, or one defined in it, builds for classes that call it."""
+    """Layers that a function, or one defined in it, builds for classes that call it.
+
+    Where it replaces members of a container, that stays plain until it is complete.
+    """
     for function in file.functions:
+        if function.reshapes:
+            continue
         if function.name == name or function.name.startswith(f"{name}.<locals>."):
+            scope = Scope(file.path)
+            filled = _filled(resolver.resolve(value, scope) for value in function.returns)
             calls = function.layer_calls
-            yield from wraps(calls, Scope(file.path), resolver, FileNames(file), limit)
+            yield from wraps(calls, scope, resolver, FileNames(file), limit, filled)
 
 
 def wraps(
-    calls: Iterable[Call], scope: Scope, resolver: Resolver, names: FileNames, limit: int
+    calls: Iterable[Call],
+    scope: Scope,
+    resolver: Resolver,
+    names: FileNames,
+    limit: int,
+    filled: Container[Spot] = (),
 ) -> Iterator[Edit]:
-    """Edits that make calls PyroModules; the first on a line lays the line out anew."""
-    chosen = [call for call in dict.fromkeys(calls) if _is_wrappable(call, scope, resolver)]
+    """Edits that make calls PyroModules; the first on a line lays the line out anew.
+
+    ``filled`` are containers that come to hold parameters, whatever they are made of.
+    """
+    chosen = [
+        call
+        for call in dict.fromkeys(calls)
+        if _is_wrappable(call, scope, resolver, call.place in filled)
+    ]
     if chosen:
         names.use("PyroModule")
     first: dict[int, Call] = {}
@@ -71,7 +92,30 @@ def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
     return Edit("submodules", call.line, call.column, data)
 
 
-def _is_wrappable(call: Call, scope: Scope, resolver: Resolver) -> bool:
+def _filled(nodes: Iterable[Node]) -> set[Spot]:
+    """Where containers are made that hold parameters in the end: some are given them later."""
+    return {
+        item.call.place
+        for node in nodes
+        for item in walk(node)
+        if isinstance(item, Box) and item.call and holds_parameters(item)
+    }
+
+
+def _rewrapping(case: Case) -> Iterator[Spot]:
+    """Where what an attribute holds is put into a container of the same name.
+
+    ``self.fc = nn.Sequential(self.fc, nn.Tanh())``: a plain container would lose the prefix.
+    """
+    random = {name for cls in case.study.cls.lineage for name in case.study.names_held_by(cls)}
+    for method in case.cls.cls.methods:
+        for item in method.assignments:
+            if isinstance(item.value, Call) and len(item.path) == 1 and item.path[0] in random:
+                if any(passed.value == SelfRead(item.path) for passed in item.value.args):
+                    yield item.value.place
+
+
+def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = False) -> bool:
     """Whether a call surely makes a layer or container that may have parameters."""
     if call.wrapped or not isinstance(call.callee, Name | Choice):
         return False
@@ -87,7 +131,7 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver) -> bool:
     if kinds == {"container"}:
         node = resolver.resolve(call, replace(scope, inside=True))
         empty = isinstance(node, Box) and not node.children
-        return empty or holds_parameters(node)
+        return filled or empty or holds_parameters(node)
     return True
 
 

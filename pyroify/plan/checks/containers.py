@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
+from pyroify.index.facts import Unknown
 from pyroify.plan.checks.subject import Subject
 from pyroify.plan.lists import has_random_layers, is_registered, module_lists
-from pyroify.plan.structure import Own, walk
+from pyroify.plan.structure import Box, Leaf, Many, OneOf, Own, Plain, holds_parameters, walk
+from pyroify.plan.study import NUMBERED
 
-NUMBERED = {"Sequential", "ModuleList"}
 EDITS = {"insert", "pop", "__delitem__"}
 
 
@@ -46,6 +47,43 @@ def edited_container(subject: Subject) -> Iterator[Finding]:
             if _is_random(subject, owner) and _kind(subject, owner) in NUMBERED:
                 what = "is edited, which leaves its members under old names"
                 yield _moved(subject, use.line, use.column, owner, what)
+
+
+def replaced_member(subject: Subject) -> Iterator[Finding]:
+    """A member that gives way to a module of Pyro, in a container that is one already."""
+    study = subject.study
+    for method in subject.methods:
+        is_building = method.name in subject.building
+        for name, item in study.members_replaced(method):
+            if not holds_parameters(study.node(item)):
+                continue
+            plain = is_building and all(
+                isinstance(node, Leaf | Box | Plain | Many | OneOf)
+                for node in walk(study.node(item))
+            )
+            if plain or (is_building and study.is_container_made_here(name)):
+                continue
+            if _is_random(subject, name):
+                what = "gets a new member, which Pyro puts last"
+                yield _moved(subject, item.line, item.column, name, what)
+
+
+def replaced_slice(subject: Subject) -> Iterator[Finding]:
+    """A slice of a ModuleList that takes its place, and counts the members anew."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        for item in method.assignments:
+            value = item.value
+            if len(item.path) == 1 and isinstance(value, Unknown):
+                name = item.path[0]
+                is_slice = value.text.startswith(f"self.{name}[") and ":" in value.text
+                from_start = value.text.startswith(f"self.{name}[:")
+                if not is_slice or from_start or _kind(subject, name) != "ModuleList":
+                    continue
+                if _is_random(subject, name):
+                    what = "is cut, which leaves its members under old names"
+                    yield _moved(subject, item.line, item.column, name, what)
 
 
 def sliced_container(subject: Subject) -> Iterator[Finding]:
