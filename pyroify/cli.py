@@ -247,6 +247,8 @@ def rewrite(
         outcome = rewrite_project(
             root, project.files, prior_spec, project.selected, jobs or _default_jobs()
         )
+    if stdin_filename:  # only the editor knows whether it keeps the result
+        outcome = replace(outcome, lock=None)
     is_proven = True
     if verify:
         outcome, is_proven = _prove(project, prior_spec, outcome)
@@ -531,6 +533,7 @@ def _write(report: Report) -> Report:
     from pyroify.publish import Change
 
     changes = [Change(r.path, r.before, r.after) for r in report.changed if r.after is not None]
+    changes += [report.lock] if report.lock is not None else []
     _publish(report.root, changes)
     return replace(report, written=True)
 

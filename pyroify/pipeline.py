@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 from pyroify import index as indexing
 from pyroify import plan as planning
 from pyroify.diagnostics import Finding
+from pyroify.index import Index
 from pyroify.index.faults import describe_fault
+from pyroify.lock import LOCK_NAME
 from pyroify.plan.model import ClassPlan, FilePlan, Plan
+from pyroify.plan.ownership import next_entries
+from pyroify.publish import Change
 from pyroify.source import NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
 
@@ -46,6 +50,8 @@ class Outcome:
 
     plan: Plan
     results: tuple[FileResult, ...]
+    lock: Change | None = None
+    """What has to change in the file that tells pyroify's declarations from the user's."""
 
     @property
     def changes(self) -> tuple[FileResult, ...]:
@@ -105,7 +111,29 @@ def rewrite_project(
     return Outcome(
         replace(plan, classes=tuple(sorted(classes, key=lambda entry: (entry.path, entry.line)))),
         tuple(sorted(results, key=lambda result: result.path)),
+        _next_lock(index, remaining, [done[file] for file in plan.files]),
     )
+
+
+def _next_lock(
+    index: Index, selected: Collection[str], results: Sequence[FileResult]
+) -> Change | None:
+    """The lock with what is pyroify's in the ``selected`` files once they are rewritten.
+
+    Entries of other files stay; those of files that are gone do until all others are selected.
+    """
+    lock = index.lock
+    if lock.findings:
+        return None
+    written = {result.path: result.after for result in results if result.changed}
+    readable = frozenset(selected) - index.unreadable
+    entries = {entry for entry in lock.entries if entry.path not in readable}
+    if all(entry.path not in index.existing for entry in entries):
+        entries.clear()
+    for path in readable:
+        entries.update(next_entries(index, path, written.get(path)))
+    after = lock.holding(entries)
+    return None if after is None or after == lock.text else Change(LOCK_NAME, lock.text, after)
 
 
 def _refuse(entry: ClassPlan, result: FileResult) -> ClassPlan:

@@ -20,6 +20,7 @@ from pathspec import GitIgnoreSpec
 
 from pyroify.diagnostics import Finding
 from pyroify.globs import compile_globs
+from pyroify.lock import LOCK_NAME
 from pyroify.source import NOT_DECODABLE
 
 MISSING = "PYR201"
@@ -144,6 +145,9 @@ def open_project(
 def stand_in(project: Project, data: bytes) -> Iterator[Path]:
     """A root of links to the project's files, in which the selected file holds ``data``."""
     with TemporaryDirectory(prefix="pyroify-") as folder:
+        lock = project.root / LOCK_NAME
+        if lock.is_file() and not lock.is_symlink():
+            Path(folder, LOCK_NAME).write_bytes(lock.read_bytes())
         for path in project.files:
             stand_in = Path(folder, path)
             stand_in.parent.mkdir(parents=True, exist_ok=True)

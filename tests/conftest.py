@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,20 @@ def lay_out(tmp_path: Path) -> LayOut:
         return tmp_path
 
     return write
+
+
+def lock_of_all(root: Path, files: Sequence[str]) -> bytes:
+    """A lock by which pyroify wrote all the declarations of some files."""
+    from pyroify.index import build_index
+    from pyroify.lock import Entry, render_lock
+    from pyroify.plan.ownership import written_in
+
+    entries = [
+        Entry(file.path, item.cls, item.site, item.digest)
+        for file in build_index(root, files).files
+        for item in written_in(file)
+    ]
+    return render_lock(set(entries)).encode()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ A case is ``<area>/<case>.in.py`` beside ``<case>.out.py``, or a folder ``<case>
 ``<case>.out/``. No ``.out`` means: nothing may change. ``<case>.spec.yaml`` is the spec (default:
 a Normal(0, 1) on every parameter) and ``<case>.findings.txt`` what must be reported (default:
 nothing), one ``[file:]line:column CODE [message]`` a line; without a message any will do.
+In ``reconcile`` the declarations of the input are pyroify's, by its lock; elsewhere there is none,
+and they are the user's.
 
 A case that can run defines ``example()``, which returns ``(model, args)`` or
 ``(model, args, method)``, or ``examples()``, a dict of functions that do. What it computes is
@@ -27,6 +29,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from conftest import lock_of_all
+
+from pyroify.lock import LOCK_NAME, read_lock
 
 FIXTURES = Path(__file__).parent / "fixtures"
 UPDATE = os.environ.get("PYROIFY_UPDATE_FIXTURES") == "1"
@@ -99,6 +104,11 @@ class Case:
         return self.findings_file.read_text().splitlines() if self.findings_file.exists() else []
 
     @property
+    def is_ours(self) -> bool:
+        """Whether pyroify wrote the declarations of the input."""
+        return self.folder.name == "reconcile"
+
+    @property
     def runs(self) -> bool:
         return any(EXAMPLE.search(text) for text in self.sources.values())
 
@@ -133,16 +143,23 @@ def lay_out(root: Path, sources: Sources) -> list[str]:
 
 
 def rewrite(
-    root: Path, sources: Sources, spec_text: str, line_length: int = 100
+    root: Path, sources: Sources, spec_text: str, line_length: int = 100, ours: bool = False
 ) -> tuple[Sources, list[str]]:
-    """Runs the whole pipeline in ``root``; returns the new sources and the findings as lines."""
+    """Runs the whole pipeline in ``root``; returns the new sources and the findings as lines.
+
+    ``ours``: the declarations that are there are pyroify's. The lock is left for another run.
+    """
     from pyroify.pipeline import rewrite_project
     from pyroify.spec.load import load_spec
 
     files = lay_out(root, sources)
+    if ours:
+        (root / LOCK_NAME).write_bytes(lock_of_all(root, files))
     (root / "pyroify.yaml").write_text(spec_text)
     (root / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {line_length}\n")
     outcome = rewrite_project(root, files, load_spec(root / "pyroify.yaml"))
+    if outcome.lock:
+        (root / LOCK_NAME).write_bytes(outcome.lock.after)
     changed = {change.path: (change.after or b"").decode() for change in outcome.changes}
     return {**sources, **changed}, [finding_line(f, sources) for f in outcome.findings]
 
@@ -173,7 +190,7 @@ def as_expected(got: list[str], expected: list[str]) -> list[str]:
 
 @each_case
 def test_output_and_findings(case: Case, tmp_path: Path) -> None:
-    got, findings = rewrite(tmp_path, case.sources, case.spec)
+    got, findings = rewrite(tmp_path, case.sources, case.spec, ours=case.is_ours)
     if UPDATE:
         case.write("out", {p: text for p, text in got.items() if text != case.sources[p]})
         case.findings_file.unlink(missing_ok=True)
@@ -185,6 +202,16 @@ def test_output_and_findings(case: Case, tmp_path: Path) -> None:
 
 @each_case
 def test_output_is_left_alone_by_a_second_run(case: Case, tmp_path: Path) -> None:
+    first, _ = rewrite(tmp_path, case.sources, case.spec, ours=case.is_ours)
+    lock = read_lock(tmp_path)
+    assert not lock.findings
+    again, _ = rewrite(tmp_path, first, case.spec)
+    assert not differences(first, again), differences(first, again)
+    assert read_lock(tmp_path) == lock
+
+
+@each_case
+def test_output_is_left_alone_where_it_is_the_users(case: Case, tmp_path: Path) -> None:
     again, _ = rewrite(tmp_path, case.expected, case.spec)
     assert not differences(case.expected, again), differences(case.expected, again)
 
@@ -197,7 +224,7 @@ def test_output_compiles(case: Case) -> None:
 
 @each_case
 def test_output_compiles_where_lines_are_short(case: Case, tmp_path: Path) -> None:
-    got, findings = rewrite(tmp_path, case.sources, case.spec, line_length=79)
+    got, findings = rewrite(tmp_path, case.sources, case.spec, 79, ours=case.is_ours)
     assert not any("PYR234" in finding for finding in findings)
     for path, text in got.items():
         compile(text, path, "exec", dont_inherit=True)

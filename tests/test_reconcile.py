@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import LayOut, Run
+from conftest import LayOut, Run, lock_of_all
 
+from pyroify.lock import LOCK_NAME
 from pyroify.pipeline import rewrite_project
 from pyroify.plan.meaning import arranged, meaning
 from pyroify.spec.load import parse_spec
@@ -180,6 +181,7 @@ def test_what_becomes_of_a_declaration(
 
 def reconciled(root: Path, action: str) -> tuple[str, set[str]]:
     """The file under a spec with one action, and the codes of what is said about it."""
+    (root / LOCK_NAME).write_bytes(lock_of_all(root, ["net.py"]))
     rules = f'  - match: "Net.w.**"\n    {ACTIONS[action]}\n' if action in ACTIONS else ""
     spec = parse_spec(f"version: 1\npriors:\n{rules}", "pyroify.yaml")
     outcome = rewrite_project(root, ["net.py"], spec)
@@ -193,7 +195,8 @@ def test_the_page_shows_what_happens(lay_out: LayOut, run: Run) -> None:
         re.search(rf"```{kind}\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]  # type: ignore[index]
         for kind in ("python", "yaml", "diff")
     )
-    lay_out({"net.py": source, "pyroify.yaml": spec})
+    root = lay_out({"net.py": source, "pyroify.yaml": spec})
+    (root / LOCK_NAME).write_bytes(lock_of_all(root, ["net.py"]))
     shown = run("rewrite", "--diff")
     # The page has no blanks at line ends.
     assert re.sub(r"(?m)^ $", "", shown.out) == diff
@@ -207,6 +210,7 @@ def test_what_stays_is_reported_with_the_command_that_restores_it(
     source = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]  # type: ignore[index]
     spec = "version: 1\npriors:\n  - {match: Net.gain, keep: true}\n"
     root = lay_out({"net.py": source, "pyroify.yaml": spec})
+    (root / LOCK_NAME).write_bytes(lock_of_all(root, ["net.py"]))
     ended = run("rewrite")
     assert (root / "net.py").read_text() == source
     assert ended.code == 1

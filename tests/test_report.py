@@ -307,7 +307,7 @@ class TestJson:
         document = json.loads(render_json(self.GIVEN, "rewrite", 1))
         assert list(document) == [
             *("version", "pyroify", "command", "root", "spec", "written", "exit_code"),
-            *("summary", "files", "classes", "findings"),
+            *("summary", "lock", "files", "classes", "findings"),
         ]
         assert list(document["summary"]) == [
             *("files", "classes", "sites", "coverage", "refused"),

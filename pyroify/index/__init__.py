@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyroify.index.resolve import Index, ModuleClass
+from pyroify.lock import read_lock
 
 __all__ = ["Index", "ModuleClass", "build_index"]
 
@@ -17,7 +18,7 @@ def build_index(root: Path, files: Sequence[str]) -> Index:
     """
     from pyroify.index.scan import candidates
 
-    index = Index(root, tuple(files))
+    index = Index(root, tuple(files), lock=read_lock(root))
     for path in candidates(root, files):
         index.file(path)
     return index

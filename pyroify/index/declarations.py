@@ -8,7 +8,7 @@ in the same way.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from pyroify.index.facts import Exit
 from pyroify.index.source import Source, chain
@@ -78,6 +78,40 @@ def _is_written(node: ast.ClassDef | ast.FunctionDef) -> bool:
         return False
     first = [argument.arg for argument in node.args.args[:1]]
     return first == ["module"] and isinstance(node.body[0], ast.Return)
+
+
+def unnamed_declarations(
+    file: Source, body: Sequence[ast.stmt], this: str | None
+) -> Iterator[tuple[int, str]]:
+    """Statements that declare by ``setattr``, or on something with another name than ``self``."""
+    made = {
+        target.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Assign) and _is_declaration(file, node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for statement in body:
+        if any(_declares_unnamed(file, node, this, made) for node in ast.walk(statement)):
+            yield statement.lineno, ast.unparse(statement)
+
+
+def _declares_unnamed(file: Source, node: ast.AST, this: str | None, made: Container[str]) -> bool:
+    def is_made(value: ast.expr) -> bool:
+        return _is_declaration(file, value) or (isinstance(value, ast.Name) and value.id in made)
+
+    match node:
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, name, value]):
+            is_named = isinstance(name, ast.Constant)
+            return is_made(value) and not (is_named and chain(node.args[0]) == (this,))
+        case ast.Assign(targets=[ast.Attribute() as target], value=value):
+            return is_made(value) and chain(target)[:1] != (this,)
+    return False
+
+
+def _is_declaration(file: Source, value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and file.dotted(value.func) in DECLARING
 
 
 def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[str]) -> str:

@@ -399,6 +399,9 @@ class Function:
     """What a method decorated as a PyroSample or PyroParam declares under its own name."""
     writes: tuple[Write, ...] = ()
     coroutine: bool = False
+    declaring: tuple[tuple[int, str], ...] = ()
+    """Statements that declare what they do not name below ``self``, each with its line; those at
+    the end apart."""
     guards: tuple[tuple[int, int, str], ...] = ()
     """Arms of ``if`` statements: first and last line, and the test that decides."""
 

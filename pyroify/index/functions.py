@@ -11,6 +11,7 @@ from pyroify.index.declarations import (
     declaration_text,
     exiting_index,
     find_exit,
+    unnamed_declarations,
 )
 from pyroify.index.declared import read_decorated
 from pyroify.index.expressions import Expressions
@@ -100,6 +101,7 @@ def _read(
         indirect=tuple(statements.indirect),
         reshapes=statements.reshapes,
         source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
+        declaring=tuple(unnamed_declarations(source, body, this)),
     )
 
 

@@ -15,7 +15,8 @@ from pyroify.diagnostics import Finding
 from pyroify.index.extract import extract
 from pyroify.index.facts import Call, Class, File, Function, Name, Value
 from pyroify.index.faults import FileFault, describe_fault, looking_at
-from pyroify.source import SourceError, read_source
+from pyroify.lock import Lock
+from pyroify.source import SourceError, decode_source, read_source
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
 PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
@@ -102,6 +103,8 @@ class Index:
     root: Path
     paths: tuple[str, ...]
     findings: list[Finding] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+    """What pyroify wrote in these files before."""
     _files: dict[str, File | None] = field(default_factory=dict)
     _by_module: dict[str, str] = field(default_factory=dict)
     _classes: dict[tuple[str, str], ModuleClass | None] = field(default_factory=dict)
@@ -119,10 +122,16 @@ class Index:
 
     def __post_init__(self) -> None:
         self._known = frozenset(self.paths)
+        self.findings.extend(self.lock.findings)
         tops = {self._package_parent(path) for path in self.paths}
         self._roots = tuple(dict.fromkeys(["", "src", *sorted(tops)]))
 
     # Files
+
+    @property
+    def existing(self) -> frozenset[str]:
+        """The paths of all files of the project, read or not."""
+        return self._known
 
     def file(self, path: str) -> File | None:
         """Facts of a file; None where it cannot be read, which is then among the findings."""
@@ -137,6 +146,22 @@ class Index:
         """All files read so far, in the project's order."""
         return tuple(found for path in self.paths if (found := self._files.get(path)) is not None)
 
+    def file_as_read(self, path: str) -> File | None:
+        """Facts of a file that has been read; None of one that could not matter so far."""
+        return self._files.get(path)
+
+    def file_as_rewritten(self, path: str, data: bytes) -> File:
+        """Facts of a file with other contents, which are its own after a rewrite."""
+        return self._extracted(decode_source(data, path).text, path)
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """The files that were looked at, of which nothing is known, or not all."""
+        return frozenset(path for path, file in self._files.items() if file is None) | {*self.left}
+
+    def _extracted(self, text: str, path: str) -> File:
+        return extract(text, path, self.module_name(path), path.endswith("__init__.py"))
+
     def _read(self, path: str) -> File | None:
         try:
             source = read_source(self.root / path, path)
@@ -144,7 +169,7 @@ class Index:
             self.findings.append(error.finding)
             return None
         try:
-            return extract(source.text, path, self.module_name(path), path.endswith("__init__.py"))
+            return self._extracted(source.text, path)
         except SyntaxError as error:
             python = "{}.{}".format(*sys.version_info)
             self.findings.append(

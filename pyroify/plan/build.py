@@ -23,13 +23,14 @@ from pyroify.plan.lists import hides_random_layers
 from pyroify.plan.migrate import Migration, migrate
 from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan
 from pyroify.plan.names import FileNames
+from pyroify.plan.ownership import foreign_definitions
 from pyroify.plan.rules import latent_findings, rule_findings
 from pyroify.plan.structure import Box, Leaf, Own, Resolver, has_gap, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
 
-LEFT = "PYR060"
+LEFT = ("PYR060", "PYR067")
 """A declaration that is there and stays, while the rest of its class follows the spec."""
 
 
@@ -136,7 +137,8 @@ class _Planner:
         touched = self._touched()
         for cls in self.classes:
             relatives = (*cls.lineage[1:], *self.subclasses.get(cls.key, ()))
-            names = FileNames(cls.file, touched)
+            foreign = foreign_definitions(self.index, cls.file)
+            names = FileNames(cls.file, touched, foreign=foreign)
             case = cases[cls.key] = Case(Study(cls, self.resolver, relatives), names)
             if self._is_left(case):
                 continue
@@ -390,4 +392,4 @@ class _Planner:
 
 def _refuses(finding: Finding) -> bool:
     """Whether the class of a finding is left as it is."""
-    return lookup(finding.code).severity != "warning" and finding.code != LEFT
+    return lookup(finding.code).severity != "warning" and finding.code not in LEFT

@@ -108,6 +108,21 @@ class Case:
         ) | {path.partition(".")[0] for path in self.lent}
 
     @cached_property
+    def made_random(self) -> frozenset[str]:
+        """Names of own attributes that are, or hold, random ones which pyroify declares."""
+        return frozenset(
+            site.path.partition(".")[0]
+            for site in self.all_sites
+            if site.action == "sample" and site.spared != "own"
+        ) | {path.partition(".")[0] for path in self.lent}
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether all that is random in it is so by declarations of the user."""
+        sites = [site for site in self.all_sites if site.action != "keep"]
+        return bool(sites) and all(site.spared == "own" for site in sites) and not self.lent
+
+    @cached_property
     def own_random(self) -> frozenset[str]:
         """Names of own parameters that are drawn."""
         return frozenset(
@@ -126,7 +141,14 @@ class Case:
             for action in ("sample", "param", "keep")
         }
         by_lambda = any("(lambda self" in site.source for site in sites)
-        return Sites(paths["sample"] | self.lent, paths["param"], paths["keep"], by_lambda)
+        own = {site.path for site in sites if site.action == "sample" and site.spared == "own"}
+        return Sites(
+            paths["sample"] | self.lent,
+            paths["param"],
+            paths["keep"],
+            by_lambda,
+            frozenset(own - self.lent),
+        )
 
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
         """A finding about this class."""

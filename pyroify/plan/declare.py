@@ -17,7 +17,14 @@ from pyroify.plan.names import FileNames
 from pyroify.plan.own import OwnParameters
 from pyroify.plan.placements import Each, Spot, Where
 from pyroify.plan.present import present_within
-from pyroify.plan.redeclare import leave_decorated, leave_unseen, leaves_all, report_dropped
+from pyroify.plan.redeclare import (
+    leave_decorated,
+    leave_unnamed,
+    leave_unseen,
+    leaves_all,
+    report_by_hand,
+    report_dropped,
+)
 from pyroify.plan.run_time import convert_at_run_time, declare_at_run_time
 from pyroify.plan.sight import is_out_of_sight, misses_some, moves_members
 from pyroify.plan.sites import Anew, Lent, Sites
@@ -75,7 +82,8 @@ class Declarer:
         own = OwnParameters(sites)
         attributes = self.study.attributes(covered)
         is_late = False
-        at_run_time = is_out_of_sight(self.study, covered, attributes)
+        is_by_hand = self.study.by_hand.is_throughout
+        at_run_time = not is_by_hand and is_out_of_sight(self.study, covered, attributes)
         statements: list[str] = []
         if method is self.study.constructor:
             statements.extend(self._latents(sites))
@@ -92,8 +100,11 @@ class Declarer:
             if is_late := moves_members(self.study, covered):
                 statements.extend(convert_at_run_time(sites, self.gaps))
             statements.extend(declare_visible(attributes, sites))
+        if is_by_hand:
+            leave_unnamed(attributes, sites)
         statements.extend(declare_instances(attributes, sites))
         statements.extend(leave_unseen(sites))
+        report_by_hand(sites)
         left = leaves_all(sites)
         if not left:
             report_dropped(sites, statements)

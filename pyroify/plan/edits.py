@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from pyroify.index.facts import File, Function
@@ -14,12 +14,13 @@ from pyroify.plan.case import Case, Key
 from pyroify.plan.declare import Declarations
 from pyroify.plan.exits import statements_before_declarations
 from pyroify.plan.following import following_call
-from pyroify.plan.meaning import arranged, unchanged
+from pyroify.plan.meaning import arranged, kept_within, unchanged
 from pyroify.plan.methods import methods_to_decorate
 from pyroify.plan.migrate import Migration
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.originals import loading_statements
+from pyroify.plan.ownership import foreign_definitions
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.plan.structure import Own, Resolver, walk
@@ -40,6 +41,8 @@ class EditPlanner:
     resolver: Resolver
     limit: int | None
     spec: Spec
+    _made_random: dict[Key, bool] = field(default_factory=dict)
+    _by_hand: dict[Key, bool] = field(default_factory=dict)
 
     def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
         """The edits of every file that has to change, by path."""
@@ -104,9 +107,15 @@ class EditPlanner:
         found = {}
         for path, tails in by_file.items():
             file = self.resolver.index.file(path)
-            if file and (function := shared_function(file, tails)):
+            function = shared_function(file, tails) if file else ""
+            if file and function and not self._is_edited(file, function):
                 found[path] = function
         return found
+
+    def _is_edited(self, file: File, function: str) -> bool:
+        """Whether the user has made the shared function his own."""
+        foreign = NAME in foreign_definitions(self.resolver.index, file)
+        return foreign and not is_up_to_date(file, function)
 
     def _of_functions(
         self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
@@ -135,7 +144,8 @@ class EditPlanner:
             )
         yield from class_wraps(case, self.resolver, self._limit(case.cls.file), self._refused)
         random = self._random_of(case)
-        yield from read_edits(case.study, random, case.own_random)
+        by_hand = self._drawn_by_hand(case)
+        yield from read_edits(case.study, random, case.own_random & random, by_hand)
         for cls in self.resolver.subclasses.get(case.key, ()):
             random |= self._random_of(self.cases[cls.key])
         for function, position in methods_to_decorate(case.study, random):
@@ -144,15 +154,52 @@ class EditPlanner:
             yield Edit("methods", function.line, function.column, data)
 
     def _random_of(self, case: Case) -> frozenset[str]:
-        """Names that give random values when read or called, those of its bases included."""
+        """Names that give random values when read or called, those of its bases included.
+
+        What the user made random himself is not among them: he reads it as he means it.
+        """
         lineage = [self.cases[cls.key] for cls in case.cls.lineage if cls.key in self.cases]
-        found = {name for other in lineage for name in other.random_names}
+        found = {name for other in lineage for name in other.made_random}
         for other in lineage:
             for attribute in other.study.everything:
                 held = [item.cls.key for item in walk(attribute.node) if isinstance(item, Own)]
-                if any(key in self.cases and self.cases[key].converts for key in held):
+                if any(key in self.cases and self._is_made_random(key) for key in held):
                     found.add(attribute.name)
         return frozenset(found).union(*(other_names(other.study, found) for other in lineage))
+
+    def _drawn_by_hand(self, case: Case) -> frozenset[str]:
+        """Names of attributes that are, or hold, what the user made random himself."""
+        lineage = [self.cases[cls.key] for cls in case.cls.lineage if cls.key in self.cases]
+        found = {path.partition(".")[0] for other in lineage for path in other.sites.own}
+        for other in lineage:
+            for attribute in other.study.everything:
+                held = {item.cls.key for item in walk(attribute.node) if isinstance(item, Own)}
+                if any(key in self.cases and self._draws_by_hand(key) for key in held):
+                    found.add(attribute.name)
+        return frozenset(found)
+
+    def _draws_by_hand(self, key: Key) -> bool:
+        """Whether a class has latents of the user's own, there or in what it holds."""
+        if key not in self._by_hand:
+            self._by_hand[key] = False  # a class may hold itself
+            case = self.cases[key]
+            around = {cls.key for cls in (*case.study.held, *case.cls.lineage[1:])}
+            self._by_hand[key] = bool(case.sites.own) or any(
+                self._draws_by_hand(k) for k in around if k in self.cases
+            )
+        return self._by_hand[key]
+
+    def _is_made_random(self, key: Key) -> bool:
+        """Whether a class converts for more than what its user has declared, there and below."""
+        if key not in self._made_random:
+            self._made_random[key] = False  # a class may hold itself
+            case = self.cases[key]
+            held = {cls.key for cls in case.study.held if cls.key in self.cases}
+            lineage = {cls.key for cls in case.cls.lineage[1:] if cls.key in self.cases}
+            self._made_random[key] = case.converts and (
+                not case.is_by_hand or any(self._is_made_random(k) for k in held | lineage)
+            )
+        return self._made_random[key]
 
     def _statements(
         self, case: Case, method: Function | None, declared: Declarations
@@ -195,7 +242,9 @@ class EditPlanner:
             return
         existing = method.declarations
         texts = existing.texts if existing else ()
-        statements = arranged(statements, texts)
+        by_hand = case.study.by_hand
+        theirs = frozenset(texts) if by_hand.is_throughout else by_hand.statements
+        statements = arranged(kept_within(statements, texts, theirs), texts)
         if not unchanged(texts, statements):
             indent, limit = method.column + 4, self._limit(case.cls.file)
             data = (statements, texts, indent, limit, _position(case.study, method))
@@ -222,7 +271,8 @@ def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> It
 
 
 def _has(declared: Declarations, *actions: str) -> bool:
-    return any(site.action in actions for site in declared.sites)
+    """Whether a method declares, for pyroify, what one of these actions makes."""
+    return any(site.action in actions and site.spared != "own" for site in declared.sites)
 
 
 def _of_whole_file(names: FileNames, limit: int) -> Iterator[Edit]:

@@ -177,7 +177,9 @@ def _declare(part: Part, sites: Sites) -> Iterator[str]:
     if part.present is False:
         return
     line = part.where.line
-    decision = sites.decide_instance(part.path, part.layer, part.holder.where.path, part.frozen)
+    own = part.study.by_hand.has(part.inner)
+    instance = part.holder.where.path
+    decision = sites.decide_instance(part.path, part.layer, instance, part.frozen, own)
     sites.report_single(decision, part.holder.where.path.partition(".*")[0], line)
     if there := sites.within.get(part.path):
         assert isinstance(there.value, Declared)
@@ -204,7 +206,8 @@ def _declare(part: Part, sites: Sites) -> Iterator[str]:
 def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:
     """Whether a rule asks for what the class has taken from its instances; it is said."""
     cls, target, action = part.cls, part.place.target, decision.action
-    key = SiteKey(part.study.cls.file.module, cls, part.inner, part.layer, part.frozen)
+    own = part.study.by_hand.has(part.inner)
+    key = SiteKey(part.study.cls.file.module, cls, part.inner, part.layer, part.frozen, own=own)
     common = decide(sites.spec, key).action
     is_drawn = part.declared == "sample" or isinstance(common, Sample | Deterministic)
     if isinstance(action, Keep) and (part.declared or not isinstance(common, Keep)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import cast
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
@@ -29,6 +29,28 @@ def arranged(wanted: Sequence[str], present: Sequence[str]) -> tuple[str, ...]:
         return tuple(wanted)
     places = [order.get(target, len(order)) for target in targets]
     return tuple(wanted[i] for i in sorted(range(len(wanted)), key=places.__getitem__))
+
+
+def kept_within(
+    wanted: Sequence[str], present: Sequence[str], theirs: Container[str]
+) -> tuple[str, ...]:
+    """The ``wanted`` statements with those ``present`` that are ``theirs``, where these stood.
+
+    What is declared one by one gives way to another declaration of the same.
+    """
+    made = [*wanted]
+    meanings = [*map(meaning, wanted)]
+    targets = {target for text in wanted if (target := _target(text))}
+    position = 0
+    for text in present:
+        said = meaning(text)
+        if said in meanings:
+            position = meanings.index(said) + 1
+        elif text in theirs and _target(text) not in targets:
+            made.insert(position, text)
+            meanings.insert(position, said)
+            position += 1
+    return tuple(made)
 
 
 def _target(source: str) -> str:

@@ -237,7 +237,7 @@ class _Migrator:
         self._check_given(cls)
         for path, (prior, call) in priors.items():
             sites = list(self._sites(cls, path))
-            without = [site for site in sites if site.rule is None]
+            without = [site for site in sites if site.rule is None and site.spared != "own"]
             if without or not sites:
                 raise _Left(f"no rule of the spec is about {_name(prior)} of {name}")
             self._compare(cls, lifts[0], path, call, sites)
@@ -269,13 +269,13 @@ class _Migrator:
         sites: Sequence[SitePlan],
     ) -> None:
         for site in sites:
-            assert site.rule is not None
-            action = site.rule.action(self.project.spec)
+            action = site.rule.action(self.project.spec) if site.rule else None
             if isinstance(action, Sample) and is_same(action.distribution, call):
                 continue
             decided = to_text(action.distribution) if isinstance(action, Sample) else "no prior"
+            gives = f"the spec gives it {decided}" if action else "the class has one of its own"
             name = cls.cls.name
-            message = f"{site.path} of {name} had {to_text(call)} here; the spec gives it {decided}"
+            message = f"{site.path} of {name} had {to_text(call)} here; {gives}"
             help = f"to have it back, add the rule {spec_rule(name, path, call)}"
             self._find(lifting, OVERRULED, message, help)
             return

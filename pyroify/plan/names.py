@@ -50,6 +50,8 @@ class FileNames:
     touched: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
     definitions: dict[str, str] = field(default_factory=dict)
+    foreign: frozenset[str] = frozenset()
+    """Definitions under names of the rewrite that the user wrote, or has edited."""
 
     def use(self, *names: str) -> None:
         """Note that the rewritten file needs these names."""
@@ -104,8 +106,12 @@ class FileNames:
         return f"_{name}" if name in taken - dict(self.file.definitions).keys() else name
 
     def define(self, name: str, source: str) -> None:
-        """Note that the file needs a definition of its own, unless it is there already."""
-        if dict(self.file.definitions).get(name) != ast.unparse(ast.parse(source)):
+        """Note that the file needs a definition of its own, unless it is there already.
+
+        One that the user has edited is his, and serves as it is.
+        """
+        there = dict(self.file.definitions).get(name)
+        if name not in self.foreign and there != ast.unparse(ast.parse(source)):
             self.definitions[name] = source
 
     def imports(self) -> tuple[tuple[str, str, str], ...]:

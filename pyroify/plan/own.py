@@ -69,13 +69,15 @@ class OwnParameters:
 
     def _keep(self, parameter: OwnParameter, decision: Decision) -> None:
         self._record(parameter, decision, "", parameter.made[0].shape if parameter.made else None)
-        if becomes_buffer(parameter):
+        if becomes_buffer(parameter) and decision.spared != "own":
             self.buffers.append(parameter)
 
     def _noise_decision(self, noise: OwnParameter) -> Decision | None:
         """What becomes of the noise, if it is that of a prior which is not centred."""
         name = noise.name.removesuffix(NOISE)
         decision = self.sites.consult(name)
+        if self.sites.study.by_hand.has(noise.name):
+            return None
         if self.sites.study.declared(name) is None or not is_noncentered(decision.action):
             return None
         assert isinstance(decision.action, Sample)
@@ -94,8 +96,10 @@ class OwnParameters:
             message = f"self.{noise.name} is of a prior that {self.sites.rule_name(base)} replaces"
             help = "delete it if nothing else reads it"
             self.sites.report(there.line, there.column, "PYR067", message, help)
+        is_own = noise.name in self.sites.study.by_hand.sites
+        decision = replace(UNRULED, spared="own") if is_own else UNRULED
         self.sites.record(
-            noise.name, UNRULED, declared.text, there.line, there.column, action=declared.action
+            noise.name, decision, declared.text, there.line, there.column, action=declared.action
         )
         return True
 

@@ -14,19 +14,24 @@ ANCHOR = "_anchor"
 ANCHOR_STATEMENT = f'self.register_buffer("{ANCHOR}", torch.empty(0), persistent=False)'
 
 
-def read_edits(study: Study, random: frozenset[str], own: frozenset[str]) -> Iterator[Edit]:
-    """Edits of the methods of a class; ``own`` are the random ones among its own parameters."""
+def read_edits(
+    study: Study, random: frozenset[str], own: frozenset[str], by_hand: frozenset[str]
+) -> Iterator[Edit]:
+    """Edits of the methods of a class; ``own`` are the random ones among its own parameters.
+
+    What the user has made random ``by_hand`` is read as it was.
+    """
     building = building_names(study)
     for method in study.cls.cls.methods:
         yield from _slices(study, method, random)
-        yield from _transposed(study, method, random)
+        yield from _transposed(study, method, random | by_hand)
         if method.name in building:
             continue
         yield from _observed(method, random)
         yield from _data_reads(method, random, own)
         yield from _decorators(method, random)
         for plate in method.plates:
-            if edit := hoisted(method, plate, random, own):
+            if edit := hoisted(method, plate, random, own, by_hand):
                 yield edit
 
 
@@ -94,19 +99,35 @@ def _decorators(method: Function, random: frozenset[str]) -> Iterator[Edit]:
             yield Edit("decorators", method.line, method.column, (position, ""))
 
 
+def movable(method: Function, plate: Plate, by_hand: frozenset[str]) -> tuple[tuple[int, int], ...]:
+    """The lines of the first statements in a plate that may as well stand above it.
+
+    What reads the user's own latents stays: these may be local to the plate on purpose.
+    """
+    inside = [use for use in method.uses if use.plate == (plate.line, plate.column)]
+    drawn = [use.line for use in inside if use.path[0] in by_hand]
+    reads = [any(first <= line <= last for line in drawn) for first, last in plate.movable]
+    return plate.movable[: reads.index(True)] if True in reads else plate.movable
+
+
 def hoisted(
-    method: Function, plate: Plate, random: frozenset[str], own: frozenset[str]
+    method: Function,
+    plate: Plate,
+    random: frozenset[str],
+    own: frozenset[str],
+    by_hand: frozenset[str] = frozenset(),
 ) -> Edit | None:
     """What is read first inside a plate, read before it."""
+    free = movable(method, plate, by_hand)
     inside = [use for use in late_reads(method, plate, random)]
     children = [use for use in inside if use.path[0] not in own]
     leading = 0
     for use in children:
         position = next(
-            (i for i, (first, last) in enumerate(plate.movable, 1) if first <= use.line <= last), 0
+            (i for i, (first, last) in enumerate(free, 1) if first <= use.line <= last), 0
         )
         leading = max(leading, position)
-    last_moved = plate.movable[leading - 1][1] if leading else 0
+    last_moved = free[leading - 1][1] if leading else 0
     reads = []
     for use in inside:
         name = use.path[0]

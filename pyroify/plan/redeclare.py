@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pyroify.index.facts import Assignment, Declared, Function
 from pyroify.plan.meaning import meaning, unchanged
 from pyroify.plan.sites import Sites, needs_first_value
 from pyroify.plan.statements import normalised
+from pyroify.plan.structure import is_opaque
+from pyroify.plan.study import Attribute
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
 from pyroify.spec.render import NOISE, Place, RenderError, mentions, render_sample
@@ -24,6 +26,9 @@ LOOPED = re.compile(r"^ +([\w.\[\]]+) = [\w.]*Pyro(?:Sample|Param)\(", re.MULTIL
 NAME_PASSED = re.compile(r"if name (?:==|in) (.*):\n +continue")
 
 
+IN_A_LOOP = (
+    "a rule without wildcards reaches a parameter; if pyroify wrote this, restore pyroify.lock"
+)
 UNRULED = Decision(Keep(), None)
 UNSEEN = "it stays as it is; to have the spec decide, declare it in the class that makes it"
 
@@ -52,10 +57,11 @@ def redeclare(
 def leave(sites: Sites, path: str, decision: Decision, layer: str) -> list[str]:
     """The declaration at the end of the method of a site that no rule is about any more.
 
-    The noise of a prior that is not centred comes before it.
+    The noise of a prior that is not centred comes before it. What the user wrote is no fault.
     """
     there = sites.present[path]
-    sites.report_left(path, decision, there.line, _indent(sites))
+    if decision.spared != "own" or path in sites.study.by_hand.named:
+        sites.report_left(path, decision, there.line, _indent(sites))
     sites.record(path, decision, there.text, there.line, layer=layer, action=there.action)
     noise = sites.present.get(f"{path}{NOISE}")
     return [noise.text, there.text] if noise else [there.text]
@@ -73,7 +79,7 @@ def leave_decorated(sites: Sites, method: Function, declared: Declared) -> None:
         shape=declared.shape,
         action=declared.action,
     )
-    if method.line in sites.study.ignored_lines:
+    if method.line in sites.study.ignored_lines or decision.spared == "own":
         return
     if decision.rule is None and isinstance(decision.action, Keep):
         message = f"a method declares {name}, but no rule of the spec is about it"
@@ -104,10 +110,33 @@ def leave_unseen(sites: Sites) -> Iterator[str]:
     seen = {site.path for site in sites.plans} | sites.tied
     for path, there in sites.present.items():
         if there.is_prior and path not in seen and path.removesuffix(NOISE) not in seen:
-            message = f"self.{path} is declared already, but the source does not show it otherwise"
-            sites.report(there.line, _indent(sites), "PYR067", message, UNSEEN)
-            sites.record(path, UNRULED, there.text, there.line, action=there.action)
+            is_own = path in sites.study.by_hand.sites
+            if not is_own:
+                message = (
+                    f"self.{path} is declared already, but the source does not show it otherwise"
+                )
+                sites.report(there.line, _indent(sites), "PYR067", message, UNSEEN)
+            decision = replace(UNRULED, spared="own") if is_own else UNRULED
+            sites.record(path, decision, there.text, there.line, action=there.action)
             yield there.text
+
+
+def leave_unnamed(attributes: Iterable[Attribute], sites: Sites) -> None:
+    """Note what the user's own code declares, by which names only run time shows."""
+    for attribute in attributes:
+        if is_opaque(attribute.node) and attribute.name:
+            decision = replace(UNRULED, spared="own")
+            sites.record(f"{attribute.name}.**", decision, "", attribute.line)
+
+
+def report_by_hand(sites: Sites) -> None:
+    """Say that the user's own loops decide what of a class is random, where rules would."""
+    by_hand = sites.study.by_hand
+    if not by_hand.loops or all(site.path in by_hand.sites for site in sites.plans if site.spared):
+        return
+    name = sites.study.cls.cls.name
+    message = f"{name} declares parameters here in code that is not pyroify's; it stays as it is"
+    sites.report(*by_hand.loops[0], "PYR078", message, IN_A_LOOP)
 
 
 def leaves_all(sites: Sites) -> bool:
@@ -153,10 +182,12 @@ def _report_dropped(sites: Sites, name: str, line: int) -> None:
 
 
 def _loops(sites: Sites) -> Iterator[tuple[str, int]]:
-    """Statements at the end that declare in a loop, by themselves or in a function they call."""
+    """Statements of pyroify's at the end that declare in a loop, or in a function they call."""
     if sites.method is None or (there := sites.method.declarations) is None:
         return
     for text, line in zip(there.texts, there.lines, strict=True):
+        if text in sites.study.by_hand.statements:
+            continue
         called = text.partition("(")[0]
         for function in sites.study.cls.file.functions:
             if function.name == called and function.source:
@@ -183,6 +214,9 @@ def _as_decided(
     if there.line in sites.study.ignored_lines:
         return ()
     action = decision.action
+    is_named = ".".join(there.path) in sites.study.by_hand.named
+    if decision.spared == "own" and not is_named:
+        return ()
     if isinstance(action, Keep):
         sites.report_left(".".join(there.path), decision, there.line, there.column)
         return ()

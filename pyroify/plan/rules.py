@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 
 from pyroify.diagnostics import Finding
+from pyroify.lock import LOCK_NAME
 from pyroify.plan.model import HeldClass
 from pyroify.plan.sites import OTHER
 from pyroify.spec.match import (
@@ -14,6 +15,7 @@ from pyroify.spec.match import (
     has_wildcard,
     matches_class,
     nearest_site,
+    powerless_rules,
     shadowed_rules,
     unmatched_rules,
 )
@@ -39,6 +41,15 @@ def rule_findings(
         hint = _instance_hint(rule, parts) or (f"did you mean {near}? " if near else "")
         help = f"{hint}see pyroify plan for the sites there are, or pass --allow-unmatched"
         yield _at_rule(spec, rule, "PYR150", "matches no parameter", help)
+    for rule in powerless_rules(spec, keys):
+        yield _at_rule(
+            spec,
+            rule,
+            "PYR152",
+            "meets only what the code declares itself, which stays as it is",
+            "name a parameter without wildcards to overrule the code; "
+            f"if pyroify wrote it, restore {LOCK_NAME}",
+        )
     for rule in shadowed_rules(spec, keys):
         yield _at_rule(
             spec,

@@ -152,13 +152,20 @@ class Sites:
         """What becomes of an attribute of the class; a latent that was written decides itself."""
         decision = self.decide(name, line=line, frozen=frozen)
         for latent in self.latents:
-            if latent.name == name:
+            is_spared = decision.spared == "own" and has_wildcard(latent.class_pattern)
+            if latent.name == name and not is_spared:
                 decision = Decision(latent.action, None, latent=latent)
         return decision
 
-    def decide_instance(self, path: str, layer: str, instance: str, frozen: bool) -> Decision:
-        """What becomes of a site of an ``instance``; rules have to spell out the way to that."""
+    def decide_instance(
+        self, path: str, layer: str, instance: str, frozen: bool, own: bool
+    ) -> Decision:
+        """What becomes of a site of an ``instance``; rules have to spell out the way to that.
+
+        ``own``: its class declares it, in words of the user.
+        """
         key = replace(self._key(path, layer, frozen), instance=instance)
+        key = replace(key, own=key.own or own)
         self.keys.append(key)
         return decide(self.spec, key)
 
@@ -191,7 +198,8 @@ class Sites:
     def _key(self, path: str, layer: str, frozen: bool) -> SiteKey:
         cls = self.study.cls
         frozen = frozen or self.study.is_frozen(path)
-        return SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
+        own = self.study.by_hand.has(path)
+        return SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen, own=own)
 
     # Records
 
@@ -215,7 +223,7 @@ class Sites:
                 path=path,
                 line=line,
                 column=(column or self.study.columns.get(line, 0)) + 1,
-                action=cast(ActionName, action) or _action_name(decision.action),
+                action=cast(ActionName, action) or _action_name(decision),
                 shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
                 layer=layer,
                 source=source,
@@ -464,10 +472,11 @@ def _shape_of(source: str) -> str:
     return "" if shape == "shape" else shape
 
 
-def _action_name(action: Action) -> ActionName:
-    if isinstance(action, Keep):
-        return "keep"
-    return "param" if isinstance(action, Param) else "sample"
+def _action_name(decision: Decision) -> ActionName:
+    """What becomes of a site; a loop that the user wrote may well draw what it reaches."""
+    if isinstance(decision.action, Keep):
+        return "sample" if decision.spared == "own" else "keep"
+    return "param" if isinstance(decision.action, Param) else "sample"
 
 
 def _name(rule: Rule) -> str:

@@ -21,6 +21,7 @@ from pyroify.index.facts import (
     Value,
 )
 from pyroify.index.resolve import ModuleClass
+from pyroify.plan.ownership import ByHand, by_hand
 from pyroify.plan.roles import module_uses
 from pyroify.plan.structure import (
     NOTHING,
@@ -298,6 +299,11 @@ class Study:
             if method.name in self.building
             for name in map(".".join, method.frozen)
         )
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        """What the user has declared himself."""
+        return by_hand(self.resolver.index, self.cls.file, self.cls.cls)
 
     @cached_property
     def columns(self) -> Mapping[int, int]:

@@ -28,10 +28,13 @@ def class_wraps(
 ) -> Iterator[Edit]:
     """Layers that the methods of a class build; at run time those of the constructor wait.
 
+    Code of the user's that declares whatever is there sees to those itself.
+
     Containers of nothing but ``refused`` classes stay, so that Pyro sees the parameters in them.
     """
     kept = _kept_calls(case, refused)
-    building = case.study.building if case.is_built_at_run_time else frozenset()
+    waits = case.is_built_at_run_time or case.study.by_hand.is_throughout
+    building = case.study.building if waits else frozenset()
     calls = [
         call
         for method in case.cls.cls.methods

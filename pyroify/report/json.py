@@ -18,6 +18,7 @@
                            networks are made outside of classes, notebooks make some
                  coverage_of_all: coverage where these and suppressed classes are not converted
                  refused:  {CODE: number of classes}
+    lock         "changed" | "unchanged": pyroify.lock, or what it would be
     files[]      path, status ("changed" | "unchanged" | "failed");
                  diff (unified, as text) with --diff
     classes[]    name ("module:Class"), module, qualname, path, line, column,
@@ -28,7 +29,8 @@
                  bases[]: the classes of the project that it derives from
                  sites[]: path, line, column, action ("sample" | "param" | "keep"), shape, layer,
                           source (the declaration), rule and beaten[]: {index, match, line},
-                          spared ("frozen" | "ignored" | ""): why rules that match do not decide
+                          spared ("frozen" | "ignored" | "own" | ""): why no rule decides; "own":
+                          the code itself declares it
     findings[]   path, line, column, code, severity ("error" | "refused" | "warning"),
                  message, help, subject ("module:Class" or "")
 
@@ -69,6 +71,7 @@ def render_json(report: Report, command: str, exit_code: int, *, with_diff: bool
             "notebooks": report.notebooks,
             "coverage_of_all": _rounded(report.coverage_of_all),
         },
+        "lock": "unchanged" if report.lock is None else "changed",
         "files": [_file(result, with_diff) for result in report.results],
         "classes": [_class(entry) for entry in report.classes],
         "findings": [finding_document(finding) for finding in report.findings],

@@ -12,6 +12,7 @@ from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
 _HEADERS = ("site", "shape", "layer", "becomes", "decided by")
+_NO_RULE = {"own": "own (the code declares it)"}
 _FATES = {
     "converted": "converted",
     "to_convert": "to convert",
@@ -45,7 +46,7 @@ def _class_lines(classes: Sequence[ClassPlan], report: Report) -> Iterator[str]:
 
 
 def _row(site: SitePlan, spec: Spec) -> tuple[str, ...]:
-    rule = _name_rule(site.rule, spec) if site.rule else "no rule"
+    rule = _name_rule(site.rule, spec) if site.rule else _NO_RULE.get(site.spared, "no rule")
     return site.path, known_shape(site) or "?", site.layer or "-", outcome(site, spec), rule
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyroify.diagnostics import Finding, Severity, lookup
+from pyroify.lock import BAD_LOCK
 from pyroify.pipeline import FileResult, Outcome
 from pyroify.plan.model import ClassPlan
 from pyroify.project import Project
+from pyroify.publish import Change
 from pyroify.spec.model import Problem, Spec
 
 UNMATCHED_RULE = "PYR150"
@@ -35,6 +37,8 @@ class Report:
     results: tuple[FileResult, ...]
     findings: tuple[Finding, ...]
     written: bool = False
+    lock: Change | None = None
+    """What changes, or would, in the file that tells pyroify's declarations from the user's."""
     pending: frozenset[str] = frozenset()
 
     @property
@@ -50,7 +54,7 @@ class Report:
     @property
     def blockers(self) -> tuple[Finding, ...]:
         """What forbids to write anything: the result would not be what was asked for."""
-        codes = {DIFFERS} if self.unreadable else {DIFFERS, UNMATCHED_RULE}
+        codes = {DIFFERS, BAD_LOCK} | (set() if self.unreadable else {UNMATCHED_RULE})
         return tuple(finding for finding in self.findings if finding.code in codes)
 
     @property
@@ -170,7 +174,15 @@ def make_report(
         if finding.path not in hidden and finding.code not in accepted
     )
     pending = frozenset(file.path for file in outcome.plan.files)
-    return Report(project.root, spec, classes, outcome.results, findings, pending=pending)
+    return Report(
+        project.root,
+        spec,
+        classes,
+        outcome.results,
+        findings,
+        lock=outcome.lock,
+        pending=pending,
+    )
 
 
 def _unmatched_globs(project: Project, spec: Spec) -> Iterator[Problem]:
@@ -197,7 +209,7 @@ def exit_code(report: Report, *, would_change: bool, min_coverage: float | None 
     severities = {severity(finding.code) for finding in report.findings}
     if "error" in severities:
         return 2
-    if would_change and report.changed:
+    if would_change and (report.changed or report.lock):
         return 1
     if min_coverage is not None:
         if report.coverage_of_all is not None:

@@ -18,6 +18,7 @@ _SPARED = {
     "": "nothing in the spec matches, so it is kept",
     "frozen": "it is frozen, which only a rule without wildcards would change",
     "ignored": "a comment takes it out",
+    "own": "the code declares it itself, which only a rule without wildcards would change",
 }
 
 

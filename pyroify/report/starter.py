@@ -39,6 +39,11 @@ _FOUND = """
   #
 """
 
+_OWN = """
+  # What the code declares itself. It stays: no rule with wildcards is about it, and only one that
+  # names it, such as "{first}", would replace it.
+"""
+
 _LOGARITHM = re.compile(r"log_\w+")
 _SCALE = re.compile(r"\w*scale")
 _PADDING = "PYR026"
@@ -51,12 +56,34 @@ def default_spec() -> Spec:
 
 def render_starter(plan: Plan) -> str:
     """YAML for the classes of ``plan``; a rule that would match nothing stays a comment."""
-    sites = [site for entry in plan.classes for site in entry.sites]
+    sites = [site for entry in plan.classes for site in entry.sites if not _is_own(site)]
     norms = sorted({site.layer for site in sites if "Norm" in site.layer})
     mark, layers = ("", ", ".join(norms)) if norms else ("#", 'LayerNorm, "BatchNorm*"')
     # Names of files may hold anything: none may end the comment it stands in.
     found = "".join(f"  # {printable(line)}\n" for line in _found(plan))
-    return f"{_HEAD}{_NORMS.format(mark=mark, layers=layers)}{_FOUND}{found}"
+    return f"{_HEAD}{_NORMS.format(mark=mark, layers=layers)}{_render_own(plan)}{_FOUND}{found}"
+
+
+def _render_own(plan: Plan) -> str:
+    """The declarations that are in the code already, as comments."""
+    own = [(entry, site) for entry in plan.classes for site in entry.sites if _is_own(site)]
+    if not own:
+        return ""
+    first = printable(f"{own[0][0].name}.{own[0][1].path}")
+    lines = [
+        f"  #   {printable(f'{entry.name}.{site.path}: {said}')}\n"
+        for entry, site in own
+        for said in [_in_one_line(site.source) or "in code of the class"]
+    ]
+    return "".join((_OWN.format(first=first), *lines))
+
+
+def _is_own(site: SitePlan) -> bool:
+    return site.spared == "own"
+
+
+def _in_one_line(source: str) -> str:
+    return " ".join(source.split())
 
 
 def _found(plan: Plan) -> Iterator[str]:
@@ -71,6 +98,8 @@ def _describe(entry: ClassPlan) -> Iterator[str]:
         yield f"  {entry.name} is refused; `pyroify plan` says why"
     padded = {finding.line for finding in entry.findings if finding.code == _PADDING}
     for site in entry.sites:
+        if _is_own(site):
+            continue  # a copied line would replace it
         shape = site.shape if site.shape.startswith("[") else ""
         is_padded = site.line in padded and site.layer.startswith("Embedding")
         note = f"(its padding row is drawn too: {_PADDING})" if is_padded else ""

@@ -40,6 +40,8 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
     verb = "rewrote" if report.written else "would rewrite"
     paths = [from_here(report.root / result.path) for result in report.changed]
     lines = [f"{verb} {printable(str(path))}\n" for path in paths]
+    if report.lock is not None and not report.changed:  # with changed files it goes without saying
+        lines.append(f"{verb} {from_here(report.root / report.lock.path)}\n")
     if verbose:
         lines += [f"{entry.status} {printable(entry.name)}\n" for entry in report.classes]
         lines += [result.traceback for result in report.results]

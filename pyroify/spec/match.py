@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pyroify.spec.model import Action, Keep, Latent, Rule, Spec
 
-Spared = Literal["", "frozen", "ignored"]
+Spared = Literal["", "frozen", "ignored", "own"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class SiteKey:
     ``path`` is relative to the class (``fc1.weight``, ``layers.*.weight``). ``layer`` is the
     torch.nn class that owns the parameter, empty for the class's own. ``frozen`` says that the
     source sets ``requires_grad`` to False. ``instance`` is the way to an instance of another class
-    that owns it, which a rule has to spell out; empty for a site of the class.
+    that owns it, which a rule has to spell out; empty for a site of the class. ``own`` says that
+    the user has declared it, as a PyroSample or PyroParam.
     """
 
     module: str
@@ -36,6 +37,7 @@ class SiteKey:
     layer: str
     frozen: bool = False
     instance: str = ""
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Decision:
     the earlier rules it overrides, in the order of the file. ``partial`` are later rules that
     match only some of the sites a run-time index stands for; they decide those. ``latent`` is what
     decided in place of a rule, where the site is an attribute that the spec adds. ``spared`` says
-    why rules that match passed the parameter by: it is frozen, or a comment takes it out.
+    why rules that match passed the parameter by: it is frozen, or a comment takes it out; or that
+    the user has declared it himself (``own``).
     """
 
     action: Action
@@ -87,20 +90,39 @@ def decide(spec: Spec, key: SiteKey) -> Decision:
             partial.append(rule)
     partial.reverse()
     if not complete:
-        spared = key.frozen and decide(spec, replace(key, frozen=False)).rule is not None
-        return Decision(Keep(), None, partial=tuple(partial), spared="frozen" if spared else "")
+        return Decision(Keep(), None, partial=tuple(partial), spared=_spared(spec, key))
     winner, *beaten = complete
     return Decision(winner.action, winner, tuple(reversed(beaten)), tuple(partial))
 
 
+def _spared(spec: Spec, key: SiteKey) -> Spared:
+    """Why no rule decides a site although some may match it."""
+    if key.own:
+        return "own"
+    is_spared = key.frozen and decide(spec, replace(key, frozen=False)).rule is not None
+    return "frozen" if is_spared else ""
+
+
 def unmatched_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
-    """The rules that match none of the sites ``keys``."""
+    """The rules that match none of the sites ``keys``, declared by the user or not."""
     left = list(spec.rules)
-    for key in keys:
+    for key in (replace(key, own=False) for key in keys):
         left = [rule for rule in left if _extent(rule, key) is _Extent.NONE]
         if not left:
             break
     return tuple(left)
+
+
+def powerless_rules(spec: Spec, keys: Sequence[SiteKey]) -> tuple[Rule, ...]:
+    """The rules that would match sites among ``keys``, all of which the user has declared.
+
+    ``**`` speaks of what may come, and is none of them.
+    """
+    meeting = [rule for rule in spec.rules if has_wildcard(rule.match) and rule.match != "**"]
+    own = [replace(key, own=False) for key in keys if key.own]
+    meeting = [rule for rule in meeting if any(_extent(rule, key) for key in own)]
+    others = [key for key in keys if not key.own] if meeting else []
+    return tuple(rule for rule in meeting if not any(_extent(rule, key) for key in others))
 
 
 def shadowed_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
@@ -246,7 +268,7 @@ _NOT_IN_SEGMENT: Final = re.compile(r"[^\w*?\[\]!<>-]")
 
 
 def _extent(rule: Rule, key: SiteKey) -> _Extent:
-    if key.frozen and has_wildcard(rule.match):
+    if (key.frozen or key.own) and has_wildcard(rule.match):
         return _Extent.NONE
     if rule.layers and not any(matches_name(layer, key.layer) for layer in rule.layers):
         return _Extent.NONE

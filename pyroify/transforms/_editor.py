@@ -1,4 +1,4 @@
-"""Makes edits in one walk over a file's syntax tree."""
+"""Makes edits in one walk over a file's syntax tree; no comment is lost on the way."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import ModuleType
 import libcst as cst
 
 from pyroify.plan.model import Edit
+from pyroify.transforms._comments import below, comments_in, lost
 from pyroify.transforms._positions import Ranges
 
 Place = tuple[str, int, int]
@@ -41,6 +42,8 @@ class _Editor(cst.CSTTransformer):
             (edit.kind, edit.line, edit.column): edit for edit in edits
         }
         self.lines = sorted({edit.line for edit in edits})
+        self.homeless: list[list[str]] = [[]]
+        """Comments of what edits replaced, for each statement around: they go above it."""
         self.kinds: dict[type[cst.CSTNode], tuple[str, ...]] = {}
         for kind in dict.fromkeys(edit.kind for edit in edits):
             wanted = transforms[kind].NODE
@@ -49,6 +52,8 @@ class _Editor(cst.CSTTransformer):
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         """Pass by statements that hold no edit."""
+        if hasattr(node, "leading_lines"):
+            self.homeless.append([])
         if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
             return True
         place = self.ranges[node]
@@ -59,8 +64,15 @@ class _Editor(cst.CSTTransformer):
     ) -> cst.CSTNode:
         """Make the edits meant for this node."""
         kinds = self.kinds.get(type(original))
-        if not kinds:
-            return updated
+        if kinds:
+            updated = self._edited(original, updated, kinds)
+        if hasattr(original, "leading_lines") and (comments := self.homeless.pop()):
+            updated = below(comments, updated)
+        return updated
+
+    def _edited(
+        self, original: cst.CSTNode, updated: cst.CSTNode, kinds: Sequence[str]
+    ) -> cst.CSTNode:
         start = self.ranges[original].start
         for kind in kinds:
             edit = self.waiting.get((kind, start.line, start.column))
@@ -68,7 +80,10 @@ class _Editor(cst.CSTTransformer):
             if edit is None or not _means(transform, original, edit):
                 continue
             del self.waiting[kind, start.line, start.column]
+            before = comments_in(updated)
             updated = transform.apply(updated, *edit.data)
+            if before:
+                self.homeless[-1] += lost(before, updated)
         return updated
 
 

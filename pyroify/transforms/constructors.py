@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from pyroify.transforms._comments import as_lines, comments_in
 from pyroify.transforms._layout import fitted_statement
 
 NODE = cst.ClassDef
@@ -19,6 +20,7 @@ def apply(node: cst.ClassDef, sources: tuple[str, ...], indent: int, limit: int)
     statements = [*body.body, *(fitted_statement(source, indent, limit) for source in sources)]
     made = head.with_changes(body=body.with_changes(body=statements))
     if not isinstance(node.body, cst.IndentedBlock):
+        made = made.with_changes(leading_lines=as_lines(comments_in(node.body)))
         block = cst.IndentedBlock([made])
         return node.with_changes(body=block)
     items = list(node.body.body)
@@ -26,6 +28,7 @@ def apply(node: cst.ClassDef, sources: tuple[str, ...], indent: int, limit: int)
         (i for i, item in enumerate(items) if isinstance(item, cst.FunctionDef)), len(items)
     )
     if len(items) == 1 and _is_pass(items[0]):
+        made = made.with_changes(leading_lines=as_lines(comments_in(items[0])))
         return node.with_changes(body=node.body.with_changes(body=[made]))
     if position < len(items) and not getattr(items[position], "leading_lines", ()):
         items[position] = items[position].with_changes(leading_lines=[cst.EmptyLine(indent=False)])

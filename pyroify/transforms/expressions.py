@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import ast
+from contextlib import suppress
+
 import libcst as cst
 
 NODE = (cst.Name, cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.Annotation)
@@ -14,7 +17,7 @@ NODE = (cst.Name, cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.An
 def matches(node: cst.CSTNode, old: str, new: str) -> bool:
     """Whether a node is the expression meant: several may start at one place."""
     bare = node.with_changes(lpar=[], rpar=[]) if isinstance(node, cst.BaseExpression) else node
-    return _bare(cst.Module([]).code_for_node(bare)) == _bare(old)
+    return _said(cst.Module([]).code_for_node(bare)) == _said(old)
 
 
 def apply(node: cst.BaseExpression, old: str, new: str) -> cst.BaseExpression:
@@ -23,5 +26,8 @@ def apply(node: cst.BaseExpression, old: str, new: str) -> cst.BaseExpression:
     return made.with_changes(lpar=[*node.lpar, *made.lpar], rpar=[*made.rpar, *node.rpar])
 
 
-def _bare(source: str) -> str:
+def _said(source: str) -> str:
+    """An expression without its comments and line breaks."""
+    with suppress(SyntaxError):  # an annotation is none
+        return ast.unparse(ast.parse(f"({source}\n)", mode="eval"))
     return "".join(source.split()).replace("'", '"')

@@ -25,12 +25,27 @@ def apply(
         replaced = body.visit(_Renamed(source, name))
         assert isinstance(replaced, cst.IndentedBlock)
         body = replaced
-    first, *rest = [*moved, *made, node.with_changes(body=body)]
-    rows: Sequence[cst.BaseStatement] = [
-        _led(first, node.leading_lines),
-        *(_led(r, ()) for r in rest),
+    blank, comments = _parted(node.leading_lines)
+    rows: list[cst.BaseStatement] = [
+        *(_led(statement, _parted(_lines_above(statement))[1]) for statement in moved),
+        *made,
+        node.with_changes(body=body, leading_lines=comments),
     ]
+    rows[0] = _led(rows[0], [*blank, *_lines_above(rows[0])])
     return cst.FlattenSentinel(rows)
+
+
+def _parted(
+    lines: Sequence[cst.EmptyLine],
+) -> tuple[Sequence[cst.EmptyLine], Sequence[cst.EmptyLine]]:
+    """The blank lines above a statement, and its comments below them."""
+    first = next((i for i, line in enumerate(lines) if line.comment), len(lines))
+    return lines[:first], lines[first:]
+
+
+def _lines_above(node: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
+    assert isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+    return node.leading_lines
 
 
 def _led(node: cst.BaseStatement, lines: Sequence[cst.EmptyLine]) -> cst.BaseStatement:

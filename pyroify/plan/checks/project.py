@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyroify.index.facts import Path
@@ -20,13 +20,15 @@ Key = tuple[str, str]
 class Sites:
     """Parameters of one class by what becomes of them, as dotted paths (``layers.*.weight``).
 
-    ``by_lambda``: a prior is a lambda, which cannot be pickled.
+    ``own`` are random ones that the user has declared. ``by_lambda``: a prior is a lambda, which
+    cannot be pickled.
     """
 
     random: frozenset[str] = frozenset()
     constrained: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     by_lambda: bool = False
+    own: frozenset[str] = frozenset()
 
     @property
     def declared(self) -> frozenset[str]:
@@ -41,6 +43,11 @@ Chosen = Callable[[Sites], frozenset[str]]
 def random(sites: Sites) -> frozenset[str]:
     """The random ones."""
     return sites.random
+
+
+def own(sites: Sites) -> frozenset[str]:
+    """The random ones that the user has declared."""
+    return sites.own
 
 
 def kept(sites: Sites) -> frozenset[str]:
@@ -61,6 +68,12 @@ class Project:
     spec: Spec
     studies: Mapping[Key, Study]
     sites: Mapping[Key, Sites]
+
+    @cached_property
+    def anew(self) -> Project:
+        """The project as if nothing had been random before."""
+        made = {key: replace(s, random=s.random - s.own) for key, s in self.sites.items()}
+        return replace(self, sites=made)
 
     def of(self, cls: ModuleClass) -> Sites:
         """The sites a class declares itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import (
@@ -19,6 +20,7 @@ from pyroify.index.facts import (
 from pyroify.index.liftings import KINDS
 from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.methods import touches
+from pyroify.plan.reads import movable
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.ties import find_ties
 
@@ -27,11 +29,17 @@ STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primi
 
 
 def late_child(subject: Subject) -> Iterator[Finding]:
-    """A random layer called first inside a plate, on what is made inside."""
+    """A random layer called first inside a plate, on what is made inside.
+
+    What was random before is drawn there on purpose.
+    """
+    by_hand = subject.drawn_by_hand
+    subject = replace(subject, project=subject.project.anew)
     own = {parameter.name for parameter in subject.study.all_parameters}
     for method in subject.methods:
         for plate in method.plates:
-            moved = {line for first, last in plate.movable for line in range(first, last + 1)}
+            free = movable(method, plate, by_hand)
+            moved = {line for first, last in free for line in range(first, last + 1)}
             before = {
                 use.path[0]
                 for use in method.uses

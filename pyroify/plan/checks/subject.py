@@ -9,7 +9,7 @@ from pyroify.diagnostics import Finding
 from pyroify.index.facts import Assignment, Function, Path, Use
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.aliases import other_names
-from pyroify.plan.checks.project import Project, declared, matches, random
+from pyroify.plan.checks.project import Project, declared, matches, own, random
 from pyroify.plan.methods import building_names, methods_called, touches
 from pyroify.plan.study import METADATA, Study
 
@@ -67,6 +67,19 @@ class Subject:
             if project.draws(cls)
         }
         return frozenset(own | held | other_names(self.study, own | held))
+
+    @cached_property
+    def drawn_by_hand(self) -> frozenset[str]:
+        """Names of attributes that are random by declarations of the user, or hold such."""
+        project = self.project
+        sites = {site for cls in self.cls.lineage for site in project.of(cls).own}
+        held = {
+            attribute.name
+            for attribute in self.study.everything
+            for cls in project.classes_at(self.cls, attribute.name)
+            if project.has(cls, own)
+        }
+        return frozenset({site.partition(".")[0] for site in sites} | held)
 
     def is_random(self, path: Path) -> bool:
         """Whether ``self.<path>`` is a random parameter, here or further down."""
