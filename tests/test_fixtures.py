@@ -272,6 +272,8 @@ def test_output_is_what_the_plan_says(
     files = lay_out(tmp_path, case.sources)
     (tmp_path / "pyroify.yaml").write_text(case.spec)
     spec = load_spec(tmp_path / "pyroify.yaml")
+    if case.is_ours:
+        (tmp_path / LOCK_NAME).write_bytes(lock_of_all(tmp_path, files))
     plan = make_plan(tmp_path, files, spec, frozenset(files))
     if {"PYR060", "PYR067"} & {f.code for entry in plan.classes for f in entry.findings}:
         pytest.skip("a declaration is left, and reported")

@@ -133,11 +133,14 @@ def _expect(planned: Planned, found: Found) -> Expected:
 
 
 def _is_left(entry: ClassPlan, line: SitePlan | None) -> bool:
-    """Whether a finding or a comment says that a parameter stays what it is."""
+    """Whether a finding or a comment says that a parameter stays what it is.
+
+    So does code of the user's that declares others beside it.
+    """
     if entry.status == "refused" or line is None:
         return entry.status == "refused"
     is_taken_out = entry.status == "unchanged" and line.action != "keep"
-    return is_taken_out or line.spared == "ignored"
+    return is_taken_out or line.spared in ("ignored", "own")
 
 
 def _is_said(entry: ClassPlan, line: SitePlan) -> bool:
