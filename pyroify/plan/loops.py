@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from keyword import iskeyword
 
 from pyroify.catalog.layers import LAYERS, Layer
 from pyroify.index.facts import Argument
@@ -149,8 +150,14 @@ def _rules_below(name: str, sites: Sites) -> Iterator[str]:
     start = f"{sites.study.cls.cls.qualname}."
     for rule in sites.spec.rules:
         match = rule.match.rpartition(":")[2]
-        if match.startswith(f"{start}{name}."):
+        if match.startswith(f"{start}{name}.") and all(map(_can_be_read, match.split("."))):
             yield match.removeprefix(start)
+
+
+def _can_be_read(segment: str) -> bool:
+    """Whether source can say it: anything else of a rule would become an expression of its own."""
+    is_name = segment.isidentifier() and not iskeyword(segment)
+    return is_name or segment.isdecimal() or has_wildcard(segment)
 
 
 def _may_be_none(attribute: Attribute, sites: Sites) -> bool:
