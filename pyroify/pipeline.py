@@ -67,9 +67,16 @@ class Outcome:
         return tuple(sorted(found))
 
 
-def make_plan(root: Path, files: Sequence[str], spec: Spec, selected: Collection[str]) -> Plan:
+def make_plan(
+    root: Path,
+    files: Sequence[str],
+    spec: Spec,
+    selected: Collection[str],
+    notebooks: Sequence[str] = (),
+) -> Plan:
     """What the spec makes of the ``selected`` files; all ``files`` are looked at."""
-    return planning.build_plan(indexing.build_index(root, files), spec, frozenset(selected))
+    index = indexing.build_index(root, files, notebooks)
+    return planning.build_plan(index, spec, frozenset(selected))
 
 
 def rewrite_project(
@@ -78,6 +85,7 @@ def rewrite_project(
     spec: Spec,
     selected: Collection[str] | None = None,
     jobs: int = 1,
+    notebooks: Sequence[str] = (),
 ) -> Outcome:
     """Rewrites the ``selected`` files (None: all), in up to ``jobs`` processes.
 
@@ -85,9 +93,9 @@ def rewrite_project(
     plan is made again without that file, until the rest goes through.
     """
     remaining = frozenset(files if selected is None else selected)
-    if not remaining:
+    if not remaining and not notebooks:
         return Outcome(Plan(), ())
-    index = indexing.build_index(root, files)
+    index = indexing.build_index(root, files, notebooks)
     done: dict[FilePlan, FileResult] = {}
     failed: dict[str, FileResult] = {}
     refused: list[ClassPlan] = []

@@ -31,10 +31,12 @@ NOT_PYTHON = "PYR231"
 BAD_PYPROJECT = "PYR235"
 
 SPEC_NAME = "pyroify.yaml"
+NOTEBOOK = ".ipynb"
 NEVER_ENTERED = frozenset(
     {
         ".git",
         ".hg",
+        ".ipynb_checkpoints",
         ".svn",
         ".eggs",
         ".mypy_cache",
@@ -65,13 +67,15 @@ class ProjectError(Exception):
 class Project:
     """``files`` and ``selected`` are relative to ``root``, with forward slashes, sorted.
 
-    ``findings`` are about folders and links that cannot be looked into, below what is selected.
+    ``notebooks`` are those below what was named. ``findings`` are about folders and links there
+    that cannot be looked into.
     """
 
     root: Path
     spec_path: Path | None
     files: tuple[str, ...]
     selected: tuple[str, ...]
+    notebooks: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def narrowed(self, include: Sequence[str], exclude: Sequence[str]) -> Project:
@@ -81,10 +85,13 @@ class Project:
         """
         wanted, unwanted = compile_globs(include or ("**",)), compile_globs(exclude)
         selected = (path for path in self.selected if wanted.match_file(path))
+        # `include` is about .py files; a notebook counts where such a file in its place would.
+        notebooks = (path for path in self.notebooks if wanted.match_file(_as_source(path)))
         # Whether `include` names something in a folder that cannot be listed, nobody knows.
         return replace(
             self,
             selected=tuple(path for path in selected if not unwanted.match_file(path)),
+            notebooks=tuple(path for path in notebooks if not unwanted.match_file(path)),
             findings=tuple(f for f in self.findings if not unwanted.match_file(f"{f.path}/")),
         )
 
@@ -118,7 +125,10 @@ def open_project(
     root = _find_root(folders, spec_path)
     faults: list[Finding] = []
     walked = set(_walk(root, root, faults))
-    selected = set(_select(named, root, walked, faults))
+    chosen = set(_select(named, root, walked, faults))
+    notebooks = {path for path in chosen if path.endswith(NOTEBOOK)}
+    selected = chosen - notebooks
+    walked -= {path for path in walked if path.endswith(NOTEBOOK)}
     if not selected and faults:
         raise ProjectError(faults[0].code, root / faults[0].path, faults[0].message, faults[0].help)
     if not selected:
@@ -135,6 +145,7 @@ def open_project(
         spec_path,
         files=tuple(sorted(walked | selected)),
         selected=tuple(sorted(selected)),
+        notebooks=tuple(sorted(notebooks)),
         findings=tuple(
             sorted({f for f in faults if any(Path(f.path).is_relative_to(path) for path in paths)})
         ),
@@ -305,7 +316,7 @@ class _IgnoreFile:
 
 
 def _walk(start: Path, root: Path, faults: list[Finding]) -> Iterator[str]:
-    """The Python files below ``start`` that git does not ignore, relative to ``root``.
+    """Python files and notebooks below ``start`` that git does not ignore, relative to ``root``.
 
     What cannot be looked into is no reason to stop: it is added to ``faults``.
     """
@@ -340,8 +351,12 @@ def _is_folder_to_enter(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) 
     )
 
 
+def _as_source(path: str) -> str:
+    return f"{path.removesuffix(NOTEBOOK)}.py"
+
+
 def _is_source(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) -> bool:
-    is_wanted = entry.name.endswith(".py") and not _is_ignored(levels, entry.path)
+    is_wanted = entry.name.endswith((".py", NOTEBOOK)) and not _is_ignored(levels, entry.path)
     return is_wanted and entry.is_file()
 
 

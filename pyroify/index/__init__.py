@@ -11,14 +11,14 @@ from pyroify.lock import read_lock
 __all__ = ["Index", "ModuleClass", "build_index"]
 
 
-def build_index(root: Path, files: Sequence[str]) -> Index:
+def build_index(root: Path, files: Sequence[str], notebooks: Sequence[str] = ()) -> Index:
     """Index the files of a project (paths relative to ``root``).
 
     Only files that may hold a module class are parsed at once; others when a name leads to them.
     """
     from pyroify.index.scan import candidates
 
-    index = Index(root, tuple(files), lock=read_lock(root))
+    index = Index(root, tuple(files), tuple(notebooks), lock=read_lock(root))
     for path in candidates(root, files):
         index.file(path)
     return index

@@ -102,6 +102,7 @@ class Index:
 
     root: Path
     paths: tuple[str, ...]
+    notebooks: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
     """What pyroify wrote in these files before."""
@@ -203,6 +204,12 @@ class Index:
         for dotted in sorted(self._uses.get(path, ())):
             if found := self.resolve(dotted, path).module_class:
                 yield found
+
+    def add_notebook(self, path: str, code: str) -> File:
+        """Facts of the code of a notebook, which is no file that others import."""
+        made = extract(code, path, f"<{path}>")
+        self._files[path] = made
+        return made
 
     def module_name(self, path: str) -> str:
         """Dotted name of a file, below the parent of its top-level package."""

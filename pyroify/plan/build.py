@@ -24,6 +24,7 @@ from pyroify.plan.migrate import Migration, migrate
 from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan
 from pyroify.plan.names import FileNames
 from pyroify.plan.networks import networks_outside
+from pyroify.plan.notebooks import notebook_findings
 from pyroify.plan.ownership import foreign_definitions
 from pyroify.plan.rules import latent_findings, rule_findings
 from pyroify.plan.structure import Box, Leaf, Own, Resolver, has_gap, walk
@@ -106,6 +107,7 @@ class _Planner:
         yield from self.index.findings
         yield from check_files(self.project, converted, self.writable)
         yield from networks_outside(self.index, self.spec, self.writable)
+        yield from notebook_findings(self.index, self.spec)
         yield from (finding for moved in self._migrations() for finding in moved.findings)
         at_run_time = any(case.at_run_time for case in self.cases.values())
         parts = [

@@ -14,7 +14,7 @@ from functools import cached_property
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Call, File, Function, Name, Spot, Unknown, Value
 from pyroify.index.faults import looking_at
-from pyroify.index.resolve import Index
+from pyroify.index.resolve import Index, ModuleClass
 from pyroify.plan.structure import Leaf, Resolver, Scope, calls_in, walk
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
@@ -57,24 +57,36 @@ def networks_outside(index: Index, spec: Spec, selected: frozenset[str]) -> Iter
     yield from _Search(index, spec, selected).findings()
 
 
+def networks_of(index: Index, spec: Spec, file: File) -> Iterator[Call]:
+    """The outermost calls that make the networks of one file, which need not be in the index."""
+    search = _Search(index, spec, frozenset({file.path}), (file,))
+    for _, found in search.networks():
+        yield from found
+
+
 @dataclass
 class _Search:
     index: Index
     spec: Spec
     selected: frozenset[str]
+    more: tuple[File, ...] = ()
+    """Files beside those of the index."""
 
     def findings(self) -> Iterator[Finding]:
-        found = {code.key: self._networks(code) for code in self._outside if self._is_asked(code)}
-        parts = frozenset(self._resolver.functions) | self._taken_over
-        for code in self._outside:
-            if code.key in parts:
-                continue
-            for call, layers in found.get(code.key, {}).items():
+        """A finding for each network."""
+        for code, found in self.networks():
+            for call, layers in found.items():
                 message = f"a network is made {code.where}: {_described(call, layers)}"
                 yield Finding(code.file.path, call.line, call.column + 1, CODE, message, HELP)
 
-    def _is_asked(self, code: Code) -> bool:
-        return code.file.path in self.selected and bool(code.calls)
+    def networks(self) -> Iterator[tuple[Code, dict[Call, tuple[str, ...]]]]:
+        """The code that makes networks, with the outermost calls and the layers of each."""
+        asked = [code for code in self._outside if code.file.path in self.selected and code.calls]
+        found = {code.key: self._networks(code) for code in asked}
+        parts = frozenset(self._resolver.functions) | self._taken_over
+        for code in asked:
+            if code.key not in parts:
+                yield code, found[code.key]
 
     @cached_property
     def _resolver(self) -> Resolver:
@@ -180,14 +192,18 @@ class _Search:
     @cached_property
     def _methods(self) -> tuple[tuple[File, Function], ...]:
         """The methods of all module classes."""
-        return tuple(
-            (cls.file, method) for cls in self.index.module_classes for method in cls.cls.methods
-        )
+        return tuple((cls.file, method) for cls in self._classes for method in cls.cls.methods)
+
+    @cached_property
+    def _classes(self) -> tuple[ModuleClass, ...]:
+        made = (self.index.module_class(file, cls) for file in self.more for cls in file.classes)
+        return (*self.index.module_classes, *(cls for cls in made if cls is not None))
 
     @cached_property
     def _outside(self) -> tuple[Code, ...]:
         """All code outside of module classes."""
-        return tuple(code for file in self.index.files for code in self._of_file(file))
+        files = (*self.index.files, *self.more)
+        return tuple(code for file in files for code in self._of_file(file))
 
     def _of_file(self, file: File) -> Iterator[Code]:
         yield Code(file, "", file.module_calls)
@@ -244,7 +260,7 @@ class _Search:
 
     def _used_by_attributes(self) -> Iterator[Key]:
         """Functions that module classes have as attributes."""
-        for cls in self.index.module_classes:
+        for cls in self._classes:
             for _, value in cls.cls.class_attributes:
                 yield from self._functions_of(value, cls.file)
 
