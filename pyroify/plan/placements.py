@@ -88,6 +88,8 @@ class Each:
 
     where: Where
     layer: Layer
+    call: Call | None = None
+    """What makes it, where that is seen."""
 
     @property
     def is_recurrent(self) -> bool:
@@ -111,7 +113,7 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
     """How the layers of a structure are reached from the source."""
     match node:
         case Leaf(layer=layer) if layer.kind == "recurrent":
-            yield Each(where, layer)
+            yield Each(where, layer, node.call)
         case Leaf(layer=layer):
             if any(presence(item, node.call) is not False for item in layer.parameters):
                 yield Spot(where, node)

@@ -10,7 +10,13 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
-from pyroify.catalog.layers import Layer, LayerParameter, qualify, substitute
+from pyroify.catalog.layers import (
+    Layer,
+    LayerParameter,
+    qualify,
+    recurrent_parameters,
+    substitute,
+)
 from pyroify.index.facts import Declared, Items
 from pyroify.plan.placements import (
     Each,
@@ -36,6 +42,9 @@ from pyroify.spec.render import Place
 
 LONG_RUN = 3
 """So many layers under one prior are declared in a loop."""
+
+_DEPTH = ("num_layers", "bidirectional")
+"""What says how many parameters a recurrent layer has."""
 
 CONVOLVED = re.compile(r"shape\[1\]( \* shape\[\d\])+")
 """The fan of a convolution's weight as the catalogue writes it: all but its first dimension."""
@@ -85,7 +94,7 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
 
 def note_looped(placement: Placement, sites: Sites) -> None:
     """Note the parameters that a loop finds, as far as the source shows their names."""
-    for path, layer in _named_in(placement):
+    for path, layer in (*_named_in(placement), *_further_layers(placement)):
         sites.record_looped(path, layer, placement.where.line)
 
 
@@ -132,6 +141,39 @@ def _named_in(placement: Placement) -> Iterator[tuple[str, str]]:
                 yield join(where.path, "*"), ""
             for parameter in layer.parameters if placement.is_recurrent else ():
                 yield join(where.path, parameter.name), layer.name
+
+
+def _further_layers(placement: Placement) -> Iterator[tuple[str, str]]:
+    """Path and layer of the parameters that recurrent layers have beside those of their first one.
+
+    Each has a path of its own where the source tells how many there are.
+    """
+    match placement:
+        case Each(where=where, layer=layer) if placement.is_recurrent:
+            names = _further_names(layer, *(_argument(placement, name) for name in _DEPTH))
+            yield from ((join(where.path, name), layer.name) for name in names)
+        case Search(below=below, layers=layers):
+            for layer in layers:
+                names = _further_names(layer) if layer.kind == "recurrent" else ()
+                yield from ((join(below, name), layer.name) for name in names)
+
+
+def _further_names(layer: Layer, depth: str = "", both: str = "") -> Iterator[str]:
+    known = [item.name for item in layer.parameters]
+    if depth.isdecimal() and both in ("True", "False"):
+        found = recurrent_parameters(layer, int(depth), both == "True")
+        yield from (item.name for item in found if item.name not in known)
+    else:
+        yield from (f"{name.removesuffix('0')}*" for name in known)
+
+
+def _argument(each: Each, name: str) -> str:
+    """The source of an argument of a layer, or of its default; empty where it is not seen."""
+    names = [argument for argument, _ in each.layer.signature]
+    if each.call is None or each.call.starred:
+        return ""
+    passed = each.call.argument(name, names.index(name))
+    return passed.text if passed else dict(each.layer.signature)[name] or ""
 
 
 # Layers by name
