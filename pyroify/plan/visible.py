@@ -154,8 +154,9 @@ def _further_layers(placement: Placement) -> Iterator[tuple[str, str]]:
             yield from ((join(where.path, name), layer.name) for name in names)
         case Search(below=below, layers=layers):
             for layer in layers:
-                names = _further_names(layer) if layer.kind == "recurrent" else ()
-                yield from ((join(below, name), layer.name) for name in names)
+                if layer.kind == "recurrent":
+                    names = _further_names(layer)
+                    yield from ((join(below, name), layer.name) for name in names)
 
 
 def _further_names(layer: Layer, depth: str = "", both: str = "") -> Iterator[str]:
