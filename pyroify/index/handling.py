@@ -71,6 +71,11 @@ class _Reader:
                 return frozenset([f"self.{attr}"])
             case ast.Attribute(value=owner, attr="_modules"):
                 return self.origins(owner)
+            case ast.Subscript(
+                value=ast.Attribute(value=ast.Name(id=name), attr="_modules"),
+                slice=ast.Constant(value=str(key)),
+            ) if name == self.this:
+                return frozenset([f"self.{key}"])
             case ast.Subscript(value=owner) | ast.Starred(value=owner) | ast.Await(value=owner):
                 return self.origins(owner)
             case ast.NamedExpr(value=owner):
@@ -88,6 +93,10 @@ class _Reader:
                     return frozenset([f"self.{name}"])
             case ast.Call(func=ast.Name(id=name), args=args) if name in PASSING:
                 return frozenset().union(*map(self.origins, args))
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if (
+                name == self.this
+            ):
+                return frozenset([f"self.{attr}()"])
             case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in HOLDING:
                 return self.origins(owner)
         return frozenset()
@@ -112,6 +121,8 @@ class _Reader:
                 yield from self._numbers(index)
             case ast.AugAssign(target=target, value=value):
                 yield from self._numbers(target, value)
+            case ast.Return(value=ast.expr() as value):
+                yield from (Handling(name, "returned") for name in self.origins(value))
 
     def _numbers(self, *nodes: ast.expr) -> Iterator[Handling]:
         for node in nodes:
@@ -120,6 +131,12 @@ class _Reader:
 
     def _read_call(self, node: ast.Call, function: ast.expr) -> Iterator[Handling]:
         yield from (Handling(name, "called") for name in self.origins(function))
+        owner = function
+        while isinstance(owner, ast.Subscript):
+            owner = owner.value
+        if isinstance(owner, ast.Attribute) and owner is not function:
+            owners = self.origins(owner.value)
+            yield from (Handling(name, "member called", owner.attr) for name in owners)
         callee = self.source.dotted(function) if chain(function) else ""
         if isinstance(function, ast.Attribute):
             owners = self.origins(function.value)

@@ -112,6 +112,7 @@ class Index:
     _pending: set[tuple[str, str]] = field(default_factory=set)
     _stars: dict[str, tuple[File, ...]] = field(default_factory=dict)
     _modules: dict[tuple[str, tuple[str, str]], str | None] = field(default_factory=dict)
+    _canonical: dict[tuple[str, str], str] = field(default_factory=dict)
     _targets: dict[tuple[str, str], Target] = field(default_factory=dict)
     _members: dict[str, dict[str, Class | Function]] = field(default_factory=dict)
     _known: frozenset[str] = frozenset()
@@ -359,6 +360,12 @@ class Index:
 
     def canonical(self, dotted: str, importer: str) -> str:
         """A dotted name with re-exports and star imports followed out of the project."""
+        key = (dotted, importer)
+        if key not in self._canonical:
+            self._canonical[key] = self._follow(dotted, importer)
+        return self._canonical[key]
+
+    def _follow(self, dotted: str, importer: str) -> str:
         for _ in range(10):
             file = self._files.get(importer)
             if file is None:
@@ -367,11 +374,24 @@ class Index:
                 for source in file.stars:
                     if lookup(f"{source}.{dotted}") or f"{source}.{dotted}" in MODULE:
                         return f"{source}.{dotted}"
+                    if (found := self._named_in(source, dotted, importer)) is not None:
+                        return found
             step = self._reexport(dotted, importer)
             if step is None:
                 return dotted
             dotted, importer = step
         return dotted
+
+    def _named_in(self, module: str, name: str, importer: str) -> str | None:
+        """What a module of the project imports under a name that a star import brings along."""
+        path = self.find_module(module, importer)
+        inner = self.file(path) if path else None
+        if inner is None or inner.path == importer:
+            return None
+        for local, dotted in inner.imports:
+            if local == name:
+                return self.canonical(dotted, inner.path)
+        return None
 
     def _reexport(self, dotted: str, importer: str) -> tuple[str, str] | None:
         module, _, name = dotted.rpartition(".")

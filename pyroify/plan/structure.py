@@ -175,6 +175,8 @@ class Resolver:
     subclasses: Mapping[tuple[str, str], tuple[ModuleClass, ...]]
     functions: dict[tuple[str, str], Function] = field(default_factory=dict)
     """Functions of the project that make layers for classes, by path and name, as met."""
+    _constants: dict[tuple[str, str], Node] = field(default_factory=dict)
+    _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 
     def resolve(self, value: Value, scope: Scope) -> Node:
         """The structure of a value."""
@@ -219,11 +221,16 @@ class Resolver:
         """A name that is not called: a module built at file level, a class, a number."""
         target = self.index.resolve(dotted, scope.path)
         if target.alias is not None and target.file is not None and scope.depth <= MAX_DEPTH:
-            inner = _inside_file(target.file, scope)
-            return _made_elsewhere(self.resolve(target.alias, inner), dotted)
-        if target != Target() or self.is_free(dotted, scope):
+            key = (dotted, scope.path)
+            if key not in self._constants:
+                self._constants[key] = Opaque(dotted)  # where it is made of itself
+                made = self.resolve(target.alias, Scope(target.file.path, inside=False))
+                self._constants[key] = _made_elsewhere(made, dotted)
+            return self._constants[key]
+        name = self.index.canonical(dotted, scope.path)
+        if target != Target() or name in BUILTINS or name.startswith("torch."):
             return PLAIN
-        return Opaque(dotted)
+        return PLAIN if self.is_free(dotted, scope) else Opaque(dotted)
 
     def is_free(self, dotted: str, scope: Scope) -> bool:
         """Whether a name from outside the project is known to be no module, and to make none."""
@@ -289,11 +296,7 @@ class Resolver:
             held, inner = found
             node = self.resolve(pick(held, value.index, value.text), inner)
             return node if isinstance(value.of, Argument) else _made_elsewhere(node, value.text)
-        if isinstance(value.of, Items):
-            node = self._listed(value.of, scope)
-        else:
-            node = self.resolve(value.of, scope)
-        return _element_of(node, value.index, value.text)
+        return _element_of(self.resolve(value.of, scope), value.index, value.text)
 
     def _behind(self, value: Value, scope: Scope) -> tuple[Value, Scope] | None:
         """What a name, an argument or a class attribute stands for, and where that is written."""
@@ -324,11 +327,7 @@ class Resolver:
             return None
         return value, _inside_file(target.file, scope)
 
-    def _items(self, value: Items, scope: Scope) -> Node:
-        node = self._listed(value, scope)
-        return PLAIN if all(map(is_data, node.children)) else node
-
-    def _listed(self, value: Items, scope: Scope) -> Listed:
+    def _items(self, value: Items, scope: Scope) -> Listed:
         return Listed(tuple(self.resolve(item, scope) for item in value.items), value.keys)
 
     # Functions and methods of the project
@@ -537,7 +536,7 @@ class Resolver:
             return PLAIN if is_known else Opaque(call.text)
         if target.function is not None and target.file is not None:
             node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
-            if holds_parameters(node):
+            if holds_parameters(node) and not is_data(node):
                 self.functions[target.file.path, target.function.name] = target.function
             return node
         if target.alias is not None and target.file is not None:
@@ -745,8 +744,14 @@ class Holding:
                     yield owner, scope
             case Call():
                 yield from self._call(value, scope)
-            case MethodCall():
-                self._look_at_node(self.resolver.resolve(value, scope))
+            case MethodCall(name=name, call=call):
+                yield from ((passed.value, scope) for passed in call.args)
+                found = scope.cls.find_method(name) if scope.cls is not None else None
+                if found is None:
+                    self.maybe = True
+                else:
+                    cls, method = found
+                    self._look_at_function(method, replace(scope, cls=cls), cls.file.path)
 
     def _is_number(self, owner: Value, path: Path, scope: Scope) -> bool:
         """Whether an attribute or method of something is, or gives, no module and no parameter."""
@@ -770,8 +775,7 @@ class Holding:
         if target.module_class is not None:
             self.sure = True
         elif target.function is not None and target.file is not None:
-            call = Call(Name(dotted), target.function.line, 0, (), dotted)
-            self._look_at_node(resolver.resolve(call, replace(scope, depth=scope.depth + 1)))
+            self._look_at_function(target.function, scope, target.file.path)
         elif (behind := resolver._behind(Name(dotted), scope)) is not None:
             yield behind
         elif not resolver.is_free(dotted, scope):
@@ -783,20 +787,33 @@ class Holding:
             yield call.callee, scope
             yield from ((passed.value, scope) for passed in call.args)
             return
-        name = resolver.index.canonical(call.callee.dotted, scope.path)
-        is_outside = resolver.index.resolve(call.callee.dotted, scope.path) == Target()
+        dotted = call.callee.dotted
+        name = resolver.index.canonical(dotted, scope.path)
         if name in NUMBERS or MODULE_FREE.fullmatch(name):
             return
-        if is_outside and resolver.index.layer(name, scope.path) is None and name not in PARAMETER:
+        yield from ((passed.value, scope) for passed in call.args)
+        layer = resolver.index.layer(dotted, scope.path)
+        if layer is not None:
+            self.sure = self.sure or layer.kind not in ("stateless", "container")
+        elif name in PARAMETER:
+            self.sure = True
+        elif resolver.index.resolve(dotted, scope.path) == Target():
             self.maybe = self.maybe or not resolver.is_free(name, scope) or name in LOADING
-            yield from ((passed.value, scope) for passed in call.args)
-            return
-        self._look_at_node(resolver.resolve(call, replace(scope, depth=scope.depth + 1)))
+        else:
+            yield call.callee, scope
 
-    def _look_at_node(self, node: Node) -> None:
-        for item in walk(node):
-            self.sure = self.sure or is_certain(item)
-            self.maybe = self.maybe or isinstance(item, Opaque)
+    def _look_at_function(self, function: Function, scope: Scope, path: str) -> None:
+        """Look at what a function gives, whatever it is given; each one is looked at once."""
+        makings, key = self.resolver._makings, (path, function.line)
+        if key not in makings:
+            makings[key] = (False, True)  # where it calls itself
+            inner = Scope(path, scope.cls, inside=False)
+            given = Holding(self.resolver)
+            for value in (*function.returns, *function.yields):
+                given.look_at(value, inner)
+            makings[key] = (given.sure, given.maybe)
+        sure, maybe = makings[key]
+        self.sure, self.maybe = self.sure or sure, self.maybe or maybe
 
 
 def is_certain(node: Node) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pyroify.index.facts import (
     NONE,
+    Argument,
     Assignment,
     Call,
     Constant,
@@ -20,7 +21,7 @@ from pyroify.index.facts import (
     Use,
     Value,
 )
-from pyroify.index.resolve import ModuleClass
+from pyroify.index.resolve import MODULE, ModuleClass
 from pyroify.plan.ownership import ByHand, by_hand
 from pyroify.plan.roles import module_uses
 from pyroify.plan.structure import (
@@ -39,6 +40,7 @@ from pyroify.plan.structure import (
     calls_in,
     holds_parameters,
     is_certain,
+    is_data,
     one_of,
     options_of,
     walk,
@@ -46,7 +48,12 @@ from pyroify.plan.structure import (
 
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
-DATA_ANNOTATIONS = ("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]")
+DATA_ANNOTATIONS = (
+    *("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]"),
+    *("type[", "Type[", "typing.Type["),
+)
+ANNOTATED = re.compile(r"([\w.]+)|(?:typing\.)?Optional\[([\w.'\"]+)\]|([\w.]+) *\| *None")
+"""A class, or one of which there may be none."""
 NUMBERED = frozenset(("Sequential", "ModuleList"))
 """Containers whose members have a place."""
 ATTACHING = ("assign", "chain", "tuple", "register")
@@ -515,20 +522,40 @@ class Study:
         if item in self.elsewhere:
             scope = replace(scope, inside=False)
         node = self.resolver.resolve(item.value, scope)
-        if isinstance(node, Opaque) and self._is_data(item.value, node):
+        if isinstance(node, Opaque) and isinstance(item.value, Argument):
+            return self._as_annotated(item.value.name, node)
+        return Plain() if isinstance(node, Listed) and is_data(node) else node
+
+    def _as_annotated(self, name: str, node: Opaque) -> Opaque | Plain:
+        """What an argument is, as far as its annotation and its default tell."""
+        if self._is_data(name):
             return Plain()
+        annotations = (dict(method.annotations).get(name, "") for method in self.cls.cls.methods)
+        if any(map(self._names_module, annotations)):
+            return replace(node, sure=True)
         return node
 
-    def _is_data(self, value: Value, node: Opaque) -> bool:
-        from pyroify.index.facts import Argument
-
-        if not isinstance(value, Argument):
+    def _names_module(self, annotation: str) -> bool:
+        """Whether an annotation names a class of modules, or one that may be None."""
+        names = ANNOTATED.fullmatch(annotation.strip("'\""))
+        if names is None:
             return False
+        head, _, rest = (names[1] or names[2] or names[3]).strip("'\"").partition(".")
+        dotted = dict(self.cls.file.imports).get(head, head) + (f".{rest}" if rest else "")
+        index, path = self.resolver.index, self.cls.file.path
+        local = dotted if "." in dotted else f"{self.cls.file.module}.{dotted}"
+        return (
+            index.canonical(dotted, path) in MODULE
+            or index.layer(dotted, path) is not None
+            or index.resolve(local, path).module_class is not None
+        )
+
+    def _is_data(self, name: str) -> bool:
         for method in self.cls.cls.methods:
-            annotation = dict(method.annotations).get(value.name, "")
+            annotation = dict(method.annotations).get(name, "")
             if annotation.startswith(DATA_ANNOTATIONS) or annotation in ("Tensor", "torch.Tensor"):
                 return True
-            default = dict(method.defaults).get(value.name, "")
+            default = dict(method.defaults).get(name, "")
             if default and (
                 default[0].isdigit() or default in ("True", "False") or default[0] in "'\"("
             ):
