@@ -113,9 +113,9 @@ def _sizes(
     file: Source, arguments: list[ast.expr], legacy: bool = False, tuple_only: bool = False
 ) -> tuple[str, ...] | None:
     """Sizes given one by one, or as one tuple or list."""
+    if legacy and len(arguments) == 1 and _is_sequence(arguments[0]):
+        return None  # torch.Tensor([3, 4]) holds the numbers, it is not of that shape
     if len(arguments) == 1 and isinstance(arguments[0], ast.Tuple | ast.List):
-        if legacy:  # torch.Tensor([3, 4]) holds the numbers, it is not of that shape
-            return None
         sizes = arguments[0].elts
     elif tuple_only:
         return None
@@ -135,11 +135,18 @@ def _lone_size(file: Source, node: ast.expr) -> tuple[str, ...] | None:
     last = text.rpartition(".")[2].lstrip("_")
     if isinstance(node, ast.Name | ast.Attribute) and not TUPLE_NAME.search(last):
         return (text,)
-    if isinstance(node, ast.BinOp):
+    if isinstance(node, ast.BinOp) and not _is_sequence(node):
         return (text,)
     if isinstance(node, ast.Call) and file.dotted(node.func) in ("int", "len"):
         return (text,)
     return None
+
+
+def _is_sequence(node: ast.expr) -> bool:
+    """Whether an expression is surely several values: ``[0.1] * n``, ``(rows,) + sizes``."""
+    if isinstance(node, ast.BinOp):
+        return _is_sequence(node.left) or _is_sequence(node.right)
+    return isinstance(node, ast.List | ast.Tuple | ast.ListComp)
 
 
 def _is_whole_number(node: ast.expr) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from pyroify.index.facts import Constant, Exit, Function
 from pyroify.plan.study import METADATA, Study
 
@@ -13,7 +15,8 @@ def returns_past_declarations(study: Study, method: Function) -> bool:
     if method is study.constructor:
         return _exit(study) is not None and not (_are_made_after(study) or _are_made_before(study))
     early = [line for line in method.return_lines if line != _final_return(method)]
-    return bool(early) and min(_lines_in(study, method), default=max(early) + 1) <= max(early)
+    attached = study.attached((method,))
+    return bool(early) and min(_lines_in(attached, method), default=max(early) + 1) <= max(early)
 
 
 def statements_before_declarations(study: Study, method: Function) -> int | None:
@@ -64,9 +67,8 @@ def _names(study: Study) -> set[str]:
     return attributes | inherited | {parameter.name for parameter in study.all_parameters}
 
 
-def _lines_in(study: Study, method: Function) -> list[int]:
-    """Where a method makes what is to be declared."""
-    names = _names(study)
+def _lines_in(names: Container[str], method: Function) -> list[int]:
+    """Where a method makes what is to be declared, by these names."""
     return [
         item.line
         for item in method.assignments
@@ -83,6 +85,6 @@ def _lines(study: Study) -> list[int]:
         if method.name not in study.building:
             continue
         calls = [use.line for use in study.constructor.uses if use.path == (method.name,)]
-        made = _lines_in(study, method)
+        made = _lines_in(_names(study), method)
         lines += made if method is study.constructor else (calls or [0]) * bool(made)
     return lines

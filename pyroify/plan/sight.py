@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from functools import partial
 
 from pyroify.catalog.layers import Layer
-from pyroify.index.facts import Call, Function, Name
+from pyroify.index.facts import Assignment, Call, Function, Name
 from pyroify.plan.lists import is_registered, module_lists
 from pyroify.plan.placements import misses_parameters
 from pyroify.plan.structure import (
@@ -23,7 +24,7 @@ from pyroify.plan.structure import (
     options_of,
     walk,
 )
-from pyroify.plan.study import Attribute, Study
+from pyroify.plan.study import Attribute, Study, is_certain
 
 Covered = tuple[Function, ...]
 REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
@@ -33,10 +34,9 @@ REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
     """Whether part of what the ``covered`` methods attach, as ``attributes``, is not visible."""
     nodes = tuple(_nodes(attributes))
-    base = study.cls.library_base
     return (
-        (base is not None and base.kind == "compound")
-        or _attaches_indirectly(covered)
+        _inherits_unseen(study, covered)
+        or _attaches_indirectly(study, covered)
         or _computes_weights(covered)
         or _probes(study, covered, {attribute.name for attribute in attributes})
         or misses_some(study, covered, attributes)
@@ -95,12 +95,28 @@ def _is_partly_parameter(node: Node) -> bool:
     return any(isinstance(item, Owned) for item in options_of(node))
 
 
-def _attaches_indirectly(covered: Covered) -> bool:
-    """Whether something is attached to another object than ``self``, or under a computed name."""
+def _inherits_unseen(study: Study, covered: Covered) -> bool:
+    """Whether a base of torch attaches layers there, in its own constructor."""
+    base = study.cls.library_base
+    is_constructing = not covered or study.constructor in covered
+    return is_constructing and base is not None and base.kind == "compound"
+
+
+def _attaches_indirectly(study: Study, covered: Covered) -> bool:
+    """Whether something is attached to another object than ``self``, or under a computed name.
+
+    What a method keeps under a computed name when it runs is a state, unless it surely is a module.
+    """
     return any(
-        method.indirect or any(item.path == ("*",) for item in method.assignments)
+        method.indirect or any(map(partial(_is_attached, study), method.assignments))
         for method in covered
     )
+
+
+def _is_attached(study: Study, item: Assignment) -> bool:
+    if item.path != ("*",):
+        return False
+    return item not in study.late or any(map(is_certain, walk(study.node(item))))
 
 
 def _computes_weights(covered: Covered) -> bool:

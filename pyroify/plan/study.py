@@ -387,6 +387,11 @@ class Study:
             found.append(attribute)
         return tuple(found)
 
+    def attached(self, covered: tuple[Function, ...]) -> frozenset[str]:
+        """Names of what these methods attach, modules and parameters; no values they keep."""
+        parts = (*self.attributes(covered), *self.parameters(covered))
+        return frozenset(part.name for part in parts)
+
     def _as_container(
         self, covered: tuple[Function, ...], entries: dict[str, list[Assignment]]
     ) -> Attribute | None:
@@ -491,7 +496,10 @@ class Study:
         if isinstance(node, Box) and len(item.path) == 2 and item.how in ("register", "setattr"):
             return self._added_by_name(node, made, item)
         if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
-            return one_of(node, Opaque(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
+            sure = holds_parameters(made)
+            if item in self.late:  # what a method keeps when it runs is a state, unless it shows
+                sure = any(map(is_certain, walk(made)))
+            return one_of(node, Opaque(f"self.{'.'.join(item.path)}", sure=sure))
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         if isinstance(node, Plain) and item.how in ADDING:
             node = Listed(())  # so far it was empty

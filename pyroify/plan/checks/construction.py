@@ -54,9 +54,8 @@ def no_base_constructor(subject: Subject) -> Iterator[Finding]:
 def early_return(subject: Subject) -> Iterator[Finding]:
     """Declarations in a method that returns early, before all that it has is made."""
     study = subject.study
-    for method, _ in study.stages:
-        made = {item.path[0] for item in method.assignments if item.path}
-        if method is not study.constructor and not made & subject.drawing:
+    for method, covered in study.stages:
+        if method is not study.constructor and not study.attached(covered) & subject.drawing:
             continue
         if returns_past_declarations(study, method):
             yield subject.finding(

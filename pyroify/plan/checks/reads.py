@@ -165,10 +165,16 @@ def _is_asked_for_before(method: Function, item: Assignment) -> bool:
 
 
 def _is_state(method: Function, item: Assignment) -> bool:
-    """Whether an attribute goes on from its own value: a state, which each call computes anew."""
-    reads_itself = any(use.path == item.path for use in uses_in(method, item))
+    """Whether each call computes an attribute anew, from its own value or whatever that was."""
     chosen = isinstance(item.value, Choice) and SelfRead(item.path) in item.value.options
-    return reads_itself and not chosen
+    reads_itself = any(use.path == item.path for use in uses_in(method, item))
+    return not chosen and (reads_itself or _always_runs(method, item))
+
+
+def _always_runs(method: Function, item: Assignment) -> bool:
+    """Whether a method that is called gets to an assignment, which a cache makes but once."""
+    is_unconditional = all(branch[0] in ("with", "for") for branch in item.branches)
+    return is_unconditional and not any(line < item.line for line in method.return_lines)
 
 
 def cached_method(subject: Subject) -> Iterator[Finding]:
