@@ -21,6 +21,8 @@ DECLARING = {
 }
 DECLARING_FUNCTION = "declare_priors"
 """What the rewrite calls a function of its own that declares what it is given."""
+LOOPED = "undeclared"
+"""What it calls the function that gives modules whose parameters are to be declared."""
 CALLED = {DECLARING_FUNCTION, "follow_module"}
 WRITTEN = {
     "TiedTo": "self.module",
@@ -29,7 +31,8 @@ WRITTEN = {
     "Following": "_prior_anchor",
     "follow_module": "_prior_anchor",
     "load_original": "_pyro_samples",
-    DECLARING_FUNCTION: "to_pyro_module_",
+    DECLARING_FUNCTION: "requires_grad",
+    LOOPED: "to_pyro_module_",
 }
 """What the rewrite calls classes and functions that declarations need, and what tells them from
 others of that name."""
@@ -136,6 +139,8 @@ def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[s
 def _declares(file: Source, node: ast.stmt) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id=name)]):
+            if name == "weight":  # whose fans a bias has
+                return ast.unparse(node.value).startswith("values.get(")
             return name in ("prior", "kept", "order") or name.startswith("tied")
         case ast.Assign(targets=[ast.Attribute(attr="original_init")], value=ast.Dict()):
             return True
@@ -162,6 +167,8 @@ def _declares(file: Source, node: ast.stmt) -> bool:
             return bool(node.body) and all(
                 _declares(file, item) for item in [*node.body, *node.orelse]
             )
+        case ast.For(iter=ast.Call() as call, body=[ast.Pass()]):
+            return ast.unparse(call.func).lstrip("_") == LOOPED
         case ast.For():
             return all(_declares(file, item) for item in node.body) and not node.orelse
         case ast.Continue():

@@ -26,8 +26,9 @@ from pyroify.plan.names import FileNames
 from pyroify.plan.networks import networks_outside
 from pyroify.plan.notebooks import notebook_findings
 from pyroify.plan.ownership import foreign_definitions
+from pyroify.plan.reaching import handed_over
 from pyroify.plan.rules import latent_findings, rule_findings
-from pyroify.plan.structure import Box, Leaf, Own, Resolver, has_gap, walk
+from pyroify.plan.structure import Box, Leaf, Own, Resolver, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
@@ -148,20 +149,18 @@ class _Planner:
                 continue
             with looking_at(cls.file.path):
                 case.ties = find_ties(case.study)
-                case.has_gap = any(has_gap(item.node) for item in case.study.everything)
-        gaps = any(case.has_gap for case in cases.values())
         for case in cases.values():
             with looking_at(case.cls.file.path):
                 if not self._is_left(case):
-                    self._declare(case, gaps)
+                    self._declare(case)
         for case in cases.values():
             for lent in case.borrowed:
                 cases[lent.key].lent.add(lent.path)
         return cases
 
-    def _declare(self, case: Case, gaps: bool) -> None:
+    def _declare(self, case: Case) -> None:
         tied = frozenset(tie.left for tie in case.ties if tie.condition == "")
-        declarer = Declarer(case.study, self.spec, case.names, gaps=gaps, tied=tied)
+        declarer = Declarer(case.study, self.spec, case.names, tied=tied)
         stages = case.study.stages
         if case.study.constructor is None:
             case.stages.append((None, declarer.declare(None, ())))
@@ -222,6 +221,7 @@ class _Planner:
             for key, case in cases.items():
                 held = [cls.key for cls in case.study.held if cls.key in cases]
                 bases = [base.key for base in case.cls.lineage[1:] if base.key in cases]
+                held += self._reaching.get(key, ()) if case.at_run_time else ()
                 if key in wanted:
                     wanted.update(bases)
                     wanted.update(k for k in held if cases[k].study.has_parameters)
@@ -229,6 +229,15 @@ class _Planner:
                     wanted.add(key)
             if len(wanted) == before:
                 return frozenset(wanted)
+
+    @cached_property
+    def _reaching(self) -> Mapping[Key, tuple[Key, ...]]:
+        """The classes whose instances each class is seen to be given."""
+        found: dict[Key, list[Key]] = {}
+        for receiver, given in handed_over(self.index):
+            for cls in receiver.lineage:
+                found.setdefault(cls.key, []).append(given.key)
+        return {key: tuple(given) for key, given in found.items()}
 
     @cached_property
     def handed_on(self) -> frozenset[tuple[Key, Key]]:

@@ -37,7 +37,6 @@ class Case:
     refused: bool = False
     stale_methods: tuple[str, ...] = ()
     wanted: bool = False
-    has_gap: bool = False
     lent: set[str] = field(default_factory=set)
     """Its parameters that other classes declare, in single instances; taken for random ones."""
 

@@ -26,7 +26,7 @@ from pyroify.plan.redeclare import (
     report_dropped,
 )
 from pyroify.plan.run_time import convert_at_run_time, declare_at_run_time
-from pyroify.plan.sight import is_out_of_sight, misses_some, moves_members
+from pyroify.plan.sight import find_unseen, is_out_of_sight, moves_members
 from pyroify.plan.sites import Anew, Lent, Sites
 from pyroify.plan.statements import joined
 from pyroify.plan.structure import Leaf
@@ -67,8 +67,6 @@ class Declarer:
     study: Study
     spec: Spec
     names: FileNames
-    gaps: bool = False
-    """Somewhere in the project a container may hold None, which ``to_pyro_module_`` refuses."""
     tied: frozenset[str] = frozenset()
     """Paths that read another parameter: they are declared with the tie."""
 
@@ -94,11 +92,11 @@ class Declarer:
         if method is self.study.constructor and not at_run_time:
             statements.extend(self._inherited(sites))
         if at_run_time:
-            misses = misses_some(self.study, covered, attributes)
-            statements.extend(declare_at_run_time(attributes, sites, self.gaps, misses))
+            unseen = find_unseen(self.study, covered, attributes)
+            statements.extend(declare_at_run_time(attributes, sites, unseen))
         else:
             if is_late := moves_members(self.study, covered):
-                statements.extend(convert_at_run_time(sites, self.gaps))
+                statements.append(convert_at_run_time(sites))
             statements.extend(declare_visible(attributes, sites))
         if is_by_hand:
             leave_unnamed(attributes, sites)

@@ -21,11 +21,13 @@ from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.originals import loading_statements
 from pyroify.plan.ownership import foreign_definitions
+from pyroify.plan.reaching import bare_containers, left_alone
 from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.plan.structure import Own, Resolver, walk
 from pyroify.plan.study import OwnParameter, Study, parameters_in
 from pyroify.plan.ties import tie_statements
+from pyroify.plan.undeclared import define_undeclared, is_called
 from pyroify.plan.wraps import class_wraps, function_wraps
 from pyroify.spec.model import Spec
 
@@ -83,6 +85,10 @@ class EditPlanner:
     @cached_property
     def _refused(self) -> frozenset[Key]:
         return frozenset(key for key, case in self.cases.items() if case.wanted and case.refused)
+
+    @cached_property
+    def _left_alone(self) -> Mapping[str, frozenset[str]]:
+        return left_alone(self.resolver.index, self.cases)
 
     def _limit(self, file: File) -> int:
         return self.limit or file.line_length
@@ -205,6 +211,9 @@ class EditPlanner:
         self, case: Case, method: Function | None, declared: Declarations
     ) -> tuple[str, ...]:
         """What a method has to end in."""
+        if is_called(case.names, declared.statements):
+            left = self._left_alone.get(case.key[0], frozenset())
+            define_undeclared(case.names, left, bare_containers(self.cases))
         follows = self.spec.options.follow_module and _has(declared, "sample")
         last = [following_call(case.names)] if follows else []
         if method is not None and method is not case.study.constructor:

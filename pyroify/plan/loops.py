@@ -1,21 +1,23 @@
-"""Loops over what only run time shows: one for each part treated apart, one for the rest."""
+"""The loop over what only run time shows, with an arm for each part that rules treat apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from keyword import iskeyword
 
 from pyroify.catalog.layers import LAYERS, Layer
-from pyroify.index.facts import Argument
-from pyroify.plan.placements import join
+from pyroify.index.facts import Parameter
+from pyroify.plan.placements import Each, Placement, Search, Spot, Where, join, place
 from pyroify.plan.sites import OTHER, Chain, Sites
-from pyroify.plan.statements import block, each_parameter, guarded
+from pyroify.plan.statements import block, each_parameter
 from pyroify.plan.structure import is_opaque
 from pyroify.plan.study import Attribute
 from pyroify.spec.match import has_wildcard, tells_by_place
-from pyroify.spec.model import Keep, Param
+
+REASON = "# Which layers these are, only run time shows."
+REASON_OF_NAMES = "# Which parameters these are, only run time shows."
 
 BELOW = join(OTHER, OTHER)
 """Stands for whatever is between a part and a parameter."""
@@ -41,26 +43,10 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something below ``self`` whose structure is not visible, and that rules treat apart.
-
-    ``optional``: it may be None.
-    """
+    """Something below ``self`` whose structure is not visible, and that rules treat apart."""
 
     path: str
     tables: Tables
-    line: int
-    optional: bool
-
-    @property
-    def source(self) -> str:
-        """Source that reads it."""
-        return source_of(self.path)
-
-    @property
-    def parameters(self) -> str:
-        """Source of all its parameters."""
-        found = f"{self.source}.parameters()"
-        return f"{found} if {self.source} is not None else ()" if self.optional else found
 
 
 def source_of(path: str) -> str:
@@ -92,7 +78,9 @@ def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
     """The parts that rules treat apart, each before what holds it; all that is unseen is noted."""
     parts: list[Part] = []
     for attribute in attributes:
-        if not is_opaque(attribute.node) or not attribute.name:
+        if not is_opaque(attribute.node):
+            parts.extend(_searched_parts(attribute, tables, sites))
+        if not is_opaque(attribute.node) or attribute.name in ("", "*"):
             continue
         known = {"": tables}
         for path in (attribute.name, *_paths_below(attribute.name, sites)):
@@ -101,9 +89,50 @@ def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
             if path == attribute.name or below != around:
                 _record(path, below, attribute.line, sites)
             if below != around:
-                optional = path == attribute.name and _may_be_none(attribute, sites)
-                parts.append(Part(path, below, attribute.line, optional))
+                parts.append(Part(path, below))
     return tuple(sorted(parts, key=lambda part: -part.path.count(".")))
+
+
+def _searched_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
+    """Parts whose layers the source shows, but not which or how many there are."""
+    for found in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
+        below, layers = _searched(found)
+        groups: dict[Chain, list[Layer]] = {}
+        for layer in layers:
+            groups.setdefault(sites.chain(below, layer.name), []).append(layer)
+        if all(chain == tables.chain(i.name) for chain, items in groups.items() for i in items):
+            continue
+        path = below.removesuffix(".*")
+        if "*" in path:
+            _report_nested(below, tables, layers, attribute.line, sites)
+            continue
+        default, *_ = groups
+        others = {chain: items for chain, items in groups.items() if chain != default}
+        yield Part(path, Tables(default, others))
+
+
+def _searched(found: Placement) -> tuple[str, tuple[Layer, ...]]:
+    """Where layers are of which there may be any number or any kind, and which layers."""
+    match found:
+        case Search(below=below, layers=layers):
+            return below, layers
+        case Each(where=where, layer=layer):
+            return where.path, (layer,)
+        case Spot(where=where, leaf=leaf) if where.path.endswith(".*"):
+            return where.path, (leaf.layer,)
+    return "", ()
+
+
+def _report_nested(
+    below: str, tables: Tables, layers: Sequence[Layer], line: int, sites: Sites
+) -> None:
+    """Rules about layers of which there are any number, in what there is any number of."""
+    for layer in layers:
+        for parameter in layer.parameters:
+            decision = sites.consult(join(below, parameter.name), layer.name)
+            is_other = decision.action != tables.chain(layer.name).of(parameter.name)
+            if is_other and decision.rule is not None:
+                sites.report_place(decision.rule, below, line)
 
 
 def note_unseen(tables: Tables, sites: Sites) -> None:
@@ -111,9 +140,20 @@ def note_unseen(tables: Tables, sites: Sites) -> None:
     _record("", tables, sites.study.cls.cls.line, sites)
 
 
+def find_own(tables: Tables, sites: Sites) -> Tables:
+    """What becomes of parameters of the class itself under names the source does not show."""
+    names = {own.name for own in sites.study.all_parameters}
+    chain, line = sites.chain(""), sites.study.cls.cls.line
+    mentioned = tuple(item for item in chain.mentioned if item[0] not in names)
+    for name, action in mentioned:
+        sites.record(name, sites.decide(name), sites.render_looped(action, line), line)
+    return replace(tables, default=replace(chain, mentioned=mentioned))
+
+
 def report_places(attribute: Attribute, sites: Sites) -> None:
     """Rules that tell parameters apart by where they are, which the loops do not know."""
-    if not is_opaque(attribute.node) or not attribute.name:
+    is_parameter = all(isinstance(item.value, Parameter) for item in attribute.assignments)
+    if not is_opaque(attribute.node) or not attribute.name or is_parameter:
         return
     cls = sites.study.cls
     for rule in sites.spec.rules:
@@ -160,16 +200,6 @@ def _can_be_read(segment: str) -> bool:
     return is_name or segment.isdecimal() or has_wildcard(segment)
 
 
-def _may_be_none(attribute: Attribute, sites: Sites) -> bool:
-    """Whether it is an argument that is None by default."""
-    constructor = sites.study.constructor
-    defaults = dict(constructor.defaults) if constructor else {}
-    return any(
-        isinstance(item.value, Argument) and defaults.get(item.value.name) == "None"
-        for item in attribute.assignments
-    )
-
-
 def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
     """Note what is below a path: each name that a rule mentions, and any other."""
     default = tables.default
@@ -179,59 +209,63 @@ def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
         sites.record(site, decision, sites.render_looped(action, line), line)
 
 
-def declare_in_loops(
-    parts: Sequence[Part], tables: Tables, kept: Sequence[str], sites: Sites, line: int
+def declare_in_loop(
+    over: str, parts: Sequence[Part], tables: Tables, kept: Sequence[str], sites: Sites, line: int
 ) -> Iterator[str]:
-    """One loop for each part, then one over all modules, which leaves alone what is ``kept``."""
-    waiting, begun = list(kept), False
+    """The loop over paths and modules, which leaves alone parameters whose ids are ``kept``."""
+    arms = []
     for part in parts:
-        loop = _module_loop(part.source, part.tables, sites, part.line, begun or bool(waiting))
-        if loop:
-            yield from _remember(waiting, begun)
-            waiting, begun = [], begun or bool(waiting)
-            yield guarded(f"{part.source} is not None" if part.optional else "", [loop])
-        if any(_leaves_some(chain) for chain in part.tables.chains):
-            waiting.append(f"*map(id, {part.parameters})")
-    if loop := _module_loop("self", tables, sites, line, begun or bool(waiting)):
-        yield from _remember(waiting, begun)
-        yield loop
+        body = _statements(part.tables, bool(kept), sites, line)
+        test = f'if f"{{path}}.".startswith("{part.path}."):' if part.path else "if not path:"
+        arms.append(block(test, [*body, "continue"]))
+    rest = _statements(tables, bool(kept), sites, line)
+    if not rest:
+        arms = _without_idle(arms)
+    if kept and any("in kept" in statement for statement in (*arms, *rest)):
+        yield f"kept = {{{', '.join(kept)}}}"
+    path = "path" if arms else "_"
+    yield block(f"{REASON}\nfor {path}, module in {over}:", [*arms, *rest] or ["pass"])
 
 
-def _leaves_some(chain: Chain) -> bool:
-    """Whether parameters are left that a later loop would find, a PyroParam's own among them."""
-    actions = (chain.other, *(action for _, action in chain.mentioned))
-    return any(isinstance(action, Keep | Param) for action in actions)
+def declare_own(tables: Tables, kept: Sequence[str], sites: Sites, line: int) -> Iterator[str]:
+    """The loop over parameters of the class itself whose names the source does not show."""
+    action = tables.default.other
+    sites.record("**", sites.decide(OTHER), sites.render_looped(action, line), line)
+    if body := _declare_each(tables.default, "self", bool(kept), sites, line):
+        if kept:
+            yield f"kept = {{{', '.join(kept)}}}"
+        yield f"{REASON_OF_NAMES}\n{body}"
 
 
-def _remember(ids: Sequence[str], begun: bool) -> Iterator[str]:
-    """The statement that adds to ``kept``."""
-    if not ids:
-        return
-    items = f"{{{', '.join(ids)}}}" if len(ids) > 1 or ids[0][0] != "*" else ids[0][1:]
-    if begun:
-        yield f"kept.update({items})"
-    else:
-        yield f"kept = set({items})" if items[0] != "{" else f"kept = {items}"
+def _without_idle(arms: Sequence[str]) -> list[str]:
+    """The arms without those at the end that pass by what nothing comes after."""
+    found = list(arms)
+    while found and found[-1].count("\n") == 1:
+        found.pop()
+    return found
 
 
-def _module_loop(owner: str, tables: Tables, sites: Sites, line: int, skipping: bool) -> str:
-    """The loop over all modules of one; ``skipping`` parameters whose ids are in ``kept``."""
-    test = "value.requires_grad and id(value) not in kept" if skipping else "value.requires_grad"
+def _statements(tables: Tables, skipping: bool, sites: Sites, line: int) -> list[str]:
+    """What is done with ``module``, by its layer; ``skipping`` parameters that are kept."""
 
     def declare(chain: Chain) -> list[str]:
-        body = sites.assign_by_name(chain, "module", line)
-        return [each_parameter("module", [block(f"if {test}:", body)])] if body else []
+        body = _declare_each(chain, "module", skipping, sites, line)
+        return [body] if body else []
 
     kept = [item for chain, items in tables.apart.items() if chain.keeps_all for item in items]
     declared = {chain: items for chain, items in tables.apart.items() if not chain.keeps_all}
-    arms: list[str] = []
-    if kept:
-        arms.append(_arm(kept, [], sites))
-    arms.extend(_arm(layers, declare(chain), sites) for chain, layers in declared.items())
     otherwise = declare(tables.default)
     if not otherwise and not declared:
-        return ""
-    return block(f"for module in {owner}.modules():", [*arms, *otherwise])
+        return []
+    arms = [_arm(kept, [], sites)] if kept else []
+    arms.extend(_arm(layers, declare(chain), sites) for chain, layers in declared.items())
+    return [*arms, *otherwise]
+
+
+def _declare_each(chain: Chain, owner: str, skipping: bool, sites: Sites, line: int) -> str:
+    test = "value.requires_grad and id(value) not in kept" if skipping else "value.requires_grad"
+    body = sites.assign_by_name(chain, owner, line)
+    return each_parameter(owner, [block(f"if {test}:", body)]) if body else ""
 
 
 def _arm(layers: Sequence[Layer], statements: Sequence[str], sites: Sites) -> str:

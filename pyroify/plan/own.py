@@ -165,7 +165,8 @@ class OwnParameters:
         ranks = {None if shape is None else len(shape) for shape in shapes}
         keeps_dtype = any(is_other_dtype(made.dtype) for made in parameter.made)
         if len(ranks) != 1 or None in ranks:
-            return replace(measured(target, "self"), keeps_dtype=keeps_dtype)
+            place = measured(target, "self", self.sites.names.local("torch"))
+            return replace(place, keeps_dtype=keeps_dtype)
         return Place(
             target=target,
             owner="self",

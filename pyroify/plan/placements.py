@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
 from pyroify.index.facts import Call
@@ -65,16 +66,26 @@ class Spot:
     leaf: Leaf
 
 
+Extent = Literal["itself", "each", "below"]
+"""Where the layers of a search are: the thing itself, elements of a container, or further down."""
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Layers found at run time below ``where``; ``layers`` are those the source shows."""
+    """Layers found at run time at ``where``; ``layers`` are those the source shows."""
 
     where: Where
     layers: tuple[Layer, ...]
-    flat: bool = False
-    """It is one of these layers itself, or has no parameters."""
+    extent: Extent
+    sure: bool = True
+    """Whether all there is are modules: these layers, or some without parameters."""
     over: str = ""
-    """What to loop over where all elements are such layers or have no parameters."""
+    """Source of the elements of the container, if it is one."""
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is about one thing, which is one of these layers or has no parameters."""
+        return self.extent == "itself"
 
     @property
     def below(self) -> str:
@@ -177,9 +188,9 @@ def _place_box(box: Box, where: Where) -> Iterator[Placement]:
                 yield from place(child, _child(box, index, where))
         case children:
             layers = _layers(box)
-            flat = all(isinstance(i, Leaf | Plain) for child in children for i in _options(child))
+            options = [option for child in children for option in _options(child)]
             if layers:
-                yield Search(where, layers, over=over if flat else "")
+                yield Search(where, layers, *_extent(options, layers, "each"), over=over)
 
 
 def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
@@ -190,7 +201,26 @@ def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
         yield from place(real[0], where)
         return
     if layers := _layers(OneOf(tuple(real))):
-        yield Search(where, layers, flat=all(isinstance(node, Leaf | Plain) for node in real))
+        yield Search(where, layers, *_extent(real, layers, "itself"))
+
+
+def _extent(
+    options: Sequence[Node], layers: Sequence[Layer], simple: Extent
+) -> tuple[Extent, bool]:
+    """Where layers are among what a container or attribute may hold, and whether all are some.
+
+    Classes of the project are told from them unless they derive from one of these layers.
+    """
+    parts = [inner for option in options for inner in walk(option)]
+    own = [part.cls for part in parts if isinstance(part, Own)]
+    derived = any(
+        base in layers for cls in own for item in cls.lineage for base in [item.library_base]
+    )
+    if derived or not all(isinstance(option, Leaf | Plain | Own) for option in options):
+        return "below", not own
+    plain = [option for option in options if isinstance(option, Plain)]
+    is_sure = not own and (simple == "each" or all(option.is_module for option in plain))
+    return simple, is_sure
 
 
 def _child(box: Box, index: int, where: Where) -> Where:

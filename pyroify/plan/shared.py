@@ -8,18 +8,18 @@ from collections.abc import Iterable
 
 from pyroify.index.declarations import DECLARING_FUNCTION
 from pyroify.index.facts import File
+from pyroify.plan.loops import REASON
 from pyroify.plan.statements import normalised
 
 NAME = DECLARING_FUNCTION
 CALL = f"{NAME}(self)"
 DOCSTRING = '"""Make the parameters of a module, and of all it holds, random."""'
-STARTS = ("to_pyro_module_(self)", "for module in reversed(list(self.modules())):")
 ANY_SELF = re.compile(r"\bself\b")
 OPTIONS = re.compile(
     r"_?follow_module\(self\)|self\.(register_load_state_dict_pre_hook\(|original_init = )"
 )
 """What the options of the spec add to the end of each constructor."""
-GENERAL = re.compile(r"\(self\)|\bself\.(modules|named_children)\(\)|\bsetattr\(self,")
+GENERAL = re.compile(r"\(self\)|\(\(\"\", self\),")
 
 
 def shared_function(file: File, tails: Iterable[tuple[str, ...]]) -> str:
@@ -64,7 +64,9 @@ def _existing(file: File) -> str:
 def _conversion(tail: tuple[str, ...]) -> tuple[str, ...]:
     """The statements that end a tail and convert whatever is there, whoever ``self`` is."""
     for position, statement in enumerate(tail):
-        if statement.startswith(STARTS):
+        if statement.startswith("kept = "):
+            return ()
+        if statement.startswith(REASON):
             block = tuple(item for item in tail[position:] if not OPTIONS.match(item))
             text = "\n".join(block)
             general = len(GENERAL.findall(text)) == len(ANY_SELF.findall(text))

@@ -3,48 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from functools import partial
+from dataclasses import dataclass
 
 from pyroify.catalog.layers import Layer
-from pyroify.index.facts import Assignment, Call, Function, Name
+from pyroify.index.facts import Assignment, Call, Function, Name, Parameter
 from pyroify.plan.lists import is_registered, module_lists
 from pyroify.plan.placements import misses_parameters
 from pyroify.plan.structure import (
-    PLAIN,
     Box,
     Leaf,
+    Many,
     Node,
-    OneOf,
     Opaque,
     Own,
     Owned,
     calls_in,
     computes_weight,
     holds_only_parameters,
+    is_certain,
     options_of,
     walk,
 )
-from pyroify.plan.study import Attribute, Study, is_certain
+from pyroify.plan.study import Attribute, Study
 
 Covered = tuple[Function, ...]
 REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
 """Methods of containers after which a member is missing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What is attached under names the source does not show.
+
+    ``layers``: children of ``self``. ``own``: parameters of ``self`` itself.
+    """
+
+    layers: bool
+    own: bool
+
+
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
     """Whether part of what the ``covered`` methods attach, as ``attributes``, is not visible."""
     nodes = tuple(_nodes(attributes))
+    unseen = find_unseen(study, covered, attributes)
     return (
-        _inherits_unseen(study, covered)
-        or _attaches_indirectly(study, covered)
+        unseen.layers
+        or unseen.own
         or _computes_weights(covered)
         or _probes(study, covered, {attribute.name for attribute in attributes})
-        or misses_some(study, covered, attributes)
         or any(map(_is_hidden, nodes))
         or any(_is_partly_parameter(attribute.node) for attribute in attributes)
         or any(misses_parameters(attribute.node) for attribute in attributes)
+    )
+
+
+def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> Unseen:
+    """What the ``covered`` methods attach that none of the ``attributes`` accounts for."""
+    named = [item for method in covered for item in method.assignments if _is_attached(study, item)]
+    inherited = _inherited_unseen(study, covered)
+    anywhere = any(method.indirect for method in covered) or _misses_parameter(
+        study, covered, attributes
+    )
+    return Unseen(
+        layers=anywhere
+        or inherited is not None
+        or not all(map(_is_parameter, named))
+        or _misses_layer(study, covered, attributes)
         or _takes_out(study, covered)
-        or any(is_registered(study, item) for item in module_lists(study))
+        or any(is_registered(study, item) for item in module_lists(study)),
+        own=anywhere
+        or any(
+            "." not in parameter.name for parameter in (inherited.parameters if inherited else ())
+        )
+        or not all(_is_module(study, item) for item in named),
     )
 
 
@@ -85,8 +116,6 @@ def _is_hidden(node: Node) -> bool:
         return node.layer.kind in ("compound", "lazy")
     if isinstance(node, Box) and holds_only_parameters(node.layer):
         return any(isinstance(inner, Box) for child in node.children for inner in walk(child))
-    if isinstance(node, OneOf) and PLAIN in node.nodes:
-        return any(isinstance(item, Leaf | Box | Own) for item in node.nodes)
     return isinstance(node, Opaque)
 
 
@@ -95,28 +124,29 @@ def _is_partly_parameter(node: Node) -> bool:
     return any(isinstance(item, Owned) for item in options_of(node))
 
 
-def _inherits_unseen(study: Study, covered: Covered) -> bool:
-    """Whether a base of torch attaches layers there, in its own constructor."""
+def _inherited_unseen(study: Study, covered: Covered) -> Layer | None:
+    """The base of torch that attaches layers there, in its own constructor."""
     base = study.cls.library_base
     is_constructing = not covered or study.constructor in covered
-    return is_constructing and base is not None and base.kind == "compound"
-
-
-def _attaches_indirectly(study: Study, covered: Covered) -> bool:
-    """Whether something is attached to another object than ``self``, or under a computed name.
-
-    What a method keeps under a computed name when it runs is a state, unless it surely is a module.
-    """
-    return any(
-        method.indirect or any(map(partial(_is_attached, study), method.assignments))
-        for method in covered
-    )
+    return base if is_constructing and base is not None and base.kind == "compound" else None
 
 
 def _is_attached(study: Study, item: Assignment) -> bool:
+    """Whether something is attached under a computed name.
+
+    What a method keeps so when it runs is a state, unless it surely is a module.
+    """
     if item.path != ("*",):
         return False
     return item not in study.late or any(map(is_certain, walk(study.node(item))))
+
+
+def _is_parameter(item: Assignment) -> bool:
+    return isinstance(item.value, Parameter)
+
+
+def _is_module(study: Study, item: Assignment) -> bool:
+    return all(isinstance(node, Leaf | Own | Box | Many) for node in walk(study.node(item)))
 
 
 def _computes_weights(covered: Covered) -> bool:
@@ -138,21 +168,28 @@ def _probes(study: Study, covered: Covered, names: Container[str]) -> bool:
     )
 
 
-def misses_some(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
-    """Whether a layer or parameter is made there that none of the attributes accounts for."""
-    nodes = tuple(_nodes(attributes))
-    parameters = {(made.line, made.column) for method in covered for made in method.parameter_calls}
+def _misses_parameter(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+    """Whether a parameter is made there that none of the attributes accounts for."""
+    made = {(made.line, made.column) for method in covered for made in method.parameter_calls}
+    own = {(made.line, made.column) for p in study.parameters(covered) for made in p.made}
+    for item in (item for method in covered for item in method.assignments):
+        if isinstance(item.value, Parameter) and item.path == ("*",):
+            own.add((item.value.line, item.value.column))
+    nodes = [node for node in _nodes(attributes) if isinstance(node, Owned)]
+    return not made <= own | {(n.parameter.line, n.parameter.column) for n in nodes}
+
+
+def _misses_layer(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+    """Whether a layer is made there that none of the attributes accounts for."""
     layers = {
         call.place
         for method in covered
         for call in method.layer_calls
         if (layer := _layer(study, call)) and layer.kind not in ("stateless", "container")
     }
-    own = {(made.line, made.column) for p in study.parameters(covered) for made in p.made}
-    own |= {(n.parameter.line, n.parameter.column) for n in nodes if isinstance(n, Owned)}
-    seen = {n.call.place for n in nodes if isinstance(n, Leaf) and n.call}
+    seen = {n.call.place for n in _nodes(attributes) if isinstance(n, Leaf) and n.call}
     seen.update(*(_handed_over(study, method) for method in covered))
-    return not (parameters <= own and layers <= seen)
+    return not layers <= seen
 
 
 def _layer(study: Study, call: Call) -> Layer | None:

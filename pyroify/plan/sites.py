@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
 
+from pyroify.catalog.layers import Layer, LayerParameter
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Assignment, Declared, Function
 from pyroify.plan.model import Action as ActionName
@@ -16,7 +17,7 @@ from pyroify.plan.names import FileNames
 from pyroify.plan.placements import join
 from pyroify.plan.present import Present, present_at_end
 from pyroify.plan.starts import start_of
-from pyroify.plan.statements import block, branches
+from pyroify.plan.statements import WEIGHT, block, branches
 from pyroify.plan.study import Study
 from pyroify.spec.match import (
     Decision,
@@ -249,10 +250,13 @@ class Sites:
             message = f"{self.rule_name(decision)} for self.{path}: {error.message}"
             self.report(line, column, error.code, message, error.help)
 
-    def record_looped(self, path: str, layer: str, line: int) -> Decision:
+    def record_looped(self, path: str, parameter: LayerParameter | None, line: int) -> Decision:
         """Decide and note a site that a loop over several parameters declares."""
+        layer = parameter.layer if parameter else ""
         decision = self.decide(path, layer)
         source = self.render_looped(decision.action, line)
+        if WEIGHT.search(source) and parameter and not has_fans(parameter):
+            self.render(decision.action, Place(f"self.{path}", "layer", ndim=1), line)  # says so
         self.record(path, decision, source, line, layer=layer)
         return decision
 
@@ -394,13 +398,15 @@ class Sites:
         site = re.sub(r"\W+", "_", target.removeprefix("self.")).strip("_")
         return self.names.own(f"{cls.lstrip('_')}_{site}_prior")
 
-    def render_looped(self, action: Action, line: int) -> str:
-        """Source of a declaration of ``value``, whatever parameter that is."""
-        return self.render(action, measured("value", "layer"), line)
+    def render_looped(self, action: Action, line: int, layers: Sequence[Layer] = ()) -> str:
+        """Source of a declaration of ``value``, whatever parameter of these layers that is."""
+        return self.render(action, looped(self.names.local("torch"), layers), line)
 
-    def assign(self, action: Action, owner: str, line: int) -> list[str]:
+    def assign(
+        self, action: Action, owner: str, line: int, layers: Sequence[Layer] = ()
+    ) -> list[str]:
         """Statements that declare ``value``, which ``owner`` knows as ``name``."""
-        source = self.render_looped(action, line)
+        source = self.render_looped(action, line, layers)
         if not source:
             return []
         wrapper = f"{self.names.local('PyroSample')}("
@@ -409,17 +415,19 @@ class Sites:
         prior = source.removeprefix(wrapper).removesuffix(")")
         return [f"prior = {prior}", f"setattr({owner}, name, {wrapper}prior))"]
 
-    def assign_by_name(self, chain: Chain, owner: str, line: int) -> list[str]:
-        """Statements that declare ``value``, by what its ``name`` is."""
-        otherwise = self.assign(chain.other, owner, line)
+    def assign_by_name(
+        self, chain: Chain, owner: str, line: int, layers: Sequence[Layer] = ()
+    ) -> list[str]:
+        """Statements that declare ``value``, by what its ``name`` is; ``owner`` is such a layer."""
+        otherwise = self.assign(chain.other, owner, line, layers)
         arms: list[tuple[str, list[str]]] = []
         passed_by: list[str] = []
         for action, names in chain.names.items():
-            if body := self.assign(action, owner, line):
+            if body := self.assign(action, owner, line, layers):
                 arms.append((_named(names), body))
             else:
                 passed_by += names
-        globs = [(glob, self.assign(action, owner, line)) for glob, action in chain.globs]
+        globs = [(glob, self.assign(action, owner, line, layers)) for glob, action in chain.globs]
         if not arms and not otherwise and not any(body for _, body in globs):
             return []
         arms += [(self._fits(glob), body or ["continue"]) for glob, body in globs]
@@ -448,15 +456,33 @@ def needs_first_value(action: Action) -> bool:
     return isinstance(action, Param) and not isinstance(action.init, float)
 
 
-def measured(target: str, owner: str) -> Place:
-    """A parameter of which only run time knows the shape; a vector has no fans, and raises."""
+def measured(target: str, owner: str, torch: str) -> Place:
+    """A parameter of which only run time knows the shape; a vector has the fans of a row."""
+    matrix = f"{torch}.atleast_2d({target})"
     return Place(
         target=target,
         owner=owner,
-        fan_in=f"{target}.flatten(1).shape[1]",
-        fan_out=f"{target}.transpose(0, 1).flatten(1).shape[1]",
+        fan_in=f"{matrix}[0].numel()",
+        fan_out=f"{matrix}[:, 0].numel()",
         initial=f"{target}.detach()",
     )
+
+
+def looped(torch: str, layers: Sequence[Layer] = ()) -> Place:
+    """The parameter ``value`` in a loop over those of a module, one of ``layers`` if there are any.
+
+    A bias has the fans of its ``weight``, which for known layers has two dimensions or more.
+    """
+    known = [item for layer in layers for item in layer.parameters]
+    weight = measured("weight", "layer", torch)
+    if known and all(map(has_fans, known)):
+        weight = replace(weight, fan_in="weight[0].numel()", fan_out="weight[:, 0].numel()")
+    return replace(weight, target="value", initial="value.detach()")
+
+
+def has_fans(parameter: LayerParameter) -> bool:
+    """Whether a parameter of a layer has inputs and outputs, by itself or as its weight has."""
+    return parameter.fan_in is not None or (parameter.ndim or 0) > 1
 
 
 def _named(names: list[str]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
+
+WEIGHT = re.compile(r"(?<![\w.\"'])weight(?=[\[).])")
 
 Loop = tuple[str, str]
 """A loop variable, and what it runs over."""
@@ -58,9 +61,16 @@ def branches(arms: Iterable[tuple[str, Iterable[str]]], otherwise: Sequence[str]
     return "\n".join(written)
 
 
-def each_parameter(owner: str, body: Iterable[str]) -> str:
-    """A loop over the parameters of one module, as ``name`` and ``value``."""
-    return block(f"for name, value in list({owner}.named_parameters(recurse=False)):", body)
+def each_parameter(owner: str, body: Sequence[str]) -> str:
+    """A loop over the parameters of one module, as ``name`` and ``value``.
+
+    The ``weight`` that the body may read is the one beside a bias, or the parameter itself.
+    """
+    found = f"{owner}.named_parameters(recurse=False)"
+    if not any(WEIGHT.search(statement) for statement in body):
+        return block(f"for name, value in list({found}):", body)
+    weight = 'weight = values.get(name.replace("bias", "weight"), value)'
+    return block(f"for name, value in (values := dict({found})).items():", [weight, *body])
 
 
 def normalised(source: str) -> str:

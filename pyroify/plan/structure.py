@@ -103,13 +103,11 @@ class Listed:
 class Opaque:
     """Something that may be a module and whose structure is not visible; ``text`` is its source.
 
-    ``sure``: it is a module with parameters, as far as the name tells. ``maybe_none``: it is what
-    some unknown function gives.
+    ``sure``: it is a module with parameters, as far as the name tells.
     """
 
     text: str
     sure: bool = False
-    maybe_none: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,7 +434,7 @@ class Resolver:
                     return _made_elsewhere(self.resolve(value, held[1]), call.text)
         makers = self._makers(callee, scope)
         if makers is None:
-            return self._mixture(call, scope, (callee,), maybe_none=isinstance(callee, Unknown))
+            return self._mixture(call, scope, (callee,))
         nodes = [self._made_by(call, maker, inner, scope) for maker, inner in makers]
         if any(
             isinstance(item, Leaf | Box) and item.call is not None and item.call.place == call.place
@@ -604,15 +602,13 @@ class Resolver:
             return node if holding.maybe else PLAIN
         return replace(node, sure=node.sure or (not is_known and _is_class_name(name)))
 
-    def _mixture(
-        self, call: Call, scope: Scope, more: tuple[Value, ...] = (), maybe_none: bool = False
-    ) -> Opaque:
+    def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Opaque:
         """What an unknown function makes of what it is given."""
         holding = Holding(self)
         holding.look_at_all(call, scope)
         for value in more:
             holding.look_at(value, scope)
-        return Opaque(call.text, holding.sure, maybe_none)
+        return Opaque(call.text, holding.sure)
 
     def _layer_call(self, call: Call, layer: Layer, scope: Scope) -> Node:
         if layer.kind == "stateless":
@@ -834,7 +830,7 @@ def _made_elsewhere(node: Node, text: str) -> Node:
     if isinstance(node, Many):
         return Many(_made_elsewhere(node.node, text))
     if any(isinstance(item, Leaf | Box) for item in walk(node)):
-        return Opaque(text, sure=True, maybe_none=_may_be_none(node))
+        return Opaque(text, sure=True)
     return node
 
 
@@ -997,22 +993,6 @@ def is_filled(node: Node) -> bool:
 def holds_only_parameters(layer: Layer) -> bool:
     """Whether a container is one of parameters."""
     return layer.name in ("ParameterList", "ParameterDict")
-
-
-def has_gap(node: Node) -> bool:
-    """Whether a container may hold None in place of a module, which Pyro cannot convert."""
-    return any(
-        _may_be_none(child)
-        for item in walk(node)
-        if isinstance(item, Box | Listed | Many)
-        for child in (item.children if isinstance(item, Box | Listed) else (item.node,))
-    )
-
-
-def _may_be_none(node: Node) -> bool:
-    if isinstance(node, OneOf):
-        return any(map(_may_be_none, node.nodes))
-    return isinstance(node, Nothing) or (isinstance(node, Opaque) and node.maybe_none)
 
 
 def is_opaque(node: Node) -> bool:

@@ -389,8 +389,8 @@ class Study:
 
     def attached(self, covered: tuple[Function, ...]) -> frozenset[str]:
         """Names of what these methods attach, modules and parameters; no values they keep."""
-        parts = (*self.attributes(covered), *self.parameters(covered))
-        return frozenset(part.name for part in parts)
+        attributes = [attribute.name for attribute in self.attributes(covered)]
+        return frozenset(attributes).union(item.name for item in self.parameters(covered))
 
     def _as_container(
         self, covered: tuple[Function, ...], entries: dict[str, list[Assignment]]

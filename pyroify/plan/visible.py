@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
@@ -37,6 +38,7 @@ from pyroify.plan.statements import block, branches, each_parameter, guarded
 from pyroify.plan.structure import Leaf
 from pyroify.plan.study import Attribute
 from pyroify.plan.ties import condition
+from pyroify.plan.undeclared import undeclared_at
 from pyroify.spec.model import Action, Deterministic, Keep
 from pyroify.spec.render import Place
 
@@ -53,7 +55,7 @@ CONVOLVED = re.compile(r"shape\[1\]( \* shape\[\d\])+")
 def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     """Statements that declare everything below these attributes."""
     for attribute in attributes:
-        _report_partial_rules(attribute, sites)
+        report_partial_rules(attribute, sites)
     placements = [
         found
         for item in attributes
@@ -88,14 +90,16 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
     where = each.where
     layer = each.layer.name if each.is_recurrent else ""
     note_looped(each, sites)
-    if body := sites.assign_by_name(sites.chain(where.path, layer), where.target, where.line):
+    layers = [each.layer] if each.is_recurrent else []
+    chain = sites.chain(where.path, layer)
+    if body := sites.assign_by_name(chain, where.target, where.line, layers):
         yield where.wrap([each_parameter(where.target, body)])
 
 
 def note_looped(placement: Placement, sites: Sites) -> None:
     """Note the parameters that a loop finds, as far as the source shows their names."""
-    for path, layer in (*_named_in(placement), *_further_layers(placement)):
-        sites.record_looped(path, layer, placement.where.line)
+    for path, parameter in (*_named_in(placement), *_further_layers(placement)):
+        sites.record_looped(path, parameter, placement.where.line)
 
 
 def placements_of(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
@@ -117,55 +121,56 @@ def _existence(attribute: Attribute, sites: Sites) -> str:
     return f'hasattr(self, "{attribute.name}")'
 
 
-def _report_partial_rules(attribute: Attribute, sites: Sites) -> None:
+def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
     """Rules that address some elements of a container whose length is not known."""
     where = Where(attribute.target, attribute.name, attribute.line)
     for found in place(attribute.node, where):
-        for path, layer in _named_in(found):
-            sites.report_single(sites.consult(path, layer), attribute.name, attribute.line)
+        for path, parameter in _named_in(found):
+            decision = sites.consult(path, parameter.layer if parameter else "")
+            sites.report_single(decision, attribute.name, attribute.line)
 
 
-def _named_in(placement: Placement) -> Iterator[tuple[str, str]]:
-    """Path and layer of each parameter whose name the source shows."""
+def _named_in(placement: Placement) -> Iterator[tuple[str, LayerParameter | None]]:
+    """Path and parameter for each of which the source shows the layer; None for those of lists."""
     match placement:
         case Spot(where=where, leaf=leaf):
             for parameter in leaf.layer.parameters:
                 if presence(parameter, leaf.call) is not False:
-                    yield join(where.path, parameter.name), parameter.layer
+                    yield join(where.path, parameter.name), parameter
         case Search(below=below, layers=layers):
             for layer in layers:
                 for parameter in layer.parameters:
-                    yield join(below, parameter.name), parameter.layer
+                    yield join(below, parameter.name), parameter
         case Each(where=where, layer=layer):
             if not placement.is_recurrent:
-                yield join(where.path, "*"), ""
+                yield join(where.path, "*"), None
             for parameter in layer.parameters if placement.is_recurrent else ():
-                yield join(where.path, parameter.name), layer.name
+                yield join(where.path, parameter.name), parameter
 
 
-def _further_layers(placement: Placement) -> Iterator[tuple[str, str]]:
-    """Path and layer of the parameters that recurrent layers have beside those of their first one.
+def _further_layers(placement: Placement) -> Iterator[tuple[str, LayerParameter]]:
+    """The parameters that recurrent layers have beside those of their first one, with their paths.
 
     Each has a path of its own where the source tells how many there are.
     """
     match placement:
         case Each(where=where, layer=layer) if placement.is_recurrent:
-            names = _further_names(layer, *(_argument(placement, name) for name in _DEPTH))
-            yield from ((join(where.path, name), layer.name) for name in names)
+            further = _further_parameters(layer, *(_argument(placement, name) for name in _DEPTH))
+            yield from ((join(where.path, item.name), item) for item in further)
         case Search(below=below, layers=layers):
             for layer in layers:
                 if layer.kind == "recurrent":
-                    names = _further_names(layer)
-                    yield from ((join(below, name), layer.name) for name in names)
+                    further = _further_parameters(layer)
+                    yield from ((join(below, item.name), item) for item in further)
 
 
-def _further_names(layer: Layer, depth: str = "", both: str = "") -> Iterator[str]:
+def _further_parameters(layer: Layer, depth: str = "", both: str = "") -> Iterator[LayerParameter]:
     known = [item.name for item in layer.parameters]
     if depth.isdecimal() and both in ("True", "False"):
         found = recurrent_parameters(layer, int(depth), both == "True")
-        yield from (item.name for item in found if item.name not in known)
+        yield from (item for item in found if item.name not in known)
     else:
-        yield from (f"{name.removesuffix('0')}*" for name in known)
+        yield from (replace(i, name=f"{i.name.removesuffix('0')}*") for i in layer.parameters)
 
 
 def _argument(each: Each, name: str) -> str:
@@ -195,13 +200,18 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     if isinstance(placement, Spot) and _has_other_dtype(placement.leaf):
         return None
     is_layer = isinstance(placement, Spot) or (isinstance(placement, Search) and placement.flat)
+    if isinstance(placement, Search) and not placement.sure:
+        return None
     if not is_layer or placement.where.loops or placement.where.guards:
         return None
     if placement.where.line in sites.study.ignored_lines:
         return None
     if any(path in sites.present or path in sites.within for path, _ in _named_in(placement)):
         return None
-    decisions = [sites.consult(path, layer) for path, layer in _named_in(placement)]
+    decisions = [
+        sites.consult(path, parameter.layer if parameter else "")
+        for path, parameter in _named_in(placement)
+    ]
     actions = {decision.action for decision in decisions}
     if len(actions) != 1 or any(decision.partial for decision in decisions):
         return None
@@ -305,24 +315,32 @@ def _fan(
 
 
 def _declare_found(search: Search, sites: Sites) -> Iterator[str]:
-    """A loop over the layers below a container whose length the source does not show."""
+    """A loop over the layers where the source does not show which or how many there are."""
     where, tables = search.where, _tables(search, sites)
-    if len(tables) == 1 and (search.flat or search.over):
+    owner = where.target if search.flat else "layer"
+    if len(tables) == 1 and search.sure and search.extent != "below":
         (chain,) = tables
-        owner = where.target if search.flat else "layer"
-        if body := sites.assign_by_name(chain, owner, where.line):
-            loop = each_parameter(owner, body)
-            yield where.wrap(
-                [loop if search.flat else block(f"for layer in {search.over}:", [loop])]
-            )
-        return
-    arms = [
-        (sites.names.isinstance_test("layer", layers), [each_parameter("layer", body)])
-        for chain, layers in tables.items()
-        if (body := sites.assign_by_name(chain, "layer", where.line))
-    ]
-    if arms:
-        yield where.wrap([block(f"for layer in {where.target}.modules():", [branches(arms)])])
+        found = sites.assign_by_name(chain, owner, where.line, search.layers)
+        body = [each_parameter(owner, found)] if found else []
+    else:
+        arms = [
+            (sites.names.isinstance_test(owner, layers), [each_parameter(owner, found)])
+            for chain, layers in tables.items()
+            if (found := sites.assign_by_name(chain, owner, where.line, layers))
+        ]
+        body = [branches(arms)] if arms else []
+    if body:
+        yield where.wrap(body if search.flat else [block(_head(search, sites), body)])
+
+
+def _head(search: Search, sites: Sites) -> str:
+    """The head of a loop over what a search may find; classes of the project are passed by."""
+    target = search.where.target
+    if search.extent == "each":
+        return f"for layer in {search.over}:"
+    if search.sure:
+        return f"for layer in {target}.modules():"
+    return f"for _, layer in {undeclared_at(sites.names, target)}:"
 
 
 def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:

@@ -149,7 +149,7 @@ def _plain_in_containers(rewritten: nn.Module) -> list[str]:
         for path, owner in rewritten.named_modules()
         if isinstance(owner, PyroModule) and isinstance(owner, _CONTAINERS)
         for name, child in owner.named_children()
-        if not isinstance(child, PyroModule) and any(True for _ in child.parameters())
+        if not isinstance(child, PyroModule) and any(p.requires_grad for p in child.parameters())
     ]
 
 
