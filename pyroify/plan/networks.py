@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Call, File, Function, Name, Spot, Unknown, Value
+from pyroify.index.facts import Call, File, Function, Name, Spot, Value
 from pyroify.index.faults import looking_at
 from pyroify.index.resolve import Index, ModuleClass
 from pyroify.plan.structure import Leaf, Resolver, Scope, calls_in, walk
@@ -133,18 +133,12 @@ class _Search:
 
     @cached_property
     def _handed_to_classes(self) -> frozenset[Place]:
-        """Where layers are made that a module class is given, itself or in a lambda."""
+        """Where layers are made that a module class is given."""
         found: set[Place] = set()
         for code in self._outside:
             for call in code.calls:
                 if self._class_called(call, code.file):
                     found.update(self._given(call, code.file))
-                    hidden = [item.text for item in call.args if isinstance(item.value, Unknown)]
-                    found.update(
-                        (code.file.path, inner.place)
-                        for inner in code.calls
-                        if inner.line >= call.line and any(inner.text in text for text in hidden)
-                    )
         return frozenset(found)
 
     def _class_called(self, call: Call, file: File) -> bool:

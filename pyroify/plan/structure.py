@@ -976,7 +976,7 @@ def calls_in(value: Value) -> Iterator[Call]:
         case Items(items=items) | Choice(options=items):
             for item in items:
                 yield from calls_in(item)
-        case Repeat(item=item):
+        case Repeat(item=item) | Closure(body=item):
             yield from calls_in(item)
 
 
