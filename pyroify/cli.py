@@ -124,14 +124,18 @@ def init(paths: tuple[Path, ...]) -> int:
     from pyroify.pipeline import make_plan
     from pyroify.project import SPEC_NAME, from_here
     from pyroify.publish import Change, refuse_existing
+    from pyroify.report.run import UNREADABLE
     from pyroify.report.starter import default_spec, render_starter
+    from pyroify.report.text import render_findings
 
     project = _settled(paths, None, None, writes=True)
     refuse_existing(project.root, SPEC_NAME, "edit it, or delete it first")
     found = make_plan(project.root, project.files, default_spec(), project.selected)
     _publish(project.root, [Change(SPEC_NAME, None, render_starter(found).encode())])
+    faults = [f for f in (*project.findings, *found.findings) if f.code in UNREADABLE]
+    _note(render_findings(faults, project.root))
     _note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
-    return 0
+    return 2 if faults else 0
 
 
 @cli.command()

@@ -51,6 +51,7 @@ class Stack(nn.Module):
         return self.fc(x)
 """
 )
+OUTSIDE = HEADER + "def build():\n    return nn.Linear(3, 1)\n"
 BROKEN = "import torch\nclass Net(torch.nn.Module)\n"
 SVI = """\
 svi:
@@ -100,6 +101,38 @@ class TestExitCode:
     ) -> None:
         lay_out({"pyroify.yaml": SPEC, "stack.py": REFUSED})
         assert run(*command).code == 1
+
+    @pytest.mark.parametrize("command", [["plan"], ["rewrite"], ["rewrite", "--check"]])
+    def test_1_if_a_network_stands_outside_of_classes(
+        self, run: Run, lay_out: Callable, command: list[str]
+    ) -> None:
+        lay_out({"pyroify.yaml": SPEC, "build.py": OUTSIDE})
+        ended = run(*command)
+        assert ended.code == 1
+        assert "build.py:5:12 PYR046 a network is made in build: nn.Linear" in ended.out + ended.err
+
+    def test_0_if_comments_leave_out_what_is_not_converted(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        stack = REFUSED.replace("(nn.Module):", "(nn.Module):  # pyroify: ignore-class")
+        outside = OUTSIDE.replace("(3, 1)", "(3, 1)  # pyroify: ignore")
+        lay_out({**PROJECT, "stack.py": stack, "build.py": outside})
+        ended = run("rewrite")
+        assert ended.code == 0
+        assert ended.out.splitlines()[-3:] == [
+            "2 classes: 1 converted, 0 unchanged, 0 refused (coverage 100.0 %)",
+            "1 class suppressed by a comment",
+            "coverage with these: 50.0 %",
+        ]
+        assert run("rewrite", "--min-coverage", "51").code == 1
+
+    @pytest.mark.parametrize("floor", ["0", "100"])
+    def test_a_network_is_no_coverage_of_100(self, run: Run, lay_out: Callable, floor: str) -> None:
+        lay_out({"pyroify.yaml": SPEC, "build.py": OUTSIDE})
+        ended = run("rewrite", "--min-coverage", floor, "--allow-unmatched")
+        assert ended.code == int(floor == "100")
+        assert "0 classes: 0 converted, 0 unchanged, 0 refused (coverage n/a)" in ended.out
+        assert "coverage with these: 0.0 %" in ended.out
 
     @pytest.mark.parametrize(("floor", "code"), [("50", 0), ("50.1", 1), ("100", 1), ("0", 0)])
     def test_1_if_coverage_is_too_low(
@@ -168,6 +201,13 @@ class TestExitCode:
         assert ended.code == 2
         assert re.search(rf"^bad\.py:\d+:\d+ {code} ", ended.out, re.MULTILINE)
         assert (root / "net.py").read_text() != NET
+
+    def test_2_bad_source_is_named_by_init(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out({"net.py": NET, "bad.py": BROKEN})
+        ended = run("init")
+        assert ended.code == 2
+        assert "bad.py:2:27 PYR203" in ended.err
+        assert "net:Net.fc.weight" in (root / "pyroify.yaml").read_text()
 
     def test_type_parameters_need_a_python_that_reads_them(
         self, run: Run, lay_out: Callable
