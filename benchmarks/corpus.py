@@ -31,7 +31,7 @@ from pyroify.plan.model import ClassPlan
 from pyroify.project import open_project
 from pyroify.proof import targets_of
 from pyroify.spec.load import load_spec
-from pyroify.verify import VerifyResult, verify
+from pyroify.verify import PlannedClasses, VerifyResult, verify
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "corpus"
@@ -131,7 +131,8 @@ def do_package(name: str) -> tuple[Outcome, tuple[VerifyResult, ...], str]:
     for result in outcome.changes:
         (after / result.path).write_bytes(result.after or b"")
     targets = [replace(t, build=build_of(t.name)) for t in targets_of(outcome.plan, spec)]
-    results = verify(before, after, targets, SECONDS)
+    planned = PlannedClasses(spec, outcome.plan.classes, frozenset(project.selected))
+    results = verify(before, after, targets, SECONDS, planned=planned)
     return outcome, results, archive.name.removesuffix(".tar.gz").split("-")[1]
 
 

@@ -37,7 +37,7 @@ from pyroify.verify.lines import find_classes
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.outputs import tensors
 from pyroify.verify.pin import Comparison, OriginalError, compare
-from pyroify.verify.run import Call, describe, kept_random_state
+from pyroify.verify.run import Call, describe
 from pyroify.verify.tree import Imports, Tree
 
 MEMORY = 12 * 2**30
@@ -190,13 +190,15 @@ class Verifier:
         if self._planned is None:
             return ()
         arguments, after = rehearsal.arguments, self._load_rewritten(target)
-        with self._side(ORIGINAL), kept_random_state():
-            before = self._load_original(target)
-            original, again = (arguments.construct(before, seed=seed) for seed in (0, 1))
-            planned = find_classes(self._planned, self._trees[ORIGINAL].root, original)
-        with kept_random_state():
+        try:
+            with self._side(ORIGINAL):
+                before = self._load_original(target)
+                original, again = (arguments.construct(before, seed=seed) for seed in (0, 1))
+                planned = find_classes(self._planned, self._trees[ORIGINAL].root, original)
             rewritten = arguments.construct(after, converted=issubclass(after, PyroModule))
-        return compare_with_plan(planned, original, rewritten, again)
+            return compare_with_plan(planned, original, rewritten, again)
+        except (Exception, SystemExit) as error:
+            raise Failed(f"cannot be compared with the plan: {describe(error)}") from error
 
     def _build_both(
         self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments | Script

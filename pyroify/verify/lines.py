@@ -153,7 +153,8 @@ def _is_said(entry: ClassPlan, line: SitePlan) -> bool:
 def _disagreement(line: SitePlan, decision: Decision) -> str:
     planned = line.rule.index if line.rule else None
     decides = decision.rule.index if decision.rule else None
-    if has_wildcard(line.path) or planned == decides:
+    # Whether it is frozen may be an argument: then the object shows whether that is obeyed.
+    if has_wildcard(line.path) or planned == decides or decision.spared == "frozen":
         return ""
     named = "no rule" if planned is None else f"rule {planned + 1}"
     return f"the plan follows {named}, but " + (
