@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+N ?= 3000
+SEED ?= 0
 
 # More threads than cores only slow small tensors down.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus bench bench-train docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus fuzz bench bench-train docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,6 +49,10 @@ format: $(READY)  ## format and fix what can be fixed by itself
 
 corpus: $(READY)  ## rewrite public packages, compare outputs, refresh the coverage table
 	@$(BIN)/python benchmarks/corpus.py
+	@$(BIN)/python docs/generate.py
+
+fuzz: $(READY)  ## rewrite random programs, compare with what they really are; N=3000 SEED=0
+	@$(BIN)/python -m benchmarks.fuzz -n $(N) --seed $(SEED) --figures
 	@$(BIN)/python docs/generate.py
 
 bench: $(READY)  ## speed of the rewrite

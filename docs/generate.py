@@ -48,8 +48,20 @@ TABLE = re.compile(
     r"(?P<head><!-- table: (?P<name>\w+) -->\n).*?(?P<tail><!-- /table -->)", re.DOTALL
 )
 CORPUS = ROOT / "benchmarks" / "corpus.json"
+FUZZ = ROOT / "benchmarks" / "fuzz.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
+FUZZ_ROWS = {
+    "programs": "programs",
+    "targets": "classes built, with one set of arguments each",
+    "sites": "parameters compared",
+    "said": "of these, not as the spec says, with a finding and exit code 1",
+    "silent": "programs with something silently wrong",
+    "crash_rewritten": "programs whose rewritten code fails",
+    "crash_tool": "programs on which pyroify fails",
+    "not_idempotent": "programs that a second run changes",
+    "line_ends": "programs with line ends of another kind afterwards",
+}
 SEVERITIES = """\
 `error`: nothing was done (exit code 2). `refused`: something was left unconverted (exit code 1).
 `warning`: converted, but worth a look. `pyroify rule CODE` shows the same in a terminal.
@@ -174,6 +186,15 @@ def refusals_table() -> str:
     )
 
 
+def fuzz_table() -> str:
+    """What the last ``make fuzz`` found."""
+    figures = json.loads(FUZZ.read_text())
+    return _table(
+        ("", str(figures["classes"]) + " classes"),
+        ((label, str(figures[key])) for key, label in FUZZ_ROWS.items()),
+    )
+
+
 def posterior_table() -> str:
     """The sds of the last ``make bench-train`` beside the exact ones."""
     return _table(
@@ -240,6 +261,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "guides": lambda: families_table("guides"),
     "corpus": corpus_table,
     "refusals": refusals_table,
+    "fuzz": fuzz_table,
     "posterior": posterior_table,
     "diabetes": lambda: scores_table("diabetes"),
     "digits": lambda: scores_table("digits"),
@@ -249,6 +271,7 @@ HOLD_TABLES = (
     "README.md",
     "docs/reference/spec.md",
     "docs/reference/corpus.md",
+    "docs/reference/fuzz.md",
     "docs/reference/training.md",
 )
 

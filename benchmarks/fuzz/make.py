@@ -38,6 +38,38 @@ def make_program(seed: str) -> Program:
     return _render(project, seed, forms)
 
 
+def make_simple(name: str, seed: str) -> Program:
+    """One class with one form, or of one shape, and the plainest spec; no odd spelling."""
+    project = ProjectDraft(random.Random(seed))
+    file = FileDraft("net.py", "nn")
+    project.files.append(file)
+    if name.startswith("shape.") or "across" in name or "block" in name:
+        _finish(
+            ClassDraft(project, file, project.new_name("Block"), ["nn.Module"]), "layers.assigned"
+        )
+    cls = ClassDraft(project, file, project.new_name("Net"), ["nn.Module"])
+    if name.startswith("shape."):
+        SHAPES[name.removeprefix("shape.")][1](cls)
+        _finish(cls, "")
+    else:
+        _finish(cls, name)
+    targets = tuple(t for c in project.classes for t in _targets(c))
+    text = render_file(file).encode()
+    return Program({"net.py": text}, targets, PLAINEST, seed, (name,))
+
+
+PLAINEST = 'version: 1\npriors:\n  - match: "**"\n    sample: Normal(0, 1)\n'
+
+
+def _finish(cls: ClassDraft, form: str) -> None:
+    if form:
+        all_forms()[form][1](cls)
+    if not cls.steps and "nn.Module" in cls.bases and not cls.whole:
+        cls.step("x = torch.tanh(x)")
+    cls.project.classes.append(cls)
+    cls.file.blocks.append(cls.render())
+
+
 def _make_class(project: ProjectDraft, file: FileDraft) -> ClassDraft:
     rng = project.rng
     name = project.new_name(rng.choice(NAMES))

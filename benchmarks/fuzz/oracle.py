@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -74,21 +74,28 @@ class Verdict:
 
     def fault(self, kind: str, target: str, message: str, where: str = "") -> None:
         """Record a fault."""
-        self.faults.append(Fault(kind, target, " ".join(message.split())[:400], where))
+        fault = Fault(kind, target, " ".join(message.split())[:400], where)
+        if (target, fault.signature) not in {(f.target, f.signature) for f in self.faults}:
+            self.faults.append(fault)
 
 
 ALL = frozenset({"second run", "compare"})
 
 
-def judge(program: Program, steps: frozenset[str] = ALL) -> Verdict:
+def judge(
+    program: Program,
+    steps: frozenset[str] = ALL,
+    tamper: Callable[[Path], None] = lambda root: None,
+) -> Verdict:
     """The verdict on one program. Changes the process: run it in a child.
 
-    ``steps`` are those of the costly ones that are to be done.
+    ``steps`` are those of the costly ones that are to be done. ``tamper`` is given the folder
+    that was rewritten, to see whether a fault that it plants is found.
     """
     warnings.simplefilter("ignore")
     torch.manual_seed = torch.default_generator.manual_seed  # without a traceback for each GPU
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        return _Judge(program, Path(folder), steps).verdict()
+        return _Judge(program, Path(folder), steps, tamper).verdict()
 
 
 @dataclass(slots=True)
@@ -101,8 +108,14 @@ class _Built:
 
 
 class _Judge:
-    def __init__(self, program: Program, folder: Path, steps: frozenset[str]) -> None:
-        self.program, self.steps = program, steps
+    def __init__(
+        self,
+        program: Program,
+        folder: Path,
+        steps: frozenset[str],
+        tamper: Callable[[Path], None],
+    ) -> None:
+        self.program, self.steps, self.tamper = program, steps, tamper
         self.before, self.after = folder / "before" / "project", folder / "after" / "project"
         self.result = Verdict(classes=program.classes)
         self.report: dict[str, Any] = {}
@@ -124,10 +137,12 @@ class _Judge:
         self.result.spec = self.program.spec
         lay_out(self.program, self.after)
         if not self._rewrite():
+            self._check_untouched()
             return self.result
-        self._check_files()
         if "second run" in self.steps:
             self._check_second_run()
+        self.tamper(self.after)
+        self._check_files()
         spec = load_spec(self.after / SPEC)
         for b in built:
             self._check_target(b, spec)
@@ -183,7 +198,7 @@ class _Judge:
                 self.result.fault("crash_tool", finding["path"], finding["message"])
         for entry in report.get("classes", ()):
             self.spans[entry["name"]] = (entry["path"], *self._span(entry))
-        return "classes" in report
+        return "classes" in report and code != 2
 
     def _span(self, entry: Mapping[str, Any]) -> tuple[int, int]:
         text = self.program.files[entry["path"]].decode("utf-8-sig")
@@ -232,6 +247,12 @@ class _Judge:
             if old.startswith(b"\xef\xbb\xbf") != new.startswith(b"\xef\xbb\xbf"):
                 self.result.fault("line_ends", path, "the byte order mark changed")
 
+    def _check_untouched(self) -> None:
+        """With exit code 2 nothing is written."""
+        for path, old in self.program.files.items():
+            if (self.after / path).read_bytes() != old:
+                self.result.fault("crash_tool", path, "is changed although the exit code is 2")
+
     def _check_second_run(self) -> None:
         once = {path: (self.after / path).read_bytes() for path in self.program.files}
         _, report = self._run_tool()
@@ -247,6 +268,11 @@ class _Judge:
         if not self.result.exit_code:
             return False
         return any(self._concerns(finding, names) for finding in self.report["findings"])
+
+    def _is_warned(self, names: Sequence[str] | frozenset[str] | set[str], code: str) -> bool:
+        """Whether a warning of this code is about one of the classes."""
+        found = [f for f in self.report["findings"] if f["code"] == code]
+        return any(self._concerns({**f, "severity": "refused"}, frozenset(names)) for f in found)
 
     def _concerns(self, finding: Mapping[str, Any], names: Sequence[str] | frozenset[str]) -> bool:
         if finding["severity"] == "warning":
@@ -275,9 +301,10 @@ class _Judge:
         except Exception as error:
             self.result.fault("crash_rewritten", target.code, f"construct: {describe(error)}")
             return
+        flags = {name: p.requires_grad for name, p in parameters(module).items()}
         nodes = self._trace(module, target)
         if nodes is not None:
-            _Sites(self, built, module, nodes, spec).check()
+            _Sites(self, built, module, flags, nodes, spec).check()
             if "compare" in self.steps:
                 self._compare(built, cls)
 
@@ -315,13 +342,15 @@ class _Judge:
         ]
         is_plain = not isinstance(rewritten, PyroModule)
         for problem in found.problems:
-            message = _without_names(problem, [site.name for site in built.sites])
-            if "raises" in problem:
-                self.result.fault("crash_rewritten", target.code, f"compare: {message}", problem)
-            elif problem.startswith("output"):
-                self.result.fault("silent", target.code, f"compare: {message}", problem)
-            elif not self._is_said([*root, *(names if is_plain else ())]):
-                self.result.fault("silent", target.code, f"compare: {message}", problem)
+            is_crash, is_output = "raises" in problem, problem.startswith("output")
+            if "was frozen; reading" in problem and self._is_warned(names, "PYR008"):
+                continue
+            if not (is_crash or is_output) and self._is_said([*root, *(names if is_plain else ())]):
+                continue
+            kind = "crash_rewritten" if is_crash else "silent"
+            message = _without_names(problem, found.sites.keys() | {s.name for s in built.sites})
+            self.result.fault(kind, target.code, f"compare: {message}", problem)
+            return  # the others follow from it
 
 
 class _Sites:
@@ -332,11 +361,12 @@ class _Sites:
         judge: _Judge,
         built: _Built,
         module: nn.Module,
+        flags: Mapping[str, bool],
         nodes: Mapping[str, Any],
         spec: Spec,
     ) -> None:
         self.judge, self.built, self.module, self.nodes = judge, built, module, nodes
-        self.spec = spec
+        self.spec, self.flags = spec, flags
         self.priors = priors(module)
         self.params = parameters(module)
         self.buffers = buffers(module)
@@ -432,7 +462,7 @@ class _Sites:
         elif name in self.constrained:
             yield f"is constrained, though the spec keeps it: {name}"
         elif name in self.params:
-            if self.params[name].requires_grad is site.frozen:
+            if self.flags[name] is site.frozen:
                 yield f"requires_grad changed from {not site.frozen}: {name}"
             yield from self._value_faults(name, self.params[name])
         elif name in self.buffers and site.frozen:
@@ -499,9 +529,9 @@ def _make_uneven(module: nn.Module) -> None:
                 parameter.data = parameter.data * (1 - noise) + 0.01 * noise
 
 
-def _without_names(problem: str, names: Sequence[str]) -> str:
-    words = [word for word in problem.split() if word.strip("';:") not in names]
-    return re.sub(r"[\d.]+(e-?\d+)?", "N", " ".join(words))
+def _without_names(problem: str, names: Collection[str]) -> str:
+    words = [word for word in problem.split() if word.strip("';:,") not in names]
+    return re.sub(r"\b[\d.]+(e-?\d+)?|'[^']*'|\([^()]*\)", "_", " ".join(words))
 
 
 def _line_ends(data: bytes) -> set[str]:

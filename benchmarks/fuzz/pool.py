@@ -13,7 +13,9 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from benchmarks.fuzz.oracle import ALL, Fault, Verdict, judge
 from benchmarks.fuzz.program import Program, Target
@@ -43,7 +45,10 @@ def warm_up() -> None:
 
 
 def judge_in_child(
-    program: Program, steps: frozenset[str] = ALL, seconds: float = SECONDS
+    program: Program,
+    steps: frozenset[str] = ALL,
+    seconds: float = SECONDS,
+    tamper: Callable[[Path], None] = lambda root: None,
 ) -> Verdict:
     """The verdict of a child; what it does to itself is a fault."""
     start = time.monotonic()
@@ -53,7 +58,7 @@ def judge_in_child(
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _be_child(program, steps, writer)
+        _be_child(program, steps, tamper, writer)
     os.close(writer)
     data, timed_out = _read(reader, seconds)
     os.close(reader)
@@ -65,7 +70,9 @@ def judge_in_child(
     return verdict
 
 
-def _be_child(program: Program, steps: frozenset[str], writer: int) -> None:
+def _be_child(
+    program: Program, steps: frozenset[str], tamper: Callable[[Path], None], writer: int
+) -> None:
     """Judge, write, and end without running what the parent has registered."""
     try:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -73,7 +80,7 @@ def _be_child(program: Program, steps: frozenset[str], writer: int) -> None:
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         try:
-            text = json.dumps({"verdict": asdict(judge(program, steps))})
+            text = json.dumps({"verdict": asdict(judge(program, steps, tamper))})
         except BaseException:
             text = json.dumps({"error": traceback.format_exc()})
         with os.fdopen(writer, "w") as pipe:

@@ -155,7 +155,7 @@ def _site(root: nn.Module, name: str, parameter: Tensor, attachments: Attachment
             ".".join(segments[outer:inner]),
         )
         for outer in holders[:-1]
-        for cls in _project_classes(chain[outer], is_project)
+        for cls in _candidates(chain[: outer + 1], segments, outer, attachments)
     ]
     names = {
         f"{cls.__module__}:{cls.__qualname__}"
@@ -201,8 +201,6 @@ def _candidates(
 
 def _layers(owner: nn.Module, name: str, is_project: Callable[[type], bool]) -> tuple[str, ...]:
     own = type(owner)
-    if own.__module__.startswith("torch.nn.utils"):
-        return ("",)
     if own.__name__ == "NonDynamicallyQuantizableLinear":
         return ("Linear", own.__name__)
     if own.__name__ in ("ParameterList", "ParameterDict", "Module"):

@@ -98,7 +98,7 @@ def spelled(c: ClassDraft) -> None:
             "self.NAME = nn.Parameter(VALUE, True)",
             "self.NAME = nn.Parameter(VALUE, requires_grad=True)",
             "self.NAME = nn.Parameter(VALUE).requires_grad_()",
-            "self.NAME = nn.Parameter(VALUE.float())",
+            "self.NAME = nn.Parameter((VALUE).float())",
             "self.NAME = nn.parameter.Parameter(VALUE)",
             "self.NAME = torch.nn.Parameter(VALUE)",
             "self.NAME: nn.Parameter = nn.Parameter(VALUE)",
@@ -130,7 +130,6 @@ def ternary(c: ClassDraft) -> None:
         c.one_of(
             f"self.NAME = nn.Parameter(VALUE) if {flag} else None",
             f"self.NAME = None if not {flag} else nn.Parameter(VALUE)",
-            f"self.NAME = {flag} and nn.Parameter(VALUE) or None",
             f"self.register_parameter('NAME', nn.Parameter(VALUE) if {flag} else None)",
             f"self.NAME = (nn.Parameter(VALUE) if {flag} else None)",
         ),
