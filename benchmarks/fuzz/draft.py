@@ -167,6 +167,12 @@ class ClassDraft:
         rest = "".join(f", {a.name}={a.default}" for a in self.arguments)
         return f"{first}{rest}"
 
+    @property
+    def has_constructor(self) -> bool:
+        """Whether it has one of its own."""
+        is_plain = self.super_call == "super().__init__()"
+        return bool(self.whole or self.init or self.early or self.arguments or not is_plain)
+
     def render(self) -> str:
         """The text of the class."""
         if self.whole:
@@ -177,7 +183,7 @@ class ClassDraft:
             f"class {self.name}({bases}):" if bases else f"class {self.name}:",
         ]
         parts = ["\n".join(self.body)] if self.body else []
-        if self.init or self.early or self.arguments or self.super_call != "super().__init__()":
+        if self.has_constructor:
             statements = [*self.early, *([self.super_call] if self.super_call else []), *self.init]
             parts.append(f"def __init__({self.signature()}):\n{block(statements)}")
         methods = list(self.methods)

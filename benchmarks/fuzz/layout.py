@@ -87,7 +87,8 @@ def _broken_calls(text: str, rng: random.Random) -> str:
 def _long_lines(text: str, rng: random.Random) -> str:
     return re.sub(
         r"nn\.Linear\(d, d\)",
-        "nn.Linear(in_features=(((d)) + 0 * 1000000000000), out_features=(d + 0 * 10000000000000000000000), bias=True)",
+        "nn.Linear(in_features=(((d)) + 0 * 1000000000000), "
+        "out_features=(d + 0 * 10000000000000000000000), bias=True)",
         text,
     )
 

@@ -96,6 +96,7 @@ def _add_forms(cls: ClassDraft) -> None:
         cls.used_forms.append(name)
     if not cls.steps and "nn.Module" in cls.bases:
         cls.step("x = torch.tanh(x)")
+    cls.is_block = cls.is_block and cls.has_constructor
 
 
 def _plain(cls: ClassDraft) -> None:
@@ -336,7 +337,8 @@ def _init_file(project: ProjectDraft) -> bytes:
 
 
 def _targets(cls: ClassDraft) -> list[Target]:
-    codes = [f"{cls.name}()", f"{cls.name}(4)"][: 1 + (cls.rng.random() < 0.3)]
+    codes = [f"{cls.name}()", f"{cls.name}(4)"]
+    codes = codes[: 1 + (cls.has_constructor and cls.rng.random() < 0.3)]
     for argument in cls.arguments:
         codes += [f"{cls.name}({argument.name}={other})" for other in argument.others]
     if len(codes) > 2:

@@ -5,24 +5,23 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shutil
 import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyro
 import torch
 from click.testing import CliRunner
-from pyro import poutine
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
 from benchmarks.fuzz.expectation import Unclear, constraint, distribution, expect
 from benchmarks.fuzz.program import SPEC, Program, Target, lay_out
+from benchmarks.fuzz.side import Side, imported
 from benchmarks.fuzz.sites import SameDraws, Site, list_sites, recorded
 from benchmarks.fuzz.specs import make_spec
 from pyroify.cli import cli
@@ -31,7 +30,6 @@ from pyroify.spec.model import Deterministic, Keep, Param, Sample, Spec
 from pyroify.verify.pin import OriginalError, compare
 from pyroify.verify.run import Call, describe, run
 from pyroify.verify.sites import buffers, constrained, parameters, priors
-from benchmarks.fuzz.side import Side, imported
 
 INTERNAL = "PYR234"
 BATCH = 3
@@ -255,7 +253,7 @@ class _Judge:
 
     def _check_second_run(self) -> None:
         once = {path: (self.after / path).read_bytes() for path in self.program.files}
-        _, report = self._run_tool()
+        self._run_tool()
         for path, data in once.items():
             again = (self.after / path).read_bytes()
             if again != data:

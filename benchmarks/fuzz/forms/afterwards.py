@@ -28,7 +28,7 @@ def _own(c: ClassDraft) -> tuple[str, str]:
 
 
 def inits_own(c: ClassDraft) -> None:
-    kind, name = _own(c)
+    _, name = _own(c)
     w = f"self.{name}"
     c.add(
         c.one_of(
@@ -45,7 +45,7 @@ def inits_own(c: ClassDraft) -> None:
 
 
 def inits_by_function(c: ClassDraft) -> None:
-    kind, name = _own(c)
+    _, name = _own(c)
     helper = c.helper(
         "glorot",
         c.one_of(
@@ -57,7 +57,7 @@ def inits_by_function(c: ClassDraft) -> None:
 
 
 def reset_parameters(c: ClassDraft) -> None:
-    kind, name = _own(c)
+    _, name = _own(c)
     if "reset_parameters" in c.taken:
         return
     c.taken.add("reset_parameters")
@@ -253,7 +253,7 @@ def touches_block(c: ClassDraft) -> None:
 
 
 def reads_shape(c: ClassDraft) -> None:
-    kind, name = _own(c)
+    _, name = _own(c)
     c.add(
         c.one_of(
             f"self.width = self.{name}.shape[-1] if self.{name} is not None else d",
