@@ -382,3 +382,30 @@ def test_what_is_read_is_what_was_written() -> None:
 
 def test_a_lock_without_entries_that_never_was_is_not_written() -> None:
     assert Lock().holding([]) is None
+
+
+# Before there is a spec
+
+
+def test_init_writes_down_what_the_code_declares_and_leaves_it(lay_out: LayOut, run: Run) -> None:
+    source = NET.replace("import torch\n", "import pyro.distributions as dist\nimport torch\n")
+    source = source.replace("from torch", "from pyro.nn import PyroModule, PyroSample\nfrom torch")
+    source = source.replace("nn.Module", "PyroModule")
+    source = source.replace("nn.Parameter(torch.ones(n))", "PyroSample(dist.HalfCauchy(2.0))")
+    root = lay_out({"net.py": source})
+    assert run("init").code == 0
+    starter = text(root, "pyroify.yaml")
+    assert "  #   net:Net.gain: PyroSample(dist.HalfCauchy(2.0))\n" in starter
+    assert '- match: "net:Net.gain"' not in starter
+    assert run("rewrite").code == 0
+    assert "self.gain = PyroSample(dist.HalfCauchy(2.0))\n" in text(root)
+    assert locked(root) == ["fc.bias", "fc.weight"]
+
+
+def test_a_site_is_said_to_be_the_users(lay_out: LayOut, run: Run) -> None:
+    root = converted(lay_out, run)
+    (root / "pyroify.lock").unlink()
+    assert "decided by no rule: the code declares it itself" in run("plan", "Net.gain").out
+    lay_out({"pyroify.yaml": "version: 1\npriors:\n  - {match: Net.g*, keep: true}\n"})
+    ended = run("rewrite")
+    assert (ended.code, "PYR152 rule 1 (Net.g*) meets only" in ended.out) == (0, True)
