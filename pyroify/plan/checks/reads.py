@@ -29,10 +29,8 @@ STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primi
 
 
 def late_child(subject: Subject) -> Iterator[Finding]:
-    """A random layer called first inside a plate, on what is made inside.
-
-    What was random before is drawn there on purpose.
-    """
+    """A layer that becomes random, called first inside a plate, on what is made inside."""
+    # What was random before is drawn there on purpose.
     by_hand = subject.drawn_by_hand
     subject = replace(subject, project=subject.project.anew)
     own = {parameter.name for parameter in subject.study.all_parameters}
