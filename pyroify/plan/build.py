@@ -142,13 +142,15 @@ class _Planner:
         touched = self._touched()
         for cls in self.classes:
             relatives = (*cls.lineage[1:], *self.subclasses.get(cls.key, ()))
-            foreign = foreign_definitions(self.index, cls.file)
-            names = FileNames(cls.file, touched, foreign=foreign)
-            case = cases[cls.key] = Case(Study(cls, self.resolver, relatives), names)
-            if self._is_left(case):
-                continue
             with looking_at(cls.file.path):
-                case.ties = find_ties(case.study)
+                foreign = foreign_definitions(self.index, cls.file)
+                names = FileNames(cls.file, touched, foreign=foreign)
+                case = cases[cls.key] = Case(Study(cls, self.resolver, relatives), names)
+                if not self._is_left(case):
+                    case.ties = find_ties(case.study)
+                    # What others ask of it is found out here, where a fault is known to be its own.
+                    study = case.study
+                    _ = (study.held, study.handed_on, study.has_parameters, case.parts)
         for case in cases.values():
             with looking_at(case.cls.file.path):
                 if not self._is_left(case):
