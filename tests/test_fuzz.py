@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.fuzz.forms import all_forms  # noqa: E402
 from benchmarks.fuzz.make import PLAINEST, SHAPES, make_program, make_simple  # noqa: E402
 from benchmarks.fuzz.oracle import Verdict, judge  # noqa: E402
-from benchmarks.fuzz.pool import judge_in_child  # noqa: E402
+from benchmarks.fuzz.pool import judge_in_child, warm_up  # noqa: E402
 from benchmarks.fuzz.program import Program, Target, load, save  # noqa: E402
 from benchmarks.fuzz.shrink import shrink  # noqa: E402
 
@@ -34,7 +34,7 @@ class Net(nn.Module):
         self.scale = nn.Parameter(torch.ones(d))
 
     def forward(self, x):
-        return self.fc(x) * self.scale
+        return torch.tanh(self.fc(x)) * self.scale
 """
 KEEP_SCALE = PLAINEST + '  - match: "Net.scale"\n    keep: true\n'
 POSITIVE = PLAINEST + '  - match: "Net.scale"\n    param: positive\n'
@@ -45,19 +45,22 @@ def program_of(text: str, spec: str = PLAINEST) -> Program:
 
 
 def replace(old: str, new: str) -> Callable[[Path], None]:
-    """What plants a fault in the rewritten file."""
+    """What plants a fault in the rewritten file, in the last place that has ``old``."""
 
     def tamper(root: Path) -> None:
         file = root / "net.py"
         text = file.read_text()
         assert old in text, text
-        file.write_text(text.replace(old, new))
+        before, _, after = text.rpartition(old)
+        file.write_text(f"{before}{new}{after}")
 
     return tamper
 
 
-def judge_planted(program: Program, tamper: Callable[[Path], None]) -> Verdict:
-    return judge_in_child(program, tamper=tamper)
+@pytest.fixture(scope="module", autouse=True)
+def _warm() -> None:
+    """So that every child starts with all modules loaded."""
+    warm_up()
 
 
 def test_a_right_rewrite_has_no_fault() -> None:
@@ -78,11 +81,11 @@ PRIOR = "PyroSample(dist.Normal(0.0, 1.0).expand([d]).to_event(1))"
         (PLAINEST, PRIOR, PRIOR.replace("Normal", "Laplace"), "silent", "is drawn from"),
         (PLAINEST, PRIOR, PRIOR.replace("[d]", "[1]"), "silent", "event shape"),
         (PLAINEST, PRIOR, PRIOR.replace("1))", "0))"), "silent", "batch shape"),
-        (PLAINEST, "return self.fc(x) *", "return self.fc(x) +", "silent", "output differs"),
+        (PLAINEST, "(self.fc(x)) *", "(self.fc(x)) +", "silent", "output differs"),
         (PLAINEST, PRIOR, "PyroSample(dist.Nor(0))", "crash_rewritten", "construct"),
         (PLAINEST, "import torch\n", "import torchh\n", "crash_rewritten", "import"),
-        (PLAINEST, "return self.fc(x)", "return self.fd(x)", "crash_rewritten", "forward"),
-        (PLAINEST, "return self", "return return self", "crash_rewritten", "does not compile"),
+        (PLAINEST, "self.fc(x)", "self.fd(x)", "crash_rewritten", "forward"),
+        (PLAINEST, "return torch", "return return torch", "crash_rewritten", "does not compile"),
         (PLAINEST, "\n\n\n", "\r\n\r\n\r\n", "line_ends", "became"),
         (KEEP_SCALE, "nn.Parameter(torch.ones(d))", PRIOR, "silent", "though the spec keeps it"),
         (
@@ -104,7 +107,8 @@ PRIOR = "PyroSample(dist.Normal(0.0, 1.0).expand([d]).to_event(1))"
     ],
 )
 def test_planted_faults_are_found(spec: str, old: str, new: str, kind: str, message: str) -> None:
-    verdict = judge_planted(program_of(NET, spec), replace(old, new))
+    steps = frozenset({"compare"} if "output" in message else ())
+    verdict = judge_in_child(program_of(NET, spec), steps, tamper=replace(old, new))
     assert any(f.kind == kind and message in f.message for f in verdict.faults), verdict.faults
 
 
@@ -149,10 +153,9 @@ def test_a_saved_program_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_failing_program_is_made_small() -> None:
-    text = NET.replace(
-        "        self.scale", "        self.other = nn.Linear(d, d)\n        self.scale"
-    )
-    tamper = replace("PyroSample(dist.Normal(0.0, 1.0).expand([d]).to_event(1))", "torch.ones(d)")
+    head, _, tail = NET.rpartition("        self.scale")
+    other = "        self.other = nn.Linear(d, d)\n"
+    tamper = replace(PRIOR, "torch.ones(d)")
 
     def judge_tampered(program: Program, steps: frozenset[str]) -> Verdict:
         try:
@@ -160,8 +163,8 @@ def test_a_failing_program_is_made_small() -> None:
         except AssertionError:
             return Verdict()
 
-    program = program_of(text)
+    program = program_of(f"{head}{other}        self.scale{tail}")
     fault = judge(program, tamper=tamper).faults[0]
-    small = shrink(program, fault, judge_tampered)
-    assert b"scale" in small.files["net.py"]
-    assert b"other" not in small.files["net.py"] and b"fc" not in small.files["net.py"]
+    text = shrink(program, fault, judge_tampered).files["net.py"]
+    assert b"scale" in text
+    assert b"other" not in text
