@@ -95,7 +95,7 @@ class Declarer:
             unseen = find_unseen(self.study, covered, attributes)
             statements.extend(declare_at_run_time(attributes, sites, unseen))
         else:
-            if is_late := moves_members(self.study, covered):
+            if is_late := not is_by_hand and moves_members(self.study, covered):
                 statements.append(convert_at_run_time(sites))
             statements.extend(declare_visible(attributes, sites))
         if is_by_hand:
