@@ -244,7 +244,7 @@ def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> 
 
 
 UNPLANNED = {
-    "a container in a container": ("forms/local_containers", "forms/parameter_lists_nested"),
+    "a list of parameters in a list": ("forms/parameter_lists_nested",),
     "a class that is a container and is filled": ("pitfalls/p33_slice_of_itself",),
     "a parameter that a function adds": ("pitfalls/p37_weight_norm_in_place",),
 }

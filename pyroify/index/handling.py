@@ -122,8 +122,7 @@ class _Reader:
             case ast.AugAssign(target=target, value=value):
                 yield from self._numbers(target, value)
             case ast.Return(value=ast.expr() as value):
-                if not isinstance(value, ast.Tuple):
-                    yield from (Handling(name, "returned") for name in self.origins(value))
+                yield from (Handling(name, "returned") for name in self.origins(value))
 
     def _numbers(self, *nodes: ast.expr) -> Iterator[Handling]:
         for node in nodes:
@@ -146,10 +145,9 @@ class _Reader:
                 callee = f"self.{function.attr}"
             elif not callee or chain(function)[0] not in self.source.imports:
                 callee = f".{function.attr}"
-        alone = len(node.args) + len(node.keywords) == 1
         for position, argument in enumerate(node.args):
             for name in self.origins(argument):
-                yield Handling(name, "given", callee, position, alone)
+                yield Handling(name, "given", callee, position)
         for keyword in node.keywords:
             for name in self.origins(keyword.value):
                 yield Handling(name, "given", callee, keyword.arg or "**")

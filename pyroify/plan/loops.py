@@ -95,44 +95,42 @@ def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
 
 def _searched_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
     """Parts whose layers the source shows, but not which or how many there are."""
-    for found in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
-        below, layers = _searched(found)
-        groups: dict[Chain, list[Layer]] = {}
-        for layer in layers:
-            groups.setdefault(sites.chain(below, layer.name), []).append(layer)
-        if all(chain == tables.chain(i.name) for chain, items in groups.items() for i in items):
+    for placement in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
+        found = _searched(placement)
+        chains = [(path, layer, sites.chain(path, layer.name)) for path, layer in found]
+        if all(chain == tables.chain(layer.name) for _, layer, chain in chains):
             continue
-        path = below.removesuffix(".*")
-        if "*" in path:
-            _report_nested(below, tables, layers, attribute.line, sites)
-            continue
-        default, *_ = groups
-        others = {chain: items for chain, items in groups.items() if chain != default}
-        yield Part(path, Tables(default, others))
+        treated: dict[Layer, Chain] = {}
+        part = min((path for path, _, _ in chains), key=len).removesuffix(".*")
+        for path, layer, chain in chains:
+            if "*" not in part:
+                treated.setdefault(layer, chain)
+            looped = treated.get(layer, tables.chain(layer.name))
+            sites.report_nested(path, looped, layer, attribute.line)
+        if treated:
+            yield Part(part, _grouped(treated))
 
 
-def _searched(found: Placement) -> tuple[str, tuple[Layer, ...]]:
-    """Where layers are of which there may be any number or any kind, and which layers."""
-    match found:
-        case Search(below=below, layers=layers):
-            return below, layers
+def _grouped(chains: Mapping[Layer, Chain]) -> Tables:
+    """What becomes of parameters in any of some layers, and in the others."""
+    default, *_ = chains.values()
+    apart: dict[Chain, list[Layer]] = {}
+    for layer, chain in chains.items():
+        if chain != default:
+            apart.setdefault(chain, []).append(layer)
+    return Tables(default, apart)
+
+
+def _searched(placement: Placement) -> tuple[tuple[str, Layer], ...]:
+    """Layers of which there may be any number or any kind, by path."""
+    match placement:
+        case Search(found=found):
+            return found
         case Each(where=where, layer=layer):
-            return where.path, (layer,)
+            return ((where.path, layer),)
         case Spot(where=where, leaf=leaf) if where.path.endswith(".*"):
-            return where.path, (leaf.layer,)
-    return "", ()
-
-
-def _report_nested(
-    below: str, tables: Tables, layers: Sequence[Layer], line: int, sites: Sites
-) -> None:
-    """Rules about layers of which there are any number, in what there is any number of."""
-    for layer in layers:
-        for parameter in layer.parameters:
-            decision = sites.consult(join(below, parameter.name), layer.name)
-            is_other = decision.action != tables.chain(layer.name).of(parameter.name)
-            if is_other and decision.rule is not None:
-                sites.report_place(decision.rule, below, line)
+            return ((where.path, leaf.layer),)
+    return ()
 
 
 def note_unseen(tables: Tables, sites: Sites) -> None:

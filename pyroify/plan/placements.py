@@ -13,6 +13,7 @@ from pyroify.plan.statements import Loop, nested
 from pyroify.plan.structure import (
     Box,
     Leaf,
+    Listed,
     Many,
     Node,
     Nothing,
@@ -72,10 +73,10 @@ Extent = Literal["itself", "each", "below"]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Layers found at run time at ``where``; ``layers`` are those the source shows."""
+    """Layers found at run time at ``where``: those the source shows, by path as rules name it."""
 
     where: Where
-    layers: tuple[Layer, ...]
+    found: tuple[tuple[str, Layer], ...]
     extent: Extent
     sure: bool = True
     """Whether all there is are modules: these layers, or some without parameters."""
@@ -88,9 +89,9 @@ class Search:
         return self.extent == "itself"
 
     @property
-    def below(self) -> str:
-        """The path of each of the layers, as a rule names it."""
-        return self.where.path if self.flat else f"{self.where.path}.*"
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, each once."""
+        return tuple({layer.name: layer for _, layer in self.found}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +188,10 @@ def _place_box(box: Box, where: Where) -> Iterator[Placement]:
             for index, child in enumerate(children):
                 yield from place(child, _child(box, index, where))
         case children:
-            layers = _layers(box)
+            found = tuple(dict.fromkeys(_layers(box, where.path)))
             options = [option for child in children for option in _options(child)]
-            if layers:
-                yield Search(where, layers, *_extent(options, layers, "each"), over=over)
+            if found:
+                yield Search(where, found, *_extent(options, "each"), over=over)
 
 
 def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
@@ -200,27 +201,23 @@ def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
     if len(real) == 1 and not isinstance(real[0], Plain):
         yield from place(real[0], where)
         return
-    if layers := _layers(OneOf(tuple(real))):
-        yield Search(where, layers, *_extent(real, layers, "itself"))
+    if found := tuple(dict.fromkeys(_layers(OneOf(tuple(real)), where.path))):
+        yield Search(where, found, *_extent(real, "itself"))
 
 
-def _extent(
-    options: Sequence[Node], layers: Sequence[Layer], simple: Extent
-) -> tuple[Extent, bool]:
+def _extent(options: Sequence[Node], simple: Extent) -> tuple[Extent, bool]:
     """Where layers are among what a container or attribute may hold, and whether all are some.
 
     Classes of the project are told from them unless they derive from one of these layers.
     """
     parts = [inner for option in options for inner in walk(option)]
+    layers = [part.layer for part in parts if isinstance(part, Leaf)]
     own = [part.cls for part in parts if isinstance(part, Own)]
-    derived = any(
-        base in layers for cls in own for item in cls.lineage for base in [item.library_base]
-    )
-    if derived or not all(isinstance(option, Leaf | Plain | Own) for option in options):
-        return "below", not own
+    bases = [base.library_base for cls in own for base in cls.lineage]
     plain = [option for option in options if isinstance(option, Plain)]
     is_sure = not own and (simple == "each" or all(option.is_module for option in plain))
-    return simple, is_sure
+    is_simple = all(isinstance(option, Leaf | Plain | Own) for option in options)
+    return simple if is_simple and not any(base in layers for base in bases) else "below", is_sure
 
 
 def _child(box: Box, index: int, where: Where) -> Where:
@@ -264,11 +261,19 @@ def _is_plain_loop(node: Node) -> bool:
     return isinstance(node, Leaf | Own)
 
 
-def _layers(node: Node) -> tuple[Layer, ...]:
-    """The layers of torch.nn in a structure, each once."""
-    return tuple(
-        {item.layer.name: item.layer for item in walk(node) if isinstance(item, Leaf)}.values()
-    )
+def _layers(node: Node, path: str) -> Iterator[tuple[str, Layer]]:
+    """The layers of torch.nn in a structure, with ``*`` for each position in a container."""
+    match node:
+        case Leaf(layer=layer):
+            yield path, layer
+        case Box(children=children):
+            for child in children:
+                yield from _layers(child, join(path, "*"))
+        case Listed(children=children) | OneOf(nodes=children):
+            for child in children:
+                yield from _layers(child, path)
+        case Many(node=inner):
+            yield from _layers(inner, path)
 
 
 def _loop_variable(node: Node, where: Where) -> str:

@@ -68,6 +68,9 @@ def declare_at_run_time(
     """Statements that convert what is attached to ``self``, and declare what rules say of it."""
     line = attributes[0].line if attributes else sites.study.cls.cls.line
     names = [attribute.name for attribute in attributes]
+    if not names and not unseen.layers and not unseen.own:
+        yield convert_at_run_time(sites)
+        return
     for attribute in attributes:
         report_places(attribute, sites)
     tables = tables_below(OTHER, sites)
@@ -103,6 +106,7 @@ def _only(attributes: Sequence[Attribute], sites: Sites, unseen: Unseen) -> list
 def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     """The ids of parameters below children that a base attaches, which it declares by itself."""
     own = {attribute.name for attribute in attributes}
+    own |= {use.path[0] for _, use in sites.study.uses if use.how == "delete"}
     for cls in sites.study.cls.lineage[1:]:
         for attribute in Study(cls, sites.study.resolver, ()).everything:
             if attribute.name not in own and attribute.present and is_certain(attribute.node):

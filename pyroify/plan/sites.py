@@ -305,6 +305,13 @@ class Sites:
         help = "match by layer, by the name of the parameter, or spell out the whole way"
         self.report(line, 0, "PYR061", message, help)
 
+    def report_nested(self, path: str, looped: Chain, layer: Layer, line: int) -> None:
+        """Note rules about a layer at a path, where a loop treats the layer in another way."""
+        for parameter in layer.parameters:
+            decision = self.consult(join(path, parameter.name), layer.name)
+            if decision.action != looped.of(parameter.name) and decision.rule is not None:
+                self.report_place(decision.rule, path, line)
+
     @property
     def unmentioned(self) -> str:
         """What to do about a declaration that no rule is about."""

@@ -137,10 +137,10 @@ def _named_in(placement: Placement) -> Iterator[tuple[str, LayerParameter | None
             for parameter in leaf.layer.parameters:
                 if presence(parameter, leaf.call) is not False:
                     yield join(where.path, parameter.name), parameter
-        case Search(below=below, layers=layers):
-            for layer in layers:
+        case Search(found=found):
+            for path, layer in found:
                 for parameter in layer.parameters:
-                    yield join(below, parameter.name), parameter
+                    yield join(path, parameter.name), parameter
         case Each(where=where, layer=layer):
             if not placement.is_recurrent:
                 yield join(where.path, "*"), None
@@ -157,11 +157,11 @@ def _further_layers(placement: Placement) -> Iterator[tuple[str, LayerParameter]
         case Each(where=where, layer=layer) if placement.is_recurrent:
             further = _further_parameters(layer, *(_argument(placement, name) for name in _DEPTH))
             yield from ((join(where.path, item.name), item) for item in further)
-        case Search(below=below, layers=layers):
-            for layer in layers:
+        case Search(found=found):
+            for path, layer in found:
                 if layer.kind == "recurrent":
                     further = _further_parameters(layer)
-                    yield from ((join(below, item.name), item) for item in further)
+                    yield from ((join(path, item.name), item) for item in further)
 
 
 def _further_parameters(layer: Layer, depth: str = "", both: str = "") -> Iterator[LayerParameter]:
@@ -346,7 +346,13 @@ def _head(search: Search, sites: Sites) -> str:
 def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:
     """The layers of a search by what becomes of their parameters, which are noted."""
     tables: dict[Chain, list[Layer]] = {}
-    for layer in search.layers:
-        tables.setdefault(sites.chain(search.below, layer.name), []).append(layer)
+    seen: dict[Layer, Chain] = {}
+    for path, layer in search.found:
+        chain = sites.chain(path, layer.name)
+        if layer not in seen:
+            tables.setdefault(chain, []).append(layer)
+        elif chain != seen[layer]:
+            sites.report_nested(path, seen[layer], layer, search.where.line)
+        seen.setdefault(layer, chain)
     note_looped(search, sites)
     return tables

@@ -172,10 +172,18 @@ def _line_of(planned: Planned, found: Found) -> tuple[type, SitePlan | None]:
         for cls in seat.classes:
             entry = planned.entry(cls)
             line = _closest(entry, seat.inner, found.layer) if entry else None
-            if line is not None and (best is None or "**" not in line.path):
+            if entry and line is not None and (best is None or _names_instance(entry, line)):
                 best = cls, line
                 break
     return best or (found.seats[0].classes[0], None)
+
+
+def _names_instance(entry: ClassPlan, line: SitePlan) -> bool:
+    """Whether a line is about what an instance holds, and not about layers beside instances."""
+    if not has_wildcard(line.path):
+        return True
+    match = line.rule.match.rpartition(":")[2] if line.rule else ""
+    return "**" not in line.path and match.startswith(f"{entry.qualname}.")
 
 
 def _closest(entry: ClassPlan, path: str, layer: str) -> SitePlan | None:
