@@ -223,6 +223,15 @@ def test_output_compiles(case: Case) -> None:
 
 
 @each_case
+def test_line_ends_stay_those_of_the_file(case: Case, tmp_path: Path) -> None:
+    if any("\r" in text for text in case.sources.values()):
+        pytest.skip("it has other line ends of its own")
+    sources = {path: text.replace("\n", "\r\n") for path, text in case.sources.items()}
+    got, _ = rewrite(tmp_path, sources, case.spec, ours=case.is_ours)
+    assert [path for path, text in got.items() if "\n" in text.replace("\r\n", "")] == []
+
+
+@each_case
 def test_output_compiles_where_lines_are_short(case: Case, tmp_path: Path) -> None:
     got, findings = rewrite(tmp_path, case.sources, case.spec, 79, ours=case.is_ours)
     assert not any("PYR234" in finding for finding in findings)

@@ -7,12 +7,17 @@ from itertools import pairwise
 import libcst as cst
 
 
-def fitted_statement(source: str, indent: int, limit: int) -> cst.BaseStatement:
-    """Parse one statement; its lines that would pass ``limit`` are broken."""
+def fitted_statement(
+    source: str, indent: int, limit: int, newline: str = "\n"
+) -> cst.BaseStatement:
+    """Parse one statement; its lines that would pass ``limit`` are broken.
+
+    ``newline`` is that of the file, which strings over several lines keep for themselves.
+    """
     lines: list[str] = []
     for line in source.split("\n"):
         lines.extend(_fit(line, indent, limit))
-    statement = cst.parse_statement("\n".join(lines) + "\n")
+    statement = cst.parse_statement(newline.join(lines) + newline)
     assert isinstance(statement, cst.SimpleStatementLine | cst.BaseCompoundStatement)
     return statement
 

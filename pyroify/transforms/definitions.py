@@ -23,7 +23,10 @@ def apply(
     dropped: Set[str] = frozenset(),
 ) -> cst.Module:
     """Insert definitions, two blank lines around each, or replace those of the same name."""
-    made = {definition.name.value: definition for definition in _parsed(sources, limit)}
+    made = {
+        definition.name.value: definition
+        for definition in _parsed(sources, limit, node.default_newline)
+    }
     body = [item for item in node.body if not _is_named(item, dropped)]
     for position, old in enumerate(body):
         if isinstance(old, Definition) and (new := made.pop(old.name.value, None)):
@@ -41,8 +44,8 @@ def _is_named(item: cst.CSTNode, names: Set[str]) -> bool:
     return isinstance(item, Definition) and item.name.value in names
 
 
-def _parsed(sources: Sequence[str], limit: int) -> list[Definition]:
-    statements = [fitted_statement(source.rstrip("\n"), 0, limit) for source in sources]
+def _parsed(sources: Sequence[str], limit: int, newline: str) -> list[Definition]:
+    statements = [fitted_statement(source.rstrip("\n"), 0, limit, newline) for source in sources]
     return [statement for statement in statements if isinstance(statement, Definition)]
 
 
