@@ -253,6 +253,7 @@ def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> 
 
 
 UNPLANNED = {
+    "a layer of a base that a subclass wraps": ("pitfalls/p33_wrapped_again",),
     "a list of parameters in a list": ("forms/parameter_lists_nested",),
     "a class that is a container and is filled": ("pitfalls/p33_slice_of_itself",),
     "a parameter that a function adds": ("pitfalls/p37_weight_norm_in_place",),

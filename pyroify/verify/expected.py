@@ -105,18 +105,23 @@ def layer_of(owner: nn.Module) -> str:
 
 
 def spec_decision(
-    spec: Spec, found: Found, name_of: Callable[[type], tuple[str, str]], declaring: type
+    spec: Spec,
+    found: Found,
+    name_of: Callable[[type], tuple[str, str]],
+    declaring: type,
+    builds: Callable[[type, str], bool] = lambda cls, way: True,
 ) -> Decision:
     """What the rules say of a parameter that the class ``declaring``, of its first seat, declares.
 
     ``name_of`` gives module and qualified name as the spec writes them. A rule that spells out
-    the way from a module further out is for that instance alone, and goes before.
+    the way from a module further out is for that instance alone, and goes before, where the class
+    of that module ``builds`` what is under that way, and is not handed it.
     """
     seat = found.seats[0]
     for position in range(len(found.seats) - 1, 0, -1):
         outer, held = found.seats[position], found.seats[position - 1]
         way = held.path.removeprefix(f"{outer.path}.") if outer.path else held.path
-        for cls in outer.classes:
+        for cls in (cls for cls in outer.classes if builds(cls, way)):
             for inner, instance in _as_spelled(outer.inner, way):
                 key = SiteKey(*name_of(cls), inner, found.layer, found.is_frozen, instance)
                 if (decision := decide(spec, key)).rule is not None:

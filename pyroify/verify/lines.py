@@ -63,6 +63,11 @@ class Planned:
         """Whether the plan would say something of a class, if it knew it."""
         return self.key_of(built)[0] in self.places
 
+    def builds(self, built: type, way: str) -> bool:
+        """Whether a class builds the instance of another that it holds under ``way``."""
+        entry = self.entry(built)
+        return entry is not None and any(covers(part.path, "", way) for part in entry.parts)
+
     def name(self, built: type) -> tuple[str, str]:
         """Module and qualified name of a class, as rules name it."""
         entry = self.entry(built)
@@ -123,7 +128,7 @@ def _expect(planned: Planned, found: Found) -> Expected:
     entry = planned.entry(cls) or ClassPlan(*planned.name(cls), "", 0, 0, "unchanged")
     if _is_left(entry, line):
         return Expected(found, entry, Keep(), line)
-    decision = spec_decision(planned.spec, found, planned.name, cls)
+    decision = spec_decision(planned.spec, found, planned.name, cls, planned.builds)
     if line is None:
         return Expected(found, entry, decision.action, reason="it is not in the plan")
     if _is_said(entry, line):
@@ -137,8 +142,8 @@ def _is_left(entry: ClassPlan, line: SitePlan | None) -> bool:
 
     So does code of the user's that declares others beside it.
     """
-    if entry.status == "refused" or line is None:
-        return entry.status == "refused"
+    if entry.status in ("refused", "suppressed") or line is None:
+        return entry.status in ("refused", "suppressed")
     is_taken_out = entry.status == "unchanged" and line.action != "keep"
     return is_taken_out or line.spared in ("ignored", "own")
 
