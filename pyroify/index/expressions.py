@@ -186,6 +186,9 @@ class Expressions:
             self.scope.pop(name, None)
 
     def _attribute(self, node: ast.Attribute) -> Value:
+        if self._is_own_class(node.value):
+            self.evaluate(node.value)
+            return SelfRead((node.attr,))
         if path := self.path(node):
             held = self.held(node)
             if isinstance(held, Building) and held.items:
@@ -201,6 +204,15 @@ class Expressions:
             return Name(".".join([held.dotted, *parts[1:]]))
         owner = held.freeze() if isinstance(held, Building) else held
         return self._unknown(node, owner, parts[1:])
+
+    def _is_own_class(self, node: ast.expr) -> bool:
+        """Whether an expression is the class of the instance: what it has, the instance has."""
+        match node:
+            case ast.Call(func=ast.Name(id="type"), args=[given], keywords=[]):
+                return self.is_this(given)
+            case ast.Attribute(value=given, attr="__class__"):
+                return self.is_this(given)
+        return False
 
     def _elements(self, nodes: Sequence[ast.expr]) -> Iterator[Value]:
         for node in nodes:

@@ -283,14 +283,15 @@ class Handling:
     """What a function does with an attribute (``self.name``), an argument, or elements of it.
 
     ``how``: ``called``; ``member``, ``member called`` (``detail`` is its name); ``given`` to a
-    call (``detail`` is its dotted name, ``slot`` the position or keyword); ``number`` (arithmetic,
-    order, index).
+    call (``detail`` is its dotted name, ``slot`` the position or keyword, ``alone`` whether it is
+    given nothing else); ``number`` (arithmetic, order, index); ``returned``.
     """
 
     name: str
     how: str
     detail: str = ""
     slot: int | str = 0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ class _Reader:
             case ast.AugAssign(target=target, value=value):
                 yield from self._numbers(target, value)
             case ast.Return(value=ast.expr() as value):
-                yield from (Handling(name, "returned") for name in self.origins(value))
+                if not isinstance(value, ast.Tuple):
+                    yield from (Handling(name, "returned") for name in self.origins(value))
 
     def _numbers(self, *nodes: ast.expr) -> Iterator[Handling]:
         for node in nodes:
@@ -145,9 +146,10 @@ class _Reader:
                 callee = f"self.{function.attr}"
             elif not callee or chain(function)[0] not in self.source.imports:
                 callee = f".{function.attr}"
+        alone = len(node.args) + len(node.keywords) == 1
         for position, argument in enumerate(node.args):
             for name in self.origins(argument):
-                yield Handling(name, "given", callee, position)
+                yield Handling(name, "given", callee, position, alone)
         for keyword in node.keywords:
             for name in self.origins(keyword.value):
                 yield Handling(name, "given", callee, keyword.arg or "**")

@@ -38,7 +38,7 @@ def module_uses(classes: Iterable[ModuleClass], index: Index) -> frozenset[str]:
     """The attributes that methods of a class or its relatives use as they use modules."""
     uses = [(cls, method) for cls in classes for method in cls.cls.methods]
     handled = [(cls, method, item) for cls, method in uses for item in method.handled]
-    numbers = {item.name for _, _, item in handled if item.how == "number"}
+    numbers = {item.name for cls, _, item in handled if _is_of_number(item, cls, index)}
     proven = {
         item.name
         for cls, method, item in handled
@@ -48,15 +48,17 @@ def module_uses(classes: Iterable[ModuleClass], index: Index) -> frozenset[str]:
             or (item.name not in numbers and _may_be_of_module(item, method, cls, index))
         )
     }
-    return frozenset(name.removeprefix("self.") for name in _with_sources(proven, uses))
+    return frozenset(name.removeprefix("self.") for name in _with_sources(proven, numbers, uses))
 
 
-def _with_sources(proven: set[str], uses: Sequence[tuple[ModuleClass, Function]]) -> frozenset[str]:
+def _with_sources(
+    proven: set[str], numbers: set[str], uses: Sequence[tuple[ModuleClass, Function]]
+) -> frozenset[str]:
     """Attributes that are modules because others, which are got from them, are."""
     sources = [source for _, method in uses for source in _sources(method)]
     found = set(proven)
     while True:
-        more = {source for name, source in sources if name in found} - found
+        more = {source for name, source in sources if name in found} - found - numbers
         if not more:
             return frozenset(found)
         found |= more
@@ -72,6 +74,14 @@ def _sources(method: Function) -> Iterator[tuple[str, str]]:
             value = value.of
         if isinstance(value, SelfRead) and assignment.path:
             yield f"self.{assignment.path[0]}", f"self.{value.path[0]}"
+
+
+def _is_of_number(found: Handling, cls: ModuleClass, index: Index) -> bool:
+    """Whether something is done to a value that is done to numbers alone."""
+    if found.how == "given":
+        layer = index.layer(found.detail, cls.file.path)
+        return layer is not None and layer.kind in ("layer", "recurrent")
+    return found.how == "number"
 
 
 def _is_of_module(found: Handling, cls: ModuleClass, index: Index, depth: int) -> bool:
@@ -94,6 +104,8 @@ def _may_be_of_module(found: Handling, method: Function, cls: ModuleClass, index
     if found.how != "given" or found.slot != 0 or method.name in CONSTRUCTORS:
         return False
     callee = found.detail
+    if found.alone and not callee.rpartition(".")[2][:1].isupper():
+        return False
     if "." not in callee.strip(".") or callee.startswith((".", "self.")):
         return False
     is_free = callee.partition(".")[0] in {"torch", *sys.stdlib_module_names} | NO_MODULES
@@ -103,10 +115,10 @@ def _may_be_of_module(found: Handling, method: Function, cls: ModuleClass, index
 def _calls_it(found: Handling, cls: ModuleClass, index: Index, depth: int) -> bool:
     """Whether what is given to a function is called there."""
     if CALLING.fullmatch(found.detail):
-        return True
+        return found.slot == 0 or (found.slot == 1 and found.detail.endswith("reduce"))
     layer = index.layer(found.detail, cls.file.path)
     if layer is not None:
-        return layer.kind == "container"
+        return layer.kind == "container" and isinstance(found.slot, int)
     if found.detail.startswith("self."):
         method = cls.find_method(found.detail.removeprefix("self."))
         return method is not None and _is_called_in(method[1], found, method[0], index, depth)

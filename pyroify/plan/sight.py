@@ -52,7 +52,6 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
         or _computes_weights(covered)
         or _probes(study, covered, {attribute.name for attribute in attributes})
         or any(map(_is_hidden, nodes))
-        or any(_is_partly_parameter(attribute.node) for attribute in attributes)
         or any(misses_parameters(attribute.node) for attribute in attributes)
         or _takes_out(study, covered)
     )
@@ -62,8 +61,10 @@ def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute])
     """What the ``covered`` methods attach that none of the ``attributes`` accounts for."""
     named = [item for method in covered for item in method.assignments if _is_attached(study, item)]
     inherited = _inherited_unseen(study, covered)
-    anywhere = any(method.indirect for method in covered) or _misses_parameter(
-        study, covered, attributes
+    anywhere = (
+        any(method.indirect for method in covered)
+        or _misses_parameter(study, covered, attributes)
+        or any(_is_partly_parameter(attribute.node) for attribute in attributes)
     )
     return Unseen(
         layers=anywhere

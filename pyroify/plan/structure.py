@@ -680,6 +680,11 @@ PROPERTIES = {
     "torch.jit.unused",
 }
 ATTACHING = ("assign", "chain", "tuple", "register")
+RETURNING_SELF = frozenset(
+    "to cuda cpu xpu float double half bfloat16 type train eval requires_grad_ apply to_empty"
+    " share_memory compile".split()
+)
+"""Methods of a module that give the module."""
 
 
 @dataclass
@@ -737,7 +742,7 @@ class Holding:
             case Unknown(owner=owner, path=path) if owner is not None:
                 if not self._is_number(owner, path, scope):
                     self.maybe = True
-                    yield owner, scope
+                    self.sure = self.sure or self._is_parameter(owner, path, scope)
             case Call():
                 yield from self._call(value, scope)
             case MethodCall(name=name, call=call):
@@ -748,6 +753,13 @@ class Holding:
                 else:
                     cls, method = found
                     self._look_at_function(method, replace(scope, cls=cls), cls.file.path)
+
+    def _is_parameter(self, owner: Value, path: Path, scope: Scope) -> bool:
+        """Whether an attribute is the parameter of a layer that is made there."""
+        if not isinstance(owner, Call) or not isinstance(owner.callee, Name) or len(path) != 1:
+            return False
+        layer = self.resolver.index.layer(owner.callee.dotted, scope.path)
+        return layer is not None and path[0] in {found.name for found in layer.parameters}
 
     def _is_number(self, owner: Value, path: Path, scope: Scope) -> bool:
         """Whether an attribute or method of something is, or gives, no module and no parameter."""
@@ -781,6 +793,10 @@ class Holding:
         resolver = self.resolver
         if not isinstance(call.callee, Name):
             yield call.callee, scope
+            match call.callee:
+                case Unknown(owner=owner, path=(*_, method)) if owner is not None:
+                    if method in RETURNING_SELF or not isinstance(owner, Call | MethodCall):
+                        yield owner, scope
             yield from ((passed.value, scope) for passed in call.args)
             return
         dotted = call.callee.dotted
@@ -878,7 +894,10 @@ def _parameter_of(call: Call) -> Parameter:
     frozen: bool | None = False
     if wanted is not None:
         frozen = wanted.text == "False" if isinstance(wanted.value, Constant) else None
-    return Parameter(call.line, call.column, "", None, False, frozen)
+    data = call.argument("data", 0)
+    is_empty = not call.args and not call.indirect
+    initial = "" if is_empty else data.text if data is not None and data.text else call.text
+    return Parameter(call.line, call.column, initial, None, False, frozen)
 
 
 def one_of(*nodes: Node) -> Node:

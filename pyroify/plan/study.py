@@ -44,6 +44,7 @@ from pyroify.plan.structure import (
     one_of,
     options_of,
     walk,
+    without_call,
 )
 
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
@@ -450,11 +451,24 @@ class Study:
         """What an attribute may be that is set in several places, one of which may wrap it."""
         *before, last = direct
         node = self.node(last)
-        if before and isinstance(node, Box):
-            inner = self._one_of(before)
-            if (wrapped := self._wrapped_again(node, inner, last)) is not None:
+        if isinstance(node, Box):
+            inner = self._one_of(before) if before else self._made_before(last)
+            if inner is not None and (wrapped := self._wrapped_again(node, inner, last)):
                 return wrapped if always_assigned([last]) else one_of(inner, wrapped)
         return one_of(*[self.node(item) for item in direct])
+
+    def _made_before(self, item: Assignment) -> Node | None:
+        """What an attribute is by a base, or by the constructor, where another method sets it."""
+        if not isinstance(item.value, Call) or item.how not in ATTACHING:
+            return None
+        if all(passed.value != SelfRead(item.path) for passed in item.value.args):
+            return None
+        studies = [Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:]]
+        found = [attribute for study in studies for attribute in study.everything]
+        if item in self.late and self.constructor is not None:
+            found = [*self.attributes(self.stages[0][1]), *found]
+        nodes = (attribute.node for attribute in found if attribute.name == item.path[0])
+        return next(map(without_call, nodes), None)
 
     def _wrapped_again(self, box: Box, inner: Node, item: Assignment) -> Node | None:
         """``self.fc = nn.Sequential(self.fc, nn.Tanh())``, with what was there in its place."""

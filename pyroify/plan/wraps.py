@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from pyroify.index.facts import Call, Choice, File, Name, SelfRead, Spot
+from pyroify.index.facts import Call, Choice, File, Name, Spot
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
@@ -42,7 +42,7 @@ def class_wraps(
         for call in method.layer_calls
         if call.place not in kept
     ]
-    filled = _filled(item.node for item in case.study.everything) | set(_rewrapping(case))
+    filled = _filled(item.node for item in case.study.everything)
     yield from wraps(calls, case.study.scope, resolver, case.names, limit, filled)
 
 
@@ -103,19 +103,6 @@ def _filled(nodes: Iterable[Node]) -> set[Spot]:
         for item in walk(node)
         if isinstance(item, Box) and item.call and holds_parameters(item)
     }
-
-
-def _rewrapping(case: Case) -> Iterator[Spot]:
-    """Where what an attribute holds is put into a container of the same name.
-
-    ``self.fc = nn.Sequential(self.fc, nn.Tanh())``: a plain container would lose the prefix.
-    """
-    random = {name for cls in case.study.cls.lineage for name in case.study.names_held_by(cls)}
-    for method in case.cls.cls.methods:
-        for item in method.assignments:
-            if isinstance(item.value, Call) and len(item.path) == 1 and item.path[0] in random:
-                if any(passed.value == SelfRead(item.path) for passed in item.value.args):
-                    yield item.value.place
 
 
 def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = False) -> bool:
