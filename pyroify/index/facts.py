@@ -392,6 +392,8 @@ class Function:
     plates: tuple[Plate, ...] = ()
     indirect: tuple[int, ...] = ()
     """Lines that attach a parameter to another object than ``self``."""
+    fills: frozenset[str] = frozenset()
+    """Arguments to which it attaches what may be a module or parameter."""
     reshapes: bool = False
     """Whether members of a container under a local name are replaced or taken out."""
     source: str = ""

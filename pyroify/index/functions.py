@@ -99,6 +99,7 @@ def _read(
         conditions=tuple(statements.conditions),
         guards=tuple(statements.guards),
         indirect=tuple(statements.indirect),
+        fills=frozenset(statements.fills),
         reshapes=statements.reshapes,
         source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
         declaring=tuple(unnamed_declarations(source, body, this)),

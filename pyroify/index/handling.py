@@ -148,9 +148,13 @@ class _Reader:
                 callee = f".{function.attr}"
         alone = len(node.args) + len(node.keywords) == 1
         for position, argument in enumerate(node.args):
+            if isinstance(argument, ast.Name) and argument.id == self.this:
+                yield Handling("self", "given", callee, position, alone)
             for name in self.origins(argument):
                 yield Handling(name, "given", callee, position, alone)
         for keyword in node.keywords:
+            if isinstance(keyword.value, ast.Name) and keyword.value.id == self.this:
+                yield Handling("self", "given", callee, keyword.arg or "**", alone)
             for name in self.origins(keyword.value):
                 yield Handling(name, "given", callee, keyword.arg or "**")
 

@@ -14,6 +14,7 @@ from pyroify.catalog.layers import lookup
 from pyroify.index.expressions import Expressions
 from pyroify.index.facts import (
     NONE,
+    Argument,
     Assignment,
     Branch,
     Call,
@@ -28,9 +29,9 @@ from pyroify.index.facts import (
     Unknown,
     Value,
 )
-from pyroify.index.source import Source
+from pyroify.index.source import Source, chain
 from pyroify.index.steady import is_steady_test
-from pyroify.index.values import Building, choose, element_of, spread, taken_from
+from pyroify.index.values import Building, choose, element_of, is_number, spread, taken_from
 
 ADDING = {"append", "extend", "insert"}
 REMOVING = {"pop", "popitem", "remove", "clear", "reverse", "sort"}
@@ -60,6 +61,7 @@ class Statements:
     conditions: list[tuple[int, str]] = field(default_factory=list)
     guards: list[tuple[int, int, str]] = field(default_factory=list)
     indirect: list[int] = field(default_factory=list)
+    fills: set[str] = field(default_factory=set)
     reshapes: bool = False
     """Whether members of a local container are replaced or taken out."""
     _branches: tuple[Branch, ...] = ()
@@ -203,7 +205,7 @@ class Statements:
                 self.expressions.hold(target, self._held(given))
             case _:
                 self.expressions.evaluate(target)
-                self._attach_elsewhere(given)
+                self._attach_elsewhere(target, given)
 
     def _held(self, given: _Given) -> Value | Building:
         """What a name holds: a list or dict may yet be filled, under any name it is given."""
@@ -213,9 +215,17 @@ class Statements:
             return given.value
         return Building(self._depth, list(given.value.items), list(given.value.keys))
 
-    def _attach_elsewhere(self, given: _Given) -> None:
+    def _attach_elsewhere(self, target: ast.expr, given: _Given) -> None:
         if isinstance(given.value, Parameter):
             self.indirect.append(given.statement.lineno)
+        owner = chain(target)[:1] if len(chain(target)) <= 2 else ()  # no module.weight.data
+        held = self.expressions.scope.get("".join(owner))
+        if (
+            isinstance(held, Argument)
+            and not is_number(given.value)
+            and not _is_tensor(given.value)
+        ):
+            self.fills.add(held.name)
 
     def _assign_each(self, target: ast.Tuple | ast.List, given: _Given) -> None:
         sources = given.node.elts if isinstance(given.node, ast.Tuple | ast.List) else []
@@ -365,7 +375,7 @@ class Statements:
         """Attach under a name that is a value itself."""
         path = self.expressions.path(owner)
         if not path and not self.expressions.is_this(owner):
-            self._attach_elsewhere(given)
+            self._attach_elsewhere(owner, given)
         elif isinstance(name.value, Constant) and name.text[:1] in "'\"":
             self._attach((*path, ast.literal_eval(name.value.text)), "register", given)
         else:
@@ -377,6 +387,14 @@ def _argument(statement: ast.stmt, node: ast.Call, call: Call, passed: Passed) -
     nodes = [*node.args, *(keyword.value for keyword in node.keywords)]
     position = next(index for index, item in enumerate(call.args) if item is passed)
     return _Given(statement, nodes[position], passed.value)
+
+
+def _is_tensor(value: Value) -> bool:
+    """Whether a value is what a function of torch computes."""
+    match value:
+        case Call(callee=Name(dotted=dotted)):
+            return dotted.startswith("torch.") and lookup(dotted) is None
+    return False
 
 
 def _joined(one: Value | Building, other: Value | Building | None) -> Value | Building:

@@ -164,7 +164,7 @@ class OwnParameters:
         shapes = [made.shape for made in parameter.made]
         ranks = {None if shape is None else len(shape) for shape in shapes}
         keeps_dtype = any(is_other_dtype(made.dtype) for made in parameter.made)
-        if len(ranks) != 1 or None in ranks:
+        if parameter.may_be_handed_in or len(ranks) != 1 or None in ranks:
             place = measured(target, "self", self.sites.names.local("torch"))
             return replace(place, keeps_dtype=keeps_dtype)
         return Place(

@@ -31,6 +31,7 @@ def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str
     return (
         parameter.frozen is not None
         and not parameter.found
+        and not parameter.may_be_handed_in
         and all(map(_is_simple, parameter.made))
         and all(map(_stands_alone, parameter.assignments))
         and is_assigned_directly(parameter)

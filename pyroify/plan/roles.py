@@ -119,22 +119,43 @@ def _calls_it(found: Handling, cls: ModuleClass, index: Index, depth: int) -> bo
     layer = index.layer(found.detail, cls.file.path)
     if layer is not None:
         return layer.kind == "container" and isinstance(found.slot, int)
+    callee = _function_of(found, cls, index)
+    return callee is not None and _is_called_in(*callee, found, index, depth)
+
+
+def _function_of(
+    found: Handling, cls: ModuleClass, index: Index
+) -> tuple[Function, ModuleClass] | None:
+    """The function or method of the project that something is given to."""
     if found.detail.startswith("self."):
         method = cls.find_method(found.detail.removeprefix("self."))
-        return method is not None and _is_called_in(method[1], found, method[0], index, depth)
-    target = index.resolve(found.detail, cls.file.path)
-    if target.function is not None:
-        return _is_called_in(target.function, found, cls, index, depth)
+        return (method[1], method[0]) if method is not None else None
+    function = index.resolve(found.detail, cls.file.path).function
+    return (function, cls) if function is not None else None
+
+
+def is_filled_by_functions(cls: ModuleClass, method: Function, index: Index) -> bool:
+    """Whether a method hands the instance to functions of the project that attach something."""
+    for found in method.handled:
+        if found.name == "self" and found.how == "given":
+            callee = _function_of(found, cls, index)
+            if callee is not None and _argument(callee[0], found) in callee[0].fills:
+                return True
     return False
 
 
+def _argument(function: Function, found: Handling) -> str:
+    """The argument of a function as which something is given to it."""
+    if isinstance(found.slot, str):
+        return found.slot
+    return function.arguments[found.slot] if found.slot < len(function.arguments) else ""
+
+
 def _is_called_in(
-    function: Function, found: Handling, cls: ModuleClass, index: Index, depth: int
+    function: Function, cls: ModuleClass, found: Handling, index: Index, depth: int
 ) -> bool:
-    slot = found.slot
-    if isinstance(slot, int):
-        slot = function.arguments[slot] if slot < len(function.arguments) else ""
+    name = _argument(function, found)
     return depth > 0 and any(
-        inner.name == slot and _is_of_module(inner, cls, index, depth - 1)
+        inner.name == name and _is_of_module(inner, cls, index, depth - 1)
         for inner in function.handled
     )

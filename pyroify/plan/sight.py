@@ -9,6 +9,7 @@ from pyroify.catalog.layers import Layer
 from pyroify.index.facts import Assignment, Call, Function, Name, Parameter
 from pyroify.plan.lists import is_registered, module_lists
 from pyroify.plan.placements import misses_parameters
+from pyroify.plan.roles import is_filled_by_functions
 from pyroify.plan.structure import (
     Box,
     Leaf,
@@ -59,10 +60,12 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
 
 def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> Unseen:
     """What the ``covered`` methods attach that none of the ``attributes`` accounts for."""
+    index = study.resolver.index
     named = [item for method in covered for item in method.assignments if _is_attached(study, item)]
     inherited = _inherited_unseen(study, covered)
     anywhere = (
         any(method.indirect for method in covered)
+        or any(is_filled_by_functions(study.cls, method, index) for method in covered)
         or _misses_parameter(study, covered, attributes)
         or any(_is_partly_parameter(attribute.node) for attribute in attributes)
     )

@@ -6,6 +6,7 @@ aliases, over the whole project. Where the source does not show what is made, th
 
 from __future__ import annotations
 
+import ast
 import builtins
 import re
 import sys
@@ -26,6 +27,7 @@ from pyroify.index.facts import (
     Argument,
     Call,
     Choice,
+    Class,
     Closure,
     Computed,
     Constant,
@@ -475,6 +477,18 @@ class Resolver:
             case Choice(options=options):
                 found = [self._makers(option, deeper) for option in options]
                 return None if None in found else [one for some in found if some for one in some]
+            case Element(of=Name(dotted=of_name), index=str(key)) if of_name.endswith(NAMESPACE):
+                return [(Name(f"{of_name.removesuffix(NAMESPACE)}.{key}"), scope)]
+            case Element(
+                of=Call(callee=Name(dotted="vars"), args=(Passed(value=Name(dotted=owner)),)),
+                index=str(key),
+            ):
+                return [(Name(f"{owner}.{key}"), scope)]
+            case Call(
+                callee=Name(dotted="getattr"),
+                args=(Passed(value=Name(dotted=owner)), Passed(value=Constant(text=key))),
+            ) if key[:1] in "'\"":
+                return [(Name(f"{owner}.{ast.literal_eval(key)}"), scope)]
             case Element(of=of, index=index, text=text):
                 held, inner = self._behind(of, scope) or (of, scope)
                 if not isinstance(held, Items):
@@ -530,8 +544,7 @@ class Resolver:
         if target.module_class is not None:
             return self._instance(call, target.module_class, scope)
         if target.plain_class is not None and target.file is not None:
-            is_known = index.is_known(target.file, target.plain_class)
-            return PLAIN if is_known else Opaque(call.text)
+            return self._plain_instance(call, target.plain_class, target.file, scope)
         if target.function is not None and target.file is not None:
             node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
             if holds_parameters(node) and not is_data(node):
@@ -581,6 +594,13 @@ class Resolver:
             return Own(cls)
         box = self.box(call, base, scope)
         return replace(box, cls=cls) if box.children else Own(cls)
+
+    def _plain_instance(self, call: Call, cls: Class, file: File, scope: Scope) -> Node:
+        """An instance of a class that is no module, unless its ``__new__`` gives something else."""
+        if (method := cls.method("__new__")) is not None:
+            node = self._returned(method, call, replace(scope, cls=None), file.path)
+            return _made_elsewhere(node, call.text)
+        return PLAIN if self.index.is_known(file, cls) and not cls.metaclass else Opaque(call.text)
 
     def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Node:
         deeper = replace(scope, depth=scope.depth + 1)
@@ -672,6 +692,9 @@ class Resolver:
 
 
 BUILTINS = frozenset(vars(builtins))
+NAMESPACE = ".__dict__"
+NAMESPACES = {"torch.nn", "torch.nn.modules", "torch.nn.parameter"}
+"""Modules of Python whose entries, whichever is picked, are layers and parameters."""
 KEYED = {"ModuleDict", "ParameterDict"}
 PROPERTIES = {
     "property",
@@ -775,6 +798,9 @@ class Holding:
 
     def _named(self, dotted: str, scope: Scope) -> Iterator[tuple[Value, Scope]]:
         resolver = self.resolver
+        if dotted.removesuffix(NAMESPACE) in NAMESPACES:
+            self.sure = True
+            return
         layer = resolver.index.layer(dotted, scope.path)
         if layer is not None:
             self.sure = self.sure or layer.kind != "stateless"

@@ -107,6 +107,8 @@ class OwnParameter:
     """Those that functions make for it; empty where all are made where they are assigned."""
     others: bool = False
     """Whether such a function may as well give something else."""
+    may_be_handed_in: bool = False
+    """Whether it may as well be something unknown, another parameter perhaps."""
     may_be_none: bool = False
     """Whether such a function may as well give None."""
 
@@ -361,9 +363,10 @@ class Study:
         if not owned or any(is_certain(node) for node in nodes if not isinstance(node, Owned)):
             return None  # where it may be a layer as well, only run time knows
         if set(owned) <= set(values):
-            return OwnParameter(name, tuple(items), method)
+            unknown = any(isinstance(node, Opaque) for node in nodes)
+            return OwnParameter(name, tuple(items), method, may_be_handed_in=unknown)
         others = any(not isinstance(node, Owned | Nothing) for node in nodes)
-        return OwnParameter(name, tuple(items), method, owned, others, NOTHING in nodes)
+        return OwnParameter(name, tuple(items), method, owned, others, may_be_none=NOTHING in nodes)
 
     def attributes(self, covered: tuple[Function, ...]) -> tuple[Attribute, ...]:
         """Attributes that hold, or may hold, modules with parameters, in order."""
