@@ -29,7 +29,7 @@ from pyroify.plan.run_time import convert_at_run_time, declare_at_run_time
 from pyroify.plan.sight import find_unseen, is_out_of_sight, moves_members
 from pyroify.plan.sites import Anew, Lent, Sites
 from pyroify.plan.statements import joined
-from pyroify.plan.structure import Leaf
+from pyroify.plan.structure import Leaf, is_opaque
 from pyroify.plan.study import OwnParameter, Study
 from pyroify.plan.visible import declare_each, declare_layer, declare_visible
 from pyroify.spec.expressions import to_text
@@ -97,7 +97,8 @@ class Declarer:
         else:
             if is_late := not is_by_hand and moves_members(self.study, covered):
                 statements.append(convert_at_run_time(sites))
-            statements.extend(declare_visible(attributes, sites))
+            seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
+            statements.extend(declare_visible(seen, sites))
         if is_by_hand:
             leave_unnamed(attributes, sites)
         statements.extend(declare_instances(attributes, sites))

@@ -43,16 +43,20 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something below ``self`` whose structure is not visible, and that rules treat apart."""
+    """Something below ``self`` that rules treat apart; ``alone``: and nothing below that."""
 
     path: str
     tables: Tables
+    alone: bool = False
 
-
-def source_of(path: str) -> str:
-    """Source that reads a path below ``self``: ``self.layers[0].weight``."""
-    names = path.split(".")
-    return "self" + "".join(f"[{name}]" if name.isdigit() else f".{name}" for name in names)
+    @property
+    def test(self) -> str:
+        """The test of a path in the loop."""
+        if not self.path:
+            return "not path"
+        if self.alone:
+            return f'path == "{self.path}"'
+        return f'f"{{path}}.".startswith("{self.path}.")'
 
 
 def tables_below(path: str, sites: Sites) -> Tables:
@@ -90,7 +94,20 @@ def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
                 _record(path, below, attribute.line, sites)
             if below != around:
                 parts.append(Part(path, below))
-    return tuple(sorted(parts, key=lambda part: -part.path.count(".")))
+        parts.extend(_named_parts(attribute, sites))
+    return tuple(sorted(parts, key=lambda part: (not part.alone, -part.path.count("."))))
+
+
+def _named_parts(attribute: Attribute, sites: Sites) -> Iterator[Part]:
+    """Layers below something that is not visible, of which rules name a parameter in full."""
+    named = [path for path in _rules_below(attribute.name, sites) if not has_wildcard(path)]
+    where = Where(attribute.target, attribute.name, attribute.line)
+    seen = [found.where.path for found in place(attribute.node, where) if isinstance(found, Spot)]
+    named = [path for path in named if path.rpartition(".")[0] not in seen]
+    for path in dict.fromkeys(named):
+        sites.record_looped(path, None, attribute.line)
+    for layer in dict.fromkeys(path.rpartition(".")[0] for path in named):
+        yield Part(layer, tables_below(layer, sites), alone=True)
 
 
 def _searched_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
@@ -165,12 +182,12 @@ def report_places(attribute: Attribute, sites: Sites) -> None:
             sites.report_place(rule, attribute.name, attribute.line)
 
 
-def parameters_named(attribute: Attribute, sites: Sites) -> list[str]:
-    """Paths of parameters below something that is not visible, as rules name them in full."""
-    if not is_opaque(attribute.node) or not attribute.name:
-        return []
-    paths = _rules_below(attribute.name, sites)
-    return list(dict.fromkeys(path for path in paths if not has_wildcard(path)))
+def report_moved(attribute: Attribute, sites: Sites) -> None:
+    """Rules for single elements of something of which only run time knows what is left."""
+    for path in _rules_below(attribute.name, sites):
+        position = path.removeprefix(f"{attribute.name}.").partition(".")[0]
+        if position.isdecimal():
+            sites.report_element(path, attribute.name, attribute.line)
 
 
 def _paths_below(name: str, sites: Sites) -> list[str]:
@@ -214,8 +231,7 @@ def declare_in_loop(
     arms = []
     for part in parts:
         body = _statements(part.tables, bool(kept), sites, line)
-        test = f'if f"{{path}}.".startswith("{part.path}."):' if part.path else "if not path:"
-        arms.append(block(test, [*body, "continue"]))
+        arms.append(block(f"if {part.test}:", [*body, "continue"]))
     rest = _statements(tables, bool(kept), sites, line)
     if not rest:
         arms = _without_idle(arms)

@@ -17,14 +17,13 @@ from pyroify.plan.loops import (
     find_own,
     find_parts,
     note_unseen,
-    parameters_named,
+    report_moved,
     report_places,
-    source_of,
     tables_below,
 )
 from pyroify.plan.placements import Spot, join, presence
 from pyroify.plan.sight import Unseen
-from pyroify.plan.sites import OTHER, Sites, measured
+from pyroify.plan.sites import OTHER, Sites
 from pyroify.plan.statements import block
 from pyroify.plan.structure import is_certain
 from pyroify.plan.study import Attribute, Study
@@ -73,6 +72,8 @@ def declare_at_run_time(
         return
     for attribute in attributes:
         report_places(attribute, sites)
+        if unseen.moved:
+            report_moved(attribute, sites)
     tables = tables_below(OTHER, sites)
     if unseen.layers:
         note_unseen(tables, sites)
@@ -89,7 +90,7 @@ def declare_at_run_time(
             return
         over = f'(("", self), *{undeclared_call(sites.names, "self")})'
         parts = (Part("", own), *parts) if own != tables else parts
-    elif not unseen.layers and [part.path for part in parts[-1:]] == names:
+    elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:
         parts, tables = parts[:-1], parts[-1].tables  # there is nothing else
     yield from declare_in_loop(over, parts, tables, kept, sites, line)
     for found in apart:
@@ -126,8 +127,6 @@ def _all_apart(
                 yield from _apart_in(found, treated.get(attribute.name, tables), sites)
             else:
                 note_looped(found, sites)
-        for path in parameters_named(attribute, sites):
-            yield _named_apart(path, attribute.line, sites)
 
 
 def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
@@ -149,18 +148,6 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
         if statements and where.guards:
             statements = [where.wrap(statements)]
         yield Apart(f"{where.target}.{parameter.name}", tuple(statements), where.guards)
-
-
-def _named_apart(path: str, line: int, sites: Sites) -> Apart:
-    """A parameter below something that is not visible, as a rule names it in full."""
-    action = sites.record_looped(path, None, line).action
-    source = source_of(path)
-    owner, _, name = source.rpartition(".")
-    torch = sites.names.local("torch")
-    weight = measured(f"{owner}.{name.replace('bias', 'weight')}", owner, torch)
-    place = replace(weight, target=source, initial=f"{source}.detach()")
-    pairs = sites.pairs(action, place, line)
-    return Apart(source, tuple(f"{target} = {prior}" for target, prior in pairs))
 
 
 def _own_declared(sites: Sites) -> Iterator[str]:

@@ -36,11 +36,13 @@ REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
 class Unseen:
     """What is attached under names the source does not show.
 
-    ``layers``: children of ``self``. ``own``: parameters of ``self`` itself.
+    ``layers``: children of ``self``. ``own``: parameters of ``self`` itself. ``moved``: something
+    is taken out of a container again, so that others move up.
     """
 
     layers: bool
     own: bool
+    moved: bool
 
 
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
@@ -50,11 +52,11 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
     return (
         unseen.layers
         or unseen.own
+        or unseen.moved
         or _computes_weights(covered)
         or _probes(study, covered, {attribute.name for attribute in attributes})
         or any(map(_is_hidden, nodes))
         or any(misses_parameters(attribute.node) for attribute in attributes)
-        or _takes_out(study, covered)
     )
 
 
@@ -80,6 +82,7 @@ def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute])
             "." not in parameter.name for parameter in (inherited.parameters if inherited else ())
         )
         or not all(_is_module(study, item) for item in named),
+        moved=_takes_out(study, covered),
     )
 
 

@@ -292,12 +292,21 @@ class Sites:
     def report_single(self, decision: Decision, name: str, line: int) -> None:
         """Note the rules for single elements of a container whose length is not known."""
         for rule in decision.partial:
-            message = (
-                f"{_name(rule)} addresses single elements of {name}, "
-                "whose number is only known at run time"
-            )
-            help = "match all elements with *, or name them in the source"
-            self.report(line, 0, "PYR061", message, help)
+            self._report_element(rule, name, line)
+
+    def report_element(self, path: str, name: str, line: int) -> None:
+        """Note the rules for what is at a path, which is in a container that loses elements."""
+        for rule in self.spec.rules:
+            if rule.match.rpartition(":")[2] == f"{self.study.cls.cls.qualname}.{path}":
+                self._report_element(rule, name, line)
+
+    def _report_element(self, rule: Rule, name: str, line: int) -> None:
+        message = (
+            f"{_name(rule)} addresses single elements of {name}, "
+            "whose number is only known at run time"
+        )
+        help = "match all elements with *, or name them in the source"
+        self.report(line, 0, "PYR061", message, help)
 
     def report_place(self, rule: Rule, path: str, line: int) -> None:
         """Note a rule that tells parameters apart by where they are, which a loop does not know."""
