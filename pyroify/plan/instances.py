@@ -54,12 +54,14 @@ class Part:
 
 def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     """Declarations of the parameters of instances that rules name, or that are there already."""
+    replaced = [attribute.name for attribute in attributes if "." in attribute.name]
     found = [
         (part.where, statement)
         for attribute in attributes
         for instance in placements_of(attribute, sites)
         if isinstance(instance, Instance) and _is_spoken_of(instance, sites)
         for part in _parts(instance, sites)
+        if not any(part.path.startswith(f"{name}.") for name in replaced)
         for statement in _declare(part, sites)
     ]
     for (loops, guards), group in groupby(found, key=lambda item: (item[0].loops, item[0].guards)):

@@ -27,7 +27,7 @@ from pyroify.plan.sites import OTHER, Sites
 from pyroify.plan.statements import block
 from pyroify.plan.structure import is_certain
 from pyroify.plan.study import Attribute, Study
-from pyroify.plan.undeclared import undeclared_call
+from pyroify.plan.undeclared import undeclared_at, undeclared_call
 from pyroify.plan.visible import (
     declare_parameter,
     note_looped,
@@ -66,7 +66,7 @@ def declare_at_run_time(
 ) -> Iterator[str]:
     """Statements that convert what is attached to ``self``, and declare what rules say of it."""
     line = attributes[0].line if attributes else sites.study.cls.cls.line
-    names = [attribute.name for attribute in attributes]
+    names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
     if not names and not unseen.layers and not unseen.own:
         yield convert_at_run_time(sites)
         return
@@ -92,6 +92,10 @@ def declare_at_run_time(
         parts = (Part("", own), *parts) if own != tables else parts
     elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:
         parts, tables = parts[:-1], parts[-1].tables  # there is nothing else
+    if inner := [item.target for item in attributes if "." in item.name]:
+        # What takes the place of what another class declares is out of reach of the loop.
+        sources = (over, *(undeclared_at(sites.names, target) for target in inner))
+        over = f"({', '.join(f'*{source}' for source in sources)})"
     yield from declare_in_loop(over, parts, tables, kept, sites, line)
     for found in apart:
         yield from found.statements
@@ -99,7 +103,7 @@ def declare_at_run_time(
 
 def _only(attributes: Sequence[Attribute], sites: Sites, unseen: Unseen) -> list[str]:
     """The children that the loop goes through, where it must not go through all of them."""
-    names = [attribute.name for attribute in attributes]
+    names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
     is_alone = sites.method is sites.study.constructor and not sites.study.cls.lineage[1:]
     return [] if is_alone or unseen.layers or unseen.own or "" in names else names
 

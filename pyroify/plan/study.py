@@ -380,6 +380,10 @@ class Study:
         if inherited := self._as_container(covered, entries):
             found.append(inherited)
         seen: set[Call] = set()
+        for name, items in list(entries.items()):
+            if inner := self._inner_parts(name, items):
+                entries[name] = items = [item for item in items if item not in inner]
+                found += self._of_parts(inner)
         for name, items in entries.items():
             attribute = self._attribute(name, items)
             if attribute is None:
@@ -395,6 +399,39 @@ class Study:
         """Names of what these methods attach, modules and parameters; no values they keep."""
         attributes = [attribute.name for attribute in self.attributes(covered)]
         return frozenset(attributes).union(item.name for item in self.parameters(covered))
+
+    def _inner_parts(self, name: str, items: list[Assignment]) -> list[Assignment]:
+        """``self.block.fc = nn.Linear(...)``, where the block is one of the project's classes.
+
+        That class declares what it makes itself; what takes its place is the holder's to declare.
+        """
+        inner = [item for item in items if len(item.path) == 2 and item.how in ("assign", "chain")]
+        if not inner:
+            return []
+        direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
+        nodes = [self.node(item) for item in direct] or [*self._made_elsewhere(name)]
+        own = [node.cls for node in nodes if isinstance(node, Own)]
+        if not own or len(own) < len(nodes):
+            return []
+        parts = {part for cls in own for base in cls.lineage for part in self.names_held_by(base)}
+        return [item for item in inner if item.path[1] in parts or isinstance(item.value, Call)]
+
+    def _of_parts(self, inner: list[Assignment]) -> Iterator[Attribute]:
+        paths = dict.fromkeys(item.path for item in inner)
+        for path in paths:
+            items = [item for item in inner if item.path == path]
+            node = one_of(*map(self.node, items))
+            if holds_parameters(node):
+                yield Attribute(".".join(path), node, tuple(items), items[0].line)
+
+    def _made_elsewhere(self, name: str) -> Iterator[Node]:
+        """What an attribute is by the constructor or by a base."""
+        for cls in self.cls.lineage:
+            study = self if cls is self.cls else Study(cls, self.resolver, ())
+            method = study.constructor
+            for item in method.assignments if method else ():
+                if item.path == (name,) and item.how in ATTACHING:
+                    yield study.node(item)
 
     def _as_container(
         self, covered: tuple[Function, ...], entries: dict[str, list[Assignment]]

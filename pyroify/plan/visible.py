@@ -118,7 +118,8 @@ def _existence(attribute: Attribute, sites: Sites) -> str:
     elsewhere = any(item in study.elsewhere for item in attribute.assignments)
     if test and study.is_steady(test) and not elsewhere:
         return test
-    return f'hasattr(self, "{attribute.name}")'
+    owner, _, name = f"self.{attribute.name}".rpartition(".")
+    return f'hasattr({owner}, "{name}")'
 
 
 def report_partial_rules(attribute: Attribute, sites: Sites) -> None:

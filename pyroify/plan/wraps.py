@@ -135,7 +135,7 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
     kept: set[Spot] = set()
     made: set[Spot] = set()
     for attribute in case.study.everything:
-        if attribute.name in random or (not attribute.name and random):
+        if attribute.name.partition(".")[0] in random or (not attribute.name and random):
             made.update(places(attribute.node))
             continue
         nodes = tuple(walk(attribute.node))
