@@ -168,3 +168,12 @@ def test_a_failing_program_is_made_small() -> None:
     text = shrink(program, fault, judge_tampered).files["net.py"]
     assert b"scale" in text
     assert b"other" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1, 3, 4, 5, 6, 8, 9, 10, 12, 14])
+def test_programs_are_rewritten_rightly(number: int) -> None:
+    program = make_program(f"0/{number}")
+    verdict = judge_in_child(program)
+    assert not verdict.not_built
+    assert not verdict.faults, (verdict.faults, verdict.spec)

@@ -194,16 +194,17 @@ class _Judge:
             self.result.codes[key] = self.result.codes.get(key, 0) + 1
             if key == INTERNAL:
                 self.result.fault("crash_tool", finding["path"], finding["message"])
-        for entry in report.get("classes", ()):
-            self.spans[entry["name"]] = (entry["path"], *self._span(entry))
+        self.spans = dict(self._class_spans())
         return "classes" in report and code != 2
 
-    def _span(self, entry: Mapping[str, Any]) -> tuple[int, int]:
-        text = self.program.files[entry["path"]].decode("utf-8-sig")
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ClassDef) and node.name == entry["qualname"].split(".")[-1]:
-                return node.lineno, node.end_lineno or node.lineno
-        return entry["line"], entry["line"]
+    def _class_spans(self) -> Iterator[tuple[str, tuple[str, int, int]]]:
+        """File, first and last line of every class, mixins that are no modules included."""
+        for path, data in self.program.files.items():
+            module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+            for node in ast.walk(ast.parse(data)):
+                if isinstance(node, ast.ClassDef):
+                    first = min(d.lineno for d in [node, *node.decorator_list])
+                    yield f"{module}:{node.name}", (path, first, node.end_lineno or first)
 
     def _run_tool(self) -> tuple[int, dict[str, Any]]:
         arguments = [
