@@ -18,6 +18,7 @@ from pyroify.plan.structure import (
     Opaque,
     Own,
     Owned,
+    Scope,
     calls_in,
     computes_weight,
     holds_only_parameters,
@@ -68,6 +69,7 @@ def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute])
     anywhere = (
         any(method.indirect for method in covered)
         or any(is_filled_by_functions(study.cls, method, index) for method in covered)
+        or (_is_constructing(study, covered) and _mixes_in(study))
         or _misses_parameter(study, covered, attributes)
         or any(_is_partly_parameter(attribute.node) for attribute in attributes)
     )
@@ -134,8 +136,32 @@ def _is_partly_parameter(node: Node) -> bool:
 def _inherited_unseen(study: Study, covered: Covered) -> Layer | None:
     """The base of torch that attaches layers there, in its own constructor."""
     base = study.cls.library_base
-    is_constructing = not covered or study.constructor in covered
-    return base if is_constructing and base is not None and base.kind == "compound" else None
+    is_inherited = base is not None and base.kind == "compound"
+    return base if is_inherited and _is_constructing(study, covered) else None
+
+
+def _is_constructing(study: Study, covered: Covered) -> bool:
+    return not covered or study.constructor in covered
+
+
+def _mixes_in(study: Study) -> bool:
+    """Whether a base that is no module has methods that attach layers or parameters."""
+    index, resolver = study.resolver.index, study.resolver
+    waiting = [(study.cls.file, base.dotted) for base in study.cls.bases if base.kind == "plain"]
+    seen: set[str] = set()
+    while waiting:
+        file, dotted = waiting.pop()
+        target = index.resolve(dotted, file.path)
+        if target.plain_class is None or target.file is None or dotted in seen:
+            continue
+        seen.add(dotted)
+        scope = Scope(target.file.path, inside=False)
+        for method in target.plain_class.methods:
+            nodes = (resolver.resolve(item.value, scope) for item in method.assignments)
+            if any(is_certain(inner) for node in nodes for inner in walk(node)):
+                return True
+        waiting += [(target.file, name) for _, name, _, _ in target.plain_class.bases]
+    return False
 
 
 def _is_attached(study: Study, item: Assignment) -> bool:
