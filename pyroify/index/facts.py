@@ -311,6 +311,18 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """Where ``requires_grad`` is set for all parameters below ``self.<path>``; for (), all so far.
+
+    ``sure``: to False, whatever else happens; else it is only known when the constructor has run.
+    """
+
+    path: Path
+    line: int
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """An expression to be replaced, or to be said something about: ``kind`` and its ``source``."""
 
@@ -384,8 +396,8 @@ class Function:
     super_init: Call | None = None
     names: frozenset[str] = frozenset()
     declarations: Declarations | None = None
-    frozen: tuple[Path, ...] = ()
-    """What ``requires_grad`` is set to False for, attribute by attribute or in a loop."""
+    freezes: tuple[Freeze, ...] = ()
+    """What ``requires_grad`` is set for, attribute by attribute or in a loop."""
     conditions: tuple[tuple[int, str], ...] = ()
     """Tests of ``if`` statements by line, as far as they mean the same at the end."""
     observations: tuple[Observation, ...] = ()

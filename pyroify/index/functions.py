@@ -16,8 +16,9 @@ from pyroify.index.declarations import (
 from pyroify.index.declared import read_decorated
 from pyroify.index.expressions import Expressions
 from pyroify.index.facts import Argument, Declarations, Function
+from pyroify.index.freezes import find_freezes
 from pyroify.index.handling import collect_handling
-from pyroify.index.observe import frozen_paths, observe, observe_members, plates
+from pyroify.index.observe import observe, observe_members, plates
 from pyroify.index.slices import observe_slices
 from pyroify.index.source import Source
 from pyroify.index.statements import Statements
@@ -52,7 +53,6 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
             use.path[0] for use in uses if use.how == "call" and len(use.path) == 1
         ),
         writes=collect_writes(source, body, this),
-        frozen=frozen_paths(nodes, this),
         observations=(
             *observe(source, nodes, this),
             *observe_members(source, nodes, this),
@@ -101,6 +101,7 @@ def _read(
         indirect=tuple(statements.indirect),
         fills=frozenset(statements.fills),
         reshapes=statements.reshapes,
+        freezes=find_freezes(source, body, this),
         source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
         declaring=tuple(unnamed_declarations(source, body, this)),
     )

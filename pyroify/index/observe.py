@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import TypeGuard
 
 from pyroify.catalog.layers import LAYERS, lookup
-from pyroify.index.facts import Observation, Path, Plate
+from pyroify.index.facts import Observation, Plate
 from pyroify.index.parameters import PARAMETER
 from pyroify.index.slices import ITERATING
 from pyroify.index.source import Source, chain
@@ -145,38 +145,6 @@ def _is_transposed(node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return node.func.attr in ("t", "transpose", "permute", "swapaxes", "movedim")
     return isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
-
-
-def frozen_paths(nodes: Sequence[ast.AST], this: str) -> tuple[Path, ...]:
-    """Attributes below ``self`` whose ``requires_grad`` the nodes of a method set to False."""
-    return tuple(path for node in nodes for path in _freezes(node, this) if path)
-
-
-def _freezes(node: ast.AST, this: str) -> Iterator[Path]:
-    if isinstance(node, ast.For) and isinstance(node.target, ast.Name | ast.Tuple):
-        names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
-        over = node.iter.func if isinstance(node.iter, ast.Call) else node.iter
-        parts = chain(over)
-        if parts[:1] == (this,) and parts[-1] in PARAMETERS and len(parts) > 2:
-            inner = [item for statement in node.body for item in ast.walk(statement)]
-            if any(path[:1] and path[0] in names for item in inner for path in _set_false(item)):
-                yield parts[1:-1]
-    for parts in _set_false(node):
-        if parts[:1] == (this,):
-            yield parts[1:]
-
-
-def _set_false(node: ast.AST) -> Iterator[Path]:
-    """What ``x.requires_grad = False`` and ``x.requires_grad_(False)`` are about."""
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-        for target in node.targets:
-            parts = chain(target)
-            if parts[-1:] == ("requires_grad",) and node.value.value is False:
-                yield parts[:-1]
-    elif isinstance(node, ast.Call) and chain(node.func)[-1:] == ("requires_grad_",):
-        given = node.args[0] if node.args else None
-        if isinstance(given, ast.Constant) and given.value is False:
-            yield chain(node.func)[:-1]
 
 
 def type_tests(file: Source) -> tuple[Observation, ...]:

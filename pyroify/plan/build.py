@@ -18,6 +18,7 @@ from pyroify.plan.checks.project import Project
 from pyroify.plan.checks.suppressions import Suppressions
 from pyroify.plan.declare import Declarer
 from pyroify.plan.edits import EditPlanner
+from pyroify.plan.frozen import frozen_from_outside
 from pyroify.plan.layout import line_limit
 from pyroify.plan.lists import hides_random_layers
 from pyroify.plan.migrate import Migration, migrate
@@ -33,7 +34,7 @@ from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
 
-LEFT = ("PYR060", "PYR067")
+LEFT = ("PYR060", "PYR067", "PYR072")
 """A declaration that is there and stays, while the rest of its class follows the spec."""
 
 
@@ -151,6 +152,8 @@ class _Planner:
                     # What others ask of it is found out here, where a fault is known to be its own.
                     study = case.study
                     _ = (study.held, study.handed_on, study.has_parameters, case.parts)
+        seen = {key: case.study for key, case in cases.items() if not self._is_left(case)}
+        self.resolver.frozen = frozen_from_outside(seen)
         for case in cases.values():
             with looking_at(case.cls.file.path):
                 if not self._is_left(case):

@@ -142,7 +142,8 @@ class OwnParameters:
         if not pairs:
             return
         target = f"self.{parameter.name}"
-        trained = f"{target}.requires_grad" if parameter.frozen is None else ""
+        may_be_frozen = parameter.frozen is None or self.sites.study.may_be_frozen(parameter.name)
+        trained = f"{target}.requires_grad" if may_be_frozen else ""
         guards = list(filter(None, [self._is_there(parameter), trained]))
         statements = [f"{name} = {source}" for name, source in pairs]
         self.statements += [guarded(" and ".join(guards), statements)] if guards else statements

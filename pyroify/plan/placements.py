@@ -102,6 +102,8 @@ class Each:
     layer: Layer
     call: Call | None = None
     """What makes it, where that is seen."""
+    may_be_frozen: bool = False
+    """Some of its parameters are made frozen, or may be."""
 
     @property
     def is_recurrent(self) -> bool:
@@ -130,7 +132,9 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
             if any(presence(item, node.call) is not False for item in layer.parameters):
                 yield Spot(where, node)
         case Box(layer=layer) if holds_only_parameters(layer):
-            yield Each(where, layer)
+            owned = [item.parameter for item in walk(node) if isinstance(item, Owned)]
+            maybe = any(parameter.frozen is not False for parameter in owned)
+            yield Each(where, layer, may_be_frozen=maybe)
         case Own(cls=cls):
             yield Instance(where, cls)
         case Box():

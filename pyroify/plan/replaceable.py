@@ -17,7 +17,7 @@ DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float", "torch.get_default
 TOUCHING_ALL = frozenset(
     {
         *("apply", "parameters", "named_parameters", "modules", "state_dict", "load_state_dict"),
-        *("to", "half", "double"),
+        *("to", "half", "double", "requires_grad_"),
     }
 )
 """Methods of a module that read or change all its parameters."""
@@ -37,6 +37,7 @@ def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str
         and is_assigned_directly(parameter)
         and not parameter.taken_back
         and not _is_used_while_built(parameter, study)
+        and not study.may_be_frozen(parameter.name)
         and parameter.name not in touched
     )
 

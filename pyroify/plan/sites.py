@@ -217,6 +217,10 @@ class Sites:
         action: str = "",
     ) -> None:
         """Note a site with the declaration written for it, or that which stays."""
+        if decision.spared == "frozen" and (by := self.study.frozen_by(path)):
+            message = f"self.{path} is frozen by {by.name} ({by.file}:{by.line}), and stays plain"
+            help = "keep it by a rule of its own, or do not freeze what is random"
+            self.report(line, column, "PYR072", message, help)
         if source and path not in self.present and path not in self.within:
             self._check_start(path, layer, decision, line, column)
         self.plans.append(

@@ -61,12 +61,14 @@ def branches(arms: Iterable[tuple[str, Iterable[str]]], otherwise: Sequence[str]
     return "\n".join(written)
 
 
-def each_parameter(owner: str, body: Sequence[str]) -> str:
-    """A loop over the parameters of one module, as ``name`` and ``value``.
+def each_parameter(owner: str, body: Sequence[str], trained: bool = False) -> str:
+    """A loop over the parameters of one module, or those to train, as ``name`` and ``value``.
 
     The ``weight`` that the body may read is the one beside a bias, or the parameter itself.
     """
     found = f"{owner}.named_parameters(recurse=False)"
+    if trained:
+        return each_parameter(owner, [block("if value.requires_grad:", body)])
     if not any(WEIGHT.search(statement) for statement in body):
         return block(f"for name, value in list({found}):", body)
     weight = 'weight = values.get(name.replace("bias", "weight"), value)'

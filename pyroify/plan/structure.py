@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pyroify.catalog.calls import (
     LOADING,
@@ -50,6 +51,9 @@ from pyroify.index.facts import (
 from pyroify.index.parameters import PARAMETER
 from pyroify.index.resolve import MODULE, Index, ModuleClass, Target
 from pyroify.index.values import held_by_method, keyed, pick
+
+if TYPE_CHECKING:
+    from pyroify.plan.frozen import FrozenBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,8 @@ class Resolver:
     subclasses: Mapping[tuple[str, str], tuple[ModuleClass, ...]]
     functions: dict[tuple[str, str], Function] = field(default_factory=dict)
     """Functions of the project that make layers for classes, by path and name, as met."""
+    frozen: Mapping[tuple[str, str], tuple[FrozenBy, ...]] = field(default_factory=dict)
+    """What is frozen of a class by other classes, which hold it or derive from it."""
     _constants: dict[tuple[str, str], Node] = field(default_factory=dict)
     _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 

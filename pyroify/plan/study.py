@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pyroify.index.facts import (
     NONE,
@@ -14,9 +15,11 @@ from pyroify.index.facts import (
     Call,
     Constant,
     Declared,
+    Freeze,
     Function,
     Name,
     Parameter,
+    Path,
     SelfRead,
     Use,
     Value,
@@ -47,6 +50,9 @@ from pyroify.plan.structure import (
     without_call,
 )
 
+if TYPE_CHECKING:
+    from pyroify.plan.frozen import FrozenBy
+
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 DATA_ANNOTATIONS = (
@@ -57,6 +63,8 @@ ANNOTATED = re.compile(r"([\w.]+)|(?:typing\.)?Optional\[([\w.'\"]+)\]|([\w.]+) 
 """A class, or one of which there may be none."""
 NUMBERED = frozenset(("Sequential", "ModuleList"))
 """Containers whose members have a place."""
+PARAMETERS = frozenset(("parameters", "named_parameters"))
+"""Methods of a module that give its parameters."""
 ATTACHING = ("assign", "chain", "tuple", "register")
 ADDING = ("append", "extend", "insert", "setitem")
 METADATA = frozenset(
@@ -302,13 +310,48 @@ class Study:
         )
 
     def is_frozen(self, path: str) -> bool:
-        """Whether the class itself freezes a site, by its path, while it is built."""
-        return any(
-            path == name or path.startswith(f"{name}.")
-            for method in self.cls.cls.methods
-            if method.name in self.building
-            for name in map(".".join, method.frozen)
+        """Whether a site is frozen in any case while the class, or what holds it, is built."""
+        if self.frozen_by(path) is not None:
+            return True
+        states = [state for freeze in self.freezes if (state := self._frozen_at(freeze, path))]
+        return "sure" in states and states[-1] == "sure"
+
+    def may_be_frozen(self, path: str) -> bool:
+        """Whether only run time knows if a site is frozen when the constructor has run."""
+        if self.is_frozen(path):
+            return False
+        return any(self._frozen_at(freeze, path) for freeze in self.freezes)
+
+    def frozen_by(self, path: str) -> FrozenBy | None:
+        """What freezes a site in an instance, or in those of a subclass."""
+        found = self.resolver.frozen.get(self.cls.key, ())
+        return next((by for by in found if _covers(by.path, path)), None)
+
+    @cached_property
+    def freezes(self) -> tuple[Freeze, ...]:
+        """What the class freezes of its own while it is built."""
+        from pyroify.plan.frozen import freezes_of
+
+        found = list(freezes_of(self))
+        return tuple(
+            freeze if method is self.constructor or freeze.path else replace(freeze, sure=False)
+            for method, freeze in found
         )
+
+    def _frozen_at(self, freeze: Freeze, path: str) -> str:
+        """``sure``, ``maybe``, or empty where a freeze is not about a site."""
+        covers = _covers(freeze.path, path)
+        if not covers:
+            return ""
+        name = path.partition(".")[0]
+        lines = [item.line for item in self._attached_as(name)]
+        if freeze.path or not lines or max(lines) < freeze.line:
+            return covers if freeze.sure else "maybe"
+        return "maybe" if min(lines) < freeze.line or not freeze.sure else ""
+
+    def _attached_as(self, name: str) -> Iterator[Assignment]:
+        methods = (m for m in self.cls.cls.methods if m.name in self.building)
+        return (item for m in methods for item in m.assignments if item.path[:1] == (name,))
 
     @cached_property
     def by_hand(self) -> ByHand:
@@ -788,6 +831,17 @@ def _replaces(box: Box, item: Assignment) -> bool:
         return False
     name = item.path[1]
     return repr(name) in box.keys or (name.isdigit() and int(name) < len(box.children))
+
+
+def _covers(frozen: Path, path: str) -> str:
+    """Whether what is frozen takes in a site: ``sure``, ``maybe`` or empty."""
+    names = path.split(".")
+    if "**" in names:
+        names = [*names[: names.index("**")], *["*"] * (len(frozen) + 1)]
+    pairs = list(zip(frozen, names, strict=False))
+    if len(frozen) > len(names) or any(one != other and other != "*" for one, other in pairs):
+        return ""
+    return "sure" if all(one == other for one, other in pairs) else "maybe"
 
 
 def _first_box(node: Node) -> Box | None:

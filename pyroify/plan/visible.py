@@ -93,7 +93,8 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
     layers = [each.layer] if each.is_recurrent else []
     chain = sites.chain(where.path, layer)
     if body := sites.assign_by_name(chain, where.target, where.line, layers):
-        yield where.wrap([each_parameter(where.target, body)])
+        trained = _only_trained(each, sites)
+        yield where.wrap([each_parameter(where.target, body, trained)])
 
 
 def note_looped(placement: Placement, sites: Sites) -> None:
@@ -209,6 +210,8 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
         return None
     if any(path in sites.present or path in sites.within for path, _ in _named_in(placement)):
         return None
+    if _only_trained(placement, sites):
+        return None
     decisions = [
         sites.consult(path, parameter.layer if parameter else "")
         for path, parameter in _named_in(placement)
@@ -219,6 +222,13 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     action = actions.pop()
     alone = isinstance(action, Keep | Deterministic) or is_noncentered(action)
     return None if alone or "fan_" in repr(action) else action
+
+
+def _only_trained(placement: Layers, sites: Sites) -> bool:
+    """Whether some of its parameters may be frozen, so that what is declared must be asked for."""
+    if isinstance(placement, Each) and placement.may_be_frozen:
+        return True
+    return any(sites.study.may_be_frozen(path) for path, _ in _named_in(placement))
 
 
 def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
@@ -249,9 +259,10 @@ def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> li
     source = pairs[-1][1] if pairs else ""
     sites.record(path, decision, source, line, layer=layer, shape=site.shape)
     statements = [f"{target} = {source}" for target, source in pairs]
-    if present or not statements:
-        return statements
-    return [guarded(f"{site.target} is not None", statements)]
+    tests = [] if present else [f"{site.target} is not None"]
+    if sites.study.may_be_frozen(path):
+        tests.append(f"{site.target}.requires_grad")
+    return [guarded(" and ".join(tests), statements)] if tests and statements else statements
 
 
 def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:
@@ -319,13 +330,14 @@ def _declare_found(search: Search, sites: Sites) -> Iterator[str]:
     """A loop over the layers where the source does not show which or how many there are."""
     where, tables = search.where, _tables(search, sites)
     owner = where.target if search.flat else "layer"
+    trained = _only_trained(search, sites)
     if len(tables) == 1 and search.sure and search.extent != "below":
         (chain,) = tables
         found = sites.assign_by_name(chain, owner, where.line, search.layers)
-        body = [each_parameter(owner, found)] if found else []
+        body = [each_parameter(owner, found, trained)] if found else []
     else:
         arms = [
-            (sites.names.isinstance_test(owner, layers), [each_parameter(owner, found)])
+            (sites.names.isinstance_test(owner, layers), [each_parameter(owner, found, trained)])
             for chain, layers in tables.items()
             if (found := sites.assign_by_name(chain, owner, where.line, layers))
         ]

@@ -20,6 +20,8 @@ from pyroify.verify.expected import Found, find_parameters, spec_decision
 from pyroify.verify.model import PlannedClasses
 
 LEFT = "PYR060"
+SAID = frozenset((LEFT, "PYR072"))
+"""Findings that say why a parameter does not become what a rule says."""
 """A declaration that stays although the spec says otherwise; that is reported."""
 
 
@@ -152,7 +154,7 @@ def _is_said(entry: ClassPlan, line: SitePlan) -> bool:
     """Whether the line decides, and no rule: it is of a latent, or a finding says why not."""
     if line.rule is not None and line.rule.section == "latents":
         return True
-    return any(found.code == LEFT and found.line == line.line for found in entry.findings)
+    return any(found.code in SAID and found.line == line.line for found in entry.findings)
 
 
 def _disagreement(line: SitePlan, decision: Decision) -> str:

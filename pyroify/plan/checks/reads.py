@@ -206,15 +206,34 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
 
 def thawed_parameter(subject: Subject) -> Iterator[Finding]:
     """A frozen parameter that stays one, and that Pyro's global store makes trainable."""
-    study, kept = subject.study, subject.project.of(subject.cls).kept
+    for name, item in _frozen_there(subject):
+        yield subject.finding(
+            item.line,
+            item.column,
+            "PYR008",
+            f"{name} is frozen, or may be, and Pyro's global store trains it all the same",
+            "train with pyro.settings.set(module_local_params=True), or make it a buffer",
+        )
+
+
+def _frozen_there(subject: Subject) -> Iterator[tuple[str, Assignment]]:
+    """Frozen parameters that PyroModules read, and where they are made."""
+    study, sites = subject.study, subject.project.of(subject.cls)
     for own in study.all_parameters:
-        stays = own.frozen is True and not becomes_buffer(own)
-        if own.name in kept and own.declared is None and (stays or study.is_frozen(own.name)):
-            first = own.assignments[0]
-            yield subject.finding(
-                first.line,
-                first.column,
-                "PYR008",
-                f"self.{own.name} is frozen, and Pyro's global store trains it all the same",
-                "train with pyro.settings.set(module_local_params=True), or make it a buffer",
-            )
+        frozen = own.frozen is not False or study.is_frozen(own.name)
+        maybe = study.may_be_frozen(own.name) or own.frozen is None
+        if own.declared is None and (frozen or maybe) and not becomes_buffer(own):
+            yield f"self.{own.name}", own.assignments[0]
+    seen = {""}
+    for path in sorted(sites.kept | sites.random):
+        owner = path.rpartition(".")[0]
+        beside = any(site.rpartition(".")[0] == owner for site in sites.random)
+        frozen = study.may_be_frozen(path) or (path in sites.kept and study.is_frozen(path))
+        made = [a.assignments[0] for a in study.everything if _holds(a.name, path)]
+        if owner not in seen and beside and frozen and made:
+            seen.add(owner)
+            yield f"a parameter of self.{owner}", made[0]
+
+
+def _holds(name: str, path: str) -> bool:
+    return path.startswith(f"{name}.")

@@ -1,0 +1,108 @@
+"""What a class freezes while it is built: its own parameters, and those that others declare.
+
+What is frozen in any case stays a parameter. What only run time knows to be frozen is declared if
+its ``requires_grad`` says so. What is frozen by another class than the one that declares it (a
+holder, a subclass) cannot be taken back in one instance, so it stays a parameter in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pyroify.index.facts import Freeze, Function, Name, Path, SelfRead, Use
+from pyroify.plan.structure import Own, walk
+from pyroify.plan.study import PARAMETERS, Study
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenBy:
+    """A freeze of what the class itself declares, at ``line`` of ``file``, by the class ``name``.
+
+    ``path`` is below the class that declares; empty for all of it.
+    """
+
+    path: Path
+    name: str
+    file: str
+    line: int
+
+
+def freezes_of(study: Study) -> Iterator[tuple[Function, Freeze]]:
+    """What a class freezes while it is built, itself or by functions that it calls."""
+    for method in study.cls.cls.methods:
+        if method.name not in study.building:
+            continue
+        for freeze in method.freezes:
+            yield method, freeze
+        for use in method.uses:
+            if use.how in ("read", "call") and _is_freezing(study, use.within):
+                yield method, Freeze(_given(use), use.line, False)
+        for call in method.layer_calls:
+            wholly = any(passed.text == "self" for passed in call.args)
+            named = call.callee.dotted if isinstance(call.callee, Name) else ""
+            applied = call.callee == SelfRead(("apply",)) and any(
+                isinstance(passed.value, Name) and _is_freezing(study, passed.value.dotted)
+                for passed in call.args
+            )
+            if applied or (wholly and _is_freezing(study, named)):
+                yield method, Freeze((), call.line, False)
+
+
+def _given(use: Use) -> Path:
+    return use.path[:-1] if use.how == "call" and use.path[-1] in PARAMETERS else use.path
+
+
+def _is_freezing(study: Study, dotted: str) -> bool:
+    """Whether a function of the project sets ``requires_grad`` of what it is given."""
+    owner, _, name = dotted.partition(".")
+    if owner == "self":
+        found = study.cls.find_method(name)
+        return found is not None and bool(found[1].freezes)
+    target = study.resolver.index.resolve(dotted, study.cls.file.path)
+    return target.function is not None and bool(target.function.freezes)
+
+
+def frozen_from_outside(studies: Mapping[Key, Study]) -> dict[Key, tuple[FrozenBy, ...]]:
+    """By class, what other classes freeze of the parameters that it declares."""
+    found: dict[Key, dict[FrozenBy, None]] = {}
+    waiting: list[tuple[Key, FrozenBy]] = []
+    for study in studies.values():
+        for method, freeze in freezes_of(study):
+            by = FrozenBy(freeze.path, study.cls.cls.qualname, study.cls.file.path, freeze.line)
+            waiting += _reached(study, by, method)
+    while waiting:
+        key, by = waiting.pop()
+        if by in found.setdefault(key, {}) or key not in studies:
+            continue
+        found[key][by] = None
+        waiting += _below(studies[key], by)
+    return {key: tuple(items) for key, items in found.items()}
+
+
+def _reached(study: Study, by: FrozenBy, method: Function) -> Iterator[tuple[Key, FrozenBy]]:
+    """Bases and parts of a class that one of its freezes is about."""
+    yield from _below(study, by, method)
+    for base in study.cls.lineage[1:]:
+        inherited = Study(base, study.resolver, ())
+        names = {attribute.name for attribute in inherited.everything}
+        names.update(parameter.name for parameter in inherited.all_parameters)
+        if not by.path or by.path[0] in names:
+            yield base.key, by
+
+
+def _below(
+    study: Study, by: FrozenBy, method: Function | None = None
+) -> Iterator[tuple[Key, FrozenBy]]:
+    """The parts of a class that are frozen with it; ``method`` freezes what is there by then."""
+    for attribute in study.everything:
+        if by.path and attribute.name != by.path[0]:
+            continue
+        if not by.path and method is not None and attribute.line > by.line:
+            continue
+        for node in walk(attribute.node):
+            if isinstance(node, Own):
+                path = by.path[1:] if node is attribute.node else ()
+                yield node.cls.key, FrozenBy(path, by.name, by.file, by.line)
