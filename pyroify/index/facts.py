@@ -408,6 +408,8 @@ class Function:
     """Arguments to which it attaches what may be a module or parameter."""
     reshapes: bool = False
     """Whether members of a container under a local name are replaced or taken out."""
+    cleared: frozenset[str] = frozenset()
+    """Attributes that it sets to None on what it does not reach by name below ``self``."""
     source: str = ""
     """Normalised source, of a function that declares what it is given."""
     declared: Declared | None = None

@@ -102,6 +102,7 @@ def _read(
         fills=frozenset(statements.fills),
         reshapes=statements.reshapes,
         freezes=find_freezes(source, body, this),
+        cleared=frozenset(statements.cleared),
         source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
         declaring=tuple(unnamed_declarations(source, body, this)),
     )

@@ -64,6 +64,7 @@ class Statements:
     fills: set[str] = field(default_factory=set)
     reshapes: bool = False
     """Whether members of a local container are replaced or taken out."""
+    cleared: set[str] = field(default_factory=set)
     _branches: tuple[Branch, ...] = ()
 
     def run(self, body: Sequence[ast.stmt]) -> None:
@@ -206,6 +207,8 @@ class Statements:
             case _:
                 self.expressions.evaluate(target)
                 self._attach_elsewhere(target, given)
+                if isinstance(target, ast.Attribute) and given.value == NONE:
+                    self.cleared.add(target.attr)
 
     def _held(self, given: _Given) -> Value | Building:
         """What a name holds: a list or dict may yet be filled, under any name it is given."""
@@ -376,6 +379,8 @@ class Statements:
         path = self.expressions.path(owner)
         if not path and not self.expressions.is_this(owner):
             self._attach_elsewhere(owner, given)
+            if given.value == NONE and isinstance(name.value, Constant):
+                self.cleared.add(name.text.strip("'\""))
         elif isinstance(name.value, Constant) and name.text[:1] in "'\"":
             self._attach((*path, ast.literal_eval(name.value.text)), "register", given)
         else:

@@ -13,7 +13,8 @@ from itertools import groupby
 
 from pyroify.catalog.layers import LayerParameter, qualify
 from pyroify.index.facts import Declared
-from pyroify.plan.placements import Instance, Spot, Where, join, place, presence
+from pyroify.plan.cleared import is_present
+from pyroify.plan.placements import Instance, Spot, Where, join, place
 from pyroify.plan.present import present_at_end
 from pyroify.plan.redeclare import leave, redeclare
 from pyroify.plan.sites import Lent, Sites, needs_first_value
@@ -169,7 +170,7 @@ def _layer_part(
         inner=inner,
         layer=parameter.layer,
         frozen=study.is_frozen(inner),
-        present=presence(parameter, spot.leaf.call),
+        present=is_present(parameter, spot.leaf, study, study.constructor, inner),
         declared=there.action if there else "",
     )
 

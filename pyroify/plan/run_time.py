@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pyroify.plan.cleared import is_present
 from pyroify.plan.loops import (
     Part,
     Tables,
@@ -21,7 +22,7 @@ from pyroify.plan.loops import (
     report_places,
     tables_below,
 )
-from pyroify.plan.placements import Spot, join, presence
+from pyroify.plan.placements import Spot, join
 from pyroify.plan.sight import Unseen
 from pyroify.plan.sites import OTHER, Sites
 from pyroify.plan.statements import block
@@ -140,8 +141,7 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
         decision = sites.consult(path, parameter.layer)
         action = decision.action
         looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
-        present = presence(parameter, spot.leaf.call)
-        if present is False:
+        if is_present(parameter, spot.leaf, sites.study, sites.method, path) is False:
             continue
         if path not in sites.within and (action == looped or where.loops or "*" in path):
             sites.record_looped(path, parameter, where.line)

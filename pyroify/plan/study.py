@@ -30,6 +30,7 @@ from pyroify.plan.roles import module_uses
 from pyroify.plan.structure import (
     NOTHING,
     Box,
+    Leaf,
     Listed,
     Many,
     Node,
@@ -588,6 +589,8 @@ class Study:
 
     def _grown(self, node: Node, item: Assignment) -> Node:
         """A structure with something added to it."""
+        if isinstance(node, Leaf) and item.value == NONE and item.how == "register":
+            return node  # that takes a parameter away
         made = self.node(item)
         if isinstance(made, Listed):
             made = one_of(*made.children) if made.children else Plain()

@@ -19,6 +19,7 @@ from pyroify.catalog.layers import (
     substitute,
 )
 from pyroify.index.facts import Declared, Items
+from pyroify.plan.cleared import is_present
 from pyroify.plan.placements import (
     Each,
     Instance,
@@ -29,7 +30,6 @@ from pyroify.plan.placements import (
     Where,
     join,
     place,
-    presence,
 )
 from pyroify.plan.redeclare import leave, redeclare
 from pyroify.plan.replaceable import is_other_dtype
@@ -99,7 +99,7 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
 
 def note_looped(placement: Placement, sites: Sites) -> None:
     """Note the parameters that a loop finds, as far as the source shows their names."""
-    for path, parameter in (*_named_in(placement), *_further_layers(placement)):
+    for path, parameter in (*_named_in(placement, sites), *_further_layers(placement)):
         sites.record_looped(path, parameter, placement.where.line)
 
 
@@ -127,18 +127,19 @@ def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
     """Rules that address some elements of a container whose length is not known."""
     where = Where(attribute.target, attribute.name, attribute.line)
     for found in place(attribute.node, where):
-        for path, parameter in _named_in(found):
+        for path, parameter in _named_in(found, sites):
             decision = sites.consult(path, parameter.layer if parameter else "")
             sites.report_single(decision, attribute.name, attribute.line)
 
 
-def _named_in(placement: Placement) -> Iterator[tuple[str, LayerParameter | None]]:
+def _named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter | None]]:
     """Path and parameter for each of which the source shows the layer; None for those of lists."""
     match placement:
         case Spot(where=where, leaf=leaf):
             for parameter in leaf.layer.parameters:
-                if presence(parameter, leaf.call) is not False:
-                    yield join(where.path, parameter.name), parameter
+                path = join(where.path, parameter.name)
+                if is_present(parameter, leaf, sites.study, sites.method, path) is not False:
+                    yield path, parameter
         case Search(found=found):
             for path, layer in found:
                 for parameter in layer.parameters:
@@ -208,13 +209,15 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
         return None
     if placement.where.line in sites.study.ignored_lines:
         return None
-    if any(path in sites.present or path in sites.within for path, _ in _named_in(placement)):
+    if any(
+        path in sites.present or path in sites.within for path, _ in _named_in(placement, sites)
+    ):
         return None
     if _only_trained(placement, sites):
         return None
     decisions = [
         sites.consult(path, parameter.layer if parameter else "")
-        for path, parameter in _named_in(placement)
+        for path, parameter in _named_in(placement, sites)
     ]
     actions = {decision.action for decision in decisions}
     if len(actions) != 1 or any(decision.partial for decision in decisions):
@@ -242,8 +245,8 @@ def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
 
 def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> list[str]:
     """The statements that declare one parameter of a layer; none where it is not declared."""
-    present = presence(parameter, spot.leaf.call)
     path = join(spot.where.path, parameter.name)
+    present = is_present(parameter, spot.leaf, sites.study, sites.method, path)
     if present is False or path in sites.tied:
         return []
     line, layer = spot.where.line, spot.leaf.layer.name
