@@ -35,7 +35,9 @@ from pyroify.index.values import (
     collect,
     element_of,
     held_by_method,
+    is_dict,
     is_number,
+    merged,
     pick,
     spread,
     taken_from,
@@ -220,18 +222,14 @@ class Expressions:
             yield from spread(value) if isinstance(node, ast.Starred) else (value,)
 
     def _dict(self, node: ast.Dict) -> Items:
-        keys: list[str] = []
-        items: list[Value] = []
+        parts: list[Value] = []
         for key, value in zip(node.keys, node.values, strict=True):
             made = self.evaluate(value)
-            if key is None:
-                keys.append("*")
-                items.extend(spread(made))
-                continue
-            self.evaluate(key)
-            keys.append(self.source.source(key))
-            items.append(made)
-        return Items(tuple(items), tuple(keys))
+            if key is not None:
+                self.evaluate(key)
+                made = Items((made,), (self.source.source(key),))
+            parts.append(made)
+        return merged(parts)
 
     def _comprehension(self, generators: Sequence[ast.comprehension]) -> None:
         for generator in generators:
@@ -244,6 +242,8 @@ class Expressions:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
         if isinstance(node.op, ast.Add) and isinstance(left, Items) and isinstance(right, Items):
             return Items((*left.items, *right.items))
+        if isinstance(node.op, ast.BitOr) and (is_dict(left) or is_dict(right)):
+            return merged((left, right))
         if isinstance(node.op, ast.Mult):
             for side in (left, right):
                 if isinstance(side, Items):

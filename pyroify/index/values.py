@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pyroify.index.facts import (
@@ -99,14 +99,15 @@ def _position(value: Items, index: int | str | None) -> int | None:
     """Where the one item stands that an index or key is surely about."""
     if value.keys:
         is_told = len(value.keys) == len(value.items) and value.keys.count(repr(index)) == 1
-        return value.keys.index(repr(index)) if is_told and all(map(_is_text, value.keys)) else None
+        return value.keys.index(repr(index)) if is_told and all(map(is_text, value.keys)) else None
     if not isinstance(index, int) or not 0 <= index < len(value.items):
         return None
     before = value.items[: index + 1]
     return None if any(isinstance(item, Repeat) for item in before) else index
 
 
-def _is_text(key: str) -> bool:
+def is_text(key: str) -> bool:
+    """Whether the source of a key is a text, and no name for one."""
     return key[:1] in "'\""
 
 
@@ -128,16 +129,17 @@ def spread(value: Value) -> tuple[Value, ...]:
 
 def collect(dotted: str, call: Call) -> Value | None:
     """What a function that builds, mixes or calls what it is given makes; None for another."""
+    if dotted in MAPPINGS and len(call.args) > 1:
+        return None if any(p.star == "*" for p in call.args) else merged(map(_entries, call.args))
+    if dotted in MAPPINGS and call.args and (call.args[0].keyword or call.args[0].star == "**"):
+        return merged(map(_entries, call.args))
     if any(passed.star for passed in call.args):
         return None
     plain = tuple(passed.value for passed in call.args if not passed.keyword)
-    named = [passed for passed in call.args if passed.keyword]
     if dotted in COLLECTIONS and plain:
         return _converted(dotted, plain[0], call)
     if dotted in COLLECTIONS and not call.args:
         return Items(())
-    if dotted in MAPPINGS:
-        return Items(tuple(p.value for p in named), tuple(repr(p.keyword) for p in named))
     if dotted in MIXING and plain:
         return _members(plain[0])
     if dotted in BY_POSITION and plain:
@@ -237,7 +239,7 @@ def held_by_method(owner: Value, method: str, call: Call) -> Value | None:
 def _pairs(owner: Items) -> Iterator[Value]:
     for at, item in enumerate(owner.items):
         key = owner.keys[at] if at < len(owner.keys) else ""
-        name = Constant(key) if _is_text(key) and key else COUNTED
+        name = Constant(key) if is_text(key) and key else COUNTED
         pair = Items((name, item.item if isinstance(item, Repeat) else item))
         yield Repeat(pair) if isinstance(item, Repeat) else pair
 
@@ -247,6 +249,42 @@ def _converted(dotted: str, held: Value, call: Call) -> Value:
     if not isinstance(held, Items):
         return call
     return keyed(held) if dotted in MAPPINGS else held
+
+
+def _entries(passed: Passed) -> Value:
+    """What one argument adds to a dict that is made of several."""
+    return Items((passed.value,), (repr(passed.keyword),)) if passed.keyword else passed.value
+
+
+def is_dict(value: Value) -> bool:
+    """Whether a value is surely a dict with entries."""
+    return isinstance(value, Items) and bool(value.keys)
+
+
+def merged(mappings: Iterable[Value]) -> Items:
+    """Several dicts in one: the last entry under a key holds, in the place of the first."""
+    known: dict[str, int] = {}
+    keys: list[str] = []
+    items: list[Value] = []
+    for mapping in mappings:
+        entries = as_mapping(mapping)
+        for key, item in zip(entries.keys, entries.items, strict=True):
+            if is_text(key) and key in known:
+                items[known[key]] = item
+                continue
+            known[key] = len(items)
+            keys.append(key)
+            items.append(item)
+    return Items(tuple(items), tuple(keys))
+
+
+def as_mapping(value: Value) -> Items:
+    """A dict with a key for each item: ``*`` where it is not known, as is how many there are."""
+    held = keyed(value) if isinstance(value, Items) else Items(spread(value))
+    if len(held.keys) == len(held.items):
+        return held
+    items = tuple(item if isinstance(item, Repeat) else Repeat(item) for item in held.items)
+    return Items(items, ("*",) * len(items))
 
 
 def keyed(held: Items) -> Items:

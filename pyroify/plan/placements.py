@@ -9,6 +9,7 @@ from typing import Literal
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
 from pyroify.index.facts import Call
 from pyroify.index.resolve import ModuleClass
+from pyroify.index.values import is_text
 from pyroify.plan.statements import Loop, nested
 from pyroify.plan.structure import (
     Box,
@@ -188,7 +189,7 @@ def _place_box(box: Box, where: Where) -> Iterator[Placement]:
     match box.children:
         case (Many(node=element),) if _is_plain_loop(element):
             yield from place(element, where.element(_loop_variable(element, where), over))
-        case children if all(map(_is_one, children)):
+        case children if all(map(_is_one, children)) and _has_all_keys(box):
             for index, child in enumerate(children):
                 yield from place(child, _child(box, index, where))
         case children:
@@ -222,6 +223,12 @@ def _extent(options: Sequence[Node], simple: Extent) -> tuple[Extent, bool]:
     is_sure = not own and (simple == "each" or all(option.is_module for option in plain))
     is_simple = all(isinstance(option, Leaf | Plain | Own) for option in options)
     return simple if is_simple and not any(base in layers for base in bases) else "below", is_sure
+
+
+def _has_all_keys(box: Box) -> bool:
+    """Whether the source shows the name of each child; by default that is its place."""
+    is_told = len(box.keys) == len(box.children) or box.layer.name != "ModuleDict"
+    return is_told and all(map(is_text, box.keys))
 
 
 def _child(box: Box, index: int, where: Where) -> Where:
