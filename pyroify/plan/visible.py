@@ -231,7 +231,7 @@ def _only_trained(placement: Layers, sites: Sites) -> bool:
     """Whether some of its parameters may be frozen, so that what is declared must be asked for."""
     if isinstance(placement, Each) and placement.may_be_frozen:
         return True
-    return any(sites.study.may_be_frozen(path) for path, _ in _named_in(placement))
+    return any(sites.study.may_be_frozen(path) for path, _ in _named_in(placement, sites))
 
 
 def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
