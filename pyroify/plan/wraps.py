@@ -11,7 +11,6 @@ from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.structure import (
     Box,
-    Leaf,
     Node,
     Opaque,
     Own,
@@ -143,9 +142,10 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
             isinstance(item, Opaque) or (isinstance(item, Own) and item.cls.key not in refused)
             for item in nodes
         )
-        for item in nodes:
-            if not isinstance(item, Leaf | Box) or item.call is None:
-                continue
-            if whole or isinstance(item, Leaf):
-                kept.add(item.call.place)
+        if not whole:
+            # Pyro does not see plain layers in a container, which becomes a PyroModule here.
+            boxes = () if attribute.name else nodes
+            boxes = (*boxes, *(item for item in nodes if isinstance(item, Box)))
+            made.update(spot for item in boxes for spot in places(item))
+        kept.update(spot for item in nodes for spot in places(item))
     return kept - made
