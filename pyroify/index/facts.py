@@ -244,7 +244,7 @@ class Assignment:
     ``extend``, ``insert``, ``setitem``, ``setattr`` (a computed name), ``chain``
     (``a = b = value``).
     ``line`` and ``column`` are the statement's, ``value_line`` and ``value_column`` the value's,
-    which ends on ``end_line``.
+    which ends on ``end_line``. ``local``: the local variable that the value is, if it is one.
     """
 
     path: Path
@@ -256,6 +256,7 @@ class Assignment:
     value_column: int
     branches: tuple[Branch, ...] = ()
     end_line: int = 0
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pyroify.index.facts import (
     Assignment,
     Branch,
     Call,
+    Choice,
     Constant,
     Items,
     MethodCall,
@@ -26,6 +27,7 @@ from pyroify.index.facts import (
     Passed,
     Path,
     Repeat,
+    SelfRead,
     Unknown,
     Value,
 )
@@ -190,6 +192,7 @@ class Statements:
                 value_column=self.source.column(given.node),
                 branches=self._branches,
                 end_line=given.node.end_lineno or given.node.lineno,
+                local=given.node.id if isinstance(given.node, ast.Name) else "",
             )
         )
 
@@ -383,6 +386,9 @@ class Statements:
                 self.cleared.add(name.text.strip("'\""))
         elif isinstance(name.value, Constant) and name.text[:1] in "'\"":
             self._attach((*path, ast.literal_eval(name.value.text)), "register", given)
+        elif members := _members_read(name, given.value):
+            for key, value in members:
+                self._attach((*path, key), "register", replace(given, value=value))
         else:
             self._attach((*path, "*"), "setattr", given)
 
@@ -392,6 +398,20 @@ def _argument(statement: ast.stmt, node: ast.Call, call: Call, passed: Passed) -
     nodes = [*node.args, *(keyword.value for keyword in node.keywords)]
     position = next(index for index, item in enumerate(call.args) if item is passed)
     return _Given(statement, nodes[position], passed.value)
+
+
+def _members_read(name: Passed, value: Value) -> list[tuple[str, SelfRead]]:
+    """``getattr(self.layer, name)`` for each text that the name is; nothing for other values."""
+    if not isinstance(value, Call) or value.callee != Name("getattr") or len(value.args) != 2:
+        return []
+    owner, key = value.args
+    if not isinstance(name.value, Choice) or not isinstance(owner.value, SelfRead):
+        return []
+    keys = [ast.literal_eval(i.text) for i in name.value.options if isinstance(i, Constant)]
+    if key.text != name.text or not keys or len(keys) < len(name.value.options):
+        return []
+    path = owner.value.path
+    return [(key, SelfRead((*path, key))) for key in keys if isinstance(key, str)]
 
 
 def _is_tensor(value: Value) -> bool:

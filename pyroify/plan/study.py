@@ -591,6 +591,8 @@ class Study:
         """A structure with something added to it."""
         if isinstance(node, Leaf) and item.value == NONE and item.how == "register":
             return node  # that takes a parameter away
+        if isinstance(node, Leaf) and _is_tie(node, item):
+            return node
         made = self.node(item)
         if isinstance(made, Listed):
             made = one_of(*made.children) if made.children else Plain()
@@ -826,6 +828,12 @@ class Study:
             or self.everything
             or (self.cls.library_base and self.cls.library_base.kind != "stateless")
         )
+
+
+def _is_tie(leaf: Leaf, item: Assignment) -> bool:
+    """Whether an assignment puts what is there already in place of a layer's own parameter."""
+    names = [parameter.name for parameter in leaf.layer.parameters]
+    return isinstance(item.value, SelfRead) and item.how == "register" and item.path[-1] in names
 
 
 def _replaces(box: Box, item: Assignment) -> bool:

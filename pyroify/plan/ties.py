@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 
-from pyroify.index.facts import Assignment, Function, Parameter, SelfRead
+from pyroify.index.facts import Assignment, Function, Parameter, Path, SelfRead, Value
 from pyroify.plan.names import FileNames
-from pyroify.plan.structure import Leaf, walk
-from pyroify.plan.study import Study
+from pyroify.plan.structure import Leaf, Node, Own, walk
+from pyroify.plan.study import Study, always_assigned, exclusive, parameters_in
+
+TYING = ("assign", "chain", "register")
 
 TIED_TO = '''\
 class TiedTo:
@@ -36,36 +38,99 @@ class Tie:
 
 
 def find_ties(study: Study) -> tuple[Tie, ...]:
-    """Ties made during construction between parameters the source shows."""
-    found = []
+    """Ties made during construction between parameters the source shows.
+
+    Each reads the parameter that is declared, not another that reads it.
+    """
+    found: list[Tie] = []
+    owners: dict[str, str] = {}
+    for method in study.cls.cls.methods:
+        for tie in chain(_of_locals(method), _of_reads(study, method, owners)):
+            right = owners.get(tie.right, tie.right)
+            found.append(replace(tie, right=right))
+            if tie.condition == "":
+                owners[tie.left] = right
+    return tuple(found)
+
+
+def _of_reads(study: Study, method: Function, aliases: Container[str]) -> Iterator[Tie]:
+    """``self.left = self.right``; ``aliases`` are names that read a parameter by then."""
     layers = {
         attribute.name
         for attribute in study.everything
         if any(isinstance(item, Leaf) for item in walk(attribute.node))
     }
     own = {parameter.name for parameter in study.all_parameters}
-    for method in study.cls.cls.methods:
-        for item in method.assignments:
-            if not isinstance(item.value, SelfRead) or item.how not in ("assign", "chain"):
-                continue
-            left, right = item.path, item.value.path
-            if len(left) == 1 and len(right) == 1 and right[0] in own:
-                found.append(
-                    Tie(left[0], right[0], item.line, item.column, condition(method, item))
-                )
-            if len(left) >= 2 and (len(right) >= 2 or right[0] in own):
-                if left[0] in layers or right[0] in layers or right[0] in own:
-                    test = condition(method, item)
-                    found.append(Tie(".".join(left), ".".join(right), item.line, item.column, test))
-        chained = [item for item in method.assignments if item.how == "chain"]
-        for first, second in pairwise(chained):
-            same = (first.value_line, first.value_column) == (
-                second.value_line,
-                second.value_column,
-            )
-            if same and isinstance(first.value, Parameter):
-                found.append(Tie(second.path[0], first.path[0], second.line, second.column))
-    return tuple(found)
+    for item in method.assignments:
+        if not isinstance(item.value, SelfRead) or item.how not in TYING or not item.path:
+            continue
+        if _is_replaced(method, item):
+            continue
+        left, right = item.path, item.value.path
+        is_own = len(right) == 1 and (right[0] in own or right[0] in aliases)
+        is_layers = len(right) > 1 and method.name in study.building and _is_parameter(study, right)
+        if len(left) == 1:
+            is_tie = left != right and (is_own or is_layers)
+        else:
+            is_tie = len(right) > 1 or right[0] in own
+            is_tie &= left[0] in layers or right[0] in layers or right[0] in own
+        if is_tie:
+            yield _tie(left, right, item, condition(method, item))
+
+
+def _is_parameter(study: Study, path: Path) -> bool:
+    """Whether ``self.<path>`` is a parameter of a layer, or of a class of the project."""
+    nodes = [item.node for item in study.everything if item.name == path[0]]
+    return any(_has_parameter(inner, path[1:], study) for node in nodes for inner in walk(node))
+
+
+def _has_parameter(node: Node, path: Path, study: Study) -> bool:
+    match node:
+        case Leaf(layer=layer):
+            return path[-1] in [parameter.name for parameter in layer.parameters]
+        case Own(cls=cls) if len(path) == 1:
+            held = [Study(item, study.resolver, ()) for item in cls.lineage]
+            return any(path[0] == own.name for item in held for own in item.all_parameters)
+        case Own(cls=cls):
+            return any(_is_parameter(Study(item, study.resolver, ()), path) for item in cls.lineage)
+    return False
+
+
+def _of_locals(method: Function) -> Iterator[Tie]:
+    """One ``nn.Parameter(...)`` under several names: of a chain, or by a local variable."""
+    owners: dict[Value, Assignment] = {}
+    for item in method.assignments:
+        is_shared = item.local or item.how == "chain"
+        if not is_shared or item.how not in TYING or not parameters_in(item.value):
+            continue
+        if not item.path or "*" in item.path or _is_replaced(method, item):
+            continue
+        first = owners.setdefault(item.value, item)
+        if first.path != item.path and not exclusive(first, item):
+            yield _tie(item.path, first.path, item, _when_same(method, first, item))
+
+
+def _when_same(method: Function, first: Assignment, second: Assignment) -> str | None:
+    """The test under which two names are given one parameter; None where it may be another."""
+    places = (first.line, first.column), (second.line, second.column)
+    if places[0] != places[1]:
+        is_looped = any(kind == "for" for kind, _, _ in (*first.branches, *second.branches))
+        is_sure = first.how == "chain" or first.local == second.local
+        if is_looped or not is_sure or first.branches not in ((), second.branches):
+            return None
+    return condition(method, second) if isinstance(first.value, Parameter) else None
+
+
+def _is_replaced(method: Function, item: Assignment) -> bool:
+    """Whether something else is assigned to the same name further down."""
+    return any(
+        other.path == item.path and other.line > item.line and always_assigned([other])
+        for other in method.assignments
+    )
+
+
+def _tie(left: Path, right: Path, item: Assignment, test: str | None) -> Tie:
+    return Tie(".".join(left), ".".join(right), item.line, item.column, test)
 
 
 def condition(method: Function, item: Assignment) -> str | None:
@@ -101,6 +166,14 @@ def tie_statements(
         test = tie.condition
         if test is None:
             test = f"tied_{len(before)}" if before else "tied"
-            before.append(f"{test} = self.{tie.left} is self.{tie.right}")
+            before.append(f"{test} = {_comparison(tie)}")
         statements.append(f"if {test}:\n    {statement}" if test else statement)
     return before, statements
+
+
+def _comparison(tie: Tie) -> str:
+    """A test whether both names are one parameter by now; one's own may be None, or missing."""
+    if "." in tie.left:
+        return f"self.{tie.left} is self.{tie.right}"
+    right = f"self.{tie.right}" if "." in tie.right else f'getattr(self, "{tie.right}", None)'
+    return f'getattr(self, "{tie.left}", None) is {right} is not None'

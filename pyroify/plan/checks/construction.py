@@ -73,8 +73,10 @@ def kept_value(subject: Subject) -> Iterator[Finding]:
         if method.name not in subject.building:
             continue
         for item in method.assignments:
-            if isinstance(item.value, Parameter | Declared | SelfRead):
+            if isinstance(item.value, Parameter | Declared):
                 continue
+            if isinstance(item.value, SelfRead) and not subject.is_declared_before(item.value.path):
+                continue  # a tie, or a second name
             for use in uses_in(method, item):
                 # What is set to a tensor computed from itself is no parameter yet.
                 if use.path != item.path and _outlives(subject, use):
@@ -83,6 +85,27 @@ def kept_value(subject: Subject) -> Iterator[Finding]:
         for use in method.uses:
             if use.within == "self.register_buffer" and _outlives(subject, use):
                 yield _kept(subject, use, "a buffer")
+
+
+def tied_by_computed_name(subject: Subject) -> Iterator[Finding]:
+    """What a module with random parameters has, under a name that only run time shows."""
+    for method in subject.methods:
+        for item in method.assignments if method.name in subject.building else ():
+            call = item.value
+            if item.how != "setattr" or not isinstance(call, Call) or not call.args:
+                continue
+            owner = call.args[0].value
+            if call.callee != Name("getattr") or not isinstance(owner, SelfRead):
+                continue
+            if owner.path[0] in subject.drawing:
+                source = ".".join(("self", *owner.path))
+                yield subject.finding(
+                    item.line,
+                    item.column,
+                    "PYR019",
+                    f"a computed name is tied to what {source} has, which may be a parameter",
+                    "write the names out, in statements or in the loop",
+                )
 
 
 def _outlives(subject: Subject, use: Use) -> bool:
