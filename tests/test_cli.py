@@ -651,7 +651,7 @@ class TestPlan:
         ("asked", "found"),
         [
             ("Block.fc", ["net:Block.fc.weight", "net:Block.fc.bias"]),
-            ("Block", ["net:Block.fc.weight", "net:Block.fc.bias", "net:Block.act.**"]),
+            ("Block", ["net:Block.act.**", "net:Block.fc.weight", "net:Block.fc.bias"]),
             ("net:*.fc.bias", ["net:Block.fc.bias"]),
             ("Net.layers", ["net:Net.layers.*.weight", "net:Net.layers.*.bias"]),
         ],
