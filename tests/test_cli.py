@@ -760,17 +760,31 @@ class TestInit:
         assert ended.code == 0
         assert "wrote pyroify.yaml" in ended.err
         text = (root / "pyroify.yaml").read_text()
-        assert "layer: [LayerNorm]\n" in text
+        assert '    layer: ["*Norm*"]\n    keep: true\n' in text
         assert '#   - match: "net:Net.fc.1.weight"' in text
         plan = run("plan", "Net.fc.0.weight").out
         assert "becomes    keep\n" in plan
         assert run("rewrite").code == 0
 
-    def test_a_rule_without_a_match_stays_a_comment(self, run: Run, lay_out: Callable) -> None:
+    def test_the_rule_about_norm_layers_is_always_there(self, run: Run, lay_out: Callable) -> None:
         root = lay_out({"net.py": NET})
         run("init")
-        assert '#    layer: [LayerNorm, "BatchNorm*"]\n' in (root / "pyroify.yaml").read_text()
+        assert '    layer: ["*Norm*"]\n    keep: true\n' in (root / "pyroify.yaml").read_text()
         assert run("plan").code == 0
+
+    def test_keeps_norm_layers_that_only_run_time_shows(self, run: Run, lay_out: Callable) -> None:
+        net = (
+            "from torch import nn\n\n\n"
+            "def layers(dim):\n    made = [nn.Linear(dim, dim)]\n"
+            "    made.append(nn.BatchNorm1d(dim))\n    return made\n\n\n"
+            "class Net(nn.Sequential):\n    def __init__(self, dim):\n        super().__init__()\n"
+            "        for number, layer in enumerate(layers(dim)):\n"
+            '            self.add_module(f"layer{number}", layer)\n'
+        )
+        root = lay_out({"net.py": net})
+        assert run("init").code == 0
+        assert run("rewrite").code == 0
+        assert "BatchNorm" in (root / "net.py").read_text().partition("class Net")[2]
 
     def test_every_commented_rule_can_be_used(self, run: Run, lay_out: Callable) -> None:
         root = lay_out({"net.py": NET})

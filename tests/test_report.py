@@ -401,14 +401,14 @@ class TestDiff:
 class TestStarter:
     def test_can_be_loaded(self) -> None:
         spec = parse_spec(render_starter(Plan((NET, STACK))), "pyroify.yaml")
-        assert [rule.match for rule in spec.rules] == ["**"]
+        assert [rule.match for rule in spec.rules] == ["**", "**"]
         assert spec.rules[0] == default_spec().rules[0]
 
-    def test_keeps_the_norm_layers_that_were_found(self) -> None:
+    def test_keeps_norm_layers(self) -> None:
         norm = SitePlan("norm.weight", 5, 9, "sample", "[3]", "LayerNorm")
         entry = ClassPlan("a", "Net", "a.py", 4, 1, "converted", (norm,))
         spec = parse_spec(render_starter(Plan((entry,))), "pyroify.yaml")
-        assert spec.rules[1].layers == ("LayerNorm",)
+        assert spec.rules[1].layers == ("*Norm*",)
 
     def test_names_sites_and_refused_classes(self) -> None:
         text = render_starter(Plan((NET, STACK)))

@@ -28,9 +28,9 @@ priors:
 """
 _NORMS = """
   # Normalisation layers stay as they are: one learned value for each parameter.
-{mark}  - match: "**"
-{mark}    layer: [{layers}]
-{mark}    keep: true
+  - match: "**"
+    layer: ["*Norm*"]
+    keep: true
 """
 _FOUND = """
   # What was found. Copy a line and give it a prior of its own, for example
@@ -55,13 +55,13 @@ def default_spec() -> Spec:
 
 
 def render_starter(plan: Plan) -> str:
-    """YAML for the classes of ``plan``; a rule that would match nothing stays a comment."""
-    sites = [site for entry in plan.classes for site in entry.sites if not _is_own(site)]
-    norms = sorted({site.layer for site in sites if "Norm" in site.layer})
-    mark, layers = ("", ", ".join(norms)) if norms else ("#", 'LayerNorm, "BatchNorm*"')
+    """YAML for the classes of ``plan``.
+
+    The rule about norm layers is always there: some may only show when the program runs.
+    """
     # Names of files may hold anything: none may end the comment it stands in.
     found = "".join(f"  # {printable(line)}\n" for line in _found(plan))
-    return f"{_HEAD}{_NORMS.format(mark=mark, layers=layers)}{_render_own(plan)}{_FOUND}{found}"
+    return f"{_HEAD}{_NORMS}{_render_own(plan)}{_FOUND}{found}"
 
 
 def _render_own(plan: Plan) -> str:

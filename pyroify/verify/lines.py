@@ -19,10 +19,8 @@ from pyroify.spec.model import Action, Keep, Spec
 from pyroify.verify.expected import Found, find_parameters, spec_decision
 from pyroify.verify.model import PlannedClasses
 
-LEFT = "PYR060"
-SAID = frozenset((LEFT, "PYR072"))
+SAID = frozenset(("PYR060", "PYR072"))
 """Findings that say why a parameter does not become what a rule says."""
-"""A declaration that stays although the spec says otherwise; that is reported."""
 
 
 Key = tuple[str, str]
