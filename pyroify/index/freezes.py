@@ -116,6 +116,9 @@ class _Walk:
             case ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_")):
                 given = [*node.args, *(keyword.value for keyword in node.keywords)]
                 value = given[0] if given else ast.Constant(True)
+                if isinstance(owner, ast.Call) and self._held(owner) is None:
+                    if isinstance(value, ast.Constant):
+                        return  # what is made there, which says by itself whether it is frozen
                 yield self._freeze(owner, value, node.lineno, sure)
             case ast.Call(
                 func=ast.Name(id="setattr"),
