@@ -15,6 +15,7 @@ from pyroify.plan.checks import check_class, check_files
 from pyroify.plan.checks.gone_over import methods_gone_over
 from pyroify.plan.checks.handed_over import stale_methods
 from pyroify.plan.checks.project import Project
+from pyroify.plan.checks.project import declared as of_declared
 from pyroify.plan.checks.suppressions import Suppressions
 from pyroify.plan.declare import Declarer
 from pyroify.plan.edits import EditPlanner
@@ -60,6 +61,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         self._choose()
+        self._find_late_ties()
         self._check()
         self._spread_refusals()
         self._drop_needless()
@@ -204,6 +206,17 @@ class _Planner:
             or any(declared.findings for _, declared in case.stages)
             or hides_random_layers(case.study, self.spec)
         )
+
+    def _find_late_ties(self) -> None:
+        """Ties to parameters that a part or a base has declared when they are made."""
+        for case in self.cases.values():
+            case.late_ties = tuple(
+                tie
+                for tie in case.ties
+                if (tie.late or tie.written)
+                and case.wanted
+                and self.project.leads_to(case.cls, tuple(tie.right.split(".")), of_declared)
+            )
 
     def _drop_needless(self) -> None:
         """Classes that would only change for the sake of refused ones stay as they are."""

@@ -33,6 +33,8 @@ class Case:
     names: FileNames
     stages: list[Stage] = field(default_factory=list)
     ties: tuple[Tie, ...] = ()
+    late_ties: tuple[Tie, ...] = ()
+    """Ties to what another class has declared by then: they are written where they are made."""
     findings: list[Finding] = field(default_factory=list)
     refused: bool = False
     stale_methods: tuple[str, ...] = ()
@@ -104,7 +106,7 @@ class Case:
             for _, declared in self.stages
             for site in declared.sites
             if site.action == "sample"
-        ) | {path.partition(".")[0] for path in self.lent}
+        ) | {path.partition(".")[0] for path in (*self.lent, *self.tied)}
 
     @cached_property
     def made_random(self) -> frozenset[str]:
@@ -130,6 +132,15 @@ class Case:
             for site in declared.sites
             if site.action == "sample" and "." not in site.path
         ) | {path for path in self.lent if "." not in path}
+
+    @property
+    def tied(self) -> frozenset[str]:
+        """Parameters that read another one, which is random."""
+        random = {
+            site.path for _, made in self.stages for site in made.sites if site.action == "sample"
+        }
+        late = {tie.left for tie in self.late_ties}
+        return frozenset(late | {tie.left for tie in self.ties if tie.right in random})
 
     @property
     def sites(self) -> Sites:

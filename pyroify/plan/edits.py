@@ -26,7 +26,7 @@ from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.plan.structure import Own, Resolver, walk
 from pyroify.plan.study import OwnParameter, Study, parameters_in
-from pyroify.plan.ties import tie_statements
+from pyroify.plan.ties import tie_statements, tied_source
 from pyroify.plan.undeclared import define_undeclared, is_called
 from pyroify.plan.wraps import class_wraps, function_wraps
 from pyroify.spec.model import Spec
@@ -218,7 +218,7 @@ class EditPlanner:
         last = [following_call(case.names)] if follows else []
         if method is not None and method is not case.study.constructor:
             return (*declared.statements, *last)
-        before, after = tie_statements(case.ties, case.names, case.random_names)
+        before, after = tie_statements(case.ties, case.names, case.random_names, case.late_ties)
         if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
             last += loading_statements(case.names, declared.sites, self.spec)
         if needs_anchor(case.study):
@@ -232,6 +232,7 @@ class EditPlanner:
                 if made := parameters_in(item.value):
                     data = (frozen.name, tuple(parameter.initial for parameter in made))
                     yield Edit("buffers", item.line, item.column, data)
+        yield from self._of_ties(case)
         limit = self._limit(case.cls.file)
         for parameter in case.study.all_parameters:
             if sources := declared.in_place.get(parameter.name):
@@ -239,6 +240,20 @@ class EditPlanner:
         for new in declared.anew:
             layout = (new.column, new.indent, limit, 0)
             yield Edit("parameters", new.line, new.column, (new.source, *layout))
+
+    def _of_ties(self, case: Case) -> Iterator[Edit]:
+        """Ties to what has been declared by then, where they are made."""
+        for tie in case.late_ties:
+            if (item := tie.late) is None:
+                continue
+            source = tied_source(tie, case.names)
+            if item.how == "register":
+                text = f"self.{tie.left} = {source}"
+                limit = self._limit(case.cls.file)
+                yield Edit("registrations", item.line, item.column, (text, item.column, limit))
+            else:
+                data = (f"self.{tie.right}", source)
+                yield Edit("expressions", item.value_line, item.value_column, data)
 
     def _at_end(
         self, case: Case, method: Function | None, statements: tuple[str, ...]

@@ -46,12 +46,16 @@ class OwnParameters:
             self.statements += leave(self.sites, parameter.name, decision, "")
         elif isinstance(decision.action, Keep):
             self._keep(parameter, decision)
-        elif not is_noncentered(decision.action) and is_replaceable(
-            parameter, self.sites.study, self.sites.names.touched
-        ):
+        elif self._is_replaceable(parameter, decision):
             self._declare_in_place(parameter, decision)
         else:
             self._declare_last(parameter, decision)
+
+    def _is_replaceable(self, parameter: OwnParameter, decision: Decision) -> bool:
+        """Whether it is declared where it is made; one that is declared at the end stays there."""
+        if is_noncentered(decision.action) or parameter.name in self.sites.present:
+            return False
+        return is_replaceable(parameter, self.sites.study, self.sites.names.touched)
 
     def _decide(self, parameter: OwnParameter) -> Decision:
         """What becomes of a parameter; the noise of a prior that is not centred follows that."""

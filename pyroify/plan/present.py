@@ -52,4 +52,5 @@ def present_within(covered: Iterable[Function]) -> Mapping[str, Assignment]:
         for method in covered
         for item in method.assignments
         if len(item.path) > 1 and item.how == "assign" and isinstance(item.value, Declared)
+        if "TiedTo(" not in item.value.text
     }

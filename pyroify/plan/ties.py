@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from pyroify.index.facts import Assignment, Function, Parameter, Path, SelfRead, Value
+from pyroify.index.facts import Assignment, Declared, Function, Parameter, Path, SelfRead, Value
 from pyroify.plan.names import FileNames
 from pyroify.plan.structure import Leaf, Node, Own, walk
 from pyroify.plan.study import Study, always_assigned, exclusive, parameters_in
 
 TYING = ("assign", "chain", "register")
+WRITTEN = re.compile(r"TiedTo\(self((?:\.\w+)*), ['\"](\w+)['\"]\)")
 
 TIED_TO = '''\
 class TiedTo:
@@ -35,6 +37,10 @@ class Tie:
     column: int
     condition: str | None = ""
     """Source that says whether it is made; None where only comparing the two tells."""
+    late: Assignment | None = None
+    """What makes it, where another class has declared the right side by then, if it is random."""
+    written: str = ""
+    """Where it stands in the source as a declaration already: ``amid`` a method, at its ``end``."""
 
 
 def find_ties(study: Study) -> tuple[Tie, ...]:
@@ -45,12 +51,62 @@ def find_ties(study: Study) -> tuple[Tie, ...]:
     found: list[Tie] = []
     owners: dict[str, str] = {}
     for method in study.cls.cls.methods:
+        late = list(_of_others(study, method))
+        places = {(tie.line, tie.left) for tie in late}
+        found += [*late, *_written(method)]
         for tie in chain(_of_locals(method), _of_reads(study, method, owners)):
+            if (tie.line, tie.left) in places:
+                continue
             right = owners.get(tie.right, tie.right)
             found.append(replace(tie, right=right))
             if tie.condition == "":
                 owners[tie.left] = right
-    return tuple(found)
+    made = {(tie.left, tie.right) for tie in found}
+    written = (tie for method in study.cls.cls.methods for tie in _written_at_end(method))
+    return (*found, *(tie for tie in written if (tie.left, tie.right) not in made))
+
+
+def _of_others(study: Study, method: Function) -> Iterator[Tie]:
+    """Ties to what a part of the class, or a base, declares before they are made."""
+    for item in method.assignments if method.name in study.building else ():
+        if not isinstance(item.value, SelfRead) or item.how not in TYING or "*" in item.path:
+            continue
+        right = item.value.path
+        if right != item.path and _is_of_other(study, right):
+            yield replace(_tie(item.path, right, item, condition(method, item)), late=item)
+
+
+def _is_of_other(study: Study, path: Path) -> bool:
+    """Whether ``self.<path>`` is a parameter that another class declares."""
+    if len(path) == 1 and any(own.name == path[0] for own in study.all_parameters):
+        return False
+    nodes = [item.node for item in study.everything if item.name == path[0]]
+    inside = [inner for node in nodes for inner in walk(node)]
+    if any(isinstance(inner, Own) and _has_parameter(inner, path[1:], study) for inner in inside):
+        return True
+    return not nodes and any(
+        (len(path) == 1 and any(own.name == path[0] for own in base.all_parameters))
+        or (len(path) > 1 and _is_parameter(base, path))
+        for base in (Study(item, study.resolver, ()) for item in study.cls.lineage[1:])
+    )
+
+
+def _written(method: Function) -> Iterator[Tie]:
+    """``self.head.weight = PyroSample(TiedTo(self.embed, "weight"))``, amid a method."""
+    for item in method.assignments:
+        if isinstance(item.value, Declared) and (match := WRITTEN.search(item.value.text)):
+            left, right = ".".join(item.path), f"{match[1]}.{match[2]}".lstrip(".")
+            yield Tie(left, right, item.line, item.column, written="amid")
+
+
+def _written_at_end(method: Function) -> Iterator[Tie]:
+    """Ties among the declarations that a method ends in, where nothing else tells of them."""
+    there = method.declarations
+    for text, line in zip(there.texts, there.lines, strict=True) if there else ():
+        left, _, source = text.partition(" = ")
+        if match := WRITTEN.search(source):
+            right = f"{match[1]}.{match[2]}".lstrip(".")
+            yield Tie(left.removeprefix("self."), right, line, 0, written="end")
 
 
 def _of_reads(study: Study, method: Function, aliases: Container[str]) -> Iterator[Tie]:
@@ -145,27 +201,35 @@ def condition(method: Function, item: Assignment) -> str | None:
     return f"not ({tests[line]})" if arm else tests[line]
 
 
+def tied_source(tie: Tie, names: FileNames) -> str:
+    """The declaration that makes the left side read the right."""
+    owner, _, name = f"self.{tie.right}".rpartition(".")
+    names.use("PyroSample")
+    names.define("TiedTo", TIED_TO)
+    return f'{names.local("PyroSample")}(TiedTo({owner}, "{name}"))'
+
+
 def tie_statements(
-    ties: Iterable[Tie], names: FileNames, random: frozenset[str]
+    ties: Iterable[Tie], names: FileNames, random: frozenset[str], late: Container[Tie]
 ) -> tuple[list[str], list[str]]:
     """Statements before the declarations, and after them, that make the left side read the right.
 
     Where the source does not show whether the tie is made, the two are compared before either is
-    declared.
+    declared. Ties that are ``late`` stand where they are made.
     """
     before: list[str] = []
     statements: list[str] = []
+    tests: list[str] = []
     for tie in ties:
-        if tie.right.partition(".")[0] not in random:
+        if tie.written == "end" and tie in late:
+            before.append(f"self.{tie.left} = {tied_source(tie, names)}")
+        if tie.right.partition(".")[0] not in random or tie.late is not None or tie.written:
             continue
-        owner, _, name = f"self.{tie.right}".rpartition(".")
-        names.use("PyroSample")
-        names.define("TiedTo", TIED_TO)
-        sample = names.local("PyroSample")
-        statement = f'self.{tie.left} = {sample}(TiedTo({owner}, "{name}"))'
+        statement = f"self.{tie.left} = {tied_source(tie, names)}"
         test = tie.condition
         if test is None:
-            test = f"tied_{len(before)}" if before else "tied"
+            test = f"tied_{len(tests)}" if tests else "tied"
+            tests.append(test)
             before.append(f"{test} = {_comparison(tie)}")
         statements.append(f"if {test}:\n    {statement}" if test else statement)
     return before, statements

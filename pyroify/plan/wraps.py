@@ -128,6 +128,7 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
     """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
     random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
     random.update(path.partition(".")[0] for path in case.lent)
+    random.update(tie.left.partition(".")[0] for tie in case.late_ties)
     for tie in case.ties:
         if tie.right.partition(".")[0] in random:
             random.add(tie.left.partition(".")[0])

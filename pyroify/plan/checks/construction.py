@@ -16,6 +16,7 @@ from pyroify.index.facts import (
 )
 from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.exits import returns_past_declarations
+from pyroify.plan.ties import find_ties
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
 PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
@@ -69,11 +70,12 @@ def early_return(subject: Subject) -> Iterator[Finding]:
 
 def kept_value(subject: Subject) -> Iterator[Finding]:
     """A value computed from a random parameter in the constructor, or the parameter itself."""
+    late = [tie.late for tie in find_ties(subject.study) if tie.late is not None]
     for method in subject.methods:
         if method.name not in subject.building:
             continue
         for item in method.assignments:
-            if isinstance(item.value, Parameter | Declared):
+            if isinstance(item.value, Parameter | Declared) or item in late:
                 continue
             if isinstance(item.value, SelfRead) and not subject.is_declared_before(item.value.path):
                 continue  # a tie, or a second name

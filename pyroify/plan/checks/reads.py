@@ -126,6 +126,22 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+def tied_too_late(subject: Subject) -> Iterator[Finding]:
+    """A tie to what another class has declared, made where no declaration can stand yet."""
+    for tie in find_ties(subject.study):
+        if tie.late is None or not subject.is_declared(tuple(tie.right.split("."))):
+            continue
+        is_plain = subject.at_run_time and "." in tie.left
+        if is_plain or tie.condition != "":
+            yield subject.finding(
+                tie.line,
+                tie.column,
+                "PYR020",
+                f"self.{tie.left} is set to self.{tie.right}, which is drawn by then",
+                "keep the parameter, or tie the two in the class that makes it",
+            )
+
+
 def cached_draw(subject: Subject) -> Iterator[Finding]:
     """A value of random parameters that the first call stores for the others."""
     for method in subject.methods:
