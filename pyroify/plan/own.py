@@ -53,7 +53,9 @@ class OwnParameters:
 
     def _is_replaceable(self, parameter: OwnParameter, decision: Decision) -> bool:
         """Whether it is declared where it is made; one that is declared at the end stays there."""
-        if is_noncentered(decision.action) or parameter.name in self.sites.present:
+        present, name = self.sites.present, parameter.name
+        stays = name in present and f"{name}{NOISE}" not in present
+        if is_noncentered(decision.action) or stays:
             return False
         return is_replaceable(parameter, self.sites.study, self.sites.names.touched)
 
