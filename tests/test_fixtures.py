@@ -330,7 +330,7 @@ def examples_of(module: ModuleType) -> dict[str, Callable[[], Any]]:
 @contextmanager
 def imported(root: Path, name: str) -> Iterator[ModuleType]:
     """Imports ``name`` from ``root``, whose modules are new, and forgets them afterwards."""
-    own = {path.stem for path in root.iterdir()}
+    own = {path.stem for path in root.iterdir() if path.is_dir() or path.suffix == ".py"}
     sys.path.insert(0, str(root))
     forget(own)
     importlib.invalidate_caches()
