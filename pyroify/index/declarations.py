@@ -167,8 +167,9 @@ def _declares(file: Source, node: ast.stmt) -> bool:
             return bool(node.body) and all(
                 _declares(file, item) for item in [*node.body, *node.orelse]
             )
-        case ast.For(iter=ast.Call() as call, body=[ast.Pass()]):
-            return ast.unparse(call.func).lstrip("_") == LOOPED
+        case ast.For(iter=over, body=[ast.Pass()]):
+            calls = (item for item in ast.walk(over) if isinstance(item, ast.Call))
+            return any(ast.unparse(call.func).lstrip("_") == LOOPED for call in calls)
         case ast.For():
             return all(_declares(file, item) for item in node.body) and not node.orelse
         case ast.Continue():

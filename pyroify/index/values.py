@@ -248,7 +248,11 @@ def _converted(dotted: str, held: Value, call: Call) -> Value:
     """``list(x)``, ``OrderedDict([("key", layer)])``: what they hold."""
     if not isinstance(held, Items):
         return call
-    return keyed(held) if dotted in MAPPINGS else held
+    if dotted in MAPPINGS:
+        return keyed(held)
+    if held.keys:
+        return Items(())  # the keys of a dict, which are no layers
+    return Items(held.items[::-1]) if dotted == "reversed" else held
 
 
 def _entries(passed: Passed) -> Value:

@@ -387,7 +387,7 @@ class _Planner:
                 layers = any(isinstance(node, Leaf) for node in nodes)
                 refused = [other for other in own if other.refused]
                 random = any(other.converts and other.is_random for other in own)
-                if refused and (random or (layers and attribute.name in case.random_names)):
+                if refused and (random or (layers and attribute.name in case.changed_names)):
                     return refused[0]
         return None
 

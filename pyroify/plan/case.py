@@ -108,6 +108,13 @@ class Case:
             if site.action == "sample"
         ) | {path.partition(".")[0] for path in (*self.lent, *self.tied)}
 
+    @property
+    def changed_names(self) -> frozenset[str]:
+        """Names of own attributes that become PyroModules, or declarations; "" for itself."""
+        changed = {site.path for site in self.all_sites if site.action != "keep"}
+        names = {path.partition(".")[0] for path in (*changed, *self.lent, *self.tied)}
+        return frozenset({*names, ""} if names else ())
+
     @cached_property
     def made_random(self) -> frozenset[str]:
         """Names of own attributes that are, or hold, random ones which pyroify declares."""

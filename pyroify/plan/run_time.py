@@ -23,6 +23,7 @@ from pyroify.plan.loops import (
     tables_below,
 )
 from pyroify.plan.placements import Spot, join
+from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sight import Unseen
 from pyroify.plan.sites import OTHER, Sites
 from pyroify.plan.statements import block
@@ -167,5 +168,5 @@ def _own_declared(sites: Sites) -> Iterator[str]:
             there = own.declared.action if own.declared else ""
             if isinstance(action, Param) or there == "param":
                 yield f'id(getattr(self, "{own.name}_unconstrained", None))'
-            elif isinstance(action, Keep) and not there:
+            elif isinstance(action, Keep) and not there and not becomes_buffer(own):
                 yield f'id(getattr(self, "{own.name}", None))'

@@ -437,6 +437,10 @@ class Resolver:
         A layer cannot be wrapped there.
         """
         if isinstance(callee, Unknown) and len(callee.path) == 1 and callee.owner is not None:
+            if callee.path[0] in RETURNING_SELF:
+                owner = self.resolve(callee.owner, scope)
+                if callee.path[0] in RETURNING_THE_SAME or isinstance(owner, Own):
+                    return owner
             if (held := self._behind(callee.owner, scope)) is not None:
                 if (value := held_by_method(held[0], callee.path[0], call)) is not None:
                     return _made_elsewhere(self.resolve(value, held[1]), call.text)
@@ -714,6 +718,8 @@ RETURNING_SELF = frozenset(
     " share_memory compile".split()
 )
 """Methods of a module that give the module."""
+RETURNING_THE_SAME = RETURNING_SELF - set("double half bfloat16 type requires_grad_".split())
+"""Those after which its parameters are what they were, for all that the source shows."""
 
 
 @dataclass

@@ -275,6 +275,11 @@ class Study:
                 found.append((method, (method,)))
         return tuple(found)
 
+    @property
+    def is_container(self) -> bool:
+        """Whether it derives from a container of torch: its attributes are members of it."""
+        return _as_box(self.cls) is not None
+
     @cached_property
     def scope(self) -> Scope:
         """Where the values of the class stand."""
@@ -559,11 +564,17 @@ class Study:
         args = item.value.args if isinstance(item.value, Call) else ()
         if len(args) != len(box.children) or isinstance(inner, Many | Listed):
             return None
-        reads = [passed.value == SelfRead(item.path) for passed in args]
-        if not any(reads) or any(passed.star for passed in args):
+        children: list[Node] = []
+        for passed, child in zip(args, box.children, strict=True):
+            if passed.value != SelfRead(item.path):
+                children.append(child)
+            elif not passed.star:
+                children.append(inner)
+            elif isinstance(inner, Box):
+                children += inner.children
+        if all(passed.value != SelfRead(item.path) for passed in args):
             return None
-        children = zip(reads, box.children, strict=True)
-        return replace(box, children=tuple(inner if read else child for read, child in children))
+        return replace(box, children=tuple(children))
 
     def _from_last(
         self, direct: list[Assignment], added: list[Assignment]
@@ -822,12 +833,12 @@ class Study:
 
     @cached_property
     def has_parameters(self) -> bool:
-        """Whether it has parameters of its own or in what it holds, or may have."""
-        return bool(
-            self.all_parameters
-            or self.everything
-            or (self.cls.library_base and self.cls.library_base.kind != "stateless")
-        )
+        """Whether it has parameters of its own, of a base or in what it holds, or may have."""
+        base = self.cls.library_base
+        if (base and base.kind != "stateless") or self.all_parameters or self.everything:
+            return True
+        bases = (Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:])
+        return any(study.all_parameters or study.everything for study in bases)
 
 
 def _is_tie(leaf: Leaf, item: Assignment) -> bool:

@@ -30,7 +30,7 @@ def {undeclared}(root, *only, path=""):
 {but}        if isinstance(module, {pyro}) and is_own:
             continue
 {skip}        own = [part for part in module.modules() if isinstance(part, {pyro})]
-        if not own and not any(value.requires_grad for value in module.parameters()):
+        if not own and not any(value.requires_grad for value in {values}):
             continue
         order = list(module._modules)
         {convert}(module, recurse=False)
@@ -42,8 +42,11 @@ def {undeclared}(root, *only, path=""):
 '''
 
 SKIP = """\
-        if type(module).__name__ in {names}:  # not converted
+        names = {names}  # not converted
+        left = [part for part in module.modules() if type(part).__name__ in names]
+        if module in left:
             continue
+        kept = {{value for part in left for value in part.parameters()}}
 """
 
 BUT = """\
@@ -82,6 +85,7 @@ def define_undeclared(names: FileNames, left: Collection[str], bare: Collection[
         pyro=names.local("PyroModule"),
         convert=names.local("to_pyro_module_"),
         skip=SKIP.format(names=_tuple(left)) if left else "",
+        values="{*module.parameters()} - kept" if left else "module.parameters()",
         but=BUT.format(names=_tuple(bare)) if bare else "",
     )
     names.define(names.own(NAME), source)

@@ -309,9 +309,12 @@ class _Writer:
 
     def capture(self, name: str, source: str) -> str:
         """``source``, or the argument that holds it where it cannot be read any more."""
-        # The lambda's own self is the owner; the source was written where self is the class.
-        changed = self.place.target if self.place.owner == "self" else "self"
-        if not self.is_function and not (self.is_called and mentions(source, changed)):
+        # The lambda's own self is the owner; the source was written where self is the class, and
+        # a loop may have gone on when the lambda is called.
+        owner, target = self.place.owner, self.place.target
+        changed = (target,) if owner == "self" else ("self", owner, target)
+        is_void = self.is_called and any(mentions(source, name) for name in changed)
+        if not self.is_function and not is_void:
             return source
         self.captured[name] = source
         return name

@@ -170,14 +170,19 @@ def _disagreement(line: SitePlan, decision: Decision) -> str:
 def _line_of(planned: Planned, found: Found) -> tuple[type, SitePlan | None]:
     """The class that decides about a parameter, with its line: the innermost that has one.
 
-    The line of a class further out goes before where it names this instance, not all it holds.
+    The line of a class further out goes before where it names this instance, not all it holds. A
+    loop leaves what a base has declared: there the base's own line goes before.
     """
     best: tuple[type, SitePlan] | None = None
     for seat in found.seats:
-        for cls in seat.classes:
-            entry = planned.entry(cls)
-            line = _closest(entry, seat.inner, found.layer) if entry else None
-            if entry and line is not None and (best is None or _names_instance(entry, line)):
+        lines = [
+            (cls, entry, line)
+            for cls in seat.classes
+            if (entry := planned.entry(cls)) and (line := _closest(entry, seat.inner, found.layer))
+        ]
+        lines.sort(key=lambda item: "**" in item[2].path)
+        for cls, entry, line in lines:
+            if best is None or _names_instance(entry, line):
                 best = cls, line
                 break
     return best or (found.seats[0].classes[0], None)
