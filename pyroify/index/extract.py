@@ -144,8 +144,9 @@ def _assigned_names(node: ast.ClassDef) -> frozenset[str]:
                 targets = item.targets if isinstance(item, ast.Assign) else [item.target]
                 names.update(parts[1] for parts in map(chain, targets) if len(parts) == 2)
         elif isinstance(item, ast.Call) and chain(item.func)[-1:] == ("register_parameter",):
-            if item.args and isinstance(item.args[0], ast.Constant):
-                names.add(str(item.args[0].value))
+            name, *values = item.args or [item]
+            if isinstance(name, ast.Constant) and not any(map(_declares_later, values)):
+                names.add(str(name.value))
     return frozenset(names)
 
 

@@ -361,7 +361,10 @@ class _Planner:
         for other in self.cases.values():
             if not other.refused or case.cls.is_pyro:
                 continue
-            holds = any(cls.key == case.key for cls in self._held(other))
+            holds = any(
+                cls.key == case.key or (case.is_random and case.cls in cls.lineage)
+                for cls in self._held(other)
+            )
             if holds or (other.key, case.key) in self.handed_on:
                 return case.finding(
                     line,

@@ -6,7 +6,7 @@ kept out of it, and declared after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pyroify.plan.cleared import is_present
@@ -36,6 +36,7 @@ from pyroify.plan.visible import (
     placements_of,
     report_partial_rules,
 )
+from pyroify.spec.match import has_wildcard
 from pyroify.spec.model import Keep, Param
 
 
@@ -80,7 +81,7 @@ def declare_at_run_time(
     if unseen.layers:
         note_unseen(tables, sites)
     parts = find_parts(attributes, tables, sites)
-    apart = list(_all_apart(attributes, tables, parts, sites))
+    apart = list(_all_apart(attributes, tables, parts, sites, unseen.moved))
     kept = [found.id for found in apart]
     kept += _of_bases(attributes, sites)
     over = undeclared_call(sites.names, "self", _only(attributes, sites, unseen))
@@ -122,21 +123,30 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
 
 
 def _all_apart(
-    attributes: Sequence[Attribute], tables: Tables, parts: Sequence[Part], sites: Sites
+    attributes: Sequence[Attribute],
+    tables: Tables,
+    parts: Sequence[Part],
+    sites: Sites,
+    moved: Collection[str],
 ) -> Iterator[Apart]:
-    """Parameters of layers that the loop would treat otherwise; all that are seen are noted."""
+    """Parameters of layers that the loop would treat otherwise; all that are seen are noted.
+
+    Where members of a container have ``moved``, no source reads a single one.
+    """
     treated = {part.path: part.tables for part in parts}
     for attribute in attributes:
         report_partial_rules(attribute, sites)
         for found in placements_of(attribute, sites):
             if isinstance(found, Spot):
-                yield from _apart_in(found, treated.get(attribute.name, tables), sites)
+                is_here = attribute.name not in moved
+                yield from _apart_in(found, treated.get(attribute.name, tables), sites, is_here)
             else:
                 note_looped(found, sites)
 
 
-def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
+def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterator[Apart]:
     where = spot.where
+    is_one = is_here and not where.loops
     for parameter in spot.leaf.layer.parameters:
         path = join(where.path, parameter.name)
         decision = sites.consult(path, parameter.layer)
@@ -144,10 +154,11 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
         looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
         if is_present(parameter, spot.leaf, sites.study, sites.method, path) is False:
             continue
-        if path not in sites.within and (action == looped or where.loops or "*" in path):
+        if path not in sites.within and (action == looped or not is_one or "*" in path):
             sites.record_looped(path, parameter, where.line)
-            if action != looped and decision.rule is not None:
-                sites.report_place(decision.rule, path, where.line)
+            rule = decision.rule
+            if action != looped and rule and (is_here or has_wildcard(rule.match)):
+                sites.report_place(rule, path, where.line)
             continue
         statements = declare_parameter(spot, parameter, sites)
         if statements and where.guards:

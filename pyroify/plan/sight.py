@@ -43,7 +43,7 @@ class Unseen:
 
     layers: bool
     own: bool
-    moved: bool
+    moved: frozenset[str]
 
 
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
@@ -53,7 +53,7 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
     return (
         unseen.layers
         or unseen.own
-        or unseen.moved
+        or bool(unseen.moved)
         or _computes_weights(covered)
         or _probes(study, covered, {attribute.name for attribute in attributes})
         or any(map(_is_hidden, nodes))
@@ -84,7 +84,7 @@ def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute])
             "." not in parameter.name for parameter in (inherited.parameters if inherited else ())
         )
         or not all(_is_module(study, item) for item in named),
-        moved=_takes_out(study, covered),
+        moved=frozenset(_taken_out(study, covered)),
     )
 
 
@@ -97,21 +97,20 @@ def moves_members(study: Study, covered: Covered) -> bool:
     )
 
 
-def _takes_out(study: Study, covered: Covered) -> bool:
-    """Whether something with parameters is taken out again: only run time shows what is left."""
+def _taken_out(study: Study, covered: Covered) -> Iterator[str]:
+    """Names of what loses something with parameters again: only run time shows what is left."""
     held = {name for cls in study.cls.lineage for name in study.names_held_by(cls)}
     for method in covered:
         for use in method.uses:
             *path, name = use.path
             if use.how == "delete" and use.path[0] in held:
-                return True
+                yield use.path[0]
             if use.how == "call" and name in REMOVING and len(path) <= 1:
                 if study.container("".join(path)) is not None:
-                    return True
+                    yield "".join(path)
         for call in method.layer_calls:
             if call.callee == Name("delattr") and call.args and call.args[0].text == "self":
-                return True
-    return False
+                yield ""
 
 
 def _nodes(attributes: Sequence[Attribute]) -> Iterator[Node]:

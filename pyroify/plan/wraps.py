@@ -135,8 +135,7 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
     kept: set[Spot] = set()
     made: set[Spot] = set()
     for attribute in case.study.everything:
-        is_member = not attribute.name or case.study.is_container
-        if attribute.name.partition(".")[0] in random or (is_member and random):
+        if attribute.name.partition(".")[0] in random or case.study.is_container:
             made.update(places(attribute.node))
             continue
         nodes = tuple(walk(attribute.node))
