@@ -248,6 +248,8 @@ class Expressions:
             for side in (left, right):
                 if isinstance(side, Items):
                     return Items(tuple(map(Repeat, side.items)))
+            if any(isinstance(side, Call | MethodCall | SelfRead) for side in (left, right)):
+                return self._unknown(node, parts=(left, right))  # a Sequential can be repeated
         if isinstance(node.op, ARITHMETIC) or is_number(left) or is_number(right):
             return Computed(self.source.source(node))
         return self._unknown(node, parts=(left, right))

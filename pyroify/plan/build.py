@@ -383,14 +383,16 @@ class _Planner:
 
     def _refused_beside_random(self, case: Case) -> Case | None:
         """A refused class in a container with random layers, where Pyro would not see it."""
+        changed = case.changed_names
         for attribute in case.study.everything:
+            is_changed = attribute.name in changed or "**" in changed  # by a loop
             for box in walk(attribute.node):
                 nodes = list(walk(box)) if isinstance(box, Box) else []
                 own = [self.cases[node.cls.key] for node in nodes if isinstance(node, Own)]
                 layers = any(isinstance(node, Leaf) for node in nodes)
                 refused = [other for other in own if other.refused]
                 random = any(other.converts and other.is_random for other in own)
-                if refused and (random or (layers and attribute.name in case.changed_names)):
+                if refused and (random or (layers and is_changed)):
                     return refused[0]
         return None
 

@@ -20,6 +20,8 @@ def left_alone(index: Index, cases: Mapping[Key, Case]) -> Mapping[str, frozense
         case = cases.get(given.key)
         if case is None or case.converts or case.cls.is_pyro or not case.study.has_parameters:
             continue
+        if any(base.key in cases and cases[base.key].converts for base in case.cls.lineage):
+            continue  # it derives from a PyroModule then, which the function tells itself
         if _is_bare(case) and not case.wanted:
             continue
         for cls in receiver.lineage:

@@ -1022,12 +1022,18 @@ def places(node: Node) -> Iterator[Spot]:
 
 
 def calls_in(value: Value) -> Iterator[Call]:
-    """A value's calls, those in its arguments included."""
+    """A value's calls, those in its arguments and in what it is picked from included."""
     match value:
-        case Call(args=args):
+        case Call(callee=callee, args=args):
             yield value
+            yield from calls_in(callee)
             for passed in args:
                 yield from calls_in(passed.value)
+        case Unknown(owner=owner, parts=parts):
+            for item in (*parts, *([owner] if owner else [])):
+                yield from calls_in(item)
+        case Element(of=item):
+            yield from calls_in(item)
         case MethodCall(call=call):
             yield from calls_in(call)
         case Items(items=items) | Choice(options=items):

@@ -607,8 +607,10 @@ class Study:
         made = self.node(item)
         if isinstance(made, Listed):
             made = one_of(*made.children) if made.children else Plain()
-        if isinstance(node, Box) and len(item.path) == 2 and item.how in ("register", "setattr"):
-            return self._added_by_name(node, made, item)
+        if isinstance(node, Box) and len(item.path) == 2:
+            is_module = isinstance(made, Leaf | Box | Own) and item not in self.late
+            if item.how in ("register", "setattr") or is_module:
+                return self._added_by_name(node, made, item)
         if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
             sure = holds_parameters(made)
             if item in self.late:  # what a method keeps when it runs is a state, unless it shows
@@ -662,14 +664,12 @@ class Study:
         names = ANNOTATED.fullmatch(annotation.strip("'\""))
         if names is None:
             return False
-        head, _, rest = (names[1] or names[2] or names[3]).strip("'\"").partition(".")
-        dotted = dict(self.cls.file.imports).get(head, head) + (f".{rest}" if rest else "")
+        dotted = self._dotted((names[1] or names[2] or names[3]).strip("'\""))
         index, path = self.resolver.index, self.cls.file.path
-        local = dotted if "." in dotted else f"{self.cls.file.module}.{dotted}"
         return (
             index.canonical(dotted, path) in MODULE
             or index.layer(dotted, path) is not None
-            or index.resolve(local, path).module_class is not None
+            or index.resolve(dotted, path).module_class is not None
         )
 
     def _is_data(self, name: str) -> bool:
@@ -807,7 +807,30 @@ class Study:
             for item in walk(attribute.node):
                 if isinstance(item, Own):
                     found[item.cls.key] = item.cls
+        for cls in self._classes_hidden:
+            found.setdefault(cls.key, cls)
         return tuple(found.values())
+
+    @property
+    def _classes_hidden(self) -> Iterator[ModuleClass]:
+        """Classes of which instances are somewhere in what it attaches, or by default."""
+        index, path = self.resolver.index, self.cls.file.path
+        for attribute in self.everything:
+            if any(isinstance(item, Opaque) for item in walk(attribute.node)):
+                for item in attribute.assignments:
+                    for call in calls_in(item.value):
+                        if (made := self._class_called(call)) is not None:
+                            yield made
+        for _, text in self.constructor.defaults if self.constructor else ():
+            if all(map(str.isidentifier, text.split("."))):
+                if (default := index.resolve(self._dotted(text), path).module_class) is not None:
+                    yield default
+
+    def _dotted(self, name: str) -> str:
+        """A name, as the file of the class has it, with the module that it is from."""
+        head, _, rest = name.partition(".")
+        dotted = dict(self.cls.file.imports).get(head, head) + (f".{rest}" if rest else "")
+        return dotted if "." in dotted else f"{self.cls.file.module}.{dotted}"
 
     @cached_property
     def handed_on(self) -> frozenset[tuple[tuple[str, str], tuple[str, str]]]:
