@@ -53,7 +53,12 @@ def compare_gradients(
     except RuntimeError as error:
         return Gradients(problems=(f"differentiating the output raises {describe(error)}",))
     shared = {names: wanted[names[0]] for names in ties(original) if names[0] in wanted}
-    sampled_or_kept = {k: v for k, v in shared.items() if any(name in after for name in k)}
+    apart = {path for path, _, _ in constrained(rewritten)}
+    sampled_or_kept = {
+        names: gradient
+        for names, gradient in shared.items()
+        if apart.isdisjoint(names) and any(name in after for name in names)
+    }
     problems: list[str] = []
     for names, gradient in (sampled_or_kept | dict(_constrained(rewritten, wanted))).items():
         found = sum(got[name] for name in _distinct(names, after) if name in got)

@@ -155,7 +155,7 @@ def _compare(
 
 def _pins(original: nn.Module, rewritten: nn.Module) -> Pins:
     values = pin(original, rewritten)
-    tied = {name for names in ties(original) if len(names) > 1 for name in names}
+    tied = {name: names for names in ties(original) if len(names) > 1 for name in names}
     return Pins(values, tied, priors(rewritten).keys() - values.keys())
 
 

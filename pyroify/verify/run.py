@@ -54,13 +54,13 @@ class Run:
 class Pins:
     """What becomes of the sample sites of a run.
 
-    ``values`` are the old weights, by site. ``tied`` names those that shared one weight, ``added``
-    the latents that the original does not have. ``own`` are the values that the original itself
-    drew from its priors.
+    ``values`` are the old weights, by site. ``tied`` are those that shared one weight, each with
+    all names of it, ``added`` the latents that the original does not have. ``own`` are the values
+    that the original itself drew from its priors.
     """
 
     values: Mapping[str, Tensor] = field(default_factory=dict)
-    tied: Set[str] = frozenset()
+    tied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     added: Set[str] = frozenset()
     own: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -72,24 +72,32 @@ class _Pinned(Messenger):
     """Gives sites their old values.
 
     A site that is computed from other sites takes its old value too, unless it repeats a tied
-    weight: a tie must show. Added latents are drawn apart, so that dropout sees the same random
-    numbers as before; so are those of the original, which the other side then repeats.
+    weight that has it by another name: a tie must show. Added latents are drawn apart, so that
+    dropout sees the same random numbers as before; so are those of the original, which the other
+    side then repeats.
     """
 
     def __init__(self, pins: Pins) -> None:
         super().__init__()
         self.pins = pins
+        self.given: set[str] = set()
 
     def _pyro_sample(self, msg: Any) -> None:
         name, pins = msg["name"], self.pins
         if name in pins.values:
-            if not (msg["is_observed"] and name in pins.tied):
+            if not (msg["is_observed"] and self._repeats(name)):
                 msg["value"] = pins.values[name]
+                self.given.add(name)
         elif name in pins.own and not msg["is_observed"]:
             msg["value"] = pins.own[name]
         elif name in pins.added and not msg["is_observed"]:
             with torch.random.fork_rng():
                 msg["value"] = msg["fn"](*msg["args"], **msg["kwargs"])
+
+    def _repeats(self, name: str) -> bool:
+        """Whether a weight has had its value under another name, or is a parameter under one."""
+        others = [other for other in self.pins.tied.get(name, ()) if other != name]
+        return any(other in self.given or other not in self.pins.values for other in others)
 
 
 def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
