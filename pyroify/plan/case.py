@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pyroify.catalog.metaclasses import INTERFACES
@@ -17,6 +17,7 @@ from pyroify.plan.placements import Instance, Where, place
 from pyroify.plan.sites import Lent
 from pyroify.plan.study import Study
 from pyroify.plan.ties import Tie
+from pyroify.spec.match import has_wildcard
 
 Key = tuple[str, str]
 """Path and qualified name of a class."""
@@ -142,12 +143,40 @@ class Case:
 
     @property
     def tied(self) -> frozenset[str]:
-        """Parameters that read another one, which is random."""
-        random = {
-            site.path for _, made in self.stages for site in made.sites if site.action == "sample"
-        }
+        """Parameters that read another one, which is random or constrained."""
+        random = {site.path for site in self.all_sites if site.action != "keep"}
         late = {tie.left for tie in self.late_ties}
         return frozenset(late | {tie.left for tie in self.ties if tie.right in random})
+
+    @property
+    def read_ties(self) -> tuple[Tie, ...]:
+        """Ties of which the left side reads the right; where that stays, so does the tie."""
+        constrained = {site.path for site in self.all_sites if site.action == "param"}
+        return tuple(
+            replace(tie, may_be_frozen=self._may_be_frozen(tie.right))
+            for tie in self.ties
+            if not self.keeps(tie)
+            if tie.right.partition(".")[0] in self.random_names or tie.right in constrained
+        )
+
+    def _may_be_frozen(self, path: str) -> bool:
+        """Whether a declaration asks at run time if a parameter is frozen."""
+        rules = [site.rule for site in self.all_sites if site.path == path]
+        if not rules:
+            return self.at_run_time and path not in self.lent
+        return self.study.may_be_frozen(path) and all(
+            rule is None or has_wildcard(rule.match) for rule in rules
+        )
+
+    def keeps(self, tie: Tie) -> bool:
+        """Whether both sides of a tie are seen to stay the parameter that they are."""
+        if tie.right in self.lent:
+            return False
+        right = [site for site in self.all_sites if site.path == tie.right]
+        left = [site for site in self.all_sites if site.path == tie.left]
+        is_kept = bool(right) and all(site.action == "keep" for site in right)
+        is_frozen = all(site.spared == "frozen" for site in right)
+        return is_kept and (is_frozen or all(site.action == "keep" for site in left))
 
     @property
     def sites(self) -> Sites:

@@ -218,7 +218,7 @@ class EditPlanner:
         last = [following_call(case.names)] if follows else []
         if method is not None and method is not case.study.constructor:
             return (*declared.statements, *last)
-        before, after = tie_statements(case.ties, case.names, case.random_names, case.late_ties)
+        before, after = tie_statements(case.read_ties, case.names, case.late_ties)
         if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
             last += loading_statements(case.names, declared.sites, self.spec)
         if needs_anchor(case.study):

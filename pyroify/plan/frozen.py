@@ -8,11 +8,11 @@ holder, a subclass) cannot be taken back in one instance, so it stays a paramete
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pyroify.index.facts import Freeze, Function, Name, Path, SelfRead, Use
-from pyroify.plan.structure import Own, walk
-from pyroify.plan.study import PARAMETERS, Study
+from pyroify.index.facts import Assignment, Call, Freeze, Function, Name, Path, SelfRead, Use
+from pyroify.plan.structure import Box, Own, is_opaque, walk
+from pyroify.plan.study import ATTACHING, PARAMETERS, Study, always_assigned
 
 Key = tuple[str, str]
 
@@ -49,6 +49,74 @@ def freezes_of(study: Study) -> Iterator[tuple[Function, Freeze]]:
             )
             if applied or (wholly and _is_freezing(study, named)):
                 yield method, Freeze((), call.line, False)
+
+
+def freezes_in_the_end(study: Study) -> Iterator[Freeze]:
+    """What a class freezes while it is built, by where that is when the class is complete.
+
+    What a base froze is among it where the class puts it elsewhere.
+    """
+    if wrapped := _wrapped_of_bases(study):
+        for base in study.cls.lineage[1:]:
+            for _, freeze in freezes_of(Study(base, study.resolver, ())):
+                if freeze.path[:1] in wrapped:
+                    yield from _in_the_end(study, replace(freeze, line=0), None)
+    for method, freeze in freezes_of(study):
+        is_sure = freeze.sure and (method is study.constructor or bool(freeze.path))
+        yield from _in_the_end(study, replace(freeze, sure=is_sure), method)
+
+
+def _wrapped_of_bases(study: Study) -> frozenset[Path]:
+    """Attributes of bases that the class puts into a container of the same name."""
+    made = [item for method in study.cls.cls.methods for item in method.assignments]
+    wrapping = [item for item in made if _places_inside(study, item)]
+    own = [item.path for item in made if item not in wrapping]
+    return frozenset(item.path for item in wrapping if item.path not in own)
+
+
+def _in_the_end(study: Study, freeze: Freeze, method: Function | None) -> list[Freeze]:
+    """A freeze by where it is about what is wrapped after it; nothing where that is gone.
+
+    ``method`` is where it happens; None for the constructor of a base, which runs before.
+    """
+    found = [freeze]
+    for item in study.attached_as(freeze.path[0]) if freeze.path else ():
+        places = _places_inside(study, item)
+        is_near = method is None or item in method.assignments
+        if is_near and method is not None and item.line <= freeze.line:
+            continue
+        if places:
+            moved = [
+                replace(one, path=(*item.path, place, *one.path[1:]))
+                for one in found
+                for place in places
+            ]
+            is_sure = is_near and always_assigned([item])
+            found = moved if is_sure else [replace(one, sure=False) for one in (*found, *moved)]
+        elif is_near:
+            found = [left for one in found if (left := _left(study, one, item)) is not None]
+    return found
+
+
+def _places_inside(study: Study, item: Assignment) -> tuple[str, ...]:
+    """Where ``self.fc = nn.Sequential(self.fc, ...)`` puts what was there."""
+    args = item.value.args if isinstance(item.value, Call) else ()
+    reads = [passed.value == SelfRead(item.path) for passed in args]
+    if len(item.path) != 1 or item.how not in ATTACHING or not any(reads):
+        return ()
+    if any(passed.star or passed.keyword for passed in args):
+        return ()
+    is_container = isinstance(study.node(item), Box)
+    return tuple(str(i) for i, read in enumerate(reads) if read and is_container)
+
+
+def _left(study: Study, freeze: Freeze, item: Assignment) -> Freeze | None:
+    """What is left of a freeze where something is assigned after it; None for nothing."""
+    is_other = item.path == freeze.path[: len(item.path)] and item.how in ATTACHING
+    if not is_other or study.gives_itself(item):
+        return freeze
+    is_sure = always_assigned([item]) and not is_opaque(study.node(item))
+    return None if is_sure else replace(freeze, sure=False)
 
 
 def _given(use: Use) -> Path:

@@ -170,6 +170,15 @@ class Sites:
         self.keys.append(key)
         return decide(self.spec, key)
 
+    def asks_for_frozen(self, path: str, decision: Decision, maybe: bool = False) -> bool:
+        """Whether a site is declared only if run time shows that it is not frozen.
+
+        ``maybe``: what makes it leaves that open. A rule without wildcards reaches it anyway.
+        """
+        if decision.rule is not None and not has_wildcard(decision.rule.match):
+            return False
+        return maybe or self.study.may_be_frozen(path)
+
     def chain(self, path: str, layer: str = "") -> Chain:
         """What becomes of all parameters of a layer, whatever their names."""
         other = self.consult(join(path, OTHER), layer).action

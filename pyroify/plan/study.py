@@ -17,6 +17,7 @@ from pyroify.index.facts import (
     Declared,
     Freeze,
     Function,
+    MethodCall,
     Name,
     Parameter,
     Path,
@@ -42,6 +43,7 @@ from pyroify.plan.structure import (
     Resolver,
     Scope,
     calls_in,
+    computes_weight,
     holds_parameters,
     is_certain,
     is_data,
@@ -53,6 +55,7 @@ from pyroify.plan.structure import (
 
 if TYPE_CHECKING:
     from pyroify.plan.frozen import FrozenBy
+    from pyroify.plan.ties import Tie
 
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
@@ -331,31 +334,64 @@ class Study:
     def frozen_by(self, path: str) -> FrozenBy | None:
         """What freezes a site in an instance, or in those of a subclass."""
         found = self.resolver.frozen.get(self.cls.key, ())
-        return next((by for by in found if _covers(by.path, path)), None)
+        names = (path, *(name for name, _ in self._further_names(path))) if found else ()
+        return next((by for by in found if any(_covers(by.path, name) for name in names)), None)
+
+    @cached_property
+    def ties(self) -> tuple[Tie, ...]:
+        """Second names that its parameters get while it is built."""
+        from pyroify.plan.ties import find_ties
+
+        return find_ties(self)
+
+    def _further_names(self, path: str) -> Iterator[tuple[str, tuple[Tie, ...]]]:
+        """Other names of the parameter at a path, each with the ties that make it one."""
+        own = [tie for tie in self.ties if tie.left == path]
+        yield from ((tie.right, (tie,)) for tie in own)
+        for tie in self.ties:
+            if tie.right == path:
+                yield tie.left, (tie,)
+            elif tie.left != path:
+                yield from ((tie.left, (to, tie)) for to in own if to.right == tie.right)
 
     @cached_property
     def freezes(self) -> tuple[Freeze, ...]:
-        """What the class freezes of its own while it is built."""
-        from pyroify.plan.frozen import freezes_of
+        """What is frozen of its own while the class is built, by where it is in the end."""
+        from pyroify.plan.frozen import freezes_in_the_end
 
-        found = list(freezes_of(self))
-        return tuple(
-            freeze if method is self.constructor or freeze.path else replace(freeze, sure=False)
-            for method, freeze in found
-        )
+        return tuple(freezes_in_the_end(self))
 
     def _frozen_at(self, freeze: Freeze, path: str) -> str:
-        """``sure``, ``maybe``, or empty where a freeze is not about a site."""
+        """``sure``, ``maybe``, or empty where a freeze is not about a site, whatever its name."""
+        states = [self._frozen_as(freeze, path)]
+        for name, ties in self._further_names(path):
+            if state := self._frozen_as(freeze, name):
+                sure = all(tie.condition == "" for tie in ties)
+                last = ties[-1] if name == ties[-1].left else None
+                order = last and self._comes_after(freeze.line, last.line)
+                if order is not False:  # what was frozen under the name before is another one
+                    states.append(state if sure and (last is None or order) else "maybe")
+        return "sure" if "sure" in states else "maybe" if "maybe" in states else ""
+
+    def _comes_after(self, line: int, other: int) -> bool | None:
+        """Whether one line runs after another; None where they stand in different methods."""
+        starts = [method.line for method in self.cls.cls.methods]
+        one, two = (max([s for s in starts if s <= found], default=0) for found in (line, other))
+        return line > other if one == two else None
+
+    def _frozen_as(self, freeze: Freeze, path: str) -> str:
+        """What a freeze says of a site under one of its names."""
         covers = _covers(freeze.path, path)
         if not covers:
             return ""
         name = path.partition(".")[0]
-        lines = [item.line for item in self._attached_as(name)]
+        lines = [item.line for item in self.attached_as(name)]
         if freeze.path or not lines or max(lines) < freeze.line:
             return covers if freeze.sure else "maybe"
         return "maybe" if min(lines) < freeze.line or not freeze.sure else ""
 
-    def _attached_as(self, name: str) -> Iterator[Assignment]:
+    def attached_as(self, name: str) -> Iterator[Assignment]:
+        """What is assigned to an attribute, or to parts of it, while the class is built."""
         methods = (m for m in self.cls.cls.methods if m.name in self.building)
         return (item for m in methods for item in m.assignments if item.path[:1] == (name,))
 
@@ -520,6 +556,7 @@ class Study:
     def _attribute(self, name: str, items: list[Assignment]) -> Attribute | None:
         direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
         added = [item for item in items if item not in direct and self._adds(item)]
+        direct = [item for item in direct if not self.gives_itself(item)]
         if not direct and not added:
             return None
         direct, added = self._from_last(direct, added)
@@ -535,6 +572,23 @@ class Study:
             if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
                 return None
         return Attribute(name, node, tuple(direct or items), items[0].line)
+
+    def gives_itself(self, item: Assignment) -> bool:
+        """``self.fc = frozen(self.fc)``, where the function gives back what it is given."""
+        function = self._function_called(item.value)
+        if function is None or self.node(item) != Opaque(f"self.{item.path[0]}"):
+            return False
+        callees = [call.callee for call in function.layer_calls]
+        return not any(isinstance(c, Name) and computes_weight(c.dotted) for c in callees)
+
+    def _function_called(self, value: Value) -> Function | None:
+        """The function of the project, or the method, that a value is a call of."""
+        if isinstance(value, MethodCall):
+            found = self.cls.find_method(value.name)
+            return found[1] if found else None
+        if not isinstance(value, Call) or not isinstance(value.callee, Name):
+            return None
+        return self.resolver.index.resolve(value.callee.dotted, self.cls.file.path).function
 
     def _one_of(self, direct: list[Assignment]) -> Node:
         """What an attribute may be that is set in several places, one of which may wrap it."""

@@ -41,6 +41,8 @@ class Tie:
     """What makes it, where another class has declared the right side by then, if it is random."""
     written: str = ""
     """Where it stands in the source as a declaration already: ``amid`` a method, at its ``end``."""
+    may_be_frozen: bool = False
+    """Whether only run time knows if the right side is frozen, and stays what it is."""
 
 
 def find_ties(study: Study) -> tuple[Tie, ...]:
@@ -104,7 +106,7 @@ def _written_at_end(method: Function) -> Iterator[Tie]:
     there = method.declarations
     for text, line in zip(there.texts, there.lines, strict=True) if there else ():
         left, _, source = text.partition(" = ")
-        if match := WRITTEN.search(source):
+        if not left.startswith("if ") and (match := WRITTEN.search(source)):
             right = f"{match[1]}.{match[2]}".lstrip(".")
             yield Tie(left.removeprefix("self."), right, line, 0, written="end")
 
@@ -141,6 +143,8 @@ def _is_parameter(study: Study, path: Path) -> bool:
 
 
 def _has_parameter(node: Node, path: Path, study: Study) -> bool:
+    if not path:
+        return False  # it is the module itself
     match node:
         case Leaf(layer=layer):
             return path[-1] in [parameter.name for parameter in layer.parameters]
@@ -210,29 +214,40 @@ def tied_source(tie: Tie, names: FileNames) -> str:
 
 
 def tie_statements(
-    ties: Iterable[Tie], names: FileNames, random: frozenset[str], late: Container[Tie]
+    ties: Iterable[Tie], names: FileNames, late: Iterable[Tie]
 ) -> tuple[list[str], list[str]]:
     """Statements before the declarations, and after them, that make the left side read the right.
 
     Where the source does not show whether the tie is made, the two are compared before either is
-    declared. Ties that are ``late`` stand where they are made.
+    declared; so it is seen whether the right side will be. Ties that are ``late`` stand where they
+    are made.
     """
-    before: list[str] = []
+    before = [
+        f"self.{tie.left} = {tied_source(tie, names)}" for tie in late if tie.written == "end"
+    ]
     statements: list[str] = []
     tests: list[str] = []
     for tie in ties:
-        if tie.written == "end" and tie in late:
-            before.append(f"self.{tie.left} = {tied_source(tie, names)}")
-        if tie.right.partition(".")[0] not in random or tie.late is not None or tie.written:
+        if tie.late is not None or tie.written:
             continue
         statement = f"self.{tie.left} = {tied_source(tie, names)}"
         test = tie.condition
-        if test is None:
+        if test is None or tie.may_be_frozen:
             test = f"tied_{len(tests)}" if tests else "tied"
             tests.append(test)
-            before.append(f"{test} = {_comparison(tie)}")
+            before.append(f"{test} = {_test_before(tie)}")
         statements.append(f"if {test}:\n    {statement}" if test else statement)
     return before, statements
+
+
+def _test_before(tie: Tie) -> str:
+    """A test whether the left side will read the right one."""
+    made = _comparison(tie) if tie.condition is None else tie.condition
+    trained = f"self.{tie.right}.requires_grad" if tie.may_be_frozen else ""
+    if made and trained:
+        plain = tie.condition is None or made.isidentifier()
+        return f"{made} and {trained}" if plain else f"({made}) and {trained}"
+    return made or trained
 
 
 def _comparison(tie: Tie) -> str:

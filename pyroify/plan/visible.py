@@ -263,7 +263,7 @@ def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> li
     sites.record(path, decision, source, line, layer=layer, shape=site.shape)
     statements = [f"{target} = {source}" for target, source in pairs]
     tests = [] if present else [f"{site.target} is not None"]
-    if sites.study.may_be_frozen(path):
+    if sites.asks_for_frozen(path, decision):
         tests.append(f"{site.target}.requires_grad")
     return [guarded(" and ".join(tests), statements)] if tests and statements else statements
 

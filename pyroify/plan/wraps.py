@@ -130,7 +130,7 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
     random.update(path.partition(".")[0] for path in case.lent)
     random.update(tie.left.partition(".")[0] for tie in case.late_ties)
     for tie in case.ties:
-        if tie.right.partition(".")[0] in random:
+        if tie.right.partition(".")[0] in random and not case.keeps(tie):
             random.add(tie.left.partition(".")[0])
     kept: set[Spot] = set()
     made: set[Spot] = set()

@@ -243,12 +243,22 @@ def _frozen_there(subject: Subject) -> Iterator[tuple[str, Assignment]]:
     seen = {""}
     for path in sorted(sites.kept | sites.random):
         owner = path.rpartition(".")[0]
-        beside = any(site.rpartition(".")[0] == owner for site in sites.random)
         frozen = study.may_be_frozen(path) or (path in sites.kept and study.is_frozen(path))
         made = [a.assignments[0] for a in study.everything if _holds(a.name, path)]
-        if owner not in seen and beside and frozen and made:
+        if owner not in seen and frozen and made and _is_converted(subject, path):
             seen.add(owner)
             yield f"a parameter of self.{owner}", made[0]
+
+
+def _is_converted(subject: Subject, path: str) -> bool:
+    """Whether what owns a parameter becomes a PyroModule, as far as the source shows it."""
+    study, sites = subject.study, subject.project.of(subject.cls)
+    name, _, _ = path.partition(".")
+    if any(site.partition(".")[0] == name for site in sites.declared):
+        return True
+    owner = path.rpartition(".")[0]
+    beside = [site for site in sites.kept if site.rpartition(".")[0] == owner]
+    return subject.at_run_time and not all(map(study.is_frozen, beside))
 
 
 def _holds(name: str, path: str) -> bool:
