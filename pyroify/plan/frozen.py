@@ -60,10 +60,10 @@ def freezes_in_the_end(study: Study) -> Iterator[Freeze]:
         for base in study.cls.lineage[1:]:
             for _, freeze in freezes_of(Study(base, study.resolver, ())):
                 if freeze.path[:1] in wrapped:
-                    yield from _in_the_end(study, replace(freeze, line=0), None)
+                    yield from _in_the_end(study, replace(freeze, line=0))
     for method, freeze in freezes_of(study):
-        is_sure = freeze.sure and (method is study.constructor or bool(freeze.path))
-        yield from _in_the_end(study, replace(freeze, sure=is_sure), method)
+        is_sure = freeze.sure and study.surely_runs(method)
+        yield from _in_the_end(study, replace(freeze, sure=is_sure))
 
 
 def _wrapped_of_bases(study: Study) -> frozenset[Path]:
@@ -74,16 +74,16 @@ def _wrapped_of_bases(study: Study) -> frozenset[Path]:
     return frozenset(item.path for item in wrapping if item.path not in own)
 
 
-def _in_the_end(study: Study, freeze: Freeze, method: Function | None) -> list[Freeze]:
+def _in_the_end(study: Study, freeze: Freeze) -> list[Freeze]:
     """A freeze by where it is about what is wrapped after it; nothing where that is gone.
 
-    ``method`` is where it happens; None for the constructor of a base, which runs before.
+    What a base freezes, on line 0, comes before all.
     """
     found = [freeze]
     for item in study.attached_as(freeze.path[0]) if freeze.path else ():
         places = _places_inside(study, item)
-        is_near = method is None or item in method.assignments
-        if is_near and method is not None and item.line <= freeze.line:
+        is_later = True if freeze.line == 0 else study.runs_after(item.line, freeze.line)
+        if is_later is False:
             continue
         if places:
             moved = [
@@ -91,9 +91,9 @@ def _in_the_end(study: Study, freeze: Freeze, method: Function | None) -> list[F
                 for one in found
                 for place in places
             ]
-            is_sure = is_near and always_assigned([item])
+            is_sure = is_later and always_assigned([item])
             found = moved if is_sure else [replace(one, sure=False) for one in (*found, *moved)]
-        elif is_near:
+        elif is_later:
             found = [left for one in found if (left := _left(study, one, item)) is not None]
     return found
 
@@ -168,7 +168,7 @@ def _below(
     for attribute in study.everything:
         if by.path and attribute.name != by.path[0]:
             continue
-        if not by.path and method is not None and attribute.line > by.line:
+        if not by.path and method is not None and study.runs_after(attribute.line, by.line):
             continue
         for node in walk(attribute.node):
             if isinstance(node, Own):

@@ -368,16 +368,51 @@ class Study:
             if state := self._frozen_as(freeze, name):
                 sure = all(tie.condition == "" for tie in ties)
                 last = ties[-1] if name == ties[-1].left else None
-                order = last and self._comes_after(freeze.line, last.line)
+                order = last and self.runs_after(freeze.line, last.line)
                 if order is not False:  # what was frozen under the name before is another one
                     states.append(state if sure and (last is None or order) else "maybe")
         return "sure" if "sure" in states else "maybe" if "maybe" in states else ""
 
-    def _comes_after(self, line: int, other: int) -> bool | None:
-        """Whether one line runs after another; None where they stand in different methods."""
-        starts = [method.line for method in self.cls.cls.methods]
-        one, two = (max([s for s in starts if s <= found], default=0) for found in (line, other))
-        return line > other if one == two else None
+    def runs_after(self, line: int, other: int) -> bool | None:
+        """Whether one line runs after another while the class is built; None if that is not seen.
+
+        What a method does, which the constructor calls, happens where it is called.
+        """
+        one, two = self._moment(line), self._moment(other)
+        return one > two if one and two else None
+
+    def _moment(self, line: int) -> tuple[int, ...]:
+        """The lines that lead from the constructor to one; empty where that is not one way."""
+        found = [line]
+        while True:
+            methods = [method for method in self.cls.cls.methods if method.line <= found[0]]
+            method = max(methods, key=lambda method: method.line, default=None)
+            if method is None or len(found) > len(self.cls.cls.methods):
+                return ()
+            if method is self.constructor:
+                return tuple(found)
+            calls = [call for _, call in self._calls_of(method)]
+            if len(calls) != 1:
+                return ()
+            found.insert(0, calls[0].line)
+
+    def surely_runs(self, method: Function, depth: int = 0) -> bool:
+        """Whether a method runs in any case while the class is built."""
+        return method is self.constructor or (
+            depth < len(self.cls.cls.methods)
+            and any(
+                not any(first <= call.line <= last for first, last, _ in caller.guards)
+                and self.surely_runs(caller, depth + 1)
+                for caller, call in self._calls_of(method)
+            )
+        )
+
+    def _calls_of(self, method: Function) -> Iterator[tuple[Function, Call]]:
+        """Where methods that run during construction call another by its name."""
+        for caller in self.cls.cls.methods:
+            for call in caller.layer_calls if caller.name in self.building else ():
+                if call.callee == SelfRead((method.name,)):
+                    yield caller, call
 
     def _frozen_as(self, freeze: Freeze, path: str) -> str:
         """What a freeze says of a site under one of its names."""
@@ -385,10 +420,11 @@ class Study:
         if not covers:
             return ""
         name = path.partition(".")[0]
-        lines = [item.line for item in self.attached_as(name)]
-        if freeze.path or not lines or max(lines) < freeze.line:
-            return covers if freeze.sure else "maybe"
-        return "maybe" if min(lines) < freeze.line or not freeze.sure else ""
+        attached = [] if freeze.path else self.attached_as(name)
+        orders = {self.runs_after(freeze.line, item.line) for item in attached}
+        if orders == {False}:
+            return ""
+        return covers if freeze.sure and orders <= {True} else "maybe"
 
     def attached_as(self, name: str) -> Iterator[Assignment]:
         """What is assigned to an attribute, or to parts of it, while the class is built."""
