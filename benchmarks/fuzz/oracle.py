@@ -456,7 +456,7 @@ class _Sites:
 
     def _keep_faults(self, site: Site) -> Iterator[str]:
         name = site.name
-        if name in self.priors:
+        if name in self.priors and self.priors[name].repeated is None:
             yield f"is random, though the spec keeps it: {name}"
         elif name in self.constrained:
             yield f"is constrained, though the spec keeps it: {name}"
@@ -466,7 +466,7 @@ class _Sites:
             yield from self._value_faults(name, self.params[name])
         elif name in self.buffers and site.frozen:
             yield from self._value_faults(name, self.buffers[name])
-        else:
+        elif name not in self.priors:
             yield f"{self._state(name)}, though the spec keeps it: {name}"
 
     def _value_faults(self, name: str, value: Tensor) -> Iterator[str]:

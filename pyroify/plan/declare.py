@@ -82,6 +82,7 @@ class Declarer:
         is_late = False
         is_by_hand = self.study.by_hand.is_throughout
         at_run_time = not is_by_hand and is_out_of_sight(self.study, covered, attributes)
+        sites.at_run_time = at_run_time
         statements: list[str] = []
         if method is self.study.constructor:
             statements.extend(self._latents(sites))

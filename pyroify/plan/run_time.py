@@ -154,7 +154,8 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterat
         looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
         if is_present(parameter, spot.leaf, sites.study, sites.method, path) is False:
             continue
-        if path not in sites.within and (action == looped or not is_one or "*" in path):
+        is_looped = action == looped and not sites.reaches_frozen(path, decision)
+        if path not in sites.within and (is_looped or not is_one or "*" in path):
             sites.record_looped(path, parameter, where.line)
             rule = decision.rule
             if action != looped and rule and (is_here or has_wildcard(rule.match)):

@@ -111,6 +111,8 @@ class Sites:
     """Paths that read another parameter: they are declared with the tie."""
     within: Mapping[str, Assignment] = field(default_factory=dict)
     """Parameters of children that are declared where the child is made, by path."""
+    at_run_time: bool = False
+    """Loops find the layers, and leave alone what is frozen."""
     plans: list[SitePlan] = field(default_factory=list)
     anew: list[Anew] = field(default_factory=list)
     keys: list[SiteKey] = field(default_factory=list)
@@ -178,6 +180,13 @@ class Sites:
         if decision.rule is not None and not has_wildcard(decision.rule.match):
             return False
         return maybe or self.study.may_be_frozen(path)
+
+    def reaches_frozen(self, path: str, decision: Decision) -> bool:
+        """Whether a rule without wildcards declares what is frozen, or may be."""
+        if decision.rule is None or has_wildcard(decision.rule.match):
+            return False
+        frozen = self.study.is_frozen(path) or self.study.may_be_frozen(path)
+        return frozen and not isinstance(decision.action, Keep)
 
     def chain(self, path: str, layer: str = "") -> Chain:
         """What becomes of all parameters of a layer, whatever their names."""
@@ -267,6 +276,8 @@ class Sites:
         """Decide and note a site that a loop over several parameters declares."""
         layer = parameter.layer if parameter else ""
         decision = self.decide(path, layer)
+        if self.reaches_frozen(path, decision):
+            self._report_frozen(path, decision, line)
         source = self.render_looped(decision.action, line)
         if WEIGHT.search(source) and parameter and not has_fans(parameter):
             self.render(decision.action, Place(f"self.{path}", "layer", ndim=1), line)  # says so
@@ -320,6 +331,13 @@ class Sites:
         )
         help = "match all elements with *, or name them in the source"
         self.report(line, 0, "PYR061", message, help)
+
+    def _report_frozen(self, path: str, decision: Decision, line: int) -> None:
+        """Note a rule that names what may be frozen, which a loop asks for."""
+        if self.at_run_time or self.study.may_be_frozen(path):
+            name = self.rule_name(decision)
+            message = f"{name} names self.{path}, which may be frozen; a loop leaves that alone"
+            self.report(line, 0, "PYR061", message, "do not freeze it, or keep it by a rule")
 
     def report_place(self, rule: Rule, path: str, line: int) -> None:
         """Note a rule that tells parameters apart by where they are, which a loop does not know."""

@@ -6,9 +6,11 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 from pyroify.index.facts import Call, Choice, File, Name, Spot
+from pyroify.plan import placements
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
+from pyroify.plan.placements import Where, place
 from pyroify.plan.structure import (
     Box,
     Node,
@@ -20,6 +22,7 @@ from pyroify.plan.structure import (
     places,
     walk,
 )
+from pyroify.spec.match import has_wildcard
 
 
 def class_wraps(
@@ -27,6 +30,7 @@ def class_wraps(
 ) -> Iterator[Edit]:
     """Layers that the methods of a class build; at run time those of the constructor wait.
 
+    Those of which a rule names what may be frozen do not: a loop might pass them by.
     Code of the user's that declares whatever is there sees to those itself.
 
     Containers of nothing but ``refused`` classes stay, so that Pyro sees the parameters in them.
@@ -34,12 +38,12 @@ def class_wraps(
     kept = _kept_calls(case, refused)
     waits = case.is_built_at_run_time or case.study.by_hand.is_throughout
     building = case.study.building if waits else frozenset()
+    named = _of_named_frozen(case) if building else ()
     calls = [
         call
         for method in case.cls.cls.methods
-        if method.name not in building
         for call in method.layer_calls
-        if call.place not in kept
+        if call.place not in kept and (method.name not in building or call.place in named)
     ]
     filled = _filled(item.node for item in case.study.everything)
     yield from wraps(calls, case.study.scope, resolver, case.names, limit, filled)
@@ -122,6 +126,22 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = F
         empty = isinstance(node, Box) and not node.children
         return filled or empty or holds_parameters(node)
     return True
+
+
+def _of_named_frozen(case: Case) -> set[Spot]:
+    """Where layers are made of which a rule without wildcards declares what may be frozen."""
+    owners = {
+        site.path.rpartition(".")[0]
+        for site in case.all_sites
+        if site.action != "keep" and site.rule and not has_wildcard(site.rule.match)
+        if case.study.is_frozen(site.path) or case.study.may_be_frozen(site.path)
+    }
+    return {
+        found.leaf.call.place
+        for attribute in case.study.everything
+        for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
+        if isinstance(found, placements.Spot) and found.where.path in owners and found.leaf.call
+    }
 
 
 def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:

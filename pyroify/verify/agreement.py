@@ -24,6 +24,7 @@ from pyroify.spec.expressions import Number
 from pyroify.spec.match import matches_class
 from pyroify.spec.model import Action, Deterministic, Keep, Latent, Param, Sample
 from pyroify.spec.render import NOISE, standard_noise
+from pyroify.verify.audit import audit_flags
 from pyroify.verify.expected import (
     CannotTell,
     Facts,
@@ -144,6 +145,7 @@ class _Built:
 def _draw(rewritten: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Draw every prior once, each of what it reads as well; also what drawing one raises."""
     declared, failures = priors(rewritten), {}
+    flags = {name: value.requires_grad for name, value in parameters(rewritten).items()}
     with ExitStack() as stack:
         trace = stack.enter_context(poutine.trace())
         for context in {
@@ -155,6 +157,7 @@ def _draw(rewritten: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, str]]:
                 getattr(prior.owner, prior.name)
             except Exception as error:
                 failures[path] = describe(error)
+    audit_flags(rewritten, flags)  # what a prior reads would be trained now
     return dict(trace.trace.nodes), failures
 
 

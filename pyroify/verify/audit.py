@@ -117,7 +117,8 @@ def _untied(original: nn.Module, rewritten: nn.Module, after: Run) -> list[str]:
     found = []
     for names in ties(original):
         kept = {id(free[name]) for name in names if name in free}
-        declared = {paths[name].key for name in names if name in paths}
+        others = [paths[name] for name in names if name in paths]
+        declared = {prior.key for prior in others if not kept or id(prior.repeated) not in kept}
         drawn = {paths[name].key for name in names if name in paths and name in latents}
         if len(kept) + max(len(drawn), bool(declared)) > 1:
             found.append(f"{' and '.join(names)} were one parameter and are independent now")

@@ -27,6 +27,13 @@ class Prior:
         written = self.owner._pyro_samples[self.name]
         return str(getattr(written, "__name__", "")).endswith("<lambda>")
 
+    @property
+    def repeated(self) -> nn.Parameter | None:
+        """The parameter that it reads, if it draws nothing; None where it does."""
+        written = self.owner._pyro_samples[self.name]
+        value = None if hasattr(written, "sample") else getattr(self.owner, self.name)
+        return value if isinstance(value, nn.Parameter) else None
+
 
 def dotted(path: str, name: str) -> str:
     """Join a module's path and an attribute; the root's path is empty."""
