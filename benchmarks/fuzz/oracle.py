@@ -288,6 +288,7 @@ class _Judge:
 
     def _check_target(self, built: _Built, spec: Spec) -> None:
         target = built.target
+        self.sides["after"].forget()
         try:
             with imported(self.sides["after"]):
                 cls = self._load("after", target)

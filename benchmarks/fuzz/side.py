@@ -24,6 +24,10 @@ class Side:
         """A class, only while this side is imported."""
         return getattr(importlib.import_module(module), name)
 
+    def forget(self) -> None:
+        """Import the modules anew from now on: some keep what they have made."""
+        self.modules.clear()
+
     def enter(self) -> None:
         sys.path.insert(0, self.root)
         importlib.invalidate_caches()
