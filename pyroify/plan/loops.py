@@ -10,6 +10,7 @@ from keyword import iskeyword
 from pyroify.catalog.layers import LAYERS, Layer
 from pyroify.index.facts import Parameter
 from pyroify.plan.placements import Each, Placement, Search, Spot, Where, join, place
+from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sites import OTHER, Chain, Sites
 from pyroify.plan.statements import block, each_parameter
 from pyroify.plan.structure import is_opaque
@@ -157,7 +158,8 @@ def note_unseen(tables: Tables, sites: Sites) -> None:
 
 def find_own(tables: Tables, sites: Sites) -> Tables:
     """What becomes of parameters of the class itself under names the source does not show."""
-    names = {own.name for own in sites.study.all_parameters}
+    named = (own for own in sites.study.all_parameters if not becomes_buffer(own))
+    names = {own.name for own in named}
     chain, line = sites.chain(""), sites.study.cls.cls.line
     mentioned = tuple(item for item in chain.mentioned if item[0] not in names)
     for name, action in mentioned:
