@@ -31,7 +31,7 @@ MODULE_FREE = re.compile(
     r"einops\.layers\.torch\.(Rearrange|Reduce)|torchvision\.transforms\..*"
     r"|torch\.(?!(nn|ao|hub|jit|fx|package|export|func|_dynamo|distributed|quantization)\.)"
     r"(?!(load|compile|nn|jit|fx|hub|ao)$).*"
-    r"|torch\.nn\.(functional|init)\..*"
+    r"|torch\.nn\.((functional|init)\..*|(parameter\.)?Buffer)"
     r"|torch\.nn\.utils\.(rnn\..*|clip_\w+|parameters_to_vector|vector_to_parameters|get_\w+)"
 )
 """Calls that make no module with parameters: functions of torch, and layers that only reshape."""

@@ -262,6 +262,9 @@ class Statements:
             self._attach(path, "setitem", given)
         elif path := self.expressions.path(target.value):
             self._attach(path, "setitem", given)
+        elif isinstance(inner := target.value, ast.Subscript):
+            if path := self.expressions.path(inner.value):
+                self._attach((*path, "*"), "setitem", given)
 
     def _is_numbered(self, node: ast.expr) -> bool:
         """Whether an expression is a local name for a container whose members have places."""

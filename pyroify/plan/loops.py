@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from keyword import iskeyword
@@ -15,7 +15,7 @@ from pyroify.plan.sites import OTHER, Chain, Sites
 from pyroify.plan.statements import block, each_parameter
 from pyroify.plan.structure import is_opaque
 from pyroify.plan.study import Attribute
-from pyroify.spec.match import has_wildcard, tells_by_place
+from pyroify.spec.match import has_wildcard, spells_out, tells_by_place
 
 REASON = "# Which layers these are, only run time shows."
 REASON_OF_NAMES = "# Which parameters these are, only run time shows."
@@ -85,28 +85,63 @@ def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) ->
     for attribute in attributes:
         if not is_opaque(attribute.node):
             parts.extend(_searched_parts(attribute, tables, sites))
-        if not is_opaque(attribute.node) or attribute.name in ("", "*"):
-            continue
-        known = {"": tables}
-        for path in (attribute.name, *_paths_below(attribute.name, sites)):
-            around = known[max((above for above in known if path.startswith(above)), key=len)]
-            known[f"{path}."] = below = tables_below(join(path, BELOW), sites)
-            if path == attribute.name or below != around:
-                _record(path, below, attribute.line, sites)
-            if below != around:
-                parts.append(Part(path, below))
-        parts.extend(_named_parts(attribute, sites))
+        if is_opaque(attribute.node) and attribute.name not in ("", "*"):
+            where = Where(attribute.target, attribute.name, attribute.line)
+            seen = [item for item in place(attribute.node, where) if isinstance(item, Spot)]
+            paths = [spot.where.path for spot in seen]
+            parts.extend(_parts_below(attribute.name, tables, sites, attribute.line, paths))
+    return _innermost_first(parts)
+
+
+def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
+    """The parts that rules spell out, under names that the source does not show."""
+    line = sites.study.cls.cls.line
+    return _innermost_first(
+        part for name in spelled_names(sites) for part in _parts_below(name, tables, sites, line)
+    )
+
+
+def spelled_names(sites: Sites) -> Iterator[str]:
+    """What rules name right below the class where its source shows nothing of that name."""
+    cls = sites.study.cls
+    shown = {
+        item.path[0]
+        for base in cls.lineage
+        for method in base.cls.methods
+        for item in method.assignments
+        if item.path
+    }
+    spelled = [
+        rule for rule in sites.spec.rules if spells_out(rule, cls.file.module, cls.cls.qualname)
+    ]
+    for rule in spelled:
+        path = rule.match.rpartition(":")[2].removeprefix(f"{cls.cls.qualname}.")
+        name, dot, _ = path.partition(".")
+        if dot and name not in shown and not has_wildcard(name):
+            shown.add(name)
+            yield name
+
+
+def _innermost_first(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(sorted(parts, key=lambda part: (not part.alone, -part.path.count("."))))
 
 
-def _named_parts(attribute: Attribute, sites: Sites) -> Iterator[Part]:
-    """Layers below something that is not visible, of which rules name a parameter in full."""
-    named = [path for path in _rules_below(attribute.name, sites) if not has_wildcard(path)]
-    where = Where(attribute.target, attribute.name, attribute.line)
-    seen = [found.where.path for found in place(attribute.node, where) if isinstance(found, Spot)]
+def _parts_below(
+    name: str, tables: Tables, sites: Sites, line: int, seen: Sequence[str] = ()
+) -> Iterator[Part]:
+    """The parts of something that is not visible; the layers at the paths ``seen`` are."""
+    known = {"": tables}
+    for path in (name, *_paths_below(name, sites)):
+        around = known[max((above for above in known if path.startswith(above)), key=len)]
+        known[f"{path}."] = below = tables_below(join(path, BELOW), sites)
+        if path == name or below != around:
+            _record(path, below, line, sites)
+        if below != around:
+            yield Part(path, below)
+    named = [path for path in _rules_below(name, sites) if not has_wildcard(path)]
     named = [path for path in named if path.rpartition(".")[0] not in seen]
     for path in dict.fromkeys(named):
-        sites.record_looped(path, None, attribute.line)
+        sites.record_looped(path, None, line)
     for layer in dict.fromkeys(path.rpartition(".")[0] for path in named):
         yield Part(layer, tables_below(layer, sites), alone=True)
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 from pyroify.plan.cleared import is_present
 from pyroify.plan.loops import (
+    BELOW,
     Part,
     Tables,
     declare_in_loop,
     declare_own,
+    find_hidden_parts,
     find_own,
     find_parts,
     note_unseen,
@@ -25,9 +27,9 @@ from pyroify.plan.loops import (
 from pyroify.plan.placements import Spot, join
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sight import Unseen
-from pyroify.plan.sites import OTHER, Sites
+from pyroify.plan.sites import OTHER, Chain, Sites
 from pyroify.plan.statements import block
-from pyroify.plan.structure import is_certain
+from pyroify.plan.structure import Node, Owned, is_certain, options_of
 from pyroify.plan.study import Attribute, Study
 from pyroify.plan.undeclared import undeclared_at, undeclared_call
 from pyroify.plan.visible import (
@@ -81,6 +83,8 @@ def declare_at_run_time(
     if unseen.layers:
         note_unseen(tables, sites)
     parts = find_parts(attributes, tables, sites)
+    if unseen.layers:
+        parts = (*find_hidden_parts(tables, sites), *parts)
     apart = list(_all_apart(attributes, tables, parts, sites, unseen.moved))
     kept = [found.id for found in apart]
     kept += _of_bases(attributes, sites)
@@ -115,11 +119,28 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     """The ids of parameters below children that a base attaches, which it declares by itself."""
     own = {attribute.name for attribute in attributes}
     own |= {use.path[0] for _, use in sites.study.uses if use.how == "delete"}
+    chain = sites.chain(OTHER)
     for cls in sites.study.cls.lineage[1:]:
-        for attribute in Study(cls, sites.study.resolver, ()).everything:
-            if attribute.name not in own and attribute.present and is_certain(attribute.node):
+        study = Study(cls, sites.study.resolver, ())
+        for attribute in study.everything:
+            if attribute.name in own or attribute.name in ("", "*"):
+                continue
+            if attribute.present and all(map(_is_module, options_of(attribute.node))):
                 own.add(attribute.name)
                 yield f"*map(id, {attribute.target}.parameters())"
+            elif "." not in attribute.name and _chain(attribute, study, sites) != chain:
+                own.add(attribute.name)
+                found = f'getattr(self, "{attribute.name}", None)'
+                yield f'*map(id, getattr({found}, "parameters", list)())'
+
+
+def _chain(attribute: Attribute, study: Study, sites: Sites) -> Chain:
+    """What a base makes of parameters somewhere below an attribute."""
+    return replace(sites, study=study).chain(join(attribute.name, BELOW))
+
+
+def _is_module(node: Node) -> bool:
+    return is_certain(node) and not isinstance(node, Owned)
 
 
 def _all_apart(

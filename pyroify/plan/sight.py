@@ -23,6 +23,7 @@ from pyroify.plan.structure import (
     computes_weight,
     holds_only_parameters,
     is_certain,
+    is_opaque,
     options_of,
     walk,
 )
@@ -204,8 +205,10 @@ def _misses_parameter(study: Study, covered: Covered, attributes: Sequence[Attri
     """Whether a parameter is made there that none of the attributes accounts for."""
     made = {(made.line, made.column) for method in covered for made in method.parameter_calls}
     own = {(made.line, made.column) for p in study.parameters(covered) for made in p.made}
+    hidden = {attribute.name for attribute in attributes if is_opaque(attribute.node)}
     for item in (item for method in covered for item in method.assignments):
-        if isinstance(item.value, Parameter) and item.path == ("*",):
+        is_seen = item.path == ("*",) or (len(item.path) > 1 and item.path[0] in hidden)
+        if isinstance(item.value, Parameter) and is_seen:
             own.add((item.value.line, item.value.column))
     nodes = [node for node in _nodes(attributes) if isinstance(node, Owned)]
     return not made <= own | {(n.parameter.line, n.parameter.column) for n in nodes}

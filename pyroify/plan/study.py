@@ -686,7 +686,8 @@ class Study:
         if item.how == "register" and len(item.path) == 2:
             return True
         # self.block.conv = nn.Conv2d(...): something is put into a child.
-        return len(item.path) > 1 and isinstance(item.value, Call) and item.how in ATTACHING
+        is_made = isinstance(item.value, Call | Parameter)
+        return len(item.path) > 1 and is_made and item.how in ATTACHING
 
     def _grown(self, node: Node, item: Assignment) -> Node:
         """A structure with something added to it."""
@@ -694,6 +695,9 @@ class Study:
             return node  # that takes a parameter away
         if isinstance(node, Leaf) and _is_tie(node, item):
             return node
+        is_set = item.how in ("assign", "chain", "tuple") and isinstance(item.value, Parameter)
+        if is_set and not isinstance(node, Plain):
+            return node  # a layer's own parameter, perhaps
         made = self.node(item)
         if isinstance(made, Listed):
             made = one_of(*made.children) if made.children else Plain()
@@ -701,11 +705,14 @@ class Study:
             is_module = isinstance(made, Leaf | Box | Own) and item not in self.late
             if item.how in ("register", "setattr") or is_module:
                 return self._added_by_name(node, made, item)
+        if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
+            return node
         if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
             sure = holds_parameters(made)
             if item in self.late:  # what a method keeps when it runs is a state, unless it shows
                 sure = any(map(is_certain, walk(made)))
-            return one_of(node, Opaque(f"self.{'.'.join(item.path)}", sure=sure))
+            own = [inner for inner in walk(made) if isinstance(inner, Own)]
+            return one_of(node, *own, Opaque(f"self.{'.'.join(item.path)}", sure=sure))
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         if isinstance(node, Plain) and item.how in ADDING:
             node = Listed(())  # so far it was empty

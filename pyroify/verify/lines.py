@@ -180,7 +180,8 @@ def _line_of(planned: Planned, found: Found) -> tuple[type, SitePlan | None]:
             for cls in seat.classes
             if (entry := planned.entry(cls)) and (line := _closest(entry, seat.inner, found.layer))
         ]
-        lines.sort(key=lambda item: "**" in item[2].path)
+        # What a class attaches out of sight (``**``) is nothing that a base of it names.
+        lines.sort(key=lambda item: ("**" in item[2].path, item[2].path.startswith("**")))
         for cls, entry, line in lines:
             if best is None or _names_instance(entry, line):
                 best = cls, line
