@@ -28,7 +28,7 @@ from pyroify.plan.names import FileNames
 from pyroify.plan.networks import networks_outside
 from pyroify.plan.notebooks import notebook_findings
 from pyroify.plan.ownership import foreign_definitions
-from pyroify.plan.reaching import handed_over
+from pyroify.plan.reaching import receivers
 from pyroify.plan.rules import latent_findings, rule_findings
 from pyroify.plan.structure import Box, Leaf, Own, Resolver, walk
 from pyroify.plan.study import Study
@@ -154,6 +154,7 @@ class _Planner:
                     # What others ask of it is found out here, where a fault is known to be its own.
                     study = case.study
                     _ = (study.held, study.handed_on, study.has_parameters, case.parts)
+        self.resolver.handed_over = receivers(self.index)
         seen = {key: case.study for key, case in cases.items() if not self._is_left(case)}
         self.resolver.frozen = frozen_from_outside(seen)
         for case in cases.values():
@@ -233,13 +234,15 @@ class _Planner:
     def _with_company(self, seeds: set[Key]) -> frozenset[Key]:
         """Classes with all that hold them, derive from them, or stand beside them."""
         cases = {key: case for key, case in self.cases.items() if not case.is_interface}
+        handed = self.resolver.handed_over.items()
+        reaching = {receiver: [cls.key for cls in given] for receiver, given in handed}
         wanted = seeds & cases.keys()
         while True:
             before = len(wanted)
             for key, case in cases.items():
                 held = [cls.key for cls in case.study.held if cls.key in cases]
                 bases = [base.key for base in case.cls.lineage[1:] if base.key in cases]
-                held += self._reaching.get(key, ()) if case.at_run_time else ()
+                held += reaching.get(key, ()) if case.at_run_time else ()
                 if key in wanted:
                     wanted.update(bases)
                     wanted.update(k for k in held if cases[k].study.has_parameters)
@@ -247,15 +250,6 @@ class _Planner:
                     wanted.add(key)
             if len(wanted) == before:
                 return frozenset(wanted)
-
-    @cached_property
-    def _reaching(self) -> Mapping[Key, tuple[Key, ...]]:
-        """The classes whose instances each class is seen to be given."""
-        found: dict[Key, list[Key]] = {}
-        for receiver, given in handed_over(self.index):
-            for cls in receiver.lineage:
-                found.setdefault(cls.key, []).append(given.key)
-        return {key: tuple(given) for key, given in found.items()}
 
     @cached_property
     def handed_on(self) -> frozenset[tuple[Key, Key]]:

@@ -31,6 +31,7 @@ from pyroify.plan.sites import Anew, Lent, Sites
 from pyroify.plan.statements import joined
 from pyroify.plan.structure import Leaf, is_opaque
 from pyroify.plan.study import OwnParameter, Study
+from pyroify.plan.unreached import report_unreached
 from pyroify.plan.visible import declare_each, declare_layer, declare_visible
 from pyroify.spec.expressions import to_text
 from pyroify.spec.match import SiteKey
@@ -103,6 +104,7 @@ class Declarer:
         if is_by_hand:
             leave_unnamed(attributes, sites)
         statements.extend(declare_instances(attributes, sites))
+        report_unreached(attributes, sites)
         statements.extend(leave_unseen(sites))
         report_by_hand(sites)
         left = leaves_all(sites)

@@ -16,7 +16,7 @@ def left_alone(index: Index, cases: Mapping[Key, Case]) -> Mapping[str, frozense
     A class that is handed something hands it on to its bases.
     """
     found: dict[str, set[str]] = {}
-    for receiver, given in (*handed_over(index), *_held(cases)):
+    for receiver, given in (*_handed_over(index), *_held(cases)):
         case = cases.get(given.key)
         if case is None or case.converts or case.cls.is_pyro or not case.study.has_parameters:
             continue
@@ -44,7 +44,16 @@ def _held(cases: Mapping[Key, Case]) -> Iterator[tuple[ModuleClass, ModuleClass]
     return ((case.cls, held) for case in cases.values() for held in case.study.held)
 
 
-def handed_over(index: Index) -> Iterator[tuple[ModuleClass, ModuleClass]]:
+def receivers(index: Index) -> Mapping[Key, tuple[ModuleClass, ...]]:
+    """The classes whose instances each class is seen to be given; it hands them on to its bases."""
+    found: dict[Key, dict[Key, ModuleClass]] = {}
+    for receiver, given in _handed_over(index):
+        for cls in receiver.lineage:
+            found.setdefault(cls.key, {})[given.key] = given
+    return {key: tuple(given.values()) for key, given in found.items()}
+
+
+def _handed_over(index: Index) -> Iterator[tuple[ModuleClass, ModuleClass]]:
     """Classes that are called with instances of others, each with the class of such an instance."""
     for file in index.files:
         methods = (method for cls in file.classes for method in cls.methods)

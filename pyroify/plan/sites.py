@@ -345,6 +345,14 @@ class Sites:
         help = "match by layer, by the name of the parameter, or spell out the whole way"
         self.report(line, 0, "PYR061", message, help)
 
+    def report_instance(self, rule: Rule, path: str, cls: str, inner: str, line: int) -> None:
+        """Note a rule for one instance, about what the class ``cls`` declares in all of them."""
+        message = (
+            f"{_name(rule)} is about one {cls}, in {path}, but {inner} is declared in all of them"
+        )
+        help = f"match {cls}.{inner}, for all of them"
+        self.report(line, 0, "PYR061", message, help)
+
     def report_nested(self, path: str, looped: Chain, layer: Layer, line: int) -> None:
         """Note rules about a layer at a path, where a loop treats the layer in another way."""
         for parameter in layer.parameters:

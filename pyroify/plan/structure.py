@@ -181,6 +181,8 @@ class Resolver:
     """Functions of the project that make layers for classes, by path and name, as met."""
     frozen: Mapping[tuple[str, str], tuple[FrozenBy, ...]] = field(default_factory=dict)
     """What is frozen of a class by other classes, which hold it or derive from it."""
+    handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
+    """The classes whose instances a class is seen to be given."""
     _constants: dict[tuple[str, str], Node] = field(default_factory=dict)
     _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 
@@ -1041,6 +1043,25 @@ def calls_in(value: Value) -> Iterator[Call]:
                 yield from calls_in(item)
         case Repeat(item=item) | Closure(body=item):
             yield from calls_in(item)
+
+
+def values_in(value: Value) -> Iterator[Value]:
+    """A value and all that it is made of."""
+    yield value
+    inner: tuple[Value, ...] = ()
+    match value:
+        case Call(callee=callee, args=args):
+            inner = (callee, *(passed.value for passed in args))
+        case MethodCall(call=call):
+            inner = tuple(passed.value for passed in call.args)
+        case Items(items=items) | Choice(options=items):
+            inner = items
+        case Repeat(item=item) | Closure(body=item) | Element(of=item):
+            inner = (item,)
+        case Unknown(owner=owner, parts=parts):
+            inner = parts if owner is None else (owner, *parts)
+    for item in inner:
+        yield from values_in(item)
 
 
 def holds_parameters(node: Node) -> bool:

@@ -99,7 +99,7 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
 
 def note_looped(placement: Placement, sites: Sites) -> None:
     """Note the parameters that a loop finds, as far as the source shows their names."""
-    for path, parameter in (*_named_in(placement, sites), *_further_layers(placement)):
+    for path, parameter in (*named_in(placement, sites), *_further_layers(placement)):
         sites.record_looped(path, parameter, placement.where.line)
 
 
@@ -127,12 +127,12 @@ def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
     """Rules that address some elements of a container whose length is not known."""
     where = Where(attribute.target, attribute.name, attribute.line)
     for found in place(attribute.node, where):
-        for path, parameter in _named_in(found, sites):
+        for path, parameter in named_in(found, sites):
             decision = sites.consult(path, parameter.layer if parameter else "")
             sites.report_single(decision, attribute.name, attribute.line)
 
 
-def _named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter | None]]:
+def named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter | None]]:
     """Path and parameter for each of which the source shows the layer; None for those of lists."""
     match placement:
         case Spot(where=where, leaf=leaf):
@@ -209,15 +209,13 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
         return None
     if placement.where.line in sites.study.ignored_lines:
         return None
-    if any(
-        path in sites.present or path in sites.within for path, _ in _named_in(placement, sites)
-    ):
+    if any(path in sites.present or path in sites.within for path, _ in named_in(placement, sites)):
         return None
     if _only_trained(placement, sites):
         return None
     decisions = [
         sites.consult(path, parameter.layer if parameter else "")
-        for path, parameter in _named_in(placement, sites)
+        for path, parameter in named_in(placement, sites)
     ]
     actions = {decision.action for decision in decisions}
     if len(actions) != 1 or any(decision.partial for decision in decisions):
@@ -231,7 +229,7 @@ def _only_trained(placement: Layers, sites: Sites) -> bool:
     """Whether some of its parameters may be frozen, so that what is declared must be asked for."""
     if isinstance(placement, Each) and placement.may_be_frozen:
         return True
-    return any(sites.study.may_be_frozen(path) for path, _ in _named_in(placement, sites))
+    return any(sites.study.may_be_frozen(path) for path, _ in named_in(placement, sites))
 
 
 def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
