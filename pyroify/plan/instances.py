@@ -80,19 +80,23 @@ def _is_spoken_of(instance: Instance, sites: Sites) -> bool:
 
 
 def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Iterator[Part]:
-    """The parameters of an instance; ``inner`` is one that it holds."""
+    """The parameters of an instance, by one name each; ``inner`` is one that it holds."""
     instance = inner or holder
     for cls in instance.cls.lineage:
         study = Study(cls, sites.study.resolver, ())
+        tied = {tie.left for tie in study.ties if tie.condition == ""}
         for own in study.all_parameters:
-            yield _own_part(holder, instance, study, own)
+            if own.name not in tied:
+                yield _own_part(holder, instance, study, own)
         for attribute in study.everything:
             for found in place(attribute.node, _where(instance, attribute)):
                 if isinstance(found, Instance) and found.cls.key != instance.cls.key:
                     yield from _parts(holder, sites, found)
                 elif isinstance(found, Spot):
                     for parameter in found.leaf.layer.parameters:
-                        yield _layer_part(holder, instance, study, found, parameter)
+                        part = _layer_part(holder, instance, study, found, parameter)
+                        if part.inner not in tied:
+                            yield part
 
 
 def _where(instance: Instance, attribute: Attribute) -> Where:
@@ -124,7 +128,7 @@ def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParame
         ),
         path=join(where.path, own.name),
         inner=own.name,
-        frozen=own.frozen is True,
+        frozen=own.frozen is True or study.is_frozen(own.name),
         present=None if own.optional else True,
         declared=own.declared.action if own.declared else "",
     )

@@ -22,6 +22,7 @@ from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.methods import touches
 from pyroify.plan.reads import movable
 from pyroify.plan.replaceable import becomes_buffer
+from pyroify.plan.structure import Owned, walk
 from pyroify.plan.ties import find_ties
 
 CACHES = {"functools.lru_cache", "functools.cache"}
@@ -241,13 +242,19 @@ def _frozen_there(subject: Subject) -> Iterator[tuple[str, Assignment]]:
         if own.declared is None and (frozen or maybe) and not becomes_buffer(own):
             yield f"self.{own.name}", own.assignments[0]
     seen = {""}
+    for held in study.everything:
+        made = [item.parameter for item in walk(held.node) if isinstance(item, Owned)]
+        frozen = any(parameter.frozen is not False for parameter in made)
+        if held.name and frozen and _is_converted(subject, f"{held.name}.*"):
+            seen.add(held.name)
+            yield f"a parameter of self.{held.name}", held.assignments[0]
     for path in sorted(sites.kept | sites.random):
         owner = path.rpartition(".")[0]
         frozen = study.may_be_frozen(path) or (path in sites.kept and study.is_frozen(path))
-        made = [a.assignments[0] for a in study.everything if _holds(a.name, path)]
-        if owner not in seen and frozen and made and _is_converted(subject, path):
+        where = [a.assignments[0] for a in study.everything if _holds(a.name, path)]
+        if owner not in seen and frozen and where and _is_converted(subject, path):
             seen.add(owner)
-            yield f"a parameter of self.{owner}", made[0]
+            yield f"a parameter of self.{owner}", where[0]
 
 
 def _is_converted(subject: Subject, path: str) -> bool:
