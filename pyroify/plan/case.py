@@ -194,6 +194,7 @@ class Case:
             paths["keep"],
             by_lambda,
             frozenset(own - self.lent),
+            self.tied,
         )
 
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:

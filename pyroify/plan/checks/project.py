@@ -20,8 +20,8 @@ Key = tuple[str, str]
 class Sites:
     """Parameters of one class by what becomes of them, as dotted paths (``layers.*.weight``).
 
-    ``own`` are random ones that the user has declared. ``by_lambda``: a prior is a lambda, which
-    cannot be pickled.
+    ``own`` are random ones that the user has declared, ``tied`` other names of random ones.
+    ``by_lambda``: a prior is a lambda, which cannot be pickled.
     """
 
     random: frozenset[str] = frozenset()
@@ -29,11 +29,12 @@ class Sites:
     kept: frozenset[str] = frozenset()
     by_lambda: bool = False
     own: frozenset[str] = frozenset()
+    tied: frozenset[str] = frozenset()
 
     @property
     def declared(self) -> frozenset[str]:
         """Those that are no plain parameters any more."""
-        return self.random | self.constrained
+        return self.random | self.constrained | self.tied
 
 
 NO_SITES = Sites()
