@@ -30,7 +30,7 @@ from pyroify.plan.notebooks import notebook_findings
 from pyroify.plan.ownership import foreign_definitions
 from pyroify.plan.reaching import receivers
 from pyroify.plan.rules import latent_findings, rule_findings
-from pyroify.plan.structure import Box, Leaf, Own, Resolver, walk
+from pyroify.plan.structure import Box, Leaf, Node, Own, Resolver, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
@@ -378,16 +378,14 @@ class _Planner:
     def _refused_beside_random(self, case: Case) -> Case | None:
         """A refused class in a container with random layers, where Pyro would not see it."""
         changed = case.changed_names
-        for attribute in case.study.everything:
-            is_changed = attribute.name in changed or "**" in changed  # by a loop
-            for box in walk(attribute.node):
-                nodes = list(walk(box)) if isinstance(box, Box) else []
-                own = [self.cases[node.cls.key] for node in nodes if isinstance(node, Own)]
-                layers = any(isinstance(node, Leaf) for node in nodes)
-                refused = [other for other in own if other.refused]
-                random = any(other.converts and other.is_random for other in own)
-                if refused and (random or (layers and is_changed)):
-                    return refused[0]
+        for name, nodes in _containers(case.study):
+            own = [self.cases[node.cls.key] for node in nodes if isinstance(node, Own)]
+            layers = any(isinstance(node, Leaf) for node in nodes)
+            refused = [other for other in own if other.refused]
+            random = any(other.converts and other.is_random for other in own)
+            is_changed = name in changed or "**" in changed  # by a loop
+            if refused and (random or (layers and is_changed)):
+                return refused[0]
         return None
 
     def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> bool:
@@ -418,6 +416,16 @@ class _Planner:
                 case.refused = True
         self._spread_refusals()
         return True
+
+
+def _containers(study: Study) -> Iterator[tuple[str, list[Node]]]:
+    """The containers of a class, itself perhaps: the attribute they are in, and all they hold."""
+    for attribute in study.everything:
+        for item in walk(attribute.node):
+            if isinstance(item, Box):
+                yield attribute.name, list(walk(item))
+    if study.is_container:
+        yield "", [item for attribute in study.everything for item in walk(attribute.node)]
 
 
 def _refuses(finding: Finding) -> bool:

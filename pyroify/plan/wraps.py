@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from pyroify.index.facts import Call, Choice, File, Name, Spot
+from pyroify.index.facts import Call, Choice, File, Items, Name, Spot
 from pyroify.plan import placements
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
@@ -18,6 +18,7 @@ from pyroify.plan.structure import (
     Own,
     Resolver,
     Scope,
+    calls_in,
     holds_parameters,
     places,
     walk,
@@ -154,7 +155,11 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
             random.add(tie.left.partition(".")[0])
     kept: set[Spot] = set()
     made: set[Spot] = set()
+    listed = _listed(case)
     for attribute in case.study.everything:
+        if listed & {spot for item in walk(attribute.node) for spot in places(item)}:
+            made.update(spot for item in walk(attribute.node) for spot in places(item))
+            continue
         if attribute.name.partition(".")[0] in random or case.study.is_container:
             made.update(places(attribute.node))
             continue
@@ -170,3 +175,14 @@ def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
             made.update(spot for item in boxes for spot in places(item))
         kept.update(spot for item in nodes for spot in places(item))
     return kept - made
+
+
+def _listed(case: Case) -> set[Spot]:
+    """Layers that the class keeps in a Python list as well: Pyro does not see who reads that."""
+    return {
+        call.place
+        for method in case.cls.cls.methods
+        for item in method.assignments
+        if isinstance(item.value, Items) and len(item.path) == 1
+        for call in calls_in(item.value)
+    }

@@ -61,7 +61,8 @@ def pin(original: nn.Module, rewritten: nn.Module) -> dict[str, Tensor]:
 
     Parameters and buffers that were kept are copied, and so are tensors that are plain
     attributes: they may be random, and the two constructors need not draw alike. A ``PyroParam``
-    is set; where its constraint rounds, the original takes over the rounded value.
+    is set; where its constraint rounds, or has no room for the old value, the original takes over
+    the new one.
     """
     before = parameters(original)
     with torch.no_grad():
@@ -195,9 +196,12 @@ def _copy_plain(original: nn.Module, rewritten: nn.Module) -> None:
 def _set_constrained(before: Mapping[str, Tensor], rewritten: nn.Module) -> None:
     for path, owner, name in constrained(rewritten):
         constraint, _ = owner._pyro_params[name]
-        if path in before and constraint.check(before[path]).all():
+        if path not in before:
+            continue
+        if constraint.check(before[path]).all():
             setattr(owner, name, before[path].detach().clone())
-            before[path].data.copy_(getattr(owner, name))
+        if constraint.check(value := getattr(owner, name)).all():
+            before[path].data.copy_(value)
 
 
 def _leaf(value: Tensor) -> Tensor:
