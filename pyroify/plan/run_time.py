@@ -6,7 +6,7 @@ kept out of it, and declared after it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pyroify.plan.cleared import is_present
@@ -38,7 +38,6 @@ from pyroify.plan.visible import (
     placements_of,
     report_partial_rules,
 )
-from pyroify.spec.match import has_wildcard
 from pyroify.spec.model import Keep, Param
 
 
@@ -85,7 +84,7 @@ def declare_at_run_time(
     parts = find_parts(attributes, tables, sites)
     if unseen.layers:
         parts = (*find_hidden_parts(tables, sites), *parts)
-    apart = list(_all_apart(attributes, tables, parts, sites, unseen.moved))
+    apart = list(_all_apart(attributes, tables, parts, sites))
     kept = [found.id for found in apart]
     kept += _of_bases(attributes, sites)
     over = undeclared_call(sites.names, "self", _only(attributes, sites, unseen))
@@ -144,30 +143,21 @@ def _is_module(node: Node) -> bool:
 
 
 def _all_apart(
-    attributes: Sequence[Attribute],
-    tables: Tables,
-    parts: Sequence[Part],
-    sites: Sites,
-    moved: Collection[str],
+    attributes: Sequence[Attribute], tables: Tables, parts: Sequence[Part], sites: Sites
 ) -> Iterator[Apart]:
-    """Parameters of layers that the loop would treat otherwise; all that are seen are noted.
-
-    Where members of a container have ``moved``, no source reads a single one.
-    """
+    """Parameters of layers that the loop would treat otherwise; all that are seen are noted."""
     treated = {part.path: part.tables for part in parts}
     for attribute in attributes:
         report_partial_rules(attribute, sites)
         for found in placements_of(attribute, sites):
             if isinstance(found, Spot):
-                is_here = attribute.name not in moved
-                yield from _apart_in(found, treated.get(attribute.name, tables), sites, is_here)
+                yield from _apart_in(found, treated.get(attribute.name, tables), sites)
             else:
                 note_looped(found, sites)
 
 
-def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterator[Apart]:
+def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
     where = spot.where
-    is_one = is_here and not where.loops
     for parameter in spot.leaf.layer.parameters:
         path = join(where.path, parameter.name)
         decision = sites.consult(path, parameter.layer)
@@ -176,10 +166,10 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterat
         if is_present(parameter, spot.leaf, sites.study, sites.method, path) is False:
             continue
         is_looped = action == looped and not sites.reaches_frozen(path, decision)
-        if path not in sites.within and (is_looped or not is_one or "*" in path):
+        if path not in sites.within and (is_looped or where.loops or "*" in path):
             sites.record_looped(path, parameter, where.line)
             rule = decision.rule
-            if action != looped and rule and (is_here or has_wildcard(rule.match)):
+            if action != looped and rule:
                 sites.report_place(rule, path, where.line)
             continue
         statements = declare_parameter(spot, parameter, sites)

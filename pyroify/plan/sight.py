@@ -27,11 +27,9 @@ from pyroify.plan.structure import (
     options_of,
     walk,
 )
-from pyroify.plan.study import Attribute, Study
+from pyroify.plan.study import REMOVING, Attribute, Study
 
 Covered = tuple[Function, ...]
-REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
-"""Methods of containers after which a member is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Unseen:
 
     layers: bool
     own: bool
-    moved: frozenset[str]
+    moved: bool
 
 
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
@@ -54,7 +52,7 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
     return (
         unseen.layers
         or unseen.own
-        or bool(unseen.moved)
+        or unseen.moved
         or _computes_weights(covered)
         or _probes(study, covered, {attribute.name for attribute in attributes})
         or any(map(_is_hidden, nodes))
@@ -85,7 +83,7 @@ def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute])
             "." not in parameter.name for parameter in (inherited.parameters if inherited else ())
         )
         or not all(_is_module(study, item) for item in named),
-        moved=frozenset(_taken_out(study, covered)),
+        moved=_takes_out(study, covered),
     )
 
 
@@ -98,20 +96,21 @@ def moves_members(study: Study, covered: Covered) -> bool:
     )
 
 
-def _taken_out(study: Study, covered: Covered) -> Iterator[str]:
-    """Names of what loses something with parameters again: only run time shows what is left."""
+def _takes_out(study: Study, covered: Covered) -> bool:
+    """Whether something with parameters is taken out again: only run time shows what is left."""
     held = {name for cls in study.cls.lineage for name in study.names_held_by(cls)}
     for method in covered:
         for use in method.uses:
             *path, name = use.path
             if use.how == "delete" and use.path[0] in held:
-                yield use.path[0]
+                return True
             if use.how == "call" and name in REMOVING and len(path) <= 1:
                 if study.container("".join(path)) is not None:
-                    yield "".join(path)
+                    return True
         for call in method.layer_calls:
             if call.callee == Name("delattr") and call.args and call.args[0].text == "self":
-                yield ""
+                return True
+    return False
 
 
 def _nodes(attributes: Sequence[Attribute]) -> Iterator[Node]:

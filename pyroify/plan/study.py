@@ -70,6 +70,8 @@ NUMBERED = frozenset(("Sequential", "ModuleList"))
 PARAMETERS = frozenset(("parameters", "named_parameters"))
 """Methods of a module that give its parameters."""
 ATTACHING = ("assign", "chain", "tuple", "register")
+REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
+"""Methods of containers after which a member is missing."""
 ADDING = ("append", "extend", "insert", "setitem")
 METADATA = frozenset(
     [
@@ -574,6 +576,8 @@ class Study:
                     box = self._with_child(box, item)
                     places.append(item)
                     entries.pop(item.path[0] if item.path else "", None)
+        if "" in self.taken_from:
+            box = _any_left(box)
         if not holds_parameters(box):
             return None
         return Attribute("", box, tuple(places), self.cls.cls.line)
@@ -599,6 +603,8 @@ class Study:
         node: Node = self._one_of(direct) if direct else Opaque(name)
         for item in added:
             node = self._grown(node, item)
+        if name in self.taken_from:
+            node = _with_any_left(node)
         if not holds_parameters(node):
             return None
         late = all(item in self.late for item in items)
@@ -625,6 +631,19 @@ class Study:
         if not isinstance(value, Call) or not isinstance(value.callee, Name):
             return None
         return self.resolver.index.resolve(value.callee.dotted, self.cls.file.path).function
+
+    @cached_property
+    def taken_from(self) -> frozenset[str]:
+        """Attributes that lose members while the class is built; empty for the module itself."""
+        names = set()
+        for method in self.cls.cls.methods:
+            for use in method.uses if method.name in self.building else ():
+                *path, last = use.path
+                if use.how == "delete" and use.item and not path:
+                    names.add(last)
+                elif use.how == "call" and last in REMOVING and len(path) <= 1:
+                    names.add("".join(path))
+        return frozenset(names)
 
     def _one_of(self, direct: list[Assignment]) -> Node:
         """What an attribute may be that is set in several places, one of which may wrap it."""
@@ -959,6 +978,16 @@ class Study:
             return True
         bases = (Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:])
         return any(study.all_parameters or study.everything for study in bases)
+
+
+def _with_any_left(node: Node) -> Node:
+    """A container of which some members are gone again: no place in it is what it was."""
+    return _any_left(node) if isinstance(node, Box) else node
+
+
+def _any_left(node: Box) -> Box:
+    anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.children)
+    return replace(node, children=tuple(anywhere), keys=())
 
 
 def _is_tie(leaf: Leaf, item: Assignment) -> bool:
