@@ -32,11 +32,12 @@ def {undeclared}(root, *only, path=""):
 {skip}        own = [part for part in module.modules() if isinstance(part, {pyro})]
         if not own and not any(value.requires_grad for value in {values}):
             continue
-        order = list(module._modules)
-        {convert}(module, recurse=False)
-        for key in order:  # Pyro puts its modules behind the others
-            module._modules[key] = module._modules.pop(key)
-        root.add_module(name, module)  # hands its name down
+        if vars(module).get("_pyro_context") is not root._pyro_context:
+            order = list(module._modules)
+            {convert}(module, recurse=False)
+            for key in order:  # Pyro puts its modules behind the others
+                module._modules[key] = module._modules.pop(key)
+            root.add_module(name, module)  # hands its name down
         yield path + name, module
         yield from {undeclared}(module, path=f"{{path}}{{name}}.")
 '''
