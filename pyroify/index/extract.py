@@ -142,7 +142,9 @@ def _assigned_names(node: ast.ClassDef) -> frozenset[str]:
         if isinstance(item, ast.Assign | ast.AnnAssign):
             if not _declares_later(item.value):
                 targets = item.targets if isinstance(item, ast.Assign) else [item.target]
-                names.update(parts[1] for parts in map(chain, targets) if len(parts) == 2)
+                found = [inner for target in targets for inner in ast.walk(target)]
+                stored = [n for n in found if isinstance(getattr(n, "ctx", None), ast.Store)]
+                names.update(parts[1] for parts in map(chain, stored) if len(parts) == 2)
         elif isinstance(item, ast.Call) and chain(item.func)[-1:] == ("register_parameter",):
             name, *values = item.args or [item]
             if isinstance(name, ast.Constant) and not any(map(_declares_later, values)):

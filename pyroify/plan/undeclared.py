@@ -32,7 +32,7 @@ def {undeclared}(root, *only, path=""):
 {skip}        own = [part for part in module.modules() if isinstance(part, {pyro})]
         if not own and not any(value.requires_grad for value in {values}):
             continue
-        if vars(module).get("_pyro_context") is not root._pyro_context:
+        if not (root._pyro_context.used and isinstance(module, {pyro})):  # they have run
             order = list(module._modules)
             {convert}(module, recurse=False)
             for key in order:  # Pyro puts its modules behind the others
