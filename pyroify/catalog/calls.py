@@ -55,8 +55,8 @@ def makes_function(name: str) -> bool:
 TRANSPARENT = frozenset(
     """
     staticmethod classmethod property functools.cached_property functools.lru_cache functools.cache
-    abc.abstractmethod abc.abstractproperty typing.final typing.override typing.overload
-    typing.no_type_check torch.no_grad torch.enable_grad torch.inference_mode
+    functools.wraps abc.abstractmethod abc.abstractproperty typing.final typing.override
+    typing.overload typing.no_type_check torch.no_grad torch.enable_grad torch.inference_mode
     torch.autocast torch.jit.export torch.jit.ignore torch.jit.unused torch.jit.script
     torch.jit.script_method torch.compile torch.cuda.amp.autocast torch._dynamo.disable
     cached_property abstractmethod lru_cache

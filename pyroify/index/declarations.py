@@ -144,7 +144,10 @@ def _declares(file: Source, node: ast.stmt) -> bool:
             return name in ("prior", "kept", "order") or name.startswith("tied")
         case ast.Assign(targets=[ast.Attribute(attr="original_init")], value=ast.Dict()):
             return True
-        case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))]):
+        case ast.Assign(
+            targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))],
+            value=ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_modules"), attr="pop")),
+        ):
             return True
         case ast.Assign(targets=[target], value=ast.Call() as call):
             return file.dotted(call.func) in DECLARING and isinstance(

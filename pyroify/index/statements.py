@@ -38,6 +38,7 @@ from pyroify.index.values import Building, choose, element_of, is_number, spread
 ADDING = {"append", "extend", "insert"}
 REMOVING = {"pop", "popitem", "remove", "clear", "reverse", "sort"}
 """Methods after which the members of a list or container are fewer, or in another order."""
+REGISTRIES = {"_parameters", "_modules"}
 REGISTERING = {"register_parameter", "register_module", "add_module"}
 
 
@@ -257,7 +258,9 @@ class Statements:
             self._replace_member(target.value, given.value)
         else:
             self._put(target.value, given.value, key)
-        if self.expressions.is_this(target.value):
+        if self._is_registry(target.value):
+            self._attach(("*",), "setattr", given)
+        elif self.expressions.is_this(target.value):
             path: Path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
             self._attach(path, "setitem", given)
         elif path := self.expressions.path(target.value):
@@ -265,6 +268,22 @@ class Statements:
         elif isinstance(inner := target.value, ast.Subscript):
             if path := self.expressions.path(inner.value):
                 self._attach((*path, "*"), "setitem", given)
+
+    def _is_registry(self, node: ast.expr) -> bool:
+        """Whether an expression is where torch keeps the parameters or the children of ``self``.
+
+        What is put there comes to have a name, but Pyro never learns it.
+        """
+        match node:
+            case ast.Attribute(value=owner, attr=name):
+                return name in REGISTRIES and self.expressions.is_this(owner)
+            case ast.Subscript(
+                value=ast.Attribute(value=owner, attr="__dict__")
+                | ast.Call(func=ast.Name(id="vars"), args=[owner]),
+                slice=ast.Constant(value=name),
+            ):
+                return name in REGISTRIES and self.expressions.is_this(owner)
+        return False
 
     def _is_numbered(self, node: ast.expr) -> bool:
         """Whether an expression is a local name for a container whose members have places."""

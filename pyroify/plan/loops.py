@@ -278,10 +278,15 @@ def declare_in_loop(
     yield block(f"{REASON}\nfor {path}, module in {over}:", [*arms, *rest] or ["pass"])
 
 
-def declare_own(tables: Tables, kept: Sequence[str], sites: Sites, line: int) -> Iterator[str]:
-    """The loop over parameters of the class itself whose names the source does not show."""
+def note_own(tables: Tables, sites: Sites, line: int) -> None:
+    """Note parameters of the class itself that no rule mentions, whatever their names."""
     action = tables.default.other
     sites.record("**", sites.decide(OTHER), sites.render_looped(action, line), line)
+
+
+def declare_own(tables: Tables, kept: Sequence[str], sites: Sites, line: int) -> Iterator[str]:
+    """The loop over parameters of the class itself whose names the source does not show."""
+    note_own(tables, sites, line)
     if body := _declare_each(tables.default, "self", bool(kept), sites, line):
         if kept:
             yield f"kept = {{{', '.join(kept)}}}"

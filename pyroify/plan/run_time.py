@@ -19,6 +19,7 @@ from pyroify.plan.loops import (
     find_hidden_parts,
     find_own,
     find_parts,
+    note_own,
     note_unseen,
     report_moved,
     report_places,
@@ -94,6 +95,8 @@ def declare_at_run_time(
         if not unseen.layers and not [name for name in names if name != "*"]:
             yield from declare_own(own, kept, sites, line)
             return
+        if not unseen.layers:
+            note_own(own, sites, line)
         over = f'(("", self), *{undeclared_call(sites.names, "self")})'
         parts = (Part("", own), *parts) if own != tables else parts
     elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:

@@ -401,7 +401,8 @@ class Resolver:
         else:
             node = one_of(*[self.resolve(value, inner) for value in function.returns])
         if function.coroutine or not TRANSPARENT.issuperset(function.decorators):
-            return Opaque(call.text, sure=any(map(is_certain, walk(node))))
+            unknown = Opaque(call.text, sure=any(map(is_certain, walk(node))))
+            return one_of(*(item for item in options_of(node) if isinstance(item, Owned)), unknown)
         return node
 
     def _inside(self, function: Function, call: Call, scope: Scope, path: str) -> Scope:
