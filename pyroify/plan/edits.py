@@ -130,8 +130,11 @@ class EditPlanner:
         for path, name in list(self.resolver.functions):
             file = self.resolver.index.file(path)
             with looking_at(path):
-                made = function_wraps(file, name, self.resolver, self._limit(file)) if file else ()
-                found = dict.fromkeys(made)
+                found = {}
+                if file:
+                    limit = self._limit(file)
+                    made = function_wraps(file, name, self.resolver, limit, self._refused)
+                    found = dict.fromkeys(made)
             if file and found:
                 edits.setdefault(path, {}).update(found)
                 names.setdefault(path, FileNames(file)).use("PyroModule")

@@ -36,7 +36,7 @@ def class_wraps(
 
     Containers of nothing but ``refused`` classes stay, so that Pyro sees the parameters in them.
     """
-    kept = _kept_calls(case, refused)
+    kept = _kept_calls(case, resolver, refused)
     waits = case.is_built_at_run_time or case.study.by_hand.is_throughout
     building = case.study.building if waits else frozenset()
     named = _of_named_frozen(case) if building else ()
@@ -50,7 +50,9 @@ def class_wraps(
     yield from wraps(calls, case.study.scope, resolver, case.names, limit, filled)
 
 
-def function_wraps(file: File, name: str, resolver: Resolver, limit: int) -> Iterator[Edit]:
+def function_wraps(
+    file: File, name: str, resolver: Resolver, limit: int, refused: Container[Key]
+) -> Iterator[Edit]:
     """Layers that a function, or one defined in it, builds for classes that call it.
 
     Where it replaces members of a container, that stays plain until it is complete.
@@ -61,7 +63,8 @@ def function_wraps(file: File, name: str, resolver: Resolver, limit: int) -> Ite
         if function.name == name or function.name.startswith(f"{name}.<locals>."):
             scope = Scope(file.path)
             filled = _filled(resolver.resolve(value, scope) for value in function.returns)
-            calls = function.layer_calls
+            kept = set(_handed_to(function.layer_calls, file.path, resolver, refused))
+            calls = [call for call in function.layer_calls if call.place not in kept]
             yield from wraps(calls, scope, resolver, FileNames(file), limit, filled)
 
 
@@ -145,15 +148,19 @@ def _of_named_frozen(case: Case) -> set[Spot]:
     }
 
 
-def _kept_calls(case: Case, refused: Container[Key]) -> set[Spot]:
-    """Layers attached to ``self`` directly whose parameters all stay: they need no change."""
+def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[Spot]:
+    """Layers whose parameters all stay: they need no change.
+
+    They are attached to ``self`` directly, or handed to a class that is not converted.
+    """
     random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
     random.update(path.partition(".")[0] for path in case.lent)
     random.update(tie.left.partition(".")[0] for tie in case.late_ties)
     for tie in case.ties:
         if tie.right.partition(".")[0] in random and not case.keeps(tie):
             random.add(tie.left.partition(".")[0])
-    kept: set[Spot] = set()
+    calls = [call for method in case.cls.cls.methods for call in method.layer_calls]
+    kept = set(_handed_to(calls, case.cls.file.path, resolver, refused))
     made: set[Spot] = set()
     listed = _listed(case)
     for attribute in case.study.everything:
@@ -186,3 +193,16 @@ def _listed(case: Case) -> set[Spot]:
         if isinstance(item.value, Items) and len(item.path) == 1
         for call in calls_in(item.value)
     }
+
+
+def _handed_to(
+    calls: Iterable[Call], path: str, resolver: Resolver, refused: Container[Key]
+) -> Iterator[Spot]:
+    """Where layers are made for ``refused`` classes: their sites would lose their prefix there."""
+    for call in calls:
+        if not isinstance(call.callee, Name):
+            continue
+        made = resolver.index.resolve(call.callee.dotted, path).module_class
+        if made is not None and made.key in refused:
+            given = (inner for passed in call.args for inner in calls_in(passed.value))
+            yield from (inner.place for inner in given)
