@@ -252,9 +252,14 @@ class _Planner:
                 return frozenset(wanted)
 
     @cached_property
-    def handed_on(self) -> frozenset[tuple[Key, Key]]:
-        """Which class is given instances of which other."""
-        return frozenset().union(*(case.study.handed_on for case in self.cases.values()))
+    def handed_on(self) -> Mapping[Key, tuple[ModuleClass, ...]]:
+        """The classes of which others make instances for a class."""
+        found: dict[Key, dict[Key, ModuleClass]] = {}
+        for case in self.cases.values():
+            for receiver, given in case.study.handed_on:
+                if given in self.cases:
+                    found.setdefault(receiver, {})[given] = self.cases[given].cls
+        return {key: tuple(classes.values()) for key, classes in found.items()}
 
     @cached_property
     def suppressions(self) -> Suppressions:
@@ -355,11 +360,10 @@ class _Planner:
         for other in self.cases.values():
             if not other.refused or case.cls.is_pyro:
                 continue
-            holds = any(
+            if any(
                 cls.key == case.key or (case.is_random and case.cls in cls.lineage)
-                for cls in self._held(other)
-            )
-            if holds or (other.key, case.key) in self.handed_on:
+                for cls in (*self._held(other), *self.handed_on.get(other.key, ()))
+            ):
                 return case.finding(
                     line,
                     column,
