@@ -155,9 +155,16 @@ class Case:
         return tuple(
             replace(tie, may_be_frozen=self._may_be_frozen(tie.right))
             for tie in self.ties
-            if not self.keeps(tie)
-            if tie.right.partition(".")[0] in self.random_names or tie.right in constrained
+            if not self.keeps(tie) and not self._is_tied_by_hand(tie)
+            if tie.right.partition(".")[0] in self.random_names
+            or tie.right in constrained
+            or (tie.unseen and "**" in self.random_names)
         )
+
+    def _is_tied_by_hand(self, tie: Tie) -> bool:
+        """Whether the user's own declarations are all there is of the right side, or may be."""
+        made = [site for site in self.all_sites if site.path == tie.right and site.spared != "own"]
+        return self.study.by_hand.is_throughout and not made
 
     def _may_be_frozen(self, path: str) -> bool:
         """Whether a declaration asks at run time if a parameter is frozen."""

@@ -161,6 +161,8 @@ def _all_apart(
 
 def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
     where = spot.where
+    # The loop goes by names, but what is kept stays what it is under each of them.
+    named_twice = {tie.right for tie in sites.study.ties}
     for parameter in spot.leaf.layer.parameters:
         path = join(where.path, parameter.name)
         decision = sites.consult(path, parameter.layer)
@@ -169,6 +171,7 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
         if is_present(parameter, spot.leaf, sites.study, sites.method, path) is False:
             continue
         is_looped = action == looped and not sites.reaches_frozen(path, decision)
+        is_looped &= path not in named_twice or not isinstance(action, Keep)
         if path not in sites.within and (is_looped or where.loops or "*" in path):
             sites.record_looped(path, parameter, where.line)
             rule = decision.rule

@@ -7,11 +7,19 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from pyroify.catalog.layers import LAYERS
 from pyroify.index.facts import Assignment, Declared, Function, Parameter, Path, SelfRead, Value
 from pyroify.plan.names import FileNames
-from pyroify.plan.structure import Leaf, Node, Own, walk
+from pyroify.plan.structure import Leaf, Node, Opaque, Own, walk
 from pyroify.plan.study import Study, always_assigned, exclusive, parameters_in
 
+NUMBERS = str.maketrans("", "", "0123456789")
+PARAMETERS = frozenset(
+    item.name.rpartition(".")[2].translate(NUMBERS)
+    for layer in LAYERS.values()
+    for item in layer.parameters
+)
+"""What layers call their parameters, without numbers."""
 TYING = ("assign", "chain", "register")
 WRITTEN = re.compile(r"TiedTo\(self((?:\.\w+)*), ['\"](\w+)['\"]\)")
 
@@ -41,6 +49,8 @@ class Tie:
     """What makes it, where another class has declared the right side by then, if it is random."""
     written: str = ""
     """Where it stands in the source as a declaration already: ``amid`` a method, at its ``end``."""
+    unseen: bool = False
+    """Whether the name of the right side alone tells that it is a parameter, if it is one."""
     may_be_frozen: bool = False
     """Whether only run time knows if the right side is frozen, and stays what it is."""
 
@@ -113,11 +123,6 @@ def _written_at_end(method: Function) -> Iterator[Tie]:
 
 def _of_reads(study: Study, method: Function, aliases: Container[str]) -> Iterator[Tie]:
     """``self.left = self.right``; ``aliases`` are names that read a parameter by then."""
-    layers = {
-        attribute.name
-        for attribute in study.everything
-        if any(isinstance(item, Leaf) for item in walk(attribute.node))
-    }
     own = {parameter.name for parameter in study.all_parameters}
     for item in method.assignments:
         if not isinstance(item.value, SelfRead) or item.how not in TYING or not item.path:
@@ -125,15 +130,34 @@ def _of_reads(study: Study, method: Function, aliases: Container[str]) -> Iterat
         if _is_replaced(method, item):
             continue
         left, right = item.path, item.value.path
-        is_own = len(right) == 1 and (right[0] in own or right[0] in aliases)
-        is_layers = len(right) > 1 and method.name in study.building and _is_parameter(study, right)
-        if len(left) == 1:
-            is_tie = left != right and (is_own or is_layers)
-        else:
-            is_tie = len(right) > 1 or right[0] in own
-            is_tie &= left[0] in layers or right[0] in layers or right[0] in own
-        if is_tie:
-            yield _tie(left, right, item, condition(method, item))
+        is_own = right[0] in own or (len(left) == 1 and right[0] in aliases)
+        if len(right) == 1:
+            if is_own and left != right:
+                yield _tie(left, right, item, condition(method, item))
+        elif len(left) > 1 or method.name in study.building:
+            is_seen = _is_parameter(study, right)
+            if is_seen or _may_be_parameter(study, right, item):
+                tie = _tie(left, right, item, condition(method, item))
+                yield replace(tie, unseen=not is_seen)
+
+
+def _may_be_parameter(study: Study, path: Path, item: Assignment) -> bool:
+    """Whether what ``self.<path>`` gives may be a parameter, though the source does not show it.
+
+    What a class keeps under a name of its own may as well be a number.
+    """
+    nodes = [attribute.node for attribute in study.everything if attribute.name == path[0]]
+    inside = [inner for node in nodes for inner in walk(node)]
+    if any(_has_parameter(inner, path[-1:], study) for inner in inside):
+        return True
+    if nodes or len(item.path) > 1 or item.how == "register":
+        return (not nodes or any(map(_hides, inside))) and path[-1].translate(NUMBERS) in PARAMETERS
+    return False
+
+
+def _hides(node: Node) -> bool:
+    """Whether a module may have parameters that are not known by their names."""
+    return isinstance(node, Opaque | Own) or (isinstance(node, Leaf) and node.layer.kind != "layer")
 
 
 def _is_parameter(study: Study, path: Path) -> bool:
@@ -244,6 +268,8 @@ def _test_before(tie: Tie) -> str:
     """A test whether the left side will read the right one."""
     made = _comparison(tie) if tie.condition is None else tie.condition
     trained = f"self.{tie.right}.requires_grad" if tie.may_be_frozen else ""
+    if trained and tie.unseen:
+        trained = f'getattr(self.{tie.right}, "requires_grad", False)'
     if made and trained:
         plain = tie.condition is None or made.isidentifier()
         return f"{made} and {trained}" if plain else f"({made}) and {trained}"
