@@ -30,6 +30,7 @@ from pyroify.plan.notebooks import notebook_findings
 from pyroify.plan.ownership import foreign_definitions
 from pyroify.plan.reaching import receivers
 from pyroify.plan.rules import latent_findings, rule_findings
+from pyroify.plan.sites import Lent
 from pyroify.plan.structure import Box, Leaf, Node, Own, Resolver, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
@@ -164,7 +165,31 @@ class _Planner:
         for case in cases.values():
             for lent in case.borrowed:
                 cases[lent.key].lent.add(lent.path)
+        self._lend_tied(cases)
         return cases
+
+    def _lend_tied(self, cases: Mapping[Key, Case]) -> None:
+        """Find out what of other classes comes to read what is random, and is declared by that."""
+        into = [
+            (case, tie, tuple(case.study.owners_of(tuple(tie.left.split(".")))))
+            for case in cases.values()
+            for tie in case.ties
+            if "." in tie.left
+        ]
+        if not any(owners for _, _, owners in into):
+            return
+        project = self._project_of(cases)
+        for case, tie, owners in into:
+            if not project.leads_to(case.cls, tuple(tie.right.split(".")), of_declared):
+                continue
+            for cls, inner in owners:
+                lent = Lent(cls.key, ".".join(inner))
+                case.tied_parts += (lent,)
+                owner = cases[cls.key]
+                sites = (site for site in owner.all_sites if site.path == lent.path)
+                if lent.path not in owner.lent and all(site.action == "keep" for site in sites):
+                    owner.lent.add(lent.path)
+                    owner.replaced.add(lent.path)
 
     def _declare(self, case: Case) -> None:
         tied = frozenset(tie.left for tie in case.ties if tie.condition == "")
@@ -268,12 +293,14 @@ class _Planner:
     @cached_property
     def project(self) -> Project:
         """What the checks know, once it is clear which classes are wanted."""
-        wanted = {key: case for key, case in self.cases.items() if case.wanted}
+        return self._project_of({key: case for key, case in self.cases.items() if case.wanted})
+
+    def _project_of(self, cases: Mapping[Key, Case]) -> Project:
         return Project(
             self.index,
             self.spec,
-            {key: case.study for key, case in wanted.items()},
-            {key: case.sites for key, case in wanted.items()},
+            {key: case.study for key, case in cases.items()},
+            {key: case.sites for key, case in cases.items()},
         )
 
     def _unused_comments(self) -> Iterator[Finding]:

@@ -36,12 +36,16 @@ class Case:
     ties: tuple[Tie, ...] = ()
     late_ties: tuple[Tie, ...] = ()
     """Ties to what another class has declared by then: they are written where they are made."""
+    tied_parts: tuple[Lent, ...] = ()
+    """Parameters of other classes that read another one, in single instances."""
     findings: list[Finding] = field(default_factory=list)
     refused: bool = False
     stale_methods: tuple[str, ...] = ()
     wanted: bool = False
     lent: set[str] = field(default_factory=set)
     """Its parameters that other classes declare, in single instances; taken for random ones."""
+    replaced: set[str] = field(default_factory=set)
+    """Those of them in whose place others put a parameter of theirs: no name here is about that."""
 
     @property
     def cls(self) -> ModuleClass:
@@ -69,7 +73,8 @@ class Case:
     @property
     def borrowed(self) -> tuple[Lent, ...]:
         """Parameters of other classes that it declares, in single instances."""
-        return tuple(lent for _, declared in self.stages for lent in declared.lent)
+        lent = (lent for _, declared in self.stages for lent in declared.lent)
+        return (*lent, *self.tied_parts)
 
     @property
     def ignored(self) -> bool:
@@ -177,7 +182,7 @@ class Case:
 
     def keeps(self, tie: Tie) -> bool:
         """Whether both sides of a tie are seen to stay the parameter that they are."""
-        if tie.right in self.lent:
+        if tie.right in self.lent - self.replaced:
             return False
         right = [site for site in self.all_sites if site.path == tie.right]
         left = [site for site in self.all_sites if site.path == tie.left]
@@ -202,6 +207,7 @@ class Case:
             by_lambda,
             frozenset(own - self.lent),
             self.tied,
+            frozenset(tie.left for tie in self.ties if self.keeps(tie)),
         )
 
     def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:

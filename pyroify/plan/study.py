@@ -833,6 +833,24 @@ class Study:
         study = self if cls is self.cls else Study(cls, self.resolver, ())
         return frozenset(attribute.name for attribute in study.everything)
 
+    def owners_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
+        """Classes of the project that make what is at a path below a part, with the path there."""
+        for cls in self.cls.lineage:
+            study = self if cls is self.cls else Study(cls, self.resolver, ())
+            held = (walk(item.node) for item in study.everything if item.name == path[0])
+            for node in (node for nodes in held for node in nodes if isinstance(node, Own)):
+                for start in range(1, len(path)):
+                    yield from Study(node.cls, self.resolver, ()).makers_of(path[start:])
+
+    def makers_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
+        """The class, a base or the classes of parts that make what is at a path below it."""
+        for cls in self.cls.lineage:
+            study = self if cls is self.cls else Study(cls, self.resolver, ())
+            own = {parameter.name for parameter in study.all_parameters}
+            if path[0] in own or path[0] in self.names_held_by(cls):
+                yield cls, path
+        yield from self.owners_of(path)
+
     def is_container_made_here(self, name: str) -> bool:
         """Whether the class itself makes the container that an attribute is."""
         return bool(name) and any(

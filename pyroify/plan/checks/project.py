@@ -20,7 +20,8 @@ Key = tuple[str, str]
 class Sites:
     """Parameters of one class by what becomes of them, as dotted paths (``layers.*.weight``).
 
-    ``own`` are random ones that the user has declared, ``tied`` other names of random ones.
+    ``own`` are random ones that the user has declared, ``tied`` other names of random ones, and
+    ``same`` those of what stays a parameter.
     ``by_lambda``: a prior is a lambda, which cannot be pickled.
     """
 
@@ -30,6 +31,7 @@ class Sites:
     by_lambda: bool = False
     own: frozenset[str] = frozenset()
     tied: frozenset[str] = frozenset()
+    same: frozenset[str] = frozenset()
 
     @property
     def declared(self) -> frozenset[str]:
