@@ -780,7 +780,7 @@ class Study:
         names = ANNOTATED.fullmatch(annotation.strip("'\""))
         if names is None:
             return False
-        dotted = self._dotted((names[1] or names[2] or names[3]).strip("'\""))
+        dotted = self.dotted((names[1] or names[2] or names[3]).strip("'\""))
         index, path = self.resolver.index, self.cls.file.path
         return (
             index.canonical(dotted, path) in MODULE
@@ -957,10 +957,10 @@ class Study:
                             yield made
         for _, text in self.constructor.defaults if self.constructor else ():
             if all(map(str.isidentifier, text.split("."))):
-                if (default := index.resolve(self._dotted(text), path).module_class) is not None:
+                if (default := index.resolve(self.dotted(text), path).module_class) is not None:
                     yield default
 
-    def _dotted(self, name: str) -> str:
+    def dotted(self, name: str) -> str:
         """A name, as the file of the class has it, with the module that it is from."""
         head, _, rest = name.partition(".")
         dotted = dict(self.cls.file.imports).get(head, head) + (f".{rest}" if rest else "")

@@ -51,8 +51,8 @@ class _Site:
 def report_unreached(attributes: Sequence[Attribute], sites: Sites) -> None:
     """Report the rules for instances in these attributes that are not carried out."""
     for attribute in attributes:
+        told: set[Rule] = set()
         for part in _parts_in(attribute, sites.study, None, sites):
-            told: set[Rule] = set()
             for site in _left_to_class(part, sites):
                 for rule in _not_followed(part, site, sites):
                     if rule not in told:
@@ -97,7 +97,8 @@ def _hidden(attribute: Attribute, study: Study) -> Iterator[ModuleClass]:
     for item in (found for made in attribute.assignments for found in values_in(made.value)):
         if isinstance(item, Argument):
             yield from study.resolver.handed_over.get(study.cls.key, ())
-        dotted = defaults.get(item.name, "") if isinstance(item, Argument) else ""
+        default = defaults.get(item.name, "") if isinstance(item, Argument) else ""
+        dotted = study.dotted(default) if default else ""
         dotted = item.dotted if isinstance(item, Name) else dotted
         if dotted and (cls := index.resolve(dotted, path).module_class):
             yield cls
@@ -159,8 +160,16 @@ def _inner(path: str, sites: Sites) -> Iterator[str]:
     cls = sites.study.cls
     for rule in sites.spec.rules:
         if spells_out(rule, cls.file.module, f"{cls.cls.qualname}.{path}"):
-            rest = _segments(rule.match, sites)[path.count(".") + 1 :]
-            yield WILDCARD.sub(OTHER, ".".join(rest))
+            *around, name = _segments(rule.match, sites)[path.count(".") + 1 :]
+            endings = _endings(sites) if name == "**" else ()
+            for ending in (name, *endings):
+                yield WILDCARD.sub(OTHER, ".".join([*around, ending]))
+
+
+def _endings(sites: Sites) -> Iterator[str]:
+    """The names of parameters that rules may tell from others."""
+    names = (rule.match.rpartition(":")[2].rpartition(".")[2] for rule in sites.spec.rules)
+    return (name for name in names if name.strip("*"))
 
 
 def _not_followed(part: _Part, site: _Site, sites: Sites) -> Iterator[Rule]:
