@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from keyword import iskeyword
@@ -79,10 +79,17 @@ def _mentioned_layers(sites: Sites) -> Iterator[Layer]:
             yield layer
 
 
-def find_parts(attributes: Sequence[Attribute], tables: Tables, sites: Sites) -> tuple[Part, ...]:
-    """The parts that rules treat apart, each before what holds it; all that is unseen is noted."""
+def find_parts(
+    attributes: Sequence[Attribute], tables: Tables, sites: Sites, moved: Collection[str] = ()
+) -> tuple[Part, ...]:
+    """The parts that rules treat apart, each before what holds it; all that is unseen is noted.
+
+    Of what has ``moved``, only what has a name of its own is known by that.
+    """
     parts: list[Part] = []
     for attribute in attributes:
+        if attribute.name in moved and not is_opaque(attribute.node):
+            parts.extend(_named_parts(attribute, tables, sites))
         if not is_opaque(attribute.node):
             parts.extend(_searched_parts(attribute, tables, sites))
         if is_opaque(attribute.node) and attribute.name not in ("", "*"):
@@ -144,6 +151,18 @@ def _parts_below(
         sites.record_looped(path, None, line)
     for layer in dict.fromkeys(path.rpartition(".")[0] for path in named):
         yield Part(layer, tables_below(layer, sites), alone=True)
+
+
+def _named_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
+    """Layers in a container, by names that do not change where others are taken out."""
+    where = Where(attribute.target, attribute.name, attribute.line)
+    for found in place(attribute.node, where):
+        path = found.where.path
+        numbered = any(name == "*" or name.isdecimal() for name in path.split("."))
+        if isinstance(found, Spot) and not numbered:
+            layer = found.leaf.layer.name
+            if sites.chain(path, layer) != tables.chain(layer):
+                yield Part(path, tables_below(path, sites), alone=True)
 
 
 def _searched_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
@@ -216,7 +235,9 @@ def report_places(attribute: Attribute, sites: Sites) -> None:
         general = sites.consult(join(attribute.name, join(BELOW, name)))
         is_beaten = general.rule is not None and general.rule.index > rule.index
         if not is_beaten and general.action != rule.action:
-            sites.report_place(rule, attribute.name, attribute.line)
+            sites.decide(join(attribute.name, join(BELOW, name)))
+            sites.decide(join(attribute.name, name))
+            sites.report_place(rule, attribute.name.replace("*", "self"), attribute.line)
 
 
 def report_moved(attribute: Attribute, sites: Sites) -> None:

@@ -82,7 +82,7 @@ def declare_at_run_time(
     tables = tables_below(OTHER, sites)
     if unseen.layers:
         note_unseen(tables, sites)
-    parts = find_parts(attributes, tables, sites)
+    parts = find_parts(attributes, tables, sites, sites.study.taken_from)
     if unseen.layers:
         parts = (*find_hidden_parts(tables, sites), *parts)
     apart = list(_all_apart(attributes, tables, parts, sites))
@@ -154,13 +154,18 @@ def _all_apart(
         report_partial_rules(attribute, sites)
         for found in placements_of(attribute, sites):
             if isinstance(found, Spot):
-                yield from _apart_in(found, treated.get(attribute.name, tables), sites)
+                around = treated.get(attribute.name, tables)
+                is_here = attribute.name not in sites.study.taken_from
+                looped = around if is_here else treated.get(found.where.path, around)
+                yield from _apart_in(found, looped, sites, is_here)
             else:
                 note_looped(found, sites)
 
 
-def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
+def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterator[Apart]:
+    """``is_here``: it is where the source says, as nothing is taken out of what it is in."""
     where = spot.where
+    is_one = is_here and not where.loops
     # The loop goes by names, but what is kept stays what it is under each of them.
     named_twice = {tie.right for tie in sites.study.ties}
     for parameter in spot.leaf.layer.parameters:
@@ -172,7 +177,7 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites) -> Iterator[Apart]:
             continue
         is_looped = action == looped and not sites.reaches_frozen(path, decision)
         is_looped &= path not in named_twice or not isinstance(action, Keep)
-        if path not in sites.within and (is_looped or where.loops or "*" in path):
+        if path not in sites.within and (is_looped or not is_one or "*" in path):
             sites.record_looped(path, parameter, where.line)
             rule = decision.rule
             if action != looped and rule:

@@ -1004,6 +1004,8 @@ def _with_any_left(node: Node) -> Node:
 
 
 def _any_left(node: Box) -> Box:
+    if node.keys:  # those that are there have kept their names
+        return node
     anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.children)
     return replace(node, children=tuple(anywhere), keys=())
 

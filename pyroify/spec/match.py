@@ -181,8 +181,14 @@ def _rests(pattern: tuple[str, ...], names: tuple[str, ...]) -> Iterator[tuple[s
     elif pattern and pattern[0] == "**":
         yield from _rests(pattern[1:], names)
         yield from _rests(pattern, names[1:])
-    elif pattern and _match_name(pattern[0], names[0]) is _Extent.ALL:
+    elif pattern and _may_be(pattern[0], names[0]):
         yield from _rests(pattern[1:], names[1:])
+
+
+def _may_be(glob: str, name: str) -> bool:
+    """Whether a glob takes in a name, or may where only run time knows that."""
+    extent = _match_name(glob, name)
+    return extent is _Extent.ALL or (extent is _Extent.SOME and has_wildcard(glob))
 
 
 def matches_class(pattern: str, module: str, qualname: str) -> bool:
