@@ -43,10 +43,12 @@ from pyroify.spec.render import Place
 class Declarations:
     """What one method comes to declare.
 
+    ``latents`` come before all else: a second run takes them for part of the class as it was.
     ``in_place`` has, by parameter, the source for each call that makes it, ``anew`` those for
     declarations that are there; ``buffers`` are frozen parameters that stay what they are.
     """
 
+    latents: tuple[str, ...]
     statements: tuple[str, ...]
     in_place: Mapping[str, tuple[str, ...]]
     anew: tuple[Anew, ...]
@@ -85,8 +87,9 @@ class Declarer:
         at_run_time = not is_by_hand and is_out_of_sight(self.study, covered, attributes)
         sites.at_run_time = at_run_time
         statements: list[str] = []
+        latents: list[str] = []
         if method is self.study.constructor:
-            statements.extend(self._latents(sites))
+            latents.extend(self._latents(sites))
             self._decorated(sites)
         for parameter in self.study.parameters(covered):
             own.declare(parameter)
@@ -109,8 +112,9 @@ class Declarer:
         report_by_hand(sites)
         left = leaves_all(sites)
         if not left:
-            report_dropped(sites, statements)
+            report_dropped(sites, [*latents, *statements])
         return Declarations(
+            latents=tuple(latents),
             statements=tuple(joined(statements)),
             in_place=own.in_place,
             anew=tuple(sites.anew),
@@ -128,7 +132,7 @@ class Declarer:
         cls = self.study.cls
         own = {parameter.name for parameter in self.study.all_parameters}
         own |= {method.name for method in cls.cls.methods if method.declared}
-        for latent in sites.latents:
+        for latent in sorted(sites.latents, key=lambda latent: "." in latent.name):
             if latent.name in own:
                 continue
             if obstacle := self._obstacle(latent.name):

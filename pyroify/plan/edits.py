@@ -220,14 +220,14 @@ class EditPlanner:
         follows = self.spec.options.follow_module and _has(declared, "sample")
         last = [following_call(case.names)] if follows else []
         if method is not None and method is not case.study.constructor:
-            return (*declared.statements, *last)
+            return (*declared.latents, *declared.statements, *last)
         before, after = tie_statements(case.read_ties, case.names, case.late_ties)
         if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
             last += loading_statements(case.names, declared.sites, self.spec)
         if needs_anchor(case.study):
             case.names.use("torch")
             before.insert(0, ANCHOR_STATEMENT)
-        return (*before, *declared.statements, *after, *last)
+        return (*declared.latents, *before, *declared.statements, *after, *last)
 
     def _in_place(self, case: Case, declared: Declarations) -> Iterator[Edit]:
         for frozen in declared.buffers:
