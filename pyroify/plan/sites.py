@@ -16,7 +16,7 @@ from pyroify.plan.model import RuleRef, SitePlan
 from pyroify.plan.names import FileNames
 from pyroify.plan.placements import join
 from pyroify.plan.present import Present, present_at_end
-from pyroify.plan.starts import start_of
+from pyroify.plan.starts import Start, start_of
 from pyroify.plan.statements import WEIGHT, block, branches
 from pyroify.plan.study import Study
 from pyroify.spec.match import (
@@ -233,14 +233,19 @@ class Sites:
         layer: str = "",
         shape: tuple[str, ...] | None = None,
         action: str = "",
+        hidden: bool = False,
     ) -> None:
-        """Note a site with the declaration written for it, or that which stays."""
+        """Note a site with the declaration written for it, or that which stays.
+
+        ``hidden``: it belongs to a layer that only run time shows.
+        """
         if decision.spared == "frozen" and (by := self.study.frozen_by(path)):
             message = f"self.{path} is frozen by {by.name} ({by.file}:{by.line}), and stays plain"
             help = "keep it by a rule of its own, or do not freeze what is random"
             self.report(line, column, "PYR072", message, help)
         if source and path not in self.present and path not in self.within:
-            self._check_start(path, layer, decision, line, column)
+            start = start_of(self.study, path, layer, hidden)
+            self._check_start(path, start, decision, line, column)
         self.plans.append(
             SitePlan(
                 path=path,
@@ -257,13 +262,12 @@ class Sites:
         )
 
     def _check_start(
-        self, path: str, layer: str, decision: Decision, line: int, column: int
+        self, path: str, start: Start | None, decision: Decision, line: int, column: int
     ) -> None:
         """Report a PyroParam that would start outside its constraint."""
         action = decision.action
         if not isinstance(action, Param) or action.init != "keep" or decision.rule is None:
             return
-        start = start_of(self.study, path, layer)
         if start is None:
             return
         try:
@@ -281,7 +285,7 @@ class Sites:
         source = self.render_looped(decision.action, line)
         if WEIGHT.search(source) and parameter and not has_fans(parameter):
             self.render(decision.action, Place(f"self.{path}", "layer", ndim=1), line)  # says so
-        self.record(path, decision, source, line, layer=layer)
+        self.record(path, decision, source, line, layer=layer, hidden=parameter is None)
         return decision
 
     def record_latent(self, latent: Latent, source: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pyroify.catalog.layers import fill
 from pyroify.index.facts import Write
 from pyroify.plan.study import Study
-from pyroify.spec.literals import AROUND_ZERO, Range, value_range, written_range
+from pyroify.spec.literals import AROUND_ZERO, FAR, Range, value_range, written_range
 
 SWEEPS = frozenset(
     "apply modules named_modules parameters named_parameters children state_dict".split()
@@ -18,12 +18,19 @@ Start = tuple[str, Range]
 """In words, and as the lowest and highest value."""
 
 
-def start_of(study: Study, path: str, layer: str) -> Start | None:
-    """What the parameter at a path starts at; ``layer`` is that of torch which owns it, if any."""
+def start_of(study: Study, path: str, layer: str, hidden: bool = False) -> Start | None:
+    """What the parameter at a path starts at; ``layer`` is that of torch which owns it, if any.
+
+    ``hidden``: such a layer owns it, but only run time shows which.
+    """
     names = tuple(path.split("."))
+    own = [item for item in study.all_parameters if item.name == path]
+    made = [item for one in own for item in one.made]
+    writes = list(_writes(study, names))
+    if len(made) == 1 and not writes and made[0].initial in own[0].method.arguments:
+        return f"{made[0].initial}, an argument that may be anything,", (-FAR, FAR)
     if _is_handed_about(study, names):
         return None
-    writes = list(_writes(study, names))
     if writes:
         values = written_range(writes[0].source) if len(writes) == 1 and writes[0].source else None
         return values and (writes[0].source, values)
@@ -31,7 +38,8 @@ def start_of(study: Study, path: str, layer: str) -> Start | None:
         value = fill(layer, names[-1])
         values = AROUND_ZERO if value is None else (value, value)
         return f"the {names[-1]} that {layer} begins with", values
-    made = [item for own in study.all_parameters if own.name == path for item in own.made]
+    if hidden and names[-1] in ("weight", "bias"):
+        return f"the {names[-1]} that most layers begin with", AROUND_ZERO
     values = value_range(made[0].initial) if len(made) == 1 else None
     return values and (made[0].initial, values)
 
