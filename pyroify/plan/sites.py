@@ -243,6 +243,7 @@ class Sites:
             message = f"self.{path} is frozen by {by.name} ({by.file}:{by.line}), and stays plain"
             help = "keep it by a rule of its own, or do not freeze what is random"
             self.report(line, column, "PYR072", message, help)
+        self._report_if_frozen(path, layer, decision, line)
         if source and path not in self.present and path not in self.within:
             start = start_of(self.study, path, layer, hidden)
             self._check_start(path, start, decision, line, column)
@@ -342,6 +343,19 @@ class Sites:
             name = self.rule_name(decision)
             message = f"{name} names self.{path}, which may be frozen; a loop leaves that alone"
             self.report(line, 0, "PYR061", message, "do not freeze it, or keep it by a rule")
+
+    def _report_if_frozen(self, path: str, layer: str, decision: Decision, line: int) -> None:
+        """Note rules that would decide only where run time shows a parameter to be frozen."""
+        if not self.study.may_be_frozen(path):
+            return
+        key = replace(self._key(path, layer, frozen=True), frozen=True)
+        frozen = decide(self.spec, key)
+        deciding = (*decision.partial, decision.rule)
+        for rule in (*frozen.partial, *([frozen.rule] if frozen.rule else [])):
+            if rule not in deciding and not isinstance(rule.action, Keep):
+                message = f"{_name(rule)} decides self.{path} only where that is frozen"
+                help = "move it below the rules that beat it, or do not freeze the parameter"
+                self.report(line, 0, "PYR061", message, help)
 
     def report_place(self, rule: Rule, path: str, line: int) -> None:
         """Note a rule that tells parameters apart by where they are, which a loop does not know."""
