@@ -39,7 +39,7 @@ def _what_it_holds(index: Index, spec: Spec, path: str, cells: Sequence[Cell]) -
         cls.line: cls.qualname
         for cls in file.classes
         if (made := index.module_class(file, cls))
-        and Study(made, Resolver(index, {}), ()).has_parameters
+        and Study(made, Resolver(index, {}), ()).adds_parameters
     }
     if classes:
         yield f"defines {', '.join(classes.values())} ({_numbered(cells, classes)})"

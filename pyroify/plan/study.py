@@ -991,11 +991,14 @@ class Study:
     @cached_property
     def has_parameters(self) -> bool:
         """Whether it has parameters of its own, of a base or in what it holds, or may have."""
-        base = self.cls.library_base
-        if (base and base.kind != "stateless") or self.all_parameters or self.everything:
-            return True
         bases = (Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:])
-        return any(study.all_parameters or study.everything for study in bases)
+        return self.adds_parameters or any(study.adds_parameters for study in bases)
+
+    @property
+    def adds_parameters(self) -> bool:
+        """The same, without those of bases in the project."""
+        base = self.cls.library_base
+        return bool(self.all_parameters or self.everything or (base and base.kind != "stateless"))
 
 
 def _with_any_left(node: Node) -> Node:
