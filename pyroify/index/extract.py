@@ -118,6 +118,10 @@ class _Found:
                 metaclass=metaclasses[0] if metaclasses else "",
                 is_generic=bool(getattr(node, "type_params", ())),  # from Python 3.12 on
                 decorators=tuple(map(source.dotted, node.decorator_list)),
+                registered=tuple(
+                    source.dotted(item.func if isinstance(item, ast.Call) else item)
+                    for item in node.decorator_list
+                ),
                 methods=tuple(methods),
                 class_attributes=tuple(attributes),
                 body_column=source.column(node.body[0]),

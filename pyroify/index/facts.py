@@ -439,6 +439,8 @@ class Class:
     metaclass: str = ""
     is_generic: bool = False
     decorators: tuple[str, ...] = ()
+    registered: tuple[str, ...] = ()
+    """What decorates it, called before or not."""
     methods: tuple[Function, ...] = ()
     class_attributes: tuple[tuple[str, Value], ...] = ()
     body_column: int = 4

@@ -12,6 +12,8 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pyroify.catalog.calls import (
@@ -185,6 +187,29 @@ class Resolver:
     """The classes whose instances a class is seen to be given."""
     _constants: dict[tuple[str, str], Node] = field(default_factory=dict)
     _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
+
+    @cached_property
+    def registered(self) -> Mapping[str, tuple[ModuleClass, ...]]:
+        """The classes that decorators put into a registry, by all the names it may have.
+
+        Those are the names that a decorating function reads, or what it is a method of.
+        """
+        found: dict[str, list[ModuleClass]] = {}
+        for file in self.index.files:
+            for cls in file.classes:
+                made = self.index.resolve(f"{file.module}.{cls.qualname}", file.path).module_class
+                if made is None:
+                    continue
+                registries = [self._registries(dotted, file) for dotted in cls.registered]
+                for name in dict.fromkeys(chain.from_iterable(registries)):
+                    found.setdefault(name, []).append(made)
+        return {name: tuple(classes) for name, classes in found.items()}
+
+    def _registries(self, decorator: str, file: File) -> Iterator[str]:
+        target = self.index.resolve(decorator, file.path)
+        if target.function is not None and target.file is not None:
+            yield from (f"{target.file.module}.{name}" for name in target.function.names)
+        yield decorator.rpartition(".")[0]
 
     def resolve(self, value: Value, scope: Scope) -> Node:
         """The structure of a value."""

@@ -49,6 +49,7 @@ from pyroify.plan.structure import (
     is_data,
     one_of,
     options_of,
+    values_in,
     walk,
     without_call,
 )
@@ -955,6 +956,9 @@ class Study:
                     for call in calls_in(item.value):
                         if (made := self._class_called(call)) is not None:
                             yield made
+                    for value in values_in(item.value):
+                        if isinstance(value, Name):
+                            yield from self.resolver.registered.get(value.dotted, ())
         for _, text in self.constructor.defaults if self.constructor else ():
             if all(map(str.isidentifier, text.split("."))):
                 if (default := index.resolve(self.dotted(text), path).module_class) is not None:
