@@ -1051,24 +1051,9 @@ def places(node: Node) -> Iterator[Spot]:
 
 def calls_in(value: Value) -> Iterator[Call]:
     """A value's calls, those in its arguments and in what it is picked from included."""
-    match value:
-        case Call(callee=callee, args=args):
-            yield value
-            yield from calls_in(callee)
-            for passed in args:
-                yield from calls_in(passed.value)
-        case Unknown(owner=owner, parts=parts):
-            for item in (*parts, *([owner] if owner else [])):
-                yield from calls_in(item)
-        case Element(of=item):
-            yield from calls_in(item)
-        case MethodCall(call=call):
-            yield from calls_in(call)
-        case Items(items=items) | Choice(options=items):
-            for item in items:
-                yield from calls_in(item)
-        case Repeat(item=item) | Closure(body=item):
-            yield from calls_in(item)
+    for item in values_in(value):
+        if isinstance(item, Call | MethodCall):
+            yield item.call if isinstance(item, MethodCall) else item
 
 
 def values_in(value: Value) -> Iterator[Value]:

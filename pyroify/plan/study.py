@@ -604,8 +604,8 @@ class Study:
         node: Node = self._one_of(direct) if direct else Opaque(name)
         for item in added:
             node = self._grown(node, item)
-        if name in self.taken_from:
-            node = _with_any_left(node)
+        if name in self.taken_from and isinstance(node, Box):
+            node = _any_left(node)
         if not holds_parameters(node):
             return None
         late = all(item in self.late for item in items)
@@ -1005,12 +1005,8 @@ class Study:
         return bool(self.all_parameters or self.everything or (base and base.kind != "stateless"))
 
 
-def _with_any_left(node: Node) -> Node:
-    """A container of which some members are gone again: no place in it is what it was."""
-    return _any_left(node) if isinstance(node, Box) else node
-
-
 def _any_left(node: Box) -> Box:
+    """A container of which some members are gone again: no place in it is what it was."""
     if node.keys:  # those that are there have kept their names
         return node
     anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.children)

@@ -164,8 +164,9 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
     made: set[Spot] = set()
     listed = _listed(case)
     for attribute in case.study.everything:
-        if listed & {spot for item in walk(attribute.node) for spot in places(item)}:
-            made.update(spot for item in walk(attribute.node) for spot in places(item))
+        spots = {spot for item in walk(attribute.node) for spot in places(item)}
+        if listed & spots:
+            made |= spots
             continue
         if attribute.name.partition(".")[0] in random or case.study.is_container:
             made.update(places(attribute.node))
@@ -180,7 +181,7 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
             boxes = () if attribute.name else nodes
             boxes = (*boxes, *(item for item in nodes if isinstance(item, Box)))
             made.update(spot for item in boxes for spot in places(item))
-        kept.update(spot for item in nodes for spot in places(item))
+        kept |= spots
     return kept - made
 
 
