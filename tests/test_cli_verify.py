@@ -127,6 +127,20 @@ class TestVerify:
         for name in ("device", "saved"):
             assert f"    not compared: {name} (PYR010)" in ended.out
 
+    def test_instances_may_share_a_network(self, run: Run, lay_out: Callable) -> None:
+        shared = (
+            "\n\nclass Shared(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        )
+        shared += "        self.features = features\n"
+        shared += "\n    def forward(self, x):\n        return self.features(x)\n"
+        top = "\n\nfeatures = nn.Sequential(nn.Linear(4, 4), nn.ReLU())\n"
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": IMPORT + top + shared})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        assert "PYR046" in run("rewrite").out
+        ended = run("verify", "--original", original(root))
+        assert "net:Shared  equal: forward of Shared()" in ended.out
+        assert ended.code == 0
+
     def test_a_class_that_is_not_rewritten_yet_is_not_verified(
         self, run: Run, lay_out: Callable
     ) -> None:

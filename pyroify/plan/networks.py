@@ -1,8 +1,9 @@
 """Networks outside of classes: at file level, in functions, in classes that are no modules.
 
 No class declares their parameters, so nothing of them is converted. What some class of the project
-takes over is left to that class: it follows the functions it calls, and converts at run time what
-it is handed.
+makes by a function, or is handed, is left to that class: it follows the functions it calls, and
+converts at run time what it is handed. What stands at the top of a file or in a class body is there
+once for all instances, whoever uses it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.diagnostics import Finding
-from pyroify.index.facts import Call, File, Function, Name, Spot, Value
+from pyroify.index.facts import Call, Closure, File, Function, Name, Spot, Value
 from pyroify.index.faults import looking_at
 from pyroify.index.resolve import Index, ModuleClass
-from pyroify.plan.structure import Leaf, Resolver, Scope, calls_in, walk
+from pyroify.plan.structure import Leaf, Resolver, Scope, calls_in, values_in, walk
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 
@@ -33,13 +34,15 @@ Place = tuple[str, Spot]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Calls that stand together: in a function, in a class that is no module, at file level."""
+    """Calls that stand together: in a function, a class that is no module, a file, a class body."""
 
     file: File
     name: str
     calls: tuple[Call, ...]
     names: frozenset[str] = frozenset()
     """Names that it reads, as far as they are known."""
+    is_body: bool = False
+    """Whether it is the body of a module class, which runs once."""
 
     @property
     def key(self) -> Key:
@@ -49,6 +52,8 @@ class Code:
     @property
     def where(self) -> str:
         """How messages call it."""
+        if self.is_body:
+            return f"in the body of {self.name}, once for all instances"
         return f"in {self.name}" if self.name else "at the top of the file"
 
 
@@ -76,7 +81,9 @@ class _Search:
         """A finding for each network."""
         for code, found in self.networks():
             for call, layers in found.items():
-                message = f"a network is made {code.where}: {_described(call, layers)}"
+                shared = call.place in self._places_shared(code)
+                whom = ", once for all instances of the classes that use it" if shared else ""
+                message = f"a network is made {code.where}{whom}: {_described(call, layers)}"
                 yield Finding(code.file.path, call.line, call.column + 1, CODE, message, HELP)
 
     def networks(self) -> Iterator[tuple[Code, dict[Call, tuple[str, ...]]]]:
@@ -107,11 +114,11 @@ class _Search:
                 if layers:
                     found[call] = tuple(dict.fromkeys(layers))
                     inner.update(part.place for part in _inner_calls(call))
-        named = self._places_of_names(code)
+        left = self._places_left(code)
         return {
             call: layers
             for call, layers in found.items()
-            if call.place not in inner | named
+            if call.place not in inner | left
             and (code.file.path, call.place) not in self._handed_to_classes
         }
 
@@ -156,16 +163,21 @@ class _Search:
                     made = calls_in(target.alias)
                     yield from ((target.file.path, inner.place) for inner in made)
 
-    def _places_of_names(self, code: Code) -> frozenset[Spot]:
-        """Where the values of names are made that classes read, and old Pyro code lifts."""
-        lifted = {item.module.made for item in code.file.liftings if item.module.made}
-        places = {call.place for call in code.calls for line, _ in lifted if call.line == line}
+    def _places_left(self, code: Code) -> frozenset[Spot]:
+        """Where modules are made that old Pyro code lifts, or in closures that classes call."""
+        lifted = {item.module.made[0] for item in code.file.liftings if item.module.made}
+        places = {call.place for call in code.calls if call.line in lifted}
+        return frozenset(places.union(*map(_places_within_closures, self._values_read(code))))
+
+    def _places_shared(self, code: Code) -> frozenset[Spot]:
+        """Where modules are made, once, that classes read by a name of the file."""
+        return frozenset(c.place for v in self._values_read(code) for c in calls_in(v))
+
+    def _values_read(self, code: Code) -> Iterator[Value]:
+        """The values of a file's names that classes read."""
         if not code.name:
             read = self._read_by_classes(code.file)
-            for name, value in code.file.aliases:
-                if name in read:
-                    places.update(call.place for call in calls_in(value))
-        return frozenset(places)
+            yield from (value for name, value in code.file.aliases if name in read)
 
     def _read_by_classes(self, file: File) -> frozenset[str]:
         """Names of a file that module classes read: its own ones, and those that import them."""
@@ -210,6 +222,12 @@ class _Search:
             if self.index.module_class(file, cls) is None:
                 calls = tuple(call for method in cls.methods for call in method.layer_calls)
                 yield Code(file, cls.qualname, calls)
+            else:
+                values = [value for _, value in cls.class_attributes]
+                made_later = frozenset[Spot]().union(*map(_places_within_closures, values))
+                held = (call for value in values for call in calls_in(value))
+                calls = tuple(call for call in held if call.place not in made_later)
+                yield Code(file, cls.qualname, calls, is_body=True)
 
     @cached_property
     def _taken_over(self) -> frozenset[Key]:
@@ -275,6 +293,12 @@ class _Search:
                     yield target.file.path, target.function.name
                 elif target.alias is not None and target.alias is not value and target.file:
                     yield from self._functions_of(target.alias, target.file)
+
+
+def _places_within_closures(value: Value) -> frozenset[Spot]:
+    """Where calls stand that are made only when a closure is called, each time anew."""
+    closures = (item for item in values_in(value) if isinstance(item, Closure))
+    return frozenset(call.place for closure in closures for call in calls_in(closure))
 
 
 def _inner_calls(call: Call) -> Iterator[Call]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.catalog.layers import fill
+from pyroify.catalog.layers import LAYERS, fill
 from pyroify.index.facts import Write
 from pyroify.plan.study import Study
 from pyroify.spec.literals import AROUND_ZERO, FAR, Range, value_range, written_range
@@ -38,10 +38,17 @@ def start_of(study: Study, path: str, layer: str, hidden: bool = False) -> Start
         value = fill(layer, names[-1])
         values = AROUND_ZERO if value is None else (value, value)
         return f"the {names[-1]} that {layer} begins with", values
-    if hidden and names[-1] in ("weight", "bias"):
-        return f"the {names[-1]} that most layers begin with", AROUND_ZERO
+    if hidden and (fills := _fills(names[-1])):
+        return f"the {names[-1]} that layers of torch begin with", (min(fills), max(fills))
     values = value_range(made[0].initial) if len(made) == 1 else None
     return values and (made[0].initial, values)
+
+
+def _fills(name: str) -> list[float]:
+    """The outermost values that the layers with such a parameter begin with; none without any."""
+    layers = [key for key, layer in LAYERS.items() if name in (p.name for p in layer.parameters)]
+    values = (fill(layer, name) for layer in layers)
+    return [edge for value in values for edge in (AROUND_ZERO if value is None else (value, value))]
 
 
 def _is_handed_about(study: Study, names: tuple[str, ...]) -> bool:

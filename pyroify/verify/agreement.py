@@ -24,7 +24,7 @@ from pyroify.spec.expressions import Number
 from pyroify.spec.match import matches_class
 from pyroify.spec.model import Action, Deterministic, Keep, Latent, Param, Sample
 from pyroify.spec.render import NOISE, standard_noise
-from pyroify.verify.audit import audit_flags
+from pyroify.verify.audit import restore_flags
 from pyroify.verify.expected import (
     CannotTell,
     Facts,
@@ -146,18 +146,20 @@ def _draw(rewritten: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Draw every prior once, each of what it reads as well; also what drawing one raises."""
     declared, failures = priors(rewritten), {}
     flags = {name: value.requires_grad for name, value in parameters(rewritten).items()}
+    contexts = {id(p.owner._pyro_context): p.owner._pyro_context for p in declared.values()}
+    used = {key: context.used for key, context in contexts.items()}
     with ExitStack() as stack:
         trace = stack.enter_context(poutine.trace())
-        for context in {
-            id(p.owner._pyro_context): p.owner._pyro_context for p in declared.values()
-        }.values():
+        for context in contexts.values():
             stack.enter_context(context)
         for path, prior in declared.items():
             try:
                 getattr(prior.owner, prior.name)
             except Exception as error:
                 failures[path] = describe(error)
-    audit_flags(rewritten, flags)  # what a prior reads would be trained now
+    for key, context in contexts.items():
+        context.used = used[key]  # the module has not run by that
+    restore_flags(rewritten, flags)  # what a prior reads would be trained now
     return dict(trace.trace.nodes), failures
 
 

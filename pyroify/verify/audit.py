@@ -52,12 +52,20 @@ def audit_reads(rewritten: nn.Module, after: Run, used: Set[str]) -> tuple[str, 
 
 def audit_flags(rewritten: nn.Module, flags: Mapping[str, bool]) -> tuple[str, ...]:
     """Say which parameters do not have the ``requires_grad`` of before the call; restore it."""
+    return tuple(
+        f"{name} was frozen; reading it made it trainable (pyro issue 3438)"
+        for name in restore_flags(rewritten, flags)
+    )
+
+
+def restore_flags(rewritten: nn.Module, flags: Mapping[str, bool]) -> list[str]:
+    """Give parameters the ``requires_grad`` of before; return the paths of those that lost it."""
     changed = []
     for name, parameter in parameters(rewritten).items():
         if name in flags and parameter.requires_grad != flags[name]:
             parameter.requires_grad_(flags[name])
-            changed.append(f"{name} was frozen; reading it made it trainable (pyro issue 3438)")
-    return tuple(changed)
+            changed.append(name)
+    return changed
 
 
 def _vanished(original: nn.Module, rewritten: nn.Module) -> list[str]:

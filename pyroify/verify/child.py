@@ -118,8 +118,9 @@ class Verifier:
         result = replace(result, built=built, calls=tuple(rehearsal.calls))
         try:
             with self._side(REWRITTEN):
-                comparisons = list(self._compare(target, rehearsal))
+                # Before any call: instances may share modules, and Pyro names none that has run.
                 unplanned = self._unplanned(target, rehearsal)
+                comparisons = list(self._compare(target, rehearsal))
         except NotVerified as error:
             return replace(result, calls=(), reason=str(error))
         except Failed as error:
@@ -164,6 +165,7 @@ class Verifier:
         thorough, said = True, ""
         for label, call in rehearsal.calls.items():
             modules = self._build_both(before, after, rehearsal.arguments)
+            _vary_constants(modules[0])
             for training in (True, False):
                 modules[0].train(training)
                 try:
@@ -190,12 +192,13 @@ class Verifier:
         if self._planned is None:
             return ()
         arguments, after = rehearsal.arguments, self._load_rewritten(target)
+        with self._side(ORIGINAL):
+            before = self._load_original(target)
+        original, rewritten = self._build_both(before, after, arguments)
         try:
             with self._side(ORIGINAL):
-                before = self._load_original(target)
-                original, again = (arguments.construct(before, seed=seed) for seed in (0, 1))
+                again = arguments.construct(before, seed=1)
                 planned = find_classes(self._planned, self._trees[ORIGINAL].root, original)
-            rewritten = arguments.construct(after, converted=issubclass(after, PyroModule))
             return compare_with_plan(planned, original, rewritten, again)
         except (Exception, SystemExit) as error:
             raise Failed(f"cannot be compared with the plan: {describe(error)}") from error
@@ -212,7 +215,6 @@ class Verifier:
             raise Failed(str(error)) from error
         except (Exception, SystemExit) as error:
             raise Failed(f"cannot be built any more: {describe(error)}") from error
-        _vary_constants(original)
         return original, rewritten
 
 
