@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from pyroify.index.declarations import definitions
 from pyroify.index.expressions import Expressions
-from pyroify.index.facts import Call, Class, File, Function, Unknown, Value
+from pyroify.index.facts import Call, Class, File, Function, Name, Unknown, Value
 from pyroify.index.functions import Definition, read_function, read_method
 from pyroify.index.liftings import liftings
 from pyroify.index.observe import type_tests
 from pyroify.index.source import Source, chain, own_statements
+from pyroify.index.values import choose, substitute
 
 SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
 LINE_LENGTHS = (88, 100, 120)
@@ -59,6 +60,7 @@ class _Found:
     def read_module(self, body: Sequence[ast.stmt]) -> None:
         """Read the statements of a file."""
         expressions = Expressions(self.source)
+        top = set(map(id, body))
         for node in own_statements(body):
             match node:
                 case ast.ClassDef():
@@ -67,11 +69,21 @@ class _Found:
                     self._read_function(node, node.name)
                 case ast.Assign(targets=[ast.Name(), *_], value=value):
                     names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-                    self.aliases |= dict.fromkeys(names, expressions.evaluate(value))
-                    self.source.names.update(names)
+                    self._assign(names, expressions.evaluate(value), id(node) in top)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    self._assign([name], expressions.evaluate(value), id(node) in top)
                 case _:
                     expressions.evaluate_within(node)
         self.module_calls = expressions.calls
+
+    def _assign(self, names: Sequence[str], value: Value, surely: bool) -> None:
+        """Give names of the file a value, which may be made of what they stood for."""
+        for name in names:
+            old = self.aliases.get(name)
+            new = value if old is None else substitute(value, f"{self.source.module}.{name}", old)
+            keeps = not surely and old is not None and not isinstance(new, Name)
+            self.aliases[name] = choose(old, new) if old is not None and keeps else new
+        self.source.names.update(names)
 
     def _read_function(self, node: Definition, name: str) -> None:
         function = read_function(self.source, node, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyroify.index.facts import (
     Call,
@@ -13,6 +13,8 @@ from pyroify.index.facts import (
     Constant,
     Element,
     Items,
+    MethodCall,
+    Name,
     Passed,
     Repeat,
     Unknown,
@@ -67,6 +69,38 @@ def choose(*values: Value) -> Value:
         options.extend(value.options if isinstance(value, Choice) else [value])
     unique = tuple(dict.fromkeys(options))
     return unique[0] if len(unique) == 1 else Choice(unique)
+
+
+def substitute(value: Value, name: str, old: Value) -> Value:
+    """A value in which a name stands for what it was before; closures look it up when called."""
+
+    def inner(item: Value) -> Value:
+        return substitute(item, name, old)
+
+    def passed(call: Call) -> tuple[Passed, ...]:
+        return tuple(replace(item, value=inner(item.value)) for item in call.args)
+
+    match value:
+        case Name(dotted=dotted) if dotted == name:
+            return old
+        case Name(dotted=dotted) if dotted.startswith(f"{name}."):
+            return Unknown(dotted, old, tuple(dotted.removeprefix(f"{name}.").split(".")))
+        case Call(callee=callee):
+            return replace(value, callee=inner(callee), args=passed(value))
+        case MethodCall(call=call):
+            return replace(value, call=replace(call, args=passed(call)))
+        case Items(items=items):
+            return replace(value, items=tuple(map(inner, items)))
+        case Choice(options=options):
+            return choose(*map(inner, options))
+        case Repeat(item=item):
+            return replace(value, item=inner(item))
+        case Element(of=item):
+            return replace(value, of=inner(item))
+        case Unknown(owner=owner, parts=parts):
+            made = None if owner is None else inner(owner)
+            return replace(value, owner=made, parts=tuple(map(inner, parts)))
+    return value
 
 
 def is_number(value: Value) -> bool:
