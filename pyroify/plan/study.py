@@ -418,16 +418,36 @@ class Study:
                     yield caller, call
 
     def _frozen_as(self, freeze: Freeze, path: str) -> str:
-        """What a freeze says of a site under one of its names."""
+        """What a freeze says of a site under one of its names: it is about what is there by then."""
         covers = _covers(freeze.path, path)
         if not covers:
             return ""
-        name = path.partition(".")[0]
-        attached = [] if freeze.path else self.attached_as(name)
+        attached = list(self._attached_below(freeze.path, path))
         orders = {self.runs_after(freeze.line, item.line) for item in attached}
-        if orders == {False}:
+        if not freeze.path and orders == {False}:
             return ""
-        return covers if freeze.sure and orders <= {True} else "maybe"
+        is_seen = bool(freeze.path or attached) or self._is_inherited(path.partition(".")[0])
+        return covers if freeze.sure and is_seen and orders <= {True} else "maybe"
+
+    def _attached_below(self, around: Path, path: str) -> Iterator[Assignment]:
+        """What is assigned below ``around``, or put into it, that a site is or is a part of."""
+        names = path.split(".")
+        for item in self.attached_as(names[0]):
+            length = len(item.path) + (item.how in ADDING)
+            is_below = len(around) < length <= len(names)
+            pairs = zip(item.path[1:], names[1:], strict=False)
+            if is_below and all(one == other or "*" in one + other for one, other in pairs):
+                yield item
+
+    def _is_inherited(self, name: str) -> bool:
+        """Whether a base makes an attribute, before the class itself does anything."""
+        base = self.cls.library_base
+        own = base is not None and any(name == item.name for item in base.parameters)
+        return own or any(
+            name in self.names_held_by(cls)
+            or any(name == item.name for item in Study(cls, self.resolver, ()).all_parameters)
+            for cls in self.cls.lineage[1:]
+        )
 
     def attached_as(self, name: str) -> Iterator[Assignment]:
         """What is assigned to an attribute, or to parts of it, while the class is built."""
