@@ -39,6 +39,8 @@ ADDING = {"append", "extend", "insert"}
 REMOVING = {"pop", "popitem", "remove", "clear", "reverse", "sort"}
 """Methods after which the members of a list or container are fewer, or in another order."""
 REGISTRIES = {"_parameters", "_modules"}
+_MODULES = (Name("torch.nn.Module"), Name("torch.nn.modules.module.Module"))
+"""What makes a module with nothing in it."""
 REGISTERING = {"register_parameter", "register_module", "add_module"}
 
 
@@ -226,7 +228,11 @@ class Statements:
         if isinstance(given.value, Parameter):
             self.indirect.append(given.statement.lineno)
         owner = chain(target)[:1] if len(chain(target)) <= 2 else ()  # no module.weight.data
-        held = self.expressions.scope.get("".join(owner))
+        local = "".join(owner)
+        held = self.expressions.scope.get(local)
+        if isinstance(held, Call) and held.callee in _MODULES:
+            # What it holds is named below whatever it comes to be itself.
+            self.expressions.scope[local] = Unknown(local, parts=(held, given.value))
         if (
             isinstance(held, Argument)
             and not is_number(given.value)

@@ -14,8 +14,9 @@ from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sites import OTHER, Chain, Sites
 from pyroify.plan.statements import block, each_parameter
 from pyroify.plan.structure import is_opaque
-from pyroify.plan.study import Attribute
-from pyroify.spec.match import has_wildcard, spells_out, tells_by_place
+from pyroify.plan.study import Attribute, Study
+from pyroify.spec.match import has_wildcard, name_below, tells_by_place
+from pyroify.spec.model import Rule
 
 REASON = "# Which layers these are, only run time shows."
 REASON_OF_NAMES = "# Which parameters these are, only run time shows."
@@ -111,22 +112,20 @@ def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
 def spelled_names(sites: Sites) -> Iterator[str]:
     """What rules name right below the class where its source shows nothing of that name."""
     cls = sites.study.cls
-    shown = {
-        item.path[0]
-        for base in cls.lineage
-        for method in base.cls.methods
-        for item in method.assignments
-        if item.path
-    }
-    spelled = [
-        rule for rule in sites.spec.rules if spells_out(rule, cls.file.module, cls.cls.qualname)
-    ]
-    for rule in spelled:
-        path = rule.match.rpartition(":")[2].removeprefix(f"{cls.cls.qualname}.")
-        name, dot, _ = path.partition(".")
-        if dot and name not in shown and not has_wildcard(name):
+    shown = set(_names_shown(sites.study))
+    for rule in sites.spec.rules:
+        name = name_below(rule, cls.file.module, cls.cls.qualname)
+        if name and name not in shown:
             shown.add(name)
             yield name
+
+
+def _names_shown(study: Study) -> Iterator[str]:
+    """Names under which a class, or a base, is seen to hold something with parameters."""
+    for cls in study.cls.lineage:
+        inner = study if cls is study.cls else Study(cls, study.resolver, ())
+        yield from (attribute.name.partition(".")[0] for attribute in inner.everything)
+        yield from (parameter.name for parameter in inner.all_parameters)
 
 
 def _innermost_first(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -224,20 +223,37 @@ def find_own(tables: Tables, sites: Sites) -> Tables:
 def report_places(attribute: Attribute, sites: Sites) -> None:
     """Rules that tell parameters apart by where they are, which the loops do not know."""
     is_parameter = all(isinstance(item.value, Parameter) for item in attribute.assignments)
-    if not is_opaque(attribute.node) or not attribute.name or is_parameter:
-        return
-    cls = sites.study.cls
+    if is_opaque(attribute.node) and attribute.name and not is_parameter:
+        for rule in sites.spec.rules:
+            _report_place(rule, (attribute.name,), attribute.line, sites)
+
+
+def report_hidden_places(attributes: Sequence[Attribute], sites: Sites) -> None:
+    """The same, in what is attached under names that the source does not show."""
+    lines = (attribute.line for attribute in attributes if attribute.name == "*")
+    line = next(lines, sites.study.cls.cls.line)
+    shown = {*_names_shown(sites.study)}
     for rule in sites.spec.rules:
-        if not tells_by_place(rule, cls.file.module, f"{cls.cls.qualname}.{attribute.name}"):
+        names = [name for name in rule.match.split(".") if name.isidentifier()]
+        hidden = (name for name in names if name not in shown)
+        _report_place(rule, ("*", *hidden), line, sites)
+
+
+def _report_place(rule: Rule, names: Sequence[str], line: int, sites: Sites) -> None:
+    """Report a rule about a place in the first of these attributes that it may be about."""
+    cls = sites.study.cls
+    last = rule.match.rpartition(".")[2]
+    ending = OTHER if last == "**" else last
+    for name in names:
+        if not tells_by_place(rule, cls.file.module, f"{cls.cls.qualname}.{name}"):
             continue
-        last = rule.match.rpartition(".")[2]
-        name = OTHER if last == "**" else last
-        general = sites.consult(join(attribute.name, join(BELOW, name)))
+        general = sites.consult(join(name, join(BELOW, ending)))
         is_beaten = general.rule is not None and general.rule.index > rule.index
         if not is_beaten and general.action != rule.action:
-            sites.decide(join(attribute.name, join(BELOW, name)))
-            sites.decide(join(attribute.name, name))
-            sites.report_place(rule, attribute.name.replace("*", "self"), attribute.line)
+            sites.decide(join(name, join(BELOW, ending)))
+            sites.decide(join(name, ending))
+            sites.report_place(rule, name.replace("*", "self"), line)
+            return
 
 
 def report_moved(attribute: Attribute, sites: Sites) -> None:

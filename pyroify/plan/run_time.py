@@ -21,6 +21,7 @@ from pyroify.plan.loops import (
     find_parts,
     note_own,
     note_unseen,
+    report_hidden_places,
     report_moved,
     report_places,
     tables_below,
@@ -82,6 +83,7 @@ def declare_at_run_time(
     tables = tables_below(OTHER, sites)
     if unseen.layers:
         note_unseen(tables, sites)
+        report_hidden_places(attributes, sites)
     parts = find_parts(attributes, tables, sites, sites.study.taken_from)
     if unseen.layers:
         parts = (*find_hidden_parts(tables, sites), *parts)
@@ -95,7 +97,7 @@ def declare_at_run_time(
         if not unseen.layers and not [name for name in names if name != "*"]:
             yield from declare_own(own, kept, sites, line)
             return
-        if not unseen.layers:
+        if not unseen.layers or own.default.other != tables.default.other:
             note_own(own, sites, line)
         over = f'(("", self), *{undeclared_call(sites.names, "self")})'
         parts = (Part("", own), *parts) if own != tables else parts

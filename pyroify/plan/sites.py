@@ -192,7 +192,7 @@ class Sites:
         """What becomes of all parameters of a layer, whatever their names."""
         other = self.consult(join(path, OTHER), layer).action
         rest = Chain(tuple(self._globs(path, layer, other)), other)
-        names = {rule.match.rpartition(".")[2] for rule in self.spec.rules}
+        names = set(map(_ending, self.spec.rules))
         found = {
             name: self.consult(join(path, name), layer).action
             for name in sorted(names)
@@ -205,7 +205,7 @@ class Sites:
         """Globs for names of parameters below a path that rules end in, the last rule first."""
         found: list[tuple[str, Action]] = []
         for rule in reversed(self.spec.rules):
-            glob = rule.match.rpartition(".")[2]
+            glob = _ending(rule)
             if has_wildcard(glob) and glob.strip("*"):
                 decision = self.consult(join(path, glob), layer)
                 if decision.rule is rule:
@@ -556,6 +556,11 @@ def looped(torch: str, layers: Sequence[Layer] = ()) -> Place:
 def has_fans(parameter: LayerParameter) -> bool:
     """Whether a parameter of a layer has inputs and outputs, by itself or as its weight has."""
     return parameter.fan_in is not None or (parameter.ndim or 0) > 1
+
+
+def _ending(rule: Rule) -> str:
+    """The last name or glob of a rule, which ``**`` behind it takes in as well."""
+    return rule.match.rpartition(":")[2].removesuffix(".**").rpartition(".")[2]
 
 
 def _named(names: list[str]) -> str:

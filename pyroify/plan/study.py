@@ -418,7 +418,7 @@ class Study:
                     yield caller, call
 
     def _frozen_as(self, freeze: Freeze, path: str) -> str:
-        """What a freeze says of a site under one of its names: it is about what is there by then."""
+        """What a freeze says of a site under one of its names, if that is there by then."""
         covers = _covers(freeze.path, path)
         if not covers:
             return ""
