@@ -97,6 +97,8 @@ def _hidden(attribute: Attribute, study: Study) -> Iterator[ModuleClass]:
     for item in (found for made in attribute.assignments for found in values_in(made.value)):
         if isinstance(item, Argument):
             yield from study.resolver.handed_over.get(study.cls.key, ())
+        elif isinstance(item, Name):
+            yield from study.resolver.registered.get(item.dotted, ())
         default = defaults.get(item.name, "") if isinstance(item, Argument) else ""
         dotted = study.dotted(default) if default else ""
         dotted = item.dotted if isinstance(item, Name) else dotted
