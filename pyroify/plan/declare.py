@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Function
+from pyroify.plan.added import declare_added
 from pyroify.plan.instances import declare_instances
 from pyroify.plan.model import SitePlan
 from pyroify.plan.names import FileNames
@@ -107,6 +108,7 @@ class Declarer:
         if is_by_hand:
             leave_unnamed(attributes, sites)
         statements.extend(declare_instances(attributes, sites))
+        statements.extend(declare_added(attributes, sites))
         report_unreached(attributes, sites)
         statements.extend(leave_unseen(sites))
         report_by_hand(sites)

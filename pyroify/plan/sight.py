@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyroify.catalog.layers import Layer
 from pyroify.index.facts import Assignment, Call, Function, Name, Parameter
+from pyroify.plan.added import added_to_instances
 from pyroify.plan.lists import is_registered, module_lists
 from pyroify.plan.placements import misses_parameters
 from pyroify.plan.roles import is_filled_by_functions
@@ -27,7 +28,7 @@ from pyroify.plan.structure import (
     options_of,
     walk,
 )
-from pyroify.plan.study import REMOVING, Attribute, Study
+from pyroify.plan.study import REMOVING, Attribute, Study, parameters_in
 
 Covered = tuple[Function, ...]
 
@@ -209,6 +210,8 @@ def _misses_parameter(study: Study, covered: Covered, attributes: Sequence[Attri
         is_seen = item.path == ("*",) or (len(item.path) > 1 and item.path[0] in hidden)
         if isinstance(item.value, Parameter) and is_seen:
             own.add((item.value.line, item.value.column))
+    for item, _ in added_to_instances(study, attributes):
+        own.update((made.line, made.column) for made in parameters_in(item.value))
     nodes = [node for node in _nodes(attributes) if isinstance(node, Owned)]
     return not made <= own | {(n.parameter.line, n.parameter.column) for n in nodes}
 

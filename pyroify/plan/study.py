@@ -735,7 +735,8 @@ class Study:
             return node  # that takes a parameter away
         if isinstance(node, Leaf) and _is_tie(node, item):
             return node
-        is_set = item.how in ("assign", "chain", "tuple") and isinstance(item.value, Parameter)
+        setting = ATTACHING if isinstance(node, Own) else ("assign", "chain", "tuple")
+        is_set = item.how in setting and isinstance(item.value, Parameter)
         if is_set and not isinstance(node, Plain):
             return node  # a layer's own parameter, perhaps
         made = self.node(item)

@@ -18,6 +18,7 @@ from pyroify.index.facts import (
     SelfRead,
 )
 from pyroify.index.liftings import KINDS
+from pyroify.plan.added import added_to_instances
 from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.methods import touches
 from pyroify.plan.reads import movable
@@ -107,6 +108,7 @@ def late_body(subject: Subject) -> Iterator[Finding]:
 def hidden_by_value(subject: Subject) -> Iterator[Finding]:
     """A plain value set over a parameter that has been declared."""
     ties = {tie.left for tie in find_ties(subject.study)}
+    added = [item for item, _ in added_to_instances(subject.study, subject.study.everything)]
     for method in subject.methods:
         building = method.name in subject.building
         for item in method.assignments:
@@ -114,7 +116,7 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
                 continue
             if isinstance(item.value, Declared) or (building and ".".join(item.path) in ties):
                 continue
-            if isinstance(item.value, Parameter) and len(item.path) == 1:
+            if isinstance(item.value, Parameter) and (len(item.path) == 1 or item in added):
                 continue
             late = subject.is_declared_before if building else subject.is_declared
             if late(item.path):
