@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pyroify.index.facts import Assignment, Call, Freeze, Function, Name, Path, SelfRead, Use
+from pyroify.index.resolve import ModuleClass
 from pyroify.plan.structure import Box, Own, is_opaque, walk
 from pyroify.plan.study import ATTACHING, PARAMETERS, Study, always_assigned
 
@@ -153,12 +154,18 @@ def frozen_from_outside(studies: Mapping[Key, Study]) -> dict[Key, tuple[FrozenB
 def _reached(study: Study, by: FrozenBy, method: Function) -> Iterator[tuple[Key, FrozenBy]]:
     """Bases and parts of a class that one of its freezes is about."""
     yield from _below(study, by, method)
+    shown = {base.key: _names_in(base, study) for base in study.cls.lineage}
+    is_hidden = bool(by.path) and all(by.path[0] not in names for names in shown.values())
     for base in study.cls.lineage[1:]:
-        inherited = Study(base, study.resolver, ())
-        names = {attribute.name for attribute in inherited.everything}
-        names.update(parameter.name for parameter in inherited.all_parameters)
-        if not by.path or by.path[0] in names:
+        if not by.path or is_hidden or by.path[0] in shown[base.key]:
             yield base.key, by
+
+
+def _names_in(cls: ModuleClass, study: Study) -> frozenset[str]:
+    """Names of what a class is seen to attach; ``study`` is that of a subclass, or its own."""
+    inner = study if cls is study.cls else Study(cls, study.resolver, ())
+    names = [attribute.name for attribute in inner.everything]
+    return frozenset(names).union(parameter.name for parameter in inner.all_parameters)
 
 
 def _below(

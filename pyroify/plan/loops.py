@@ -103,9 +103,14 @@ def find_parts(
 
 def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
     """The parts that rules spell out, under names that the source does not show."""
-    line = sites.study.cls.cls.line
+    line, shown = sites.study.cls.cls.line, set(_names_shown(sites.study))
+    frozen = [path.split(".") for path in sites.study.frozen_outside]
+    names = [*spelled_names(sites), *(first for first, *rest in frozen if rest)]
     return _innermost_first(
-        part for name in spelled_names(sites) for part in _parts_below(name, tables, sites, line)
+        part
+        for name in dict.fromkeys(names)
+        if name not in shown
+        for part in _parts_below(name, tables, sites, line)
     )
 
 
@@ -145,11 +150,15 @@ def _parts_below(
         if below != around:
             yield Part(path, below)
     named = [path for path in _rules_below(name, sites) if not has_wildcard(path)]
+    for frozen in _frozen_below(name, sites):
+        named.append(frozen)
+        for layer in _mentioned_layers(sites):
+            sites.report_if_spared(frozen, sites.consult(frozen, layer.name), line)
     named = [path for path in named if path.rpartition(".")[0] not in seen]
     for path in dict.fromkeys(named):
         sites.record_looped(path, None, line)
-    for layer in dict.fromkeys(path.rpartition(".")[0] for path in named):
-        yield Part(layer, tables_below(layer, sites), alone=True)
+    for owner in dict.fromkeys(path.rpartition(".")[0] for path in named):
+        yield Part(owner, tables_below(owner, sites), alone=True)
 
 
 def _named_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
@@ -265,12 +274,17 @@ def report_moved(attribute: Attribute, sites: Sites) -> None:
 
 
 def _paths_below(name: str, sites: Sites) -> list[str]:
-    """Paths below an attribute that rules name in front of a wildcard, the shortest first."""
+    """Paths below an attribute that rules name in front of a wildcard, or that others freeze.
+
+    The shortest come first.
+    """
     found: dict[str, None] = {}
     for path in _rules_below(name, sites):
         start, wildcard, _ = path.partition(".**")
         if wildcard and start != name and not has_wildcard(start):
             found[start] = None
+    frozen = (path for path in _frozen_below(name, sites) if not _is_parameter(path))
+    found.update(dict.fromkeys(frozen))
     return sorted(found, key=lambda path: path.count("."))
 
 
@@ -281,6 +295,17 @@ def _rules_below(name: str, sites: Sites) -> Iterator[str]:
         match = rule.match.rpartition(":")[2]
         if match.startswith(f"{start}{name}.") and all(map(_can_be_read, match.split("."))):
             yield match.removeprefix(start)
+
+
+def _frozen_below(name: str, sites: Sites) -> list[str]:
+    """What other classes freeze below an attribute."""
+    return [path for path in sites.study.frozen_outside if path.startswith(f"{name}.")]
+
+
+def _is_parameter(path: str) -> bool:
+    """Whether a name is that of a parameter of some layer, with nothing below it."""
+    name = path.rpartition(".")[2]
+    return any(name == item.name for layer in LAYERS.values() for item in layer.parameters)
 
 
 def _can_be_read(segment: str) -> bool:

@@ -192,7 +192,7 @@ class Sites:
         """What becomes of all parameters of a layer, whatever their names."""
         other = self.consult(join(path, OTHER), layer).action
         rest = Chain(tuple(self._globs(path, layer, other)), other)
-        names = set(map(_ending, self.spec.rules))
+        names = {*map(_ending, self.spec.rules), *self._frozen_at(path)}
         found = {
             name: self.consult(join(path, name), layer).action
             for name in sorted(names)
@@ -200,6 +200,13 @@ class Sites:
         }
         named = (item for item in found.items() if item[1] != rest.of(item[0]))
         return Chain((*named, *rest.mentioned), other)
+
+    def _frozen_at(self, path: str) -> Iterator[str]:
+        """Names that other classes freeze right below a path."""
+        for frozen in self.study.frozen_outside:
+            around, _, name = frozen.rpartition(".")
+            if around == path and all(item.name != frozen for item in self.study.everything):
+                yield name
 
     def _globs(self, path: str, layer: str, other: Action) -> list[tuple[str, Action]]:
         """Globs for names of parameters below a path that rules end in, the last rule first."""
@@ -239,10 +246,7 @@ class Sites:
 
         ``hidden``: it belongs to a layer that only run time shows.
         """
-        if decision.spared == "frozen" and (by := self.study.frozen_by(path)):
-            message = f"self.{path} is frozen by {by.name} ({by.file}:{by.line}), and stays plain"
-            help = "keep it by a rule of its own, or do not freeze what is random"
-            self.report(line, column, "PYR072", message, help)
+        self.report_if_spared(path, decision, line, column)
         self._report_if_frozen(path, layer, decision, line)
         if source and path not in self.present and path not in self.within:
             start = start_of(self.study, path, layer, hidden)
@@ -261,6 +265,13 @@ class Sites:
                 spared=decision.spared,
             )
         )
+
+    def report_if_spared(self, path: str, decision: Decision, line: int, column: int = 0) -> None:
+        """Report what stays a parameter because another class freezes it."""
+        if decision.spared == "frozen" and (by := self.study.frozen_by(path)):
+            message = f"self.{path} is frozen by {by.name} ({by.file}:{by.line}), and stays plain"
+            help = "keep it by a rule of its own, or do not freeze what is random"
+            self.report(line, column, "PYR072", message, help)
 
     def _check_start(
         self, path: str, start: Start | None, decision: Decision, line: int, column: int

@@ -340,6 +340,12 @@ class Study:
         names = (path, *(name for name, _ in self._further_names(path))) if found else ()
         return next((by for by in found if any(_covers(by.path, name) for name in names)), None)
 
+    @property
+    def frozen_outside(self) -> tuple[str, ...]:
+        """Paths that other classes freeze: of parameters, or of all there is below."""
+        found = self.resolver.frozen.get(self.cls.key, ())
+        return tuple(dict.fromkeys(".".join(by.path) for by in found if by.path))
+
     @cached_property
     def ties(self) -> tuple[Tie, ...]:
         """Second names that its parameters get while it is built."""

@@ -152,7 +152,12 @@ def _is_said(entry: ClassPlan, line: SitePlan) -> bool:
     """Whether the line decides, and no rule: it is of a latent, or a finding says why not."""
     if line.rule is not None and line.rule.section == "latents":
         return True
-    return any(found.code in SAID and found.line == line.line for found in entry.findings)
+    found = [found for found in entry.findings if found.line == line.line]
+    frozen = f"self.{line.path} "  # of what others freeze on that line it is one that is named
+    return any(
+        item.code in SAID and (item.code != "PYR072" or item.message.startswith(frozen))
+        for item in found
+    )
 
 
 def _disagreement(line: SitePlan, decision: Decision) -> str:
