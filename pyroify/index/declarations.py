@@ -23,6 +23,10 @@ DECLARING_FUNCTION = "declare_priors"
 """What the rewrite calls a function of its own that declares what it is given."""
 LOOPED = "undeclared"
 """What it calls the function that gives modules whose parameters are to be declared."""
+WEIGHT_OF = "weight_of"
+"""What it calls the function that gives the weight beside a bias, where weights are computed."""
+WEIGHTS = ("values.get(", f"{WEIGHT_OF}(")
+"""How the rewrite finds it in a loop."""
 CALLED = {DECLARING_FUNCTION, "follow_module"}
 WRITTEN = {
     "TiedTo": "self.module",
@@ -33,6 +37,7 @@ WRITTEN = {
     "load_original": "_pyro_samples",
     DECLARING_FUNCTION: "requires_grad",
     LOOPED: "to_pyro_module_",
+    WEIGHT_OF: "module.eval",
 }
 """What the rewrite calls classes and functions that declarations need, and what tells them from
 others of that name."""
@@ -140,7 +145,7 @@ def _declares(file: Source, node: ast.stmt) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id=name)]):
             if name == "weight":  # whose fans a bias has
-                return ast.unparse(node.value).startswith("values.get(")
+                return ast.unparse(node.value).lstrip("_").startswith(WEIGHTS)
             return name in ("prior", "kept", "order") or name.startswith("tied")
         case ast.Assign(targets=[ast.Attribute(attr="original_init")], value=ast.Dict()):
             return True

@@ -9,10 +9,11 @@ from keyword import iskeyword
 
 from pyroify.catalog.layers import LAYERS, Layer
 from pyroify.index.facts import Parameter
+from pyroify.plan.computed import weight_call
 from pyroify.plan.placements import Each, Placement, Search, Spot, Where, join, place
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sites import OTHER, Chain, Sites
-from pyroify.plan.statements import block, each_parameter
+from pyroify.plan.statements import block, each_parameter, reads_weight
 from pyroify.plan.structure import is_opaque
 from pyroify.plan.study import Attribute, Study
 from pyroify.spec.match import has_wildcard, name_below, tells_by_place
@@ -383,7 +384,11 @@ def _statements(tables: Tables, skipping: bool, sites: Sites, line: int) -> list
 def _declare_each(chain: Chain, owner: str, skipping: bool, sites: Sites, line: int) -> str:
     test = "value.requires_grad and id(value) not in kept" if skipping else "value.requires_grad"
     body = sites.assign_by_name(chain, owner, line)
-    return each_parameter(owner, [block(f"if {test}:", body)]) if body else ""
+    if not body:
+        return ""
+    is_computed = sites.study.resolver.computes_weights and reads_weight(body)
+    weight = weight_call(sites.names, owner) if is_computed else ""
+    return each_parameter(owner, [block(f"if {test}:", body)], weight=weight)
 
 
 def _arm(layers: Sequence[Layer], statements: Sequence[str], sites: Sites) -> str:

@@ -61,18 +61,24 @@ def branches(arms: Iterable[tuple[str, Iterable[str]]], otherwise: Sequence[str]
     return "\n".join(written)
 
 
-def each_parameter(owner: str, body: Sequence[str], trained: bool = False) -> str:
+def reads_weight(body: Iterable[str]) -> bool:
+    """Whether statements read the ``weight`` beside a bias."""
+    return any(WEIGHT.search(statement) for statement in body)
+
+
+def each_parameter(owner: str, body: Sequence[str], trained: bool = False, weight: str = "") -> str:
     """A loop over the parameters of one module, or those to train, as ``name`` and ``value``.
 
     The ``weight`` that the body may read is the one beside a bias, or the parameter itself.
     """
     found = f"{owner}.named_parameters(recurse=False)"
     if trained:
-        return each_parameter(owner, [block("if value.requires_grad:", body)])
-    if not any(WEIGHT.search(statement) for statement in body):
+        return each_parameter(owner, [block("if value.requires_grad:", body)], weight=weight)
+    if not reads_weight(body):
         return block(f"for name, value in list({found}):", body)
-    weight = 'weight = values.get(name.replace("bias", "weight"), value)'
-    return block(f"for name, value in (values := dict({found})).items():", [weight, *body])
+    beside = weight or 'values.get(name.replace("bias", "weight"), value)'
+    head = f"for name, value in (values := dict({found})).items():"
+    return block(head, [f"weight = {beside}", *body])
 
 
 def normalised(source: str) -> str:

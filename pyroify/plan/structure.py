@@ -189,6 +189,18 @@ class Resolver:
     _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 
     @cached_property
+    def computes_weights(self) -> bool:
+        """Whether anything of the project has weights computed from other parameters."""
+        classes = [cls for file in self.index.files for cls in file.classes]
+        functions = [
+            *(function for file in self.index.files for function in file.functions),
+            *(method for cls in classes for method in cls.methods),
+        ]
+        calls = (call for function in functions for call in function.layer_calls)
+        callees = (call.callee for call in calls)
+        return any(isinstance(c, Name) and computes_weight(c.dotted) for c in callees)
+
+    @cached_property
     def registered(self) -> Mapping[str, tuple[ModuleClass, ...]]:
         """The classes that decorators put into a registry, by all the names it may have.
 

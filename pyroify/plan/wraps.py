@@ -19,6 +19,7 @@ from pyroify.plan.structure import (
     Resolver,
     Scope,
     calls_in,
+    computes_weight,
     holds_parameters,
     places,
     walk,
@@ -80,10 +81,12 @@ def wraps(
 
     ``filled`` are containers that come to hold parameters, whatever they are made of.
     """
+    made = dict.fromkeys(calls)
+    computed = set(_computed(made))
     chosen = [
         call
-        for call in dict.fromkeys(calls)
-        if _is_wrappable(call, scope, resolver, call.place in filled)
+        for call in made
+        if call.place not in computed and _is_wrappable(call, scope, resolver, call.place in filled)
     ]
     if chosen:
         names.use("PyroModule")
@@ -100,6 +103,17 @@ def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
     room = limit - trailing if is_first and length <= limit else -1
     data = (wrapper, "[]" if bare else "", indent, statement, room, call.column, trailing)
     return Edit("submodules", call.line, call.column, data)
+
+
+def _computed(calls: Iterable[Call]) -> Iterator[Spot]:
+    """Where layers are made whose weights come to be computed, by a class made for each.
+
+    Loops find them as they are, and would take that class for one that declares for itself.
+    """
+    for call in calls:
+        if isinstance(call.callee, Name) and computes_weight(call.callee.dotted):
+            given = (inner for passed in call.args for inner in calls_in(passed.value))
+            yield from (inner.place for inner in given)
 
 
 def _filled(nodes: Iterable[Node]) -> set[Spot]:
