@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pyroify.catalog.layers import LAYERS, fill
 from pyroify.index.facts import Write
 from pyroify.plan.study import Study
-from pyroify.spec.literals import AROUND_ZERO, FAR, Range, value_range, written_range
+from pyroify.spec.literals import AROUND_ZERO, FAR, Range, alternatives, value_range, written_range
 
 SWEEPS = frozenset(
     "apply modules named_modules parameters named_parameters children state_dict".split()
@@ -27,8 +27,10 @@ def start_of(study: Study, path: str, layer: str, hidden: bool = False) -> Start
     own = [item for item in study.all_parameters if item.name == path]
     made = [item for one in own for item in one.made]
     writes = list(_writes(study, names))
-    if len(made) == 1 and not writes and made[0].initial in own[0].method.arguments:
-        return f"{made[0].initial}, an argument that may be anything,", (-FAR, FAR)
+    if len(made) == 1 and not writes:
+        arguments = own[0].method.arguments
+        for name in (name for name in alternatives(made[0].initial) if name in arguments):
+            return f"{name}, an argument that may be anything,", (-FAR, FAR)
     if _is_handed_about(study, names):
         return None
     if writes:

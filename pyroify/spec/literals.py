@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Iterator
 from typing import Final
 
 Range = tuple[float, float]
@@ -46,6 +47,22 @@ def value_range(source: str) -> Range | None:
         return None
 
 
+def alternatives(source: str) -> Iterator[str]:
+    """What an expression may be: ``a`` and ``b`` in ``a if test else b`` and in ``a or b``."""
+    try:
+        waiting = [ast.parse(source, mode="eval").body]
+    except SyntaxError:
+        return
+    while waiting:
+        match waiting.pop():
+            case ast.IfExp(body=body, orelse=otherwise):
+                waiting += [body, otherwise]
+            case ast.BoolOp(values=values):
+                waiting += values
+            case node:
+                yield ast.unparse(node)
+
+
 def written_range(source: str) -> Range | None:
     """The range of what a call writes into a tensor: ``nn.init.ones_(w)``, ``w.data.fill_(2)``."""
     call = ast.parse(source, mode="eval").body
@@ -75,6 +92,8 @@ def _range(node: ast.expr) -> Range | None:
             return _union([_range(element) for element in elements])
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return _negated(_range(operand))
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _union([_range(body), _range(otherwise)])
         case ast.BinOp(left=left, op=operator, right=right):
             return _combined(operator, _range(left), _range(right))
         case ast.Call(func=ast.Attribute(value=inner, attr=name)):
