@@ -385,7 +385,7 @@ class _Planner:
                 message = f"{name} is not converted, and its metaclass is at odds with PyroModule's"
                 return case.finding(line, column, "PYR062", message)
         for other in self.cases.values():
-            if not other.refused or case.cls.is_pyro:
+            if not other.refused or case.is_pyro_by_itself:
                 continue
             if any(
                 cls.key == case.key or (case.is_random and case.cls in cls.lineage)

@@ -71,6 +71,14 @@ class Case:
         )
 
     @property
+    def is_pyro_by_itself(self) -> bool:
+        """Whether it is a PyroModule by its own bases or declarations.
+
+        Where only a base in the project makes it one, that may be so since an earlier run.
+        """
+        return self.is_declared or any(base.kind == "pyro" for base in self.cls.bases)
+
+    @property
     def borrowed(self) -> tuple[Lent, ...]:
         """Parameters of other classes that it declares, in single instances."""
         lent = (lent for _, declared in self.stages for lent in declared.lent)
