@@ -587,7 +587,7 @@ class Resolver:
         if name in PARAMETER:
             return Owned(_parameter_of(call))
         if name in CLONES and call.args:
-            return without_call(self._held(call.args[0].value, scope))
+            return self._copied(call, call.args[0].value, scope)
         if name in NORMED:
             return Opaque(call.text, sure=True)
         target = index.resolve(dotted, scope.path)
@@ -607,6 +607,17 @@ class Resolver:
         if (made := self._member_call(call, dotted, scope)) is not None:
             return made
         return self._outside_call(call, name, scope)
+
+    def _copied(self, call: Call, value: Value, scope: Scope) -> Node:
+        """A copy of a value; what a base makes is of the class that the base gives it."""
+        node = without_call(self._held(value, scope))
+        own = (
+            {item.path[:1] for m in scope.cls.cls.methods for item in m.assignments}
+            if scope.cls
+            else ()
+        )
+        reads = (item.path[:1] for item in values_in(value) if isinstance(item, SelfRead))
+        return node if all(path in own for path in reads) else _made_elsewhere(node, call.text)
 
     def _member_call(self, call: Call, dotted: str, scope: Scope) -> Node | None:
         """A call of something that belongs to a class or a constant of the project."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from pyroify.index.facts import Call, Choice, File, Items, Name, Spot
+from pyroify.index.facts import Call, Choice, File, Items, Name, SelfRead, Spot, Value
 from pyroify.plan import placements
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
 from pyroify.plan.placements import Where, place
 from pyroify.plan.structure import (
+    CLONES,
     Box,
     Node,
     Opaque,
@@ -22,6 +23,7 @@ from pyroify.plan.structure import (
     computes_weight,
     holds_parameters,
     places,
+    values_in,
     walk,
 )
 from pyroify.spec.match import has_wildcard
@@ -173,9 +175,11 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
     for tie in case.ties:
         if tie.right.partition(".")[0] in random and not case.keeps(tie):
             random.add(tie.left.partition(".")[0])
+    copied = tuple(_copied(case, resolver, random))
+    random.update(item.path[0] for item in copied if isinstance(item, SelfRead))
     calls = [call for method in case.cls.cls.methods for call in method.layer_calls]
     kept = set(_handed_to(calls, case.cls.file.path, resolver, refused))
-    made: set[Spot] = set()
+    made = {item.place for item in copied if isinstance(item, Call)}
     listed = _listed(case)
     for attribute in case.study.everything:
         spots = {spot for item in walk(attribute.node) for spot in places(item)}
@@ -197,6 +201,16 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
             made.update(spot for item in boxes for spot in places(item))
         kept |= spots
     return kept - made
+
+
+def _copied(case: Case, resolver: Resolver, random: Container[str]) -> Iterator[Value]:
+    """What attributes that come to be declared are copies of: a copy is of the same class."""
+    for attribute in case.study.everything:
+        made = attribute.assignments if attribute.name.partition(".")[0] in random else ()
+        for call in (call for item in made for call in calls_in(item.value)):
+            if isinstance(call.callee, Name) and call.args:
+                if resolver.index.canonical(call.callee.dotted, case.cls.file.path) in CLONES:
+                    yield from values_in(call.args[0].value)
 
 
 def _listed(case: Case) -> set[Spot]:
