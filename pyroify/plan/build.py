@@ -31,7 +31,7 @@ from pyroify.plan.ownership import foreign_definitions
 from pyroify.plan.reaching import receivers
 from pyroify.plan.rules import latent_findings, rule_findings
 from pyroify.plan.sites import Lent
-from pyroify.plan.structure import Box, Leaf, Node, Own, Resolver, walk
+from pyroify.plan.structure import Box, Leaf, Node, Opaque, Own, Resolver, options_of, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
 from pyroify.spec.model import Spec
@@ -246,28 +246,37 @@ class _Planner:
 
     def _drop_needless(self) -> None:
         """Classes that would only change for the sake of refused ones stay as they are."""
+        needed = self._needed()
+        for key, case in self.cases.items():
+            if not case.refused and key not in needed:
+                case.wanted = False
+
+    def _needed(self) -> frozenset[Key]:
+        """The classes that change for the sake of one that is random, and not refused so far."""
         random = {
             key
             for key, case in self.cases.items()
             if (case.is_random or case.is_declared) and not case.refused
         }
-        needed = self._with_company(random)
-        for key, case in self.cases.items():
-            if not case.refused and key not in needed:
-                case.wanted = False
+        return self._with_company(random)
 
     def _with_company(self, seeds: set[Key]) -> frozenset[Key]:
         """Classes with all that hold them, derive from them, or stand beside them."""
-        cases = {key: case for key, case in self.cases.items() if not case.is_interface}
+        cases = {
+            key: case
+            for key, case in self.cases.items()
+            if not case.is_interface and not case.refused
+        }
         handed = self.resolver.handed_over.items()
         reaching = {receiver: [cls.key for cls in given] for receiver, given in handed}
         wanted = seeds & cases.keys()
         while True:
             before = len(wanted)
             for key, case in cases.items():
-                held = [cls.key for cls in case.study.held if cls.key in cases]
-                bases = [base.key for base in case.cls.lineage[1:] if base.key in cases]
+                held = [cls.key for cls in case.study.held]
                 held += reaching.get(key, ()) if case.at_run_time else ()
+                held = [key for key in held if key in cases]
+                bases = [base.key for base in case.cls.lineage[1:] if base.key in cases]
                 if key in wanted:
                     wanted.update(bases)
                     wanted.update(k for k in held if cases[k].study.has_parameters)
@@ -367,6 +376,10 @@ class _Planner:
             name = beside.cls.cls.qualname
             message = f"{name}, which is not converted, shares a container with random layers"
             return case.finding(line, column, "PYR062", message)
+        if member := self._refused_member(case):
+            name = member.cls.cls.qualname
+            message = f"its member {name} is not converted, and Pyro would not see it there"
+            return case.finding(line, column, "PYR062", message)
         for sub in self.subclasses.get(case.key, ()):
             other = self.cases[sub.key]
             if case.own_random and other.refused and not other.ignored:
@@ -419,6 +432,15 @@ class _Planner:
                 return refused[0]
         return None
 
+    def _refused_member(self, case: Case) -> Case | None:
+        """A refused class in a class that is a container, and becomes a PyroModule."""
+        if not case.study.is_container:
+            return None
+        nodes = (item for attribute in case.study.everything for item in walk(attribute.node))
+        held = (self.cases[item.cls.key] for item in nodes if isinstance(item, Own))
+        refused = next((other for other in held if other.refused), None)
+        return refused if refused is not None and case.key in self._needed() else None
+
     def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> bool:
         """Refuse selected classes that need a change in a file that was not given; say if any."""
         pending = {path for path, edits in files.items() if edits and path not in self.writable}
@@ -452,11 +474,17 @@ class _Planner:
 def _containers(study: Study) -> Iterator[tuple[str, list[Node]]]:
     """The containers of a class, itself perhaps: the attribute they are in, and all they hold."""
     for attribute in study.everything:
-        for item in walk(attribute.node):
-            if isinstance(item, Box):
+        for item in walk(attribute.node) if attribute.name else ():
+            if isinstance(item, Box) or _may_be_inside(item):
                 yield attribute.name, list(walk(item))
     if study.is_container:
         yield "", [item for attribute in study.everything for item in walk(attribute.node)]
+
+
+def _may_be_inside(node: Node) -> bool:
+    """Whether one part may have been put into another, where only run time knows the place."""
+    parts = options_of(node)
+    return all(any(isinstance(item, kind) for item in parts) for kind in (Box, Own, Opaque))
 
 
 def _refuses(finding: Finding) -> bool:
