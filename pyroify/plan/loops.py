@@ -14,9 +14,9 @@ from pyroify.plan.placements import Each, Placement, Search, Spot, Where, join, 
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sites import OTHER, Chain, Sites
 from pyroify.plan.statements import block, each_parameter, reads_weight
-from pyroify.plan.structure import is_opaque
+from pyroify.plan.structure import Own, is_opaque
 from pyroify.plan.study import Attribute, Study
-from pyroify.spec.match import has_wildcard, name_below, tells_by_place
+from pyroify.spec.match import has_wildcard, path_below, tells_by_place
 from pyroify.spec.model import Rule
 
 REASON = "# Which layers these are, only run time shows."
@@ -116,14 +116,27 @@ def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
 
 
 def spelled_names(sites: Sites) -> Iterator[str]:
-    """What rules name right below the class where its source shows nothing of that name."""
+    """What rules name right below the class where its source shows no parameters of that name."""
     cls = sites.study.cls
-    shown = set(_names_shown(sites.study))
+    found: dict[str, None] = {}
     for rule in sites.spec.rules:
-        name = name_below(rule, cls.file.module, cls.cls.qualname)
-        if name and name not in shown:
-            shown.add(name)
-            yield name
+        path = path_below(rule, cls.file.module, cls.cls.qualname)
+        if path and not _is_shown(path, sites.study):
+            found[path[0]] = None
+    yield from found
+
+
+def _is_shown(path: Sequence[str], study: Study) -> bool:
+    """Whether the source shows parameters at or below a path, of which rules name the start."""
+    name, *rest = path
+    studies = [study, *(Study(base, study.resolver, ()) for base in study.cls.lineage[1:])]
+    if any(name == own.name for one in studies for own in one.all_parameters):
+        return True
+    everything = [attribute for one in studies for attribute in one.everything]
+    held = [item.node for item in everything if item.name.partition(".")[0] == name]
+    if any(map(has_wildcard, rest)) or not all(isinstance(node, Own) for node in held):
+        return bool(held)
+    return any(study.owners_of(tuple(path)))
 
 
 def _names_shown(study: Study) -> Iterator[str]:

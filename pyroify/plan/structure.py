@@ -437,6 +437,8 @@ class Resolver:
             return PLAIN
         else:
             node = one_of(*[self.resolve(value, inner) for value in function.returns])
+        if isinstance(node, Plain) and scope.cls is None and function.parameter_calls:
+            return Opaque(call.text, sure=True)  # it attaches them to what it gives
         if function.coroutine or not TRANSPARENT.issuperset(function.decorators):
             unknown = Opaque(call.text, sure=any(map(is_certain, walk(node))))
             return one_of(*(item for item in options_of(node) if isinstance(item, Owned)), unknown)

@@ -152,14 +152,14 @@ def spells_out(rule: Rule, module: str, name: str) -> bool:
     )
 
 
-def name_below(rule: Rule, module: str, qualname: str) -> str:
-    """What a rule has right below a class, in front of more; empty where that is no plain name."""
+def path_below(rule: Rule, module: str, qualname: str) -> tuple[str, ...]:
+    """What a rule has below a class, a plain name and more; empty where it is not so."""
     compiled, length = _compile(rule.match), qualname.count(".") + 1
     start, rest = compiled.path[:length], compiled.path[length:]
     if len(rest) < 2 or has_wildcard(rest[0]) or not _module_matches(compiled, module):
-        return ""
+        return ()
     is_class = "**" not in start and _match_segments(start, qualname.split(".")) is _Extent.ALL
-    return rest[0] if is_class else ""
+    return rest if is_class else ()
 
 
 def goes_through(rule: Rule, name: str) -> bool:
