@@ -17,7 +17,7 @@ from pyroify.plan.statements import block, each_parameter, reads_weight
 from pyroify.plan.structure import Own, is_opaque
 from pyroify.plan.study import Attribute, Study
 from pyroify.spec.match import has_wildcard, path_below, tells_by_place
-from pyroify.spec.model import Rule
+from pyroify.spec.model import Keep, Rule
 
 REASON = "# Which layers these are, only run time shows."
 REASON_OF_NAMES = "# Which parameters these are, only run time shows."
@@ -329,12 +329,25 @@ def _can_be_read(segment: str) -> bool:
 
 
 def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
-    """Note what is below a path: each name that a rule mentions, and any other."""
-    default = tables.default
-    for name, action in (*default.mentioned, (OTHER, default.other)):
+    """Note what is below a path: each name that a rule mentions, and any other.
+
+    Of layers that rules treat apart, which may be none of what is there, only what they declare is.
+    """
+    for name, action in tables.default.named:
         decision = sites.decide(join(path, join(BELOW, name)))
-        site = join(path, "**" if name == OTHER else f"**.{name}")
-        sites.record(site, decision, sites.render_looped(action, line), line)
+        sites.record(_unseen(path, name), decision, sites.render_looped(action, line), line)
+    for chain, layers in tables.apart.items():
+        for name, action in chain.named:
+            decisions = [sites.decide(join(path, join(BELOW, name)), one.name) for one in layers]
+            rule = decisions[0].rule
+            if rule is not None and not isinstance(action, Keep):
+                source, kinds = sites.render_looped(action, line), ", ".join(rule.layers)
+                sites.record(_unseen(path, name), decisions[0], source, line, layer=kinds)
+
+
+def _unseen(path: str, name: str) -> str:
+    """What stands for all parameters of a name below a path."""
+    return join(path, "**" if name == OTHER else f"**.{name}")
 
 
 def declare_in_loop(

@@ -72,6 +72,11 @@ class Chain:
         """The globs, in the order in which they decide."""
         return tuple(item for item in self.mentioned if has_wildcard(item[0]))
 
+    @property
+    def named(self) -> tuple[tuple[str, Action], ...]:
+        """The names and globs that rules mention, and one that stands for any other."""
+        return (*self.mentioned, (OTHER, self.other))
+
     def of(self, name: str) -> Action:
         """What becomes of the parameter ``name``."""
         fitting = (action for glob, action in self.mentioned if matches_name(glob, name))
