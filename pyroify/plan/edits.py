@@ -126,8 +126,11 @@ class EditPlanner:
     def _of_functions(
         self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
     ) -> None:
-        """Layers built by functions that classes call."""
+        """Layers built by functions that classes call, unless all of these stay as they are."""
+        staying = {key for key, case in self.cases.items() if not case.converts}
         for path, name in list(self.resolver.functions):
+            if self.resolver.users[path, name] <= staying:
+                continue
             file = self.resolver.index.file(path)
             with looking_at(path):
                 found = {}

@@ -153,6 +153,8 @@ class Scope:
     """Whether names of the value are those of the declaring function itself."""
     callers: frozenset[tuple[str, int]] = frozenset()
     """The functions that were followed to get here: path and line of each."""
+    user: tuple[str, str] | None = None
+    """The class that the value is made for, whatever functions lead to it."""
 
 
 MAX_DEPTH = 12
@@ -181,6 +183,8 @@ class Resolver:
     subclasses: Mapping[tuple[str, str], tuple[ModuleClass, ...]]
     functions: dict[tuple[str, str], Function] = field(default_factory=dict)
     """Functions of the project that make layers for classes, by path and name, as met."""
+    users: dict[tuple[str, str], set[tuple[str, str] | None]] = field(default_factory=dict)
+    """The classes that they make layers for; None for what is made outside classes."""
     frozen: Mapping[tuple[str, str], tuple[FrozenBy, ...]] = field(default_factory=dict)
     """What is frozen of a class by other classes, which hold it or derive from it."""
     handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
@@ -454,7 +458,7 @@ class Resolver:
                 if is_literal(default) and not call.starred:
                     arguments[name] = (Passed("", "", default, True, Constant(default)), scope)
         callers = scope.callers | {(path, function.line)}
-        return Scope(path, scope.cls, arguments, scope.depth + 1, False, callers)
+        return Scope(path, scope.cls, arguments, scope.depth + 1, False, callers, scope.user)
 
     # Calls
 
@@ -600,7 +604,9 @@ class Resolver:
         if target.function is not None and target.file is not None:
             node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
             if holds_parameters(node) and not is_data(node):
-                self.functions[target.file.path, target.function.name] = target.function
+                place = (target.file.path, target.function.name)
+                self.functions[place] = target.function
+                self.users.setdefault(place, set()).add(scope.user)
             return node
         if target.alias is not None and target.file is not None:
             return self._alias_call(
@@ -926,7 +932,8 @@ def is_certain(node: Node) -> bool:
 
 def _inside_file(file: File, scope: Scope) -> Scope:
     """Where what a file assigns by itself stands."""
-    return Scope(file.path, depth=scope.depth + 1, inside=False, callers=scope.callers)
+    depth = scope.depth + 1
+    return Scope(file.path, depth=depth, inside=False, callers=scope.callers, user=scope.user)
 
 
 def _made_elsewhere(node: Node, text: str) -> Node:

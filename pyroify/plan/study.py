@@ -289,7 +289,7 @@ class Study:
     @cached_property
     def scope(self) -> Scope:
         """Where the values of the class stand."""
-        return Scope(self.cls.file.path, self.cls)
+        return Scope(self.cls.file.path, self.cls, user=self.cls.key)
 
     @cached_property
     def unsteady(self) -> frozenset[str]:
