@@ -23,6 +23,7 @@ from pyroify.plan.checks.subject import Subject, uses_in
 from pyroify.plan.methods import touches
 from pyroify.plan.reads import movable
 from pyroify.plan.replaceable import becomes_buffer
+from pyroify.plan.sight import find_unseen
 from pyroify.plan.structure import Owned, walk
 from pyroify.plan.ties import find_ties
 
@@ -225,18 +226,29 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
 
 def thawed_parameter(subject: Subject) -> Iterator[Finding]:
     """A frozen parameter that stays one, and that Pyro's global store makes trainable."""
-    for name, item in _frozen_there(subject):
+    for name, line, column in _frozen_there(subject):
         yield subject.finding(
-            item.line,
-            item.column,
+            line,
+            column,
             "PYR008",
             f"{name} is frozen, or may be, and Pyro's global store trains it all the same",
             "train with pyro.settings.set(module_local_params=True), or make it a buffer",
         )
 
 
-def _frozen_there(subject: Subject) -> Iterator[tuple[str, Assignment]]:
-    """Frozen parameters that PyroModules read, and where they are made."""
+def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
+    """Frozen parameters that PyroModules read, and where they are made, or frozen if unseen."""
+    for name, item in _frozen_in_sight(subject):
+        yield name, item.line, item.column
+    if subject.at_run_time:
+        for _, covered in subject.study.stages[:1]:
+            unseen = find_unseen(subject.study, covered, subject.study.attributes(covered))
+            whole = [freeze for freeze in subject.study.freezes if not freeze.path]
+            if unseen.own and whole:
+                yield "a parameter of self", whole[-1].line, 0
+
+
+def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
     study, sites = subject.study, subject.project.of(subject.cls)
     for own in study.all_parameters:
         frozen = own.frozen is not False or study.is_frozen(own.name)
