@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pyroify.diagnostics import Finding
 from pyroify.index.facts import Argument, Call, Function, Name, Path, SelfRead, Unknown, Value
+from pyroify.index.resolve import ModuleClass
 from pyroify.plan.checks.project import declared
 from pyroify.plan.checks.subject import Subject
+from pyroify.plan.study import Study
 
+PARAMETRIZING = re.compile(r"torch\.nn\.utils\.parametriz(e|ations)\.")
 EVERYWHERE = {"modules", "named_modules", "parameters", "named_parameters", "children"}
+OVER_MODULES = {"apply", "modules", "named_modules", "children", "named_children"}
 HELP = "move it into the class that declares the parameter, or give its values to the guide"
 
 
@@ -62,6 +67,15 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
         if method.name not in subject.study.building or _runs_in_base(subject, method):
             continue
         if call := _sweep(subject, method):
+            if _goes_over_modules(method) and _reads_computed(subject):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR037",
+                    f"{call.text} reads weights that are computed by modules which a base or "
+                    "child has converted: they run before it is held",
+                    "initialise them where they are made, or remove the wrapper",
+                )
             yield subject.finding(
                 call.line,
                 call.column,
@@ -85,6 +99,32 @@ def _sweep(subject: Subject, method: Function) -> Call | None:
     if EVERYWHERE & own.keys():
         return next(filter(_initialises, method.layer_calls), None)
     return None
+
+
+def _goes_over_modules(method: Function) -> bool:
+    """Whether a method goes over modules, not over their parameters alone."""
+    names = {
+        call.callee.path[0] for call in method.layer_calls if isinstance(call.callee, SelfRead)
+    }
+    return bool(names & OVER_MODULES)
+
+
+def _reads_computed(subject: Subject) -> bool:
+    """Whether a base, or a class that it holds, has declared what computes a layer's weight."""
+    waiting = [*subject.cls.lineage[1:], *subject.study.held]
+    reached: dict[tuple[str, str], ModuleClass] = {}
+    while waiting:
+        cls = waiting.pop()
+        if cls.key not in reached:
+            reached[cls.key] = cls
+            waiting += (*cls.lineage[1:], *Study(cls, subject.study.resolver, ()).held)
+    return any(
+        isinstance(call.callee, Name) and PARAMETRIZING.match(call.callee.dotted)
+        for cls in reached.values()
+        if subject.project.draws(cls) or subject.project.of(cls).declared
+        for method in cls.cls.methods
+        for call in method.layer_calls
+    )
 
 
 def _declares(subject: Subject) -> Iterator[bool]:
