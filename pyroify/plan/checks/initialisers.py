@@ -10,6 +10,7 @@ from pyroify.index.facts import Argument, Call, Function, Name, Path, SelfRead, 
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.checks.project import declared
 from pyroify.plan.checks.subject import Subject
+from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.study import Study
 
 PARAMETRIZING = re.compile(r"torch\.nn\.utils\.parametriz(e|ations)\.")
@@ -61,12 +62,12 @@ def late_reset(subject: Subject) -> Iterator[Finding]:
 
 def late_sweep(subject: Subject) -> Iterator[Finding]:
     """An initialiser sent over all modules, of which some have declared their parameters."""
-    if not any(_declares(subject)):
-        return
+    declares, freezes = any(_declares(subject)), any(_makes_buffers(subject))
     for method in subject.methods:
         if method.name not in subject.study.building or _runs_in_base(subject, method):
             continue
-        if call := _sweep(subject, method):
+        is_late = declares or (freezes and not _goes_over_modules(method))
+        if is_late and (call := _sweep(subject, method)):
             if _goes_over_modules(method) and _reads_computed(subject):
                 yield subject.finding(
                     call.line,
@@ -111,20 +112,33 @@ def _goes_over_modules(method: Function) -> bool:
 
 def _reads_computed(subject: Subject) -> bool:
     """Whether a base, or a class that it holds, has declared what computes a layer's weight."""
-    waiting = [*subject.cls.lineage[1:], *subject.study.held]
-    reached: dict[tuple[str, str], ModuleClass] = {}
-    while waiting:
-        cls = waiting.pop()
-        if cls.key not in reached:
-            reached[cls.key] = cls
-            waiting += (*cls.lineage[1:], *Study(cls, subject.study.resolver, ()).held)
     return any(
         isinstance(call.callee, Name) and PARAMETRIZING.match(call.callee.dotted)
-        for cls in reached.values()
+        for cls in _reached(subject)
         if subject.project.draws(cls) or subject.project.of(cls).declared
         for method in cls.cls.methods
         for call in method.layer_calls
     )
+
+
+def _makes_buffers(subject: Subject) -> Iterator[bool]:
+    """For each base and all that it holds: whether frozen parameters of it become buffers."""
+    for cls in _reached(subject):
+        if study := subject.project.studies.get(cls.key):
+            kept = (own for own in study.all_parameters if own.declared is None)
+            yield any(map(becomes_buffer, kept))
+
+
+def _reached(subject: Subject) -> Iterator[ModuleClass]:
+    """Bases, the classes that it holds, and what is part of these."""
+    waiting = [*subject.cls.lineage[1:], *subject.study.held]
+    reached: set[tuple[str, str]] = set()
+    while waiting:
+        cls = waiting.pop()
+        if cls.key not in reached:
+            reached.add(cls.key)
+            yield cls
+            waiting += (*cls.lineage[1:], *Study(cls, subject.study.resolver, ()).held)
 
 
 def _declares(subject: Subject) -> Iterator[bool]:
