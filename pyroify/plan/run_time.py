@@ -29,9 +29,9 @@ from pyroify.plan.loops import (
 from pyroify.plan.placements import Spot, join
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sight import Unseen
-from pyroify.plan.sites import OTHER, Chain, Sites
+from pyroify.plan.sites import OTHER, Sites
 from pyroify.plan.statements import block
-from pyroify.plan.structure import Node, Owned, is_certain, options_of
+from pyroify.plan.structure import Node, Opaque, Owned, is_certain, options_of
 from pyroify.plan.study import Attribute, Study
 from pyroify.plan.undeclared import undeclared_at, undeclared_call
 from pyroify.plan.visible import (
@@ -40,6 +40,7 @@ from pyroify.plan.visible import (
     placements_of,
     report_partial_rules,
 )
+from pyroify.spec.match import spells_out
 from pyroify.spec.model import Keep, Param
 
 
@@ -123,7 +124,6 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     """The ids of parameters below children that a base attaches, which it declares by itself."""
     own = {attribute.name for attribute in attributes}
     own |= {use.path[0] for _, use in sites.study.uses if use.how == "delete"}
-    chain = sites.chain(OTHER)
     for cls in sites.study.cls.lineage[1:]:
         study = Study(cls, sites.study.resolver, ())
         for attribute in study.everything:
@@ -132,19 +132,24 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
             if attribute.present and all(map(_is_module, options_of(attribute.node))):
                 own.add(attribute.name)
                 yield f"*map(id, {attribute.target}.parameters())"
-            elif "." not in attribute.name and _chain(attribute, study, sites) != chain:
+            elif "." not in attribute.name and _is_apart(attribute, study, sites):
                 own.add(attribute.name)
                 found = f'getattr(self, "{attribute.name}", None)'
                 yield f'*map(id, getattr({found}, "parameters", list)())'
 
 
-def _chain(attribute: Attribute, study: Study, sites: Sites) -> Chain:
-    """What a base makes of parameters somewhere below an attribute."""
-    return replace(sites, study=study).chain(join(attribute.name, BELOW))
+def _is_apart(attribute: Attribute, study: Study, sites: Sites) -> bool:
+    """Whether a base may make something else of parameters below an attribute."""
+    common, inner = tables_below(OTHER, sites), replace(sites, study=study)
+    paths = (attribute.name, join(attribute.name, BELOW))
+    if any(tables_below(path, inner) != common for path in paths):
+        return True
+    module, name = study.cls.file.module, f"{study.cls.cls.qualname}.{attribute.name}"
+    return any(spells_out(rule, module, name) for rule in sites.spec.rules)
 
 
 def _is_module(node: Node) -> bool:
-    return is_certain(node) and not isinstance(node, Owned)
+    return is_certain(node) and not isinstance(node, Owned | Opaque)
 
 
 def _all_apart(
