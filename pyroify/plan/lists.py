@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.plan.structure import Leaf, Listed, Many, Node, OneOf, Own, places, walk
+from pyroify.plan.structure import (
+    Leaf,
+    Listed,
+    Many,
+    Node,
+    Nothing,
+    OneOf,
+    Own,
+    Owned,
+    Plain,
+    options_of,
+    places,
+    walk,
+)
 from pyroify.plan.study import Attribute, Study
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
@@ -35,13 +48,21 @@ def module_lists(study: Study) -> tuple[Attribute, ...]:
 def is_registered(study: Study, attribute: Attribute) -> bool:
     """Whether what a list holds is handed to a container, or added under computed names."""
     methods = study.cls.cls.methods
-    if any(item.path == ("*",) for method in methods for item in method.assignments):
+    named_at_run_time = (
+        item for method in methods for item in method.assignments if item.path == ("*",)
+    )
+    if any(_may_be_module(study.node(item)) for item in named_at_run_time):
         return True
     return any(
         use.path == (attribute.name,) and use.within in REGISTERING
         for method in methods
         for use in method.uses
     )
+
+
+def _may_be_module(node: Node) -> bool:
+    """Whether a structure may be more than a parameter, a number or None."""
+    return any(not isinstance(item, Owned | Plain | Nothing) for item in options_of(node))
 
 
 def has_random_layers(study: Study, attribute: Attribute, spec: Spec) -> bool:
