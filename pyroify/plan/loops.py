@@ -234,7 +234,7 @@ def note_unseen(tables: Tables, sites: Sites) -> None:
 
 def find_own(tables: Tables, sites: Sites) -> Tables:
     """What becomes of parameters of the class itself under names the source does not show."""
-    named = (own for own in sites.study.all_parameters if not becomes_buffer(own))
+    named = (own for own in sites.study.all_parameters if not becomes_buffer(own, sites.study))
     names = {own.name for own in named}
     chain, line = sites.chain(""), sites.study.cls.cls.line
     mentioned = tuple(item for item in chain.mentioned if item[0] not in names)

@@ -75,7 +75,7 @@ class OwnParameters:
 
     def _keep(self, parameter: OwnParameter, decision: Decision) -> None:
         self._record(parameter, decision, "", parameter.made[0].shape if parameter.made else None)
-        if becomes_buffer(parameter) and decision.spared != "own":
+        if becomes_buffer(parameter, self.sites.study) and decision.spared != "own":
             self.buffers.append(parameter)
 
     def _noise_decision(self, noise: OwnParameter) -> Decision | None:

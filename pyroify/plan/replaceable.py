@@ -10,7 +10,7 @@ from itertools import combinations
 
 from pyroify.index.facts import Assignment, Choice, Function, Parameter
 from pyroify.index.resolve import ModuleClass
-from pyroify.plan.study import OwnParameter, Study, exclusive, parameters_in
+from pyroify.plan.study import PARAMETERS, OwnParameter, Study, exclusive, parameters_in
 
 DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float", "torch.get_default_dtype()")
 
@@ -51,17 +51,29 @@ def is_assigned_directly(parameter: OwnParameter) -> bool:
     )
 
 
-def becomes_buffer(parameter: OwnParameter) -> bool:
+def becomes_buffer(parameter: OwnParameter, study: Study) -> bool:
     """Whether a frozen parameter that stays is registered as a buffer where it is made.
 
-    A parameter that may as well be a tensor, or has been something else before, keeps its form.
+    A parameter that may as well be a tensor, or has been something else before, keeps its form;
+    so does one that is changed with all parameters of the module while that is built.
     """
     return (
         parameter.frozen is True
+        and not _changes_all(study)
         and not parameter.may_be_other
         and all(map(_stands_alone, parameter.assignments))
         and is_assigned_directly(parameter)
         and all(exclusive(*pair) for pair in combinations(parameter.assignments, 2))
+    )
+
+
+def _changes_all(study: Study) -> bool:
+    """Whether the class, or a relative, goes over its parameters to do more than freeze them."""
+    return any(
+        method.self_calls & PARAMETERS and not method.freezes
+        for cls in (study.cls, *study.relatives)
+        for method in cls.cls.methods
+        if method.name in study.building or _initialises(method)
     )
 
 

@@ -209,5 +209,5 @@ def _own_declared(sites: Sites) -> Iterator[str]:
             there = own.declared.action if own.declared else ""
             if isinstance(action, Param) or there == "param":
                 yield f'id(getattr(self, "{own.name}_unconstrained", None))'
-            elif isinstance(action, Keep) and not there and not becomes_buffer(own):
+            elif isinstance(action, Keep) and not there and not becomes_buffer(own, study):
                 yield f'id(getattr(self, "{own.name}", None))'
