@@ -393,6 +393,10 @@ class _Planner:
                 name = sub.cls.qualname
                 message = f"{name}, which is not converted, puts plain layers into its containers"
                 return case.finding(line, column, "PYR062", message)
+            if case.is_random and other.refused and _reads_draws_of(other, case):
+                name = sub.cls.qualname
+                message = f"{name}, which is not converted, takes over what it makes random"
+                return case.finding(line, column, "PYR062", message)
             if not other.converts and not case.cls.is_pyro and needs_metaclass(sub, self.index):
                 name = sub.cls.qualname
                 message = f"{name} is not converted, and its metaclass is at odds with PyroModule's"
@@ -424,9 +428,9 @@ class _Planner:
         changed = case.changed_names
         for name, nodes in _containers(case.study):
             own = [self.cases[node.cls.key] for node in nodes if isinstance(node, Own)]
-            layers = any(isinstance(node, Leaf) for node in nodes)
+            layers = any(isinstance(node, Leaf) or _is_hidden(node) for node in nodes)
             refused = [other for other in own if other.refused]
-            random = any(other.converts and other.is_random for other in own)
+            random = any(other.converts for other in own)
             is_changed = name in changed or "**" in changed  # by a loop
             if refused and (random or (layers and is_changed)):
                 return refused[0]
@@ -471,12 +475,34 @@ class _Planner:
         return True
 
 
+def _reads_draws_of(sub: Case, base: Case) -> bool:
+    """Whether a subclass is refused for what it does with what a base makes random."""
+    lines = {finding.line for finding in sub.findings if _refuses(finding)}
+    return any(
+        use.line in lines and use.path[0] in base.random_names
+        for method in sub.cls.cls.methods
+        for use in method.uses
+    )
+
+
+def _is_hidden(node: Node) -> bool:
+    """Whether a node stands for layers that only run time shows."""
+    return isinstance(node, Opaque) and node.sure
+
+
 def _containers(study: Study) -> Iterator[tuple[str, list[Node]]]:
-    """The containers of a class, itself perhaps: the attribute they are in, and all they hold."""
+    """The containers of a class, itself perhaps: the attribute they are in, and all they hold.
+
+    What is put into an attribute out of sight may be in each of its containers.
+    """
     for attribute in study.everything:
+        hidden: list[Node] = [item for item in options_of(attribute.node) if _is_hidden(item)]
+        hidden += [Own(cls) for cls in study.classes_hidden_in(attribute)]
         for item in walk(attribute.node) if attribute.name else ():
             if isinstance(item, Box) or _may_be_inside(item):
-                yield attribute.name, list(walk(item))
+                yield attribute.name, [*walk(item), *hidden]
+        if isinstance(attribute.node, Opaque):
+            yield attribute.name, [item for item in hidden if isinstance(item, Own)]
     if study.is_container:
         yield "", [item for attribute in study.everything for item in walk(attribute.node)]
 

@@ -978,18 +978,23 @@ class Study:
         """Classes of which instances are somewhere in what it attaches, or by default."""
         index, path = self.resolver.index, self.cls.file.path
         for attribute in self.everything:
-            if any(isinstance(item, Opaque) for item in walk(attribute.node)):
-                for item in attribute.assignments:
-                    for call in calls_in(item.value):
-                        if (made := self._class_called(call)) is not None:
-                            yield made
-                    for value in values_in(item.value):
-                        if isinstance(value, Name):
-                            yield from self.resolver.registered.get(value.dotted, ())
+            yield from self.classes_hidden_in(attribute)
         for _, text in self.constructor.defaults if self.constructor else ():
             if all(map(str.isidentifier, text.split("."))):
                 if (default := index.resolve(self.dotted(text), path).module_class) is not None:
                     yield default
+
+    def classes_hidden_in(self, attribute: Attribute) -> Iterator[ModuleClass]:
+        """Classes of which instances are in an attribute where no source names them."""
+        if not any(isinstance(item, Opaque) for item in walk(attribute.node)):
+            return
+        for item in attribute.assignments:
+            for call in calls_in(item.value):
+                if (made := self._class_called(call)) is not None:
+                    yield made
+            for value in values_in(item.value):
+                if isinstance(value, Name):
+                    yield from self.resolver.registered.get(value.dotted, ())
 
     def dotted(self, name: str) -> str:
         """A name, as the file of the class has it, with the module that it is from."""
