@@ -186,6 +186,7 @@ class _Planner:
                 lent = Lent(cls.key, ".".join(inner))
                 case.tied_parts += (lent,)
                 owner = cases[cls.key]
+                owner.tied_outside.add(lent.path)
                 sites = (site for site in owner.all_sites if site.path == lent.path)
                 if lent.path not in owner.lent and all(site.action == "keep" for site in sites):
                     owner.lent.add(lent.path)

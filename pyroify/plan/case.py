@@ -44,6 +44,8 @@ class Case:
     wanted: bool = False
     lent: set[str] = field(default_factory=set)
     """Its parameters that other classes declare, in single instances; taken for random ones."""
+    tied_outside: set[str] = field(default_factory=set)
+    """Its parameters that read what is random where other classes have an instance."""
     replaced: set[str] = field(default_factory=set)
     """Those of them in whose place others put a parameter of theirs: no name here is about that."""
 

@@ -149,12 +149,19 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = F
 
 
 def _of_named_frozen(case: Case) -> set[Spot]:
-    """Where layers are made of which a rule without wildcards declares what may be frozen."""
-    owners = {
-        site.path.rpartition(".")[0]
+    """Where layers are made of which what may be frozen is declared all the same.
+
+    A rule without wildcards does that, or another class that ties it to what is random.
+    """
+    declared = [
+        site.path
         for site in case.all_sites
         if site.action != "keep" and site.rule and not has_wildcard(site.rule.match)
-        if case.study.is_frozen(site.path) or case.study.may_be_frozen(site.path)
+    ]
+    owners = {
+        path.rpartition(".")[0]
+        for path in (*declared, *case.lent, *case.tied_outside)
+        if case.study.is_frozen(path) or case.study.may_be_frozen(path)
     }
     return {
         found.leaf.call.place
