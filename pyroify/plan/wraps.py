@@ -178,6 +178,7 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
     """
     random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
     random.update(path.partition(".")[0] for path in case.lent)
+    random.update(_put_into_containers(case, resolver))
     random.update(tie.left.partition(".")[0] for tie in case.late_ties)
     for tie in case.ties:
         if tie.right.partition(".")[0] in random and not case.keeps(tie):
@@ -218,6 +219,18 @@ def _copied(case: Case, resolver: Resolver, random: Container[str]) -> Iterator[
             if isinstance(call.callee, Name) and call.args:
                 if resolver.index.canonical(call.callee.dotted, case.cls.file.path) in CLONES:
                     yield from values_in(call.args[0].value)
+
+
+def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
+    """Attributes that the class or a relative puts into a container that may be a PyroModule."""
+    for cls in (case.cls, *case.study.relatives):
+        for call in (call for method in cls.cls.methods for call in method.layer_calls):
+            if not isinstance(call.callee, Name):
+                continue
+            layer = resolver.index.layer(call.callee.dotted, cls.file.path)
+            if layer is not None and layer.kind == "container":
+                given = (inner for passed in call.args for inner in values_in(passed.value))
+                yield from (value.path[0] for value in given if isinstance(value, SelfRead))
 
 
 def _listed(case: Case) -> set[Spot]:
