@@ -222,7 +222,12 @@ def _copied(case: Case, resolver: Resolver, random: Container[str]) -> Iterator[
 
 
 def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
-    """Attributes that the class or a relative puts into a container that may be a PyroModule."""
+    """Attributes that the class or a relative puts into a container that may be a PyroModule.
+
+    Those that are frozen stay plain: there is nothing in them that Pyro has to see.
+    """
+    sites = case.all_sites
+    trained = {site.path.partition(".")[0] for site in sites if site.spared != "frozen"}
     for cls in (case.cls, *case.study.relatives):
         for call in (call for method in cls.cls.methods for call in method.layer_calls):
             if not isinstance(call.callee, Name):
@@ -230,7 +235,8 @@ def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
             layer = resolver.index.layer(call.callee.dotted, cls.file.path)
             if layer is not None and layer.kind == "container":
                 given = (inner for passed in call.args for inner in values_in(passed.value))
-                yield from (value.path[0] for value in given if isinstance(value, SelfRead))
+                names = (value.path[0] for value in given if isinstance(value, SelfRead))
+                yield from (name for name in names if name in trained)
 
 
 def _listed(case: Case) -> set[Spot]:
