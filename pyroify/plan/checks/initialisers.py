@@ -126,7 +126,7 @@ def _makes_buffers(subject: Subject) -> Iterator[bool]:
     for cls in _reached(subject):
         if study := subject.project.studies.get(cls.key):
             kept = (own for own in study.all_parameters if own.declared is None)
-            yield any(map(becomes_buffer, kept))
+            yield any(becomes_buffer(own, study) for own in kept)
 
 
 def _reached(subject: Subject) -> Iterator[ModuleClass]:
