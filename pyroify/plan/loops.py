@@ -106,11 +106,10 @@ def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
     """The parts that rules spell out, under names that the source does not show."""
     line, shown = sites.study.cls.cls.line, set(_names_shown(sites.study))
     frozen = [path.split(".") for path in sites.study.frozen_outside]
-    names = [*spelled_names(sites), *(first for first, *rest in frozen if rest)]
+    hidden = (first for first, *rest in frozen if rest and first not in shown)
     return _innermost_first(
         part
-        for name in dict.fromkeys(names)
-        if name not in shown
+        for name in dict.fromkeys((*spelled_names(sites), *hidden))
         for part in _parts_below(name, tables, sites, line)
     )
 

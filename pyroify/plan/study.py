@@ -743,7 +743,7 @@ class Study:
             return node
         setting = ATTACHING if isinstance(node, Own) else ("assign", "chain", "tuple")
         is_set = item.how in setting and isinstance(item.value, Parameter)
-        if is_set and not isinstance(node, Plain):
+        if is_set and not isinstance(node, Plain) and not _is_new(node, item):
             return node  # a layer's own parameter, perhaps
         made = self.node(item)
         if isinstance(made, Listed):
@@ -1049,6 +1049,13 @@ def _is_tie(leaf: Leaf, item: Assignment) -> bool:
     """Whether an assignment puts what is there already in place of a layer's own parameter."""
     names = [parameter.name for parameter in leaf.layer.parameters]
     return isinstance(item.value, SelfRead) and item.how == "register" and item.path[-1] in names
+
+
+def _is_new(node: Node, item: Assignment) -> bool:
+    """Whether what is set on a layer or container surely is none of its own parameters."""
+    if len(item.path) != 2 or not isinstance(node, Leaf | Box):
+        return False
+    return item.path[1] not in {parameter.name for parameter in node.layer.parameters}
 
 
 def _replaces(box: Box, item: Assignment) -> bool:

@@ -207,6 +207,7 @@ def _closest(entry: ClassPlan, path: str, layer: str) -> SitePlan | None:
     return max(lines, key=lambda line: _closeness(line, layer), default=None)
 
 
-def _closeness(line: SitePlan, layer: str) -> tuple[bool, bool, bool, int]:
+def _closeness(line: SitePlan, layer: str) -> tuple[bool, bool, int, bool, int]:
     is_one, is_loop = not has_wildcard(line.path), "**" in line.path
-    return not is_loop, is_one, line.layer == layer, len(line.path)
+    reaches = len(line.path.partition("**")[0]) if is_loop else 0
+    return not is_loop, is_one, reaches, layer in line.layer.split(", "), len(line.path)
