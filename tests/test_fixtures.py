@@ -265,27 +265,14 @@ def test_output_computes_what_the_input_computed(
             assert comparison.equal, (name, comparison.problems)
 
 
-UNPLANNED = {
-    "a list of parameters in a list": ("forms/parameter_lists_nested",),
-    "a class that is a container and is filled": ("pitfalls/p33_slice_of_itself",),
-    "a parameter that a function adds": ("pitfalls/p37_weight_norm_in_place",),
-}
-"""Parameters that become what the spec says, but are not in the plan: known faults, by kind."""
-
-
 @each_running_case
-def test_output_is_what_the_plan_says(
-    case: Case, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_output_is_what_the_plan_says(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("pyro")
     from pyroify.pipeline import make_plan
     from pyroify.spec.load import load_spec
     from pyroify.verify.agreement import compare_with_plan
     from pyroify.verify.lines import Planned
 
-    for kind, names in UNPLANNED.items():
-        if case.name in names:
-            request.applymarker(pytest.mark.xfail(reason=kind, strict=True))
     files = lay_out(tmp_path, case.sources)
     (tmp_path / "pyroify.yaml").write_text(case.spec)
     spec = load_spec(tmp_path / "pyroify.yaml")

@@ -105,6 +105,8 @@ class Each:
     """What makes it, where that is seen."""
     may_be_frozen: bool = False
     """Some of its parameters are made frozen, or may be."""
+    depths: tuple[int, ...] = (1,)
+    """How many names lead to its parameters: two, where it is a list of lists."""
 
     @property
     def is_recurrent(self) -> bool:
@@ -135,13 +137,31 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
         case Box(layer=layer) if holds_only_parameters(layer):
             owned = [item.parameter for item in walk(node) if isinstance(item, Owned)]
             maybe = any(parameter.frozen is not False for parameter in owned)
-            yield Each(where, layer, may_be_frozen=maybe)
+            depths = tuple(sorted(set(_depths(node)))) or (1,)
+            yield Each(where, layer, may_be_frozen=maybe, depths=depths)
         case Own(cls=cls):
             yield Instance(where, cls)
         case Box():
             yield from _place_box(node, where)
         case OneOf(nodes=nodes):
             yield from _place_choice(nodes, where)
+
+
+def _depths(node: Node, depth: int = 0) -> Iterator[int]:
+    """How many names lead to the parameters in a structure of lists, with what lists hold."""
+    match node:
+        case Box(children=children) if children:
+            for child in children:
+                yield from _depths(child, depth + 1)
+        case Many(node=inner):
+            yield from _depths(inner, depth)
+        case OneOf(nodes=nodes):
+            for inner in nodes:
+                yield from _depths(inner, depth)
+        case Box():
+            yield depth + 1
+        case _:
+            yield depth
 
 
 def misses_parameters(node: Node) -> bool:

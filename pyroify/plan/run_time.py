@@ -31,7 +31,7 @@ from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sight import Unseen
 from pyroify.plan.sites import OTHER, Sites
 from pyroify.plan.statements import block
-from pyroify.plan.structure import Node, Opaque, Owned, is_certain, options_of
+from pyroify.plan.structure import Node, Opaque, Owned, is_certain, is_opaque, options_of
 from pyroify.plan.study import Attribute, Study
 from pyroify.plan.undeclared import undeclared_at, undeclared_call
 from pyroify.plan.visible import (
@@ -82,8 +82,10 @@ def declare_at_run_time(
         if unseen.moved:
             report_moved(attribute, sites)
     tables = tables_below(OTHER, sites)
-    if unseen.layers:
+    is_filled = any(item.name == "" and is_opaque(item.node) for item in attributes)
+    if unseen.layers or unseen.computed or is_filled:
         note_unseen(tables, sites)
+    if unseen.layers:
         report_hidden_places(attributes, sites)
     parts = find_parts(attributes, tables, sites, sites.study.taken_from)
     if unseen.layers:

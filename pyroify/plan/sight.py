@@ -38,12 +38,14 @@ class Unseen:
     """What is attached under names the source does not show.
 
     ``layers``: children of ``self``. ``own``: parameters of ``self`` itself. ``moved``: something
-    is taken out of a container again, so that others move up.
+    is taken out of a container again, so that others move up. ``computed``: a function gives a
+    layer parameters of other names, which its weight is computed of.
     """
 
     layers: bool
     own: bool
     moved: bool
+    computed: bool
 
 
 def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
@@ -54,7 +56,7 @@ def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribu
         unseen.layers
         or unseen.own
         or unseen.moved
-        or _computes_weights(covered)
+        or unseen.computed
         or _probes(study, covered, {attribute.name for attribute in attributes})
         or any(map(_is_hidden, nodes))
         or any(misses_parameters(attribute.node) for attribute in attributes)
@@ -85,6 +87,7 @@ def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute])
         )
         or not all(_is_module(study, item) for item in named),
         moved=_takes_out(study, covered),
+        computed=_computes_weights(covered),
     )
 
 

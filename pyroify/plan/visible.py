@@ -145,8 +145,8 @@ def named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerPar
                 for parameter in layer.parameters:
                     yield join(path, parameter.name), parameter
         case Each(where=where, layer=layer):
-            if not placement.is_recurrent:
-                yield join(where.path, "*"), None
+            for depth in () if placement.is_recurrent else placement.depths:
+                yield join(where.path, ".".join("*" * depth)), None
             for parameter in layer.parameters if placement.is_recurrent else ():
                 yield join(where.path, parameter.name), parameter
 
