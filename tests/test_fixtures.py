@@ -247,13 +247,8 @@ def test_output_compiles_where_lines_are_short(case: Case, tmp_path: Path) -> No
 
 
 @each_running_case
-def test_output_computes_what_the_input_computed(
-    case: Case, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("pyro")
-    if case.name == "own/wildcards_spare_priors":
-        reason = "a known false alarm: the gradient of what only an own, pinned prior reads"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
     from pyroify.verify.pin import compare
 
     with case.settings():

@@ -121,11 +121,12 @@ def _compare(
                 if way not in left_out and _succeeds(copy_of, original)
             ]
         try:
-            before = run(original, call, seed, Pins(added=priors(original).keys()))
+            own = _own_draws(original, call, seed)
+            before = run(original, call, seed, Pins(added=priors(original).keys(), own=own))
         except Exception as error:
             raise OriginalError(describe(error)) from error
     twins, failures = _copies(rewritten, ways)
-    pins = replace(pins, own=_drawn(original, before))
+    pins = replace(pins, own=own)
     try:
         after = run(rewritten, call, seed, pins)
     except Exception as error:
@@ -160,10 +161,16 @@ def _pins(original: nn.Module, rewritten: nn.Module) -> Pins:
     return Pins(values, tied, priors(rewritten).keys() - values.keys())
 
 
-def _drawn(original: nn.Module, before: Run) -> dict[str, Tensor]:
-    """What the original drew from priors of its own, by site."""
+def _own_draws(original: nn.Module, call: Call, seed: int) -> dict[str, Tensor]:
+    """What the original draws from priors of its own, by site: both sides are to read that.
+
+    A copy is run, as a call may change the module.
+    """
     own = priors(original)
-    return {name: site["value"] for name, site in before.latents().items() if name in own}
+    if not own:
+        return {}
+    drawn = run(copy.deepcopy(original), call, seed, Pins(added=own.keys())).latents()
+    return {name: site["value"].detach() for name, site in drawn.items() if name in own}
 
 
 def _copy_mode(original: nn.Module, rewritten: nn.Module) -> None:
