@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -30,6 +30,7 @@ from pyroify.plan.notebooks import notebook_findings
 from pyroify.plan.ownership import foreign_definitions
 from pyroify.plan.reaching import receivers
 from pyroify.plan.rules import latent_findings, rule_findings
+from pyroify.plan.selection import Container, Graph, Vertex, company, needed, spread
 from pyroify.plan.sites import Lent
 from pyroify.plan.structure import Box, Leaf, Node, Opaque, Own, Resolver, options_of, walk
 from pyroify.plan.study import Study
@@ -222,7 +223,7 @@ class _Planner:
             with looking_at(case.cls.file.path):
                 if self._is_seed(case):
                     seeds.add(key)
-        for key in self._with_company(seeds):
+        for key in company(self._graph(), seeds):
             self.cases[key].wanted = True
 
     def _is_seed(self, case: Case) -> bool:
@@ -247,44 +248,52 @@ class _Planner:
 
     def _drop_needless(self) -> None:
         """Classes that would only change for the sake of refused ones stay as they are."""
-        needed = self._needed()
+        left = needed(self._graph(), self._refused)
         for key, case in self.cases.items():
-            if not case.refused and key not in needed:
+            if not case.refused and key not in left:
                 case.wanted = False
 
-    def _needed(self) -> frozenset[Key]:
-        """The classes that change for the sake of one that is random, and not refused so far."""
-        random = {
-            key
-            for key, case in self.cases.items()
-            if (case.is_random or case.is_declared) and not case.refused
-        }
-        return self._with_company(random)
+    @property
+    def _refused(self) -> frozenset[Key]:
+        return frozenset(key for key, case in self.cases.items() if case.refused)
 
-    def _with_company(self, seeds: set[Key]) -> frozenset[Key]:
-        """Classes with all that hold them, derive from them, or stand beside them."""
-        cases = {
-            key: case
-            for key, case in self.cases.items()
-            if not case.is_interface and not case.refused
-        }
-        handed = self.resolver.handed_over.items()
-        reaching = {receiver: [cls.key for cls in given] for receiver, given in handed}
-        wanted = seeds & cases.keys()
-        while True:
-            before = len(wanted)
-            for key, case in cases.items():
-                held = [cls.key for cls in case.study.held]
-                held += reaching.get(key, ()) if case.at_run_time else ()
-                held = [key for key in held if key in cases]
-                bases = [base.key for base in case.cls.lineage[1:] if base.key in cases]
-                if key in wanted:
-                    wanted.update(bases)
-                    wanted.update(k for k in held if cases[k].study.has_parameters)
-                elif wanted.intersection(held) or wanted.intersection(bases):
-                    wanted.add(key)
-            if len(wanted) == before:
-                return frozenset(wanted)
+    def _graph(self) -> Graph:
+        """What is known by now of each class, as far as it decides about others."""
+        return Graph({key: self._vertex(case) for key, case in self.cases.items()})
+
+    def _vertex(self, case: Case) -> Vertex:
+        reached = self.resolver.handed_over.get(case.key, ()) if case.at_run_time else ()
+        handed = [cls.key for cls in self.handed_on.get(case.key, ())]
+        if self._is_left(case):  # all that it may hold
+            handed += [cls.key for cls in self.index.used_by_left(case.cls.file.path)]
+        changed = case.changed_names
+        return Vertex(
+            is_random=case.is_random,
+            draws_own=bool(case.own_random),
+            is_declared=case.is_declared,
+            is_pyro=case.cls.is_pyro,
+            is_pyro_by_itself=case.is_pyro_by_itself,
+            is_interface=case.is_interface,
+            is_suppressed=case.ignored,
+            has_parameters=case.study.has_parameters,
+            needs_metaclass=needs_metaclass(case.cls, self.index),
+            adds_to_inherited=case.study.adds_to_inherited,
+            bases=tuple(base.key for base in case.cls.lineage[1:] if base.key in self.cases),
+            holds=tuple(cls.key for cls in case.study.held),
+            handed=tuple(handed),
+            reached=tuple(cls.key for cls in reached),
+            declares=tuple(lent.key for lent in case.borrowed),
+            takes_over=frozenset(
+                base.key
+                for base in case.cls.lineage[1:]
+                if base.key in self.cases and _reads_draws_of(case, self.cases[base.key])
+            ),
+            containers=tuple(
+                Container(_members(nodes), _has_layers(nodes) and bool({name, "**"} & changed))
+                for name, nodes in _containers(case.study)
+            ),
+            own_members=_members(_all_nodes(case.study)) if case.study.is_container else (),
+        )
 
     @cached_property
     def handed_on(self) -> Mapping[Key, tuple[ModuleClass, ...]]:
@@ -346,105 +355,14 @@ class _Planner:
                 case.refused, case.findings = True, []
 
     def _spread_refusals(self) -> None:
-        """What a refused class holds keeps its old form too, and so do its relatives.
-
-        A plain module between the root and a PyroModule would drop the prefix of its sites, and
-        the priors of a base would be those of a refused class as well.
-        """
-        cases = self.cases
-        changed = True
-        while changed:
-            changed = False
-            for case in cases.values():
-                if case.converts and (reason := self._dragged(case)):
-                    case.findings.append(reason)
-                    case.refused = changed = True
-
-    def _dragged(self, case: Case) -> Finding | None:
-        line, column = case.cls.cls.line, case.cls.cls.column
-        for base in case.cls.lineage[1:]:
-            other = self.cases.get(base.key)
-            if other is not None and other.refused:
-                return case.finding(
-                    line, column, "PYR062", f"its base {base.cls.qualname} is not converted"
-                )
-        for lent in case.borrowed:
-            if self.cases[lent.key].refused:
-                name = self.cases[lent.key].cls.cls.qualname
-                message = f"it declares parameters of {name}, which is not converted"
-                return case.finding(line, column, "PYR062", message)
-        if beside := self._refused_beside_random(case):
-            name = beside.cls.cls.qualname
-            message = f"{name}, which is not converted, shares a container with random layers"
-            return case.finding(line, column, "PYR062", message)
-        if member := self._refused_member(case):
-            name = member.cls.cls.qualname
-            message = f"its member {name} is not converted, and Pyro would not see it there"
-            return case.finding(line, column, "PYR062", message)
-        for sub in self.subclasses.get(case.key, ()):
-            other = self.cases[sub.key]
-            if case.own_random and other.refused and not other.ignored:
-                return case.finding(
-                    line,
-                    column,
-                    "PYR062",
-                    f"{sub.cls.qualname} is not converted, and would inherit its priors",
-                )
-            if not other.converts and case.is_random and other.study.adds_to_inherited:
-                name = sub.cls.qualname
-                message = f"{name}, which is not converted, puts plain layers into its containers"
-                return case.finding(line, column, "PYR062", message)
-            if case.is_random and other.refused and _reads_draws_of(other, case):
-                name = sub.cls.qualname
-                message = f"{name}, which is not converted, takes over what it makes random"
-                return case.finding(line, column, "PYR062", message)
-            if not other.converts and not case.cls.is_pyro and needs_metaclass(sub, self.index):
-                name = sub.cls.qualname
-                message = f"{name} is not converted, and its metaclass is at odds with PyroModule's"
-                return case.finding(line, column, "PYR062", message)
-        for other in self.cases.values():
-            if not other.refused or case.is_pyro_by_itself:
-                continue
-            if any(
-                cls.key == case.key or (case.is_random and case.cls in cls.lineage)
-                for cls in (*self._held(other), *self.handed_on.get(other.key, ()))
-            ):
-                return case.finding(
-                    line,
-                    column,
-                    "PYR062",
-                    f"{other.cls.cls.qualname}, which holds it, is not converted: its sites "
-                    "would lose their prefix",
-                )
-        return None
-
-    def _held(self, case: Case) -> tuple[ModuleClass, ...]:
-        """What a class holds; of a file that is left alone, all that it may hold."""
-        if self._is_left(case):
-            return tuple(self.index.used_by_left(case.cls.file.path))
-        return case.study.held
-
-    def _refused_beside_random(self, case: Case) -> Case | None:
-        """A refused class in a container with random layers, where Pyro would not see it."""
-        changed = case.changed_names
-        for name, nodes in _containers(case.study):
-            own = [self.cases[node.cls.key] for node in nodes if isinstance(node, Own)]
-            layers = any(isinstance(node, Leaf) or _is_hidden(node) for node in nodes)
-            refused = [other for other in own if other.refused]
-            random = any(other.converts for other in own)
-            is_changed = name in changed or "**" in changed  # by a loop
-            if refused and (random or (layers and is_changed)):
-                return refused[0]
-        return None
-
-    def _refused_member(self, case: Case) -> Case | None:
-        """A refused class in a class that is a container, and becomes a PyroModule."""
-        if not case.study.is_container:
-            return None
-        nodes = (item for attribute in case.study.everything for item in walk(attribute.node))
-        held = (self.cases[item.cls.key] for item in nodes if isinstance(item, Own))
-        refused = next((other for other in held if other.refused), None)
-        return refused if refused is not None and case.key in self._needed() else None
+        """What is wrong without a refused class is refused with it."""
+        wanted = frozenset(key for key, case in self.cases.items() if case.wanted)
+        for refusal in spread(self._graph(), wanted, self._refused):
+            case, other = self.cases[refusal.key], self.cases[refusal.other]
+            message = refusal.reason.value.format(other=other.cls.cls.qualname)
+            cls = case.cls.cls
+            case.findings.append(case.finding(cls.line, cls.column, "PYR062", message))
+            case.refused = True
 
     def _refuse_half_runs(self, files: Mapping[str, tuple[Edit, ...]]) -> bool:
         """Refuse selected classes that need a change in a file that was not given; say if any."""
@@ -505,7 +423,20 @@ def _containers(study: Study) -> Iterator[tuple[str, list[Node]]]:
         if isinstance(attribute.node, Opaque):
             yield attribute.name, [item for item in hidden if isinstance(item, Own)]
     if study.is_container:
-        yield "", [item for attribute in study.everything for item in walk(attribute.node)]
+        yield "", _all_nodes(study)
+
+
+def _all_nodes(study: Study) -> list[Node]:
+    return [item for attribute in study.everything for item in walk(attribute.node)]
+
+
+def _members(nodes: Sequence[Node]) -> tuple[Key, ...]:
+    """The classes of the project among some members."""
+    return tuple(node.cls.key for node in nodes if isinstance(node, Own))
+
+
+def _has_layers(nodes: Sequence[Node]) -> bool:
+    return any(isinstance(node, Leaf) or _is_hidden(node) for node in nodes)
 
 
 def _may_be_inside(node: Node) -> bool:
