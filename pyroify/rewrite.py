@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pyroify.index.declarations import definitions
+from pyroify.plan import kinds
 from pyroify.plan.model import Edit
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _apply(module: cst.Module, edits: tuple[Edit, ...], ranges: Ranges) -> cst.M
             place = f"{edit.line}:{edit.column + 1}"
             raise RewriteError("PYR209", f"no place for the edit {edit.kind} at {place}")
     for edit in whole:
-        module = known[edit.kind].apply(module, *edit.data)
+        module = known[edit.kind].apply(module, edit)
     return module
 
 
@@ -83,9 +84,10 @@ def _drop_unused(before: str, module: cst.Module) -> str:
         now = _Names(code)
         unread = was.read - now.read
         if needless := now.written & was.written & unread:
-            module = known["definitions"].apply(module, (), 0, frozenset(needless))
+            dropped = kinds.Definitions(1, 0, (), 0, frozenset(needless))
+            module = known["definitions"].apply(module, dropped)
         elif needless := now.imported & was.imported & unread:
-            module = known["imports"].apply(module, (), tuple(sorted(needless)))
+            module = known["imports"].apply(module, kinds.Imports(1, 0, (), frozenset(needless)))
         else:
             break
         code, before_that = module.code, code

@@ -17,7 +17,7 @@ from pyroify.spec.load import parse_spec
 SPEC = parse_spec(
     "version: 1\npriors:\n  - match: '**'\n    sample: Normal(0, 1)\n", "pyroify.yaml"
 )
-PLAN = FilePlan("net.py", (Edit("any", 1, 0),))
+PLAN = FilePlan("net.py", (Edit(1, 0),))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ class TestProject:
             if path in selected:
                 classes.append(ClassPlan(path[:-3], "Net", path, 1, 1, status))
             if ready:
-                files.append(FilePlan(path, (Edit("any", 1, 0),)))
+                files.append(FilePlan(path, (Edit(1, 0),)))
             elif path in selected:
                 findings.append(Finding(path, 1, 1, "PYR050", "needs base.py"))
         return Plan(tuple(classes), tuple(files), tuple(findings))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, REMAKING
 from pyroify.index.facts import Call
 from pyroify.index.resolve import MODULE, Index, ModuleClass
+from pyroify.plan import kinds
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
@@ -49,7 +50,7 @@ def base_edits(case: Case, cases: Mapping[Key, Case], index: Index) -> Iterator[
         added = (names.local("PyroModule"),)
     metaclass = _metaclass(cls, names, index)
     if replaced or added or metaclass:
-        yield Edit("bases", cls.cls.line, cls.cls.column, (tuple(replaced), added, metaclass))
+        yield kinds.Bases(cls.cls.line, cls.cls.column, tuple(replaced), added, metaclass)
 
 
 def initialiser_edits(case: Case, has_subclasses: bool) -> Iterator[Edit]:
@@ -57,14 +58,14 @@ def initialiser_edits(case: Case, has_subclasses: bool) -> Iterator[Edit]:
     for method in case.cls.cls.methods:
         for target, line, column in method.base_calls:
             if target in MODULE:  # it would pass PyroModule by
-                yield Edit("initialisers", line, column)
+                yield kinds.Initialisers(line, column)
     constructor = case.cls.cls.method("__init__")
     called = constructor.super_init if constructor else None
     alone = [base.kind for base in case.cls.bases] == ["module"] and not has_subclasses
     if called is not None and called.args and alone:
         # nn.Module takes no arguments; PyroModule would take the first for a prefix of all sites.
-        data = (_call_source(called), f"{called.text}()")
-        yield Edit("expressions", called.line, called.column, data)
+        old, new = _call_source(called), f"{called.text}()"
+        yield kinds.Expressions(called.line, called.column, old, new)
 
 
 def _call_source(call: Call) -> str:

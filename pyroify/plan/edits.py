@@ -8,6 +8,7 @@ from functools import cached_property
 
 from pyroify.index.facts import File, Function
 from pyroify.index.faults import looking_at
+from pyroify.plan import kinds
 from pyroify.plan.aliases import other_names
 from pyroify.plan.bases import base_edits, initialiser_edits
 from pyroify.plan.case import Case, Key
@@ -162,8 +163,8 @@ class EditPlanner:
             random |= self._random_of(self.cases[cls.key])
         for function, position in methods_to_decorate(case.study, random):
             case.names.use("pyro_method")
-            data = (case.names.local("pyro_method"), position)
-            yield Edit("methods", function.line, function.column, data)
+            local = case.names.local("pyro_method")
+            yield kinds.Methods(function.line, function.column, local, position)
 
     def _random_of(self, case: Case) -> frozenset[str]:
         """Names that give random values when read or called, those of its bases included.
@@ -236,16 +237,15 @@ class EditPlanner:
         for frozen in declared.buffers:
             for item in frozen.assignments:
                 if made := parameters_in(item.value):
-                    data = (frozen.name, tuple(parameter.initial for parameter in made))
-                    yield Edit("buffers", item.line, item.column, data)
+                    values = tuple(parameter.initial for parameter in made)
+                    yield kinds.Buffers(item.line, item.column, frozen.name, values)
         yield from self._of_ties(case)
         limit = self._limit(case.cls.file)
         for parameter in case.study.all_parameters:
             if sources := declared.in_place.get(parameter.name):
                 yield from _replaced(parameter, sources, limit)
         for new in declared.anew:
-            layout = (new.column, new.indent, limit, 0)
-            yield Edit("parameters", new.line, new.column, (new.source, *layout))
+            yield kinds.Parameters(new.line, new.column, new.source, new.indent, limit, trailing=0)
 
     def _of_ties(self, case: Case) -> Iterator[Edit]:
         """Ties to what has been declared by then, where they are made."""
@@ -256,10 +256,10 @@ class EditPlanner:
             if item.how == "register":
                 text = f"self.{tie.left} = {source}"
                 limit = self._limit(case.cls.file)
-                yield Edit("registrations", item.line, item.column, (text, item.column, limit))
+                yield kinds.Registrations(item.line, item.column, text, item.column, limit)
             else:
-                data = (f"self.{tie.right}", source)
-                yield Edit("expressions", item.value_line, item.value_column, data)
+                old = f"self.{tie.right}"
+                yield kinds.Expressions(item.value_line, item.value_column, old, source)
 
     def _at_end(
         self, case: Case, method: Function | None, statements: tuple[str, ...]
@@ -267,8 +267,8 @@ class EditPlanner:
         if method is None:
             if statements:
                 cls = case.cls.cls
-                place = (cls.body_column + 4, self._limit(case.cls.file))
-                yield Edit("constructors", cls.line, cls.column, (statements, *place))
+                indent, limit = cls.body_column + 4, self._limit(case.cls.file)
+                yield kinds.Constructors(cls.line, cls.column, statements, indent, limit)
             return
         existing = method.declarations
         texts = existing.texts if existing else ()
@@ -277,8 +277,10 @@ class EditPlanner:
         statements = arranged(kept_within(statements, texts, theirs), texts)
         if not unchanged(texts, statements):
             indent, limit = method.column + 4, self._limit(case.cls.file)
-            data = (statements, texts, indent, limit, _position(case.study, method))
-            yield Edit("declarations", method.line, method.column, data)
+            before = _position(case.study, method)
+            yield kinds.Declarations(
+                method.line, method.column, statements, texts, indent, limit, before
+            )
 
 
 def _position(study: Study, method: Function) -> int | None:
@@ -294,10 +296,10 @@ def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> It
     for (item, call), source in zip(made, sources, strict=True):
         if item.how == "register":
             text = f"self.{parameter.name} = {source}"
-            yield Edit("registrations", item.line, item.column, (text, item.column, limit))
+            yield kinds.Registrations(item.line, item.column, text, item.column, limit)
         else:
-            place = (call.column, item.column, limit, call.trailing)
-            yield Edit("parameters", call.line, call.column, (source, *place))
+            layout = (item.column, limit, call.trailing)
+            yield kinds.Parameters(call.line, call.column, source, *layout)
 
 
 def _has(declared: Declarations, *actions: str) -> bool:
@@ -307,6 +309,6 @@ def _has(declared: Declarations, *actions: str) -> bool:
 
 def _of_whole_file(names: FileNames, limit: int) -> Iterator[Edit]:
     if names.definitions:
-        yield Edit("definitions", 1, 0, (tuple(names.definitions.values()), limit))
+        yield kinds.Definitions(1, 0, tuple(names.definitions.values()), limit)
     if imports := names.imports():
-        yield Edit("imports", 1, 0, (imports,))
+        yield kinds.Imports(1, 0, imports)

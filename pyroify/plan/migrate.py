@@ -17,6 +17,7 @@ from pyroify.index import facts
 from pyroify.index.facts import File, LiftedModule, Lifting, OldPrior, Spot
 from pyroify.index.faults import looking_at
 from pyroify.index.resolve import ModuleClass
+from pyroify.plan import kinds
 from pyroify.plan.case import Case, Key
 from pyroify.plan.checks.instances import Place, Script
 from pyroify.plan.checks.project import Project, matches
@@ -181,7 +182,7 @@ class _Migrator:
                 continue
             yield from self._replaced(lifting, sampling.before, module)
             for line, column in lifting.priors.statements:
-                yield Edit("statements", line, column, ((), False, 0, self.limit))
+                yield kinds.Statements(line, column, (), False, 0, self.limit)
 
     def _check(self, group: Sequence[Lifting], lifts: Sequence[Lifting]) -> None:
         """Raise where the form of the code allows no rewriting."""
@@ -323,7 +324,7 @@ class _Migrator:
         self.names.use("to_pyro_module_", "PyroSample")
         statements = [f"{self.names.local('to_pyro_module_')}({module.source})"]
         statements += [self._declaration(module, *given) for given in priors.values()]
-        return Edit("statements", line, column, (tuple(statements), True, column, self.limit))
+        return kinds.Statements(line, column, tuple(statements), True, column, self.limit)
 
     def _declaration(self, module: LiftedModule, prior: OldPrior, call: Call) -> str:
         sample = self.names.local("PyroSample")
@@ -366,15 +367,15 @@ class _Migrator:
             line, column = sampling.statement
             is_kept = before and (sampling.expression is None or sampling.returned)
             sources = (f"{before}{value}",) if is_kept else ()
-            yield Edit("statements", line, column, (sources, False, column, self.limit))
+            yield kinds.Statements(line, column, sources, False, column, self.limit)
         if sampling.expression is not None:
             line, column, old = sampling.expression
             is_named = sampling.returned and sampling.statement is not None
             new = before.removesuffix(" = ") if is_named else value
-            yield Edit("expressions", line, column, (old, new))
+            yield kinds.Expressions(line, column, old, new)
         if sampling.plate is not None:
             line, column, leading = sampling.plate
-            yield Edit("plates", line, column, (leading, ()))
+            yield kinds.Plates(line, column, leading, ())
 
     # Findings
 

@@ -92,16 +92,18 @@ class ClassPlan:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of one syntax node; the transform named ``kind`` knows how to make it.
+    """One change of one syntax node; what it is, its kind says (``pyroify/plan/kinds.py``).
 
     ``line`` (from 1) and ``column`` (from 0, in characters) are where the node starts.
-    ``data`` is what the transform needs: strings, numbers and tuples of them.
     """
 
-    kind: str
     line: int
     column: int
-    data: tuple[object, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The name of the transform that makes it."""
+        return type(self).__name__.lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pyroify.index.facts import Class, File, Function, Plate, Use
 from pyroify.index.liftings import KINDS
+from pyroify.plan import kinds
 from pyroify.plan.methods import building_names
 from pyroify.plan.model import Edit
 from pyroify.plan.study import Study
@@ -42,7 +43,7 @@ def _slices(study: Study, method: Function, random: frozenset[str]) -> Iterator[
             continue
         if study.loses_names_in_slices(seen.detail):
             new = f"list({seen.source})"
-            yield Edit("expressions", seen.line, seen.column, (seen.source, new))
+            yield kinds.Expressions(seen.line, seen.column, seen.source, new)
 
 
 def _transposed(study: Study, method: Function, random: frozenset[str]) -> Iterator[Edit]:
@@ -56,7 +57,7 @@ def _transposed(study: Study, method: Function, random: frozenset[str]) -> Itera
     for seen in method.observations:
         if seen.kind == "transposed" and seen.line in kept:
             new = f"{seen.source}.contiguous()"
-            yield Edit("expressions", seen.line, seen.column, (seen.source, new))
+            yield kinds.Expressions(seen.line, seen.column, seen.source, new)
 
 
 def needs_anchor(study: Study) -> bool:
@@ -76,7 +77,7 @@ def _observed(method: Function, random: frozenset[str]) -> Iterator[Edit]:
             new = f"self.{seen.detail}"
         else:
             continue
-        yield Edit("expressions", seen.line, seen.column, (seen.source, new))
+        yield kinds.Expressions(seen.line, seen.column, seen.source, new)
 
 
 def _data_reads(method: Function, random: frozenset[str], own: frozenset[str]) -> Iterator[Edit]:
@@ -87,16 +88,16 @@ def _data_reads(method: Function, random: frozenset[str], own: frozenset[str]) -
         if len(use.path) == 2 and use.path[0] not in own:
             continue
         source = ".".join(("self", *use.path))
-        yield Edit("expressions", use.line, use.column, (source, source.removesuffix(".data")))
+        yield kinds.Expressions(use.line, use.column, source, source.removesuffix(".data"))
 
 
 def _decorators(method: Function, random: frozenset[str]) -> Iterator[Edit]:
     for position, name in enumerate(method.decorators):
         reads = any(use.path[0] in random for use in method.uses)
         if name == "functools.cached_property" and reads:
-            yield Edit("decorators", method.line, method.column, (position, "property"))
+            yield kinds.Decorators(method.line, method.column, position, "property")
         elif name == "torch.jit.export" and reads:
-            yield Edit("decorators", method.line, method.column, (position, ""))
+            yield kinds.Decorators(method.line, method.column, position, "")
 
 
 def movable(method: Function, plate: Plate, by_hand: frozenset[str]) -> tuple[tuple[int, int], ...]:
@@ -137,7 +138,7 @@ def hoisted(
                 reads.append((f"self.{name}", local))
     if not leading and not reads:
         return None
-    return Edit("plates", plate.line, plate.column, (leading, tuple(reads)))
+    return kinds.Plates(plate.line, plate.column, leading, tuple(reads))
 
 
 def late_reads(method: Function, plate: Plate, random: frozenset[str]) -> tuple[Use, ...]:
@@ -166,4 +167,4 @@ def type_test_edits(file: File, refused: Sequence[Class]) -> Iterator[Edit]:
     for test in file.type_tests:
         if any(cls.line <= test.line <= cls.end_line for cls in refused):
             continue
-        yield Edit("expressions", test.line, test.column, (test.source, test.detail))
+        yield kinds.Expressions(test.line, test.column, test.source, test.detail)

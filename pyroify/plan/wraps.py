@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 from pyroify.index.facts import Call, Choice, File, Items, Name, SelfRead, Spot, Value
-from pyroify.plan import placements
+from pyroify.plan import kinds, placements
 from pyroify.plan.case import Case, Key
 from pyroify.plan.model import Edit
 from pyroify.plan.names import FileNames
@@ -103,8 +103,9 @@ def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
     bare = not call.args and call.text.rpartition(".")[2] == "ModuleList"
     indent, trailing, length, statement = call.extent or (0, 0, limit + 1, 0)
     room = limit - trailing if is_first and length <= limit else -1
-    data = (wrapper, "[]" if bare else "", indent, statement, room, call.column, trailing)
-    return Edit("submodules", call.line, call.column, data)
+    argument = "[]" if bare else ""
+    layout = (indent, statement, room, trailing)
+    return kinds.Submodules(call.line, call.column, wrapper, argument, *layout)
 
 
 def _computed(calls: Iterable[Call]) -> Iterator[Spot]:

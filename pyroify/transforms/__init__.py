@@ -1,6 +1,6 @@
-"""The kinds of edit, one per file: each changes one syntax node as its plain data says.
+"""What makes the edits, one kind per file: each changes one syntax node as its edit says.
 
-A transform module has ``NODE``, the LibCST class it applies to, and ``apply(node, *data)``, which
+A transform module has ``NODE``, the LibCST class it applies to, and ``apply(node, edit)``, which
 gives the changed node. Its file name is the ``kind`` of the edits it makes. Transforms are found
 by walking this package; nothing lists them.
 """

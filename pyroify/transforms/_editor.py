@@ -81,7 +81,7 @@ class _Editor(cst.CSTTransformer):
                 continue
             del self.waiting[kind, start.line, start.column]
             before = comments_in(updated)
-            updated = transform.apply(updated, *edit.data)
+            updated = transform.apply(updated, edit)
             if before:
                 self.homeless[-1] += lost(before, updated)
         return updated
@@ -89,4 +89,4 @@ class _Editor(cst.CSTTransformer):
 
 def _means(transform: ModuleType, node: cst.CSTNode, edit: Edit) -> bool:
     """Whether an edit means this node, where several of its type start at one place."""
-    return not hasattr(transform, "matches") or bool(transform.matches(node, *edit.data))
+    return not hasattr(transform, "matches") or bool(transform.matches(node, edit))

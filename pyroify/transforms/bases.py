@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import libcst as cst
 
+from pyroify.plan.kinds import Bases
+
 NODE = cst.ClassDef
 
 
-def apply(
-    node: cst.ClassDef,
-    replaced: tuple[tuple[int, str], ...],
-    added: tuple[str, ...],
-    metaclass: str = "",
-) -> cst.ClassDef:
+def apply(node: cst.ClassDef, edit: Bases) -> cst.ClassDef:
     """Replace bases by position, append others, and set a metaclass."""
     bases = list(node.bases)
-    for position, source in replaced:
+    for position, source in edit.replaced:
         bases[position] = bases[position].with_changes(value=cst.parse_expression(source))
-    for source in added:
+    for source in edit.added:
         bases.append(cst.Arg(cst.parse_expression(source)))
     keywords = list(node.keywords)
-    if metaclass:
+    if edit.metaclass:
         keywords = [item for item in keywords if not _is_keyword(item, "metaclass")]
         keywords.append(
             cst.Arg(
-                cst.parse_expression(metaclass),
+                cst.parse_expression(edit.metaclass),
                 keyword=cst.Name("metaclass"),
                 equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
             )

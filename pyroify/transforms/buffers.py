@@ -10,19 +10,19 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from pyroify.plan.kinds import Buffers
+
 NODE = (cst.Assign, cst.AnnAssign, cst.Expr)
 
 
-def apply(
-    node: cst.Assign | cst.AnnAssign | cst.Expr, name: str, sources: tuple[str, ...]
-) -> cst.Expr:
+def apply(node: cst.Assign | cst.AnnAssign | cst.Expr, edit: Buffers) -> cst.Expr:
     """Register a buffer under ``name``; ``sources`` take the place of the parameters in turn."""
     value = node.value
     if isinstance(value, cst.IfExp):
-        made = _with_tensors(value, iter(sources))
+        made = _with_tensors(value, iter(edit.sources))
     else:
-        made = cst.parse_expression(sources[0])
-    call = cst.parse_expression(f'self.register_buffer("{name}", tensor)')
+        made = cst.parse_expression(edit.sources[0])
+    call = cst.parse_expression(f'self.register_buffer("{edit.name}", tensor)')
     assert isinstance(call, cst.Call)
     arguments = [call.args[0], call.args[1].with_changes(value=made)]
     return cst.Expr(call.with_changes(args=arguments), semicolon=node.semicolon)

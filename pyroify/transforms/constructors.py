@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import libcst as cst
 
+from pyroify.plan.kinds import Constructors
 from pyroify.transforms._comments import as_lines, comments_in
 from pyroify.transforms._layout import fitted_statement
 
 NODE = cst.ClassDef
 
 
-def apply(node: cst.ClassDef, sources: tuple[str, ...], indent: int, limit: int) -> cst.ClassDef:
+def apply(node: cst.ClassDef, edit: Constructors) -> cst.ClassDef:
     """Insert ``__init__`` before the first method, after docstring and class attributes."""
     head = cst.parse_statement(
         "def __init__(self, *args, **kwargs):\n    super().__init__(*args, **kwargs)\n"
     )
     assert isinstance(head, cst.FunctionDef) and isinstance(head.body, cst.IndentedBlock)
     body = head.body
-    statements = [*body.body, *(fitted_statement(source, indent, limit) for source in sources)]
+    statements = [
+        *body.body,
+        *(fitted_statement(source, edit.indent, edit.limit) for source in edit.sources),
+    ]
     made = head.with_changes(body=body.with_changes(body=statements))
     if not isinstance(node.body, cst.IndentedBlock):
         made = made.with_changes(leading_lines=as_lines(comments_in(node.body)))

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 
 import libcst as cst
 
+from pyroify.plan.kinds import Declarations
 from pyroify.plan.meaning import meaning
 from pyroify.transforms._comments import as_lines, comments_in, lost
 from pyroify.transforms._layout import fitted_statement
@@ -14,34 +15,32 @@ from pyroify.transforms._layout import fitted_statement
 NODE = cst.FunctionDef
 
 
-def apply(
-    node: cst.FunctionDef,
-    sources: tuple[str, ...],
-    existing: tuple[str, ...],
-    indent: int,
-    limit: int,
-    before: int | None,
-) -> cst.FunctionDef:
+def apply(node: cst.FunctionDef, edit: Declarations) -> cst.FunctionDef:
     """Replace the statements whose normalised sources are ``existing`` by others.
 
     They are the last ones, or those that ``before`` others stand before. Those that mean the same
     stay as they are. ``indent`` is the body's column.
     """
     body = _as_block(node.body)
-    start = len(body.body) - len(existing) if before is None else before
-    rest = list(body.body[start + len(existing) :])
-    old = list(body.body[start : start + len(existing)])
+    start = len(body.body) - len(edit.existing) if edit.before is None else edit.before
+    rest = list(body.body[start + len(edit.existing) :])
+    old = list(body.body[start : start + len(edit.existing)])
     gap: Sequence[cst.EmptyLine] = [cst.EmptyLine(indent=False)]
     if old:  # the blank lines above belong to the block, comments to their statement
         gap, old[0] = _parted(old[0])
     made: list[cst.BaseStatement] = []
     homeless: list[cst.EmptyLine] = []
     """Comments of what is taken back, for the statement that follows."""
-    matcher = SequenceMatcher(None, [*map(meaning, existing)], [*map(meaning, sources)], False)
+    matcher = SequenceMatcher(
+        None, [*map(meaning, edit.existing)], [*map(meaning, edit.sources)], False
+    )
     for kind, first, last, begin, end in matcher.get_opcodes():
         new, left = old[first:last], list[cst.EmptyLine]()
         if kind != "equal":
-            new = [fitted_statement(source, indent, limit) for source in sources[begin:end]]
+            new = [
+                fitted_statement(source, edit.indent, edit.limit)
+                for source in edit.sources[begin:end]
+            ]
             new, left = _in_place(old[first:last], new)
         if new:
             new[0], homeless = _below([*homeless, *_lines_above(new[0])], new[0]), []

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import libcst as cst
 
+from pyroify.plan.kinds import Decorators
+
 NODE = cst.FunctionDef
 
 
-def apply(node: cst.FunctionDef, position: int, source: str) -> cst.FunctionDef:
+def apply(node: cst.FunctionDef, edit: Decorators) -> cst.FunctionDef:
     """Put another decorator at ``position``, or none where ``source`` is empty."""
     decorators = list(node.decorators)
-    if source:
-        made = cst.parse_expression(source)
-        decorators[position] = decorators[position].with_changes(decorator=made)
+    if edit.source:
+        made = cst.parse_expression(edit.source)
+        decorators[edit.position] = decorators[edit.position].with_changes(decorator=made)
         return node.with_changes(decorators=decorators)
-    dropped = decorators.pop(position)
+    dropped = decorators.pop(edit.position)
     if not dropped.leading_lines:
         return node.with_changes(decorators=decorators)
-    if decorators[position:]:
-        following = decorators[position]
-        decorators[position] = following.with_changes(leading_lines=dropped.leading_lines)
+    if decorators[edit.position :]:
+        following = decorators[edit.position]
+        decorators[edit.position] = following.with_changes(leading_lines=dropped.leading_lines)
         return node.with_changes(decorators=decorators)
     return node.with_changes(
         decorators=decorators, leading_lines=[*node.leading_lines, *dropped.leading_lines]

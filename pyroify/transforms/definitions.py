@@ -9,6 +9,7 @@ from collections.abc import Sequence, Set
 
 import libcst as cst
 
+from pyroify.plan.kinds import Definitions
 from pyroify.transforms._layout import fitted_statement
 
 NODE = cst.Module
@@ -16,18 +17,13 @@ NODE = cst.Module
 Definition = cst.ClassDef | cst.FunctionDef
 
 
-def apply(
-    node: cst.Module,
-    sources: tuple[str, ...],
-    limit: int,
-    dropped: Set[str] = frozenset(),
-) -> cst.Module:
+def apply(node: cst.Module, edit: Definitions) -> cst.Module:
     """Insert definitions, two blank lines around each, or replace those of the same name."""
     made = {
         definition.name.value: definition
-        for definition in _parsed(sources, limit, node.default_newline)
+        for definition in _parsed(edit.sources, edit.limit, node.default_newline)
     }
-    body = [item for item in node.body if not _is_named(item, dropped)]
+    body = [item for item in node.body if not _is_named(item, edit.dropped)]
     for position, old in enumerate(body):
         if isinstance(old, Definition) and (new := made.pop(old.name.value, None)):
             body[position] = new.with_changes(leading_lines=old.leading_lines)

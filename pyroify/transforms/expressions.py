@@ -11,18 +11,20 @@ from contextlib import suppress
 
 import libcst as cst
 
+from pyroify.plan.kinds import Expressions
+
 NODE = (cst.Name, cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.Annotation)
 
 
-def matches(node: cst.CSTNode, old: str, new: str) -> bool:
+def matches(node: cst.CSTNode, edit: Expressions) -> bool:
     """Whether a node is the expression meant: several may start at one place."""
     bare = node.with_changes(lpar=[], rpar=[]) if isinstance(node, cst.BaseExpression) else node
-    return _said(cst.Module([]).code_for_node(bare)) == _said(old)
+    return _said(cst.Module([]).code_for_node(bare)) == _said(edit.old)
 
 
-def apply(node: cst.BaseExpression, old: str, new: str) -> cst.BaseExpression:
+def apply(node: cst.BaseExpression, edit: Expressions) -> cst.BaseExpression:
     """The new expression, in the parentheses of the old one."""
-    made = cst.parse_expression(new)
+    made = cst.parse_expression(edit.new)
     return made.with_changes(lpar=[*node.lpar, *made.lpar], rpar=[*made.rpar, *node.rpar])
 
 

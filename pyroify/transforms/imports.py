@@ -7,24 +7,23 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from pyroify.plan.kinds import Imports
+
 NODE = cst.Module
 
-Import = tuple[str, str, str]
-"""Module, name imported from it (empty for ``import module``), and local name if another."""
 
-
-def apply(node: cst.Module, added: tuple[Import, ...], dropped: tuple[str, ...] = ()) -> cst.Module:
+def apply(node: cst.Module, edit: Imports) -> cst.Module:
     """Add imports in the block of torch's own, and drop local names nothing reads any more.
 
     Those of the standard library go to its block, or before torch's.
     """
     body: list[cst.BaseStatement] = list(node.body)
-    for module, name, alias in added:
+    for module, name, alias in edit.added:
         if name and (position := _import_from(body, module)) is not None:
             body[position] = _extended(body[position], name, alias)
         else:
             _insert(body, module, name, alias)
-    return node.with_changes(body=_without(body, frozenset(dropped)) if dropped else body)
+    return node.with_changes(body=_without(body, edit.dropped) if edit.dropped else body)
 
 
 def _import_from(body: Sequence[cst.CSTNode], module: str) -> int | None:

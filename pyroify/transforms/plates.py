@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from pyroify.plan.kinds import Plates
+
 NODE = cst.With
 
 
-def apply(
-    node: cst.With, leading: int, reads: tuple[tuple[str, str], ...]
-) -> cst.With | cst.FlattenSentinel[cst.BaseStatement]:
+def apply(node: cst.With, edit: Plates) -> cst.With | cst.FlattenSentinel[cst.BaseStatement]:
     """Move the first ``leading`` statements above the plate, and name reads before it.
 
     ``reads`` are pairs of an attribute's source (``self.sigma``) and the local name it gets.
     """
     assert isinstance(node.body, cst.IndentedBlock)
-    moved = list(node.body.body[:leading])
-    body = node.body.with_changes(body=node.body.body[leading:])
+    moved = list(node.body.body[: edit.leading])
+    body = node.body.with_changes(body=node.body.body[edit.leading :])
     made: list[cst.BaseStatement] = []
-    for source, name in reads:
+    for source, name in edit.reads:
         made.append(cst.parse_statement(f"{name} = {source}"))
         replaced = body.visit(_Renamed(source, name))
         assert isinstance(replaced, cst.IndentedBlock)

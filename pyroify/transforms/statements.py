@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from pyroify.plan.kinds import Statements
 from pyroify.transforms._layout import fitted_statement
 
 NODE = (cst.SimpleStatementLine, cst.For, cst.FunctionDef)
@@ -11,16 +12,14 @@ NODE = (cst.SimpleStatementLine, cst.For, cst.FunctionDef)
 Statement = cst.SimpleStatementLine | cst.For | cst.FunctionDef
 
 
-def apply(
-    node: Statement, sources: tuple[str, ...], kept: bool, indent: int, limit: int
-) -> cst.FlattenSentinel[cst.BaseStatement]:
+def apply(node: Statement, edit: Statements) -> cst.FlattenSentinel[cst.BaseStatement]:
     """Give the statements of ``sources``, after the node itself where it is ``kept``.
 
     Without it the first takes over the lines above. A comment right above a statement that goes
     without a successor goes with it.
     """
-    made = [fitted_statement(source, indent, limit) for source in sources]
-    if kept:
+    made = [fitted_statement(source, edit.indent, edit.limit) for source in edit.sources]
+    if edit.kept:
         return cst.FlattenSentinel([node, *made])
     if made:
         made[0] = made[0].with_changes(leading_lines=node.leading_lines)

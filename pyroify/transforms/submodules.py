@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import libcst as cst
 
+from pyroify.plan.kinds import Submodules
 from pyroify.transforms._layout import fitted_expression
 
 NODE = cst.Call
 
 
-def apply(
-    node: cst.Call,
-    wrapper: str,
-    argument: str,
-    indent: int,
-    statement: int,
-    room: int,
-    column: int,
-    trailing: int,
-) -> cst.Call:
+def apply(node: cst.Call, edit: Submodules) -> cst.Call:
     """Put the callee in brackets after ``wrapper``.
 
     ``argument`` is given where there is none: ``PyroModule[nn.ModuleList]`` needs one. A call that
@@ -27,15 +19,17 @@ def apply(
     the call on its line.
     """
     callee = cst.Subscript(
-        value=cst.parse_expression(wrapper),
+        value=cst.parse_expression(edit.wrapper),
         slice=[cst.SubscriptElement(cst.Index(node.func))],
     )
     made = node.with_changes(func=callee)
-    if argument and not node.args:
-        made = made.with_changes(args=[cst.Arg(cst.parse_expression(argument))])
+    if edit.argument and not node.args:
+        made = made.with_changes(args=[cst.Arg(cst.parse_expression(edit.argument))])
     text = cst.Module([]).code_for_node(made)
-    if room < 0 or column + len(text) <= room or "\n" in text or node.lpar:
+    if edit.room < 0 or edit.column + len(text) <= edit.room or "\n" in text or node.lpar:
         return made
-    fitted = fitted_expression(text, column, indent, room, indent - statement, trailing)
+    fitted = fitted_expression(
+        text, edit.column, edit.indent, edit.room, edit.indent - edit.statement, edit.trailing
+    )
     assert isinstance(fitted, cst.Call)
     return fitted
