@@ -226,9 +226,9 @@ def _searched(placement: Placement) -> tuple[tuple[str, Layer], ...]:
     return ()
 
 
-def note_unseen(tables: Tables, sites: Sites) -> None:
-    """Note what the class makes and attaches out of sight, wherever that is below ``self``."""
-    _record("", tables, sites.study.cls.cls.line, sites)
+def note_unseen(tables: Tables, sites: Sites, path: str = "", line: int = 0) -> None:
+    """Note what the class makes and attaches out of sight, below ``self`` or an attribute."""
+    _record(path, tables, line or sites.study.cls.cls.line, sites)
 
 
 def find_own(tables: Tables, sites: Sites) -> Tables:

@@ -26,7 +26,7 @@ from pyroify.plan.loops import (
     report_places,
     tables_below,
 )
-from pyroify.plan.placements import Spot, join
+from pyroify.plan.placements import Spot, join, misses_parameters
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sight import Unseen
 from pyroify.plan.sites import OTHER, Sites
@@ -85,6 +85,9 @@ def declare_at_run_time(
     is_filled = any(item.name == "" and is_opaque(item.node) for item in attributes)
     if unseen.layers or unseen.computed or is_filled:
         note_unseen(tables, sites)
+    for attribute in attributes:
+        if attribute.name and misses_parameters(attribute.node):
+            note_unseen(tables, sites, attribute.name, attribute.line)
     if unseen.layers:
         report_hidden_places(attributes, sites)
     parts = find_parts(attributes, tables, sites, sites.study.taken_from)

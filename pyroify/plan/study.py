@@ -36,6 +36,7 @@ from pyroify.plan.structure import (
     Many,
     Node,
     Nothing,
+    OneOf,
     Opaque,
     Own,
     Owned,
@@ -763,6 +764,13 @@ class Study:
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         if isinstance(node, Plain) and item.how in ADDING:
             node = Listed(())  # so far it was empty
+        if isinstance(node, OneOf) and any(isinstance(one, Box | Listed) for one in node.nodes):
+            return one_of(
+                *(
+                    self._grown(one, item) if isinstance(one, Box | Listed) else one
+                    for one in node.nodes
+                )
+            )
         if not isinstance(node, Box | Listed):
             return one_of(node, made)
         plain = item.how == "append" and not deciding
