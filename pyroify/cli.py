@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from pyroify import __version__
+from pyroify.report import formats
 
 if TYPE_CHECKING:
     from pyroify.pipeline import Outcome
@@ -73,14 +74,15 @@ def _reports_failures(command: Command) -> Command:
         try:
             return command(**options)
         except Exception as error:
-            from pyroify.report.failure import describe_failure, render_failure
+            from pyroify.report.failure import describe_failure
 
             failure = describe_failure(error)
             if failure is None:
                 raise
             _note(failure.text)
-            if options.get("output") == "json":
-                _put(render_failure(failure, command.__name__))
+            output = options.get("output")
+            if output is not None and formats.fits(output, formats.FAILURE):
+                _say(formats.renderer(output, formats.FAILURE)(failure, command.__name__))
             return 2
 
     return run
@@ -93,17 +95,20 @@ SPEC = click.option(
     metavar="FILE",
     help="The prior spec. Default: the nearest pyroify.yaml from the target upward.",
 )
-FORMAT = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
-)
 ALLOW_UNMATCHED = click.option(
     "--allow-unmatched", is_flag=True, help="Accept rules of the spec that match nothing."
 )
+
+
+def _format_option(command: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--format",
+        "output",
+        type=click.Choice(formats.format_names(command)),
+        default=formats.DEFAULT,
+        show_default=True,
+        help="How to report.",
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -141,7 +146,7 @@ def init(paths: tuple[Path, ...]) -> int:
 @cli.command()
 @click.argument("targets", nargs=-1, metavar="[PATHS | SITES]...")
 @SPEC
-@FORMAT
+@_format_option("plan")
 @ALLOW_UNMATCHED
 @_reports_failures
 def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatched: bool) -> int:
@@ -151,27 +156,20 @@ def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatch
     explain which rule decides and which it beats.
     """
     from pyroify.pipeline import Outcome, make_plan
-    from pyroify.report.json import render_json
-    from pyroify.report.plan import render_plan
     from pyroify.report.run import exit_code
     from pyroify.report.site import explain_site, with_sites
-    from pyroify.report.text import render_findings
 
     sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
     project, prior_spec = _open([Path(t) for t in targets if t not in sites], spec)
     made = make_plan(project.root, project.files, prior_spec, project.selected, project.notebooks)
     report = _make_report(project, prior_spec, Outcome(made, ()), allow_unmatched)
     found = [site for name in sites for site in _find_sites(name, report)]
-    if found and output == "text":
+    if found and output == formats.DEFAULT:
         _put("\n".join(explain_site(site, report.spec) for site in found))
         return 0
     report = with_sites(report, found) if found else report
     code = exit_code(report, would_change=False)
-    if output == "json":
-        _put(render_json(report, "plan", code))
-        return code
-    _put(render_plan(report))
-    _note(render_findings(report.findings, project.root, prior_spec))
+    _say(formats.renderer(output, "plan")(report, code))
     return code
 
 
@@ -188,7 +186,7 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
 @cli.command()
 @PATHS
 @SPEC
-@FORMAT
+@_format_option("rewrite")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change.")
 @click.option("--diff", is_flag=True, help="Like --check, and print the changes as a diff.")
 @click.option(
@@ -234,16 +232,14 @@ def rewrite(
     """
     from pyroify.pipeline import rewrite_project
     from pyroify.project import stand_in
-    from pyroify.report.json import render_json
     from pyroify.report.run import exit_code
-    from pyroify.report.text import render_run
 
     if (paths == (STDIN,)) != (stdin_filename is not None):
         raise click.UsageError("`-` and --stdin-filename go together")
     if stdin_filename and verify:
         raise click.UsageError("--verify needs files, not `-`")
-    if stdin_filename and output == "json" and not (check or diff):
-        raise click.UsageError("`-` writes the file to stdout, where --format json would go")
+    if stdin_filename and output != formats.DEFAULT and not (check or diff):
+        raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
     writes = not (check or diff or stdin_filename)
     project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename, writes)
     text = sys.stdin.buffer.read() if stdin_filename else b""
@@ -266,22 +262,18 @@ def rewrite(
         report = _write(report)
     code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
     code = max(code, int(not is_proven))
-    if output == "json":
-        _put(render_json(report, "rewrite", code, with_diff=diff))
-        return code
-    if diff:
-        _put_diff(report)
-    elif stdin_filename and not check:
-        _put(next((result.after or text for result in report.results), text))
-    has_content = diff or bool(stdin_filename and not check)
-    (_note if has_content else _put)(render_run(report, quiet=quiet, verbose=verbose))
+    source = next((result.after or text for result in report.results), text)
+    options = formats.RewriteOptions(
+        diff, source if stdin_filename and not check else None, quiet, verbose, _is_colourful()
+    )
+    _say(formats.renderer(output, "rewrite")(report, code, options))
     return code
 
 
 @cli.command()
 @PATHS
 @SPEC
-@FORMAT
+@_format_option("verify")
 @click.option(
     "--original",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -305,8 +297,8 @@ def verify(
     compares what they compute. Needs torch and Pyro.
     """
     from pyroify.proof import verify_project
-    from pyroify.report.verification import render_verification, verification_exit_code
-    from pyroify.verify import VerifyError, original_tree, render_results
+    from pyroify.report.verification import verification_exit_code
+    from pyroify.verify import VerifyError, original_tree
 
     project, prior_spec = _open(paths, spec)
     with nullcontext(original) if original else original_tree(project.root, revision) as before:
@@ -316,11 +308,7 @@ def verify(
             "the spec converts nothing in the original; name it with --original or --revision"
         )
     code = verification_exit_code(results)
-    _put(
-        render_verification(project.root, results, code)
-        if output == "json"
-        else render_results(results)
-    )
+    _say(formats.renderer(output, "verify")(project.root, results, code))
     return code
 
 
@@ -554,15 +542,13 @@ def _make_report(project: Project, spec: Spec, outcome: Outcome, allow_unmatched
     return make_report(project, spec, outcome, accepted)
 
 
-def _put_diff(report: Report) -> None:
-    from pyroify.report.diff import colour_diff, render_diff
-
-    diff = render_diff(report.results)
-    _put(colour_diff(diff) if _is_colourful() else diff)
-
-
 def _is_colourful() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _say(output: formats.Output) -> None:
+    _put(output.result)
+    _note(output.notes)
 
 
 def _put(result: str | bytes) -> None:

@@ -1,7 +1,10 @@
-"""Reports from plain data: exit codes, counts, text, JSON and diff."""
+"""Reports from plain data: exit codes, counts, text, JSON and diff; and how formats are found."""
 
 import json
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +14,9 @@ from pyroify.diagnostics import Finding
 from pyroify.pipeline import FileResult, Outcome
 from pyroify.plan.model import ClassPlan, HeldClass, Plan, RuleRef, SitePlan
 from pyroify.project import Project
+from pyroify.report import formats
 from pyroify.report.diff import colour_diff, render_diff
-from pyroify.report.json import render_json
+from pyroify.report.formats.json import render_json
 from pyroify.report.plan import describe_action, render_plan
 from pyroify.report.run import Report, exit_code, make_report
 from pyroify.report.site import NamedSite, explain_site
@@ -416,3 +420,68 @@ class TestStarter:
         assert '  #   - match: "a:Net.other"  # [2]\n' in text
         assert '  #   - match: "a:Net.frozen"\n' in text
         assert "  #   b:Stack is refused; `pyroify plan` says why\n" in text
+
+
+class TestFormats:
+    """A file in the folder of formats is a format, of the commands it has a function for."""
+
+    COUNT = """\
+from pyroify.report.formats import Output
+
+
+def render_plan(report, exit_code):
+    return Output(f"{len(report.classes)} classes, exit code {exit_code}\\n", "counted\\n")
+"""
+    NET = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 1)
+"""
+
+    @pytest.fixture
+    def run(self, lay_out: Callable) -> Callable[..., subprocess.CompletedProcess[str]]:
+        files = {"net.py": self.NET, "pyroify.yaml": SPEC.text, "formats/count.py": self.COUNT}
+        root = lay_out(files)
+
+        def run(*args: str) -> subprocess.CompletedProcess[str]:
+            program = f"""
+from pyroify.report import formats
+formats.__path__.append({str(root / "formats")!r})
+from pyroify.cli import main
+main({list(args)!r})
+"""
+            command = [sys.executable, "-c", program]
+            return subprocess.run(command, cwd=root, capture_output=True, text=True)
+
+        return run
+
+    def test_a_new_file_is_offered_where_it_fits(self, run: Callable) -> None:
+        assert "--format [text|count|json]" in run("plan", "--help").stdout
+        assert "--format [text|json]" in run("rewrite", "--help").stdout
+        refused = run("verify", "--format", "count")
+        assert (refused.returncode, "'count' is not one of" in refused.stderr) == (2, True)
+
+    def test_a_new_file_is_used(self, run: Callable) -> None:
+        done = run("plan", "--format", "count", "--allow-unmatched")
+        assert (done.returncode, done.stdout) == (0, "1 classes, exit code 0\n")
+        assert done.stderr == "counted\n"
+
+    def test_a_failure_needs_no_function(self, run: Callable) -> None:
+        done = run("plan", "--format", "count", "--spec", "none.yaml")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "none.yaml" in done.stderr
+
+    @pytest.mark.parametrize("command", ["plan", "rewrite", "verify"])
+    def test_text_is_the_first_choice(self, command: str) -> None:
+        assert formats.format_names(command) == ("text", "json")
+
+    def test_offering_formats_imports_none(self) -> None:
+        program = "import sys, pyroify.cli; print(*sys.modules)"
+        command = [sys.executable, "-c", program]
+        loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert "pyroify.report.formats" in loaded
+        assert not [name for name in loaded if name.startswith("pyroify.report.formats.")]

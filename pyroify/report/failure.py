@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyroify import __version__
 from pyroify.checkpoint import CheckpointError
 from pyroify.diagnostics import Finding
 from pyroify.project import ProjectError
 from pyroify.publish import PublishError
-from pyroify.report.json import finding_document
 from pyroify.report.run import spec_findings
 from pyroify.report.text import render_findings
 from pyroify.source import SourceError
@@ -43,15 +40,3 @@ def describe_failure(error: Exception) -> Failure | None:
             code = CANNOT_VERIFY if isinstance(error, VerifyError) else CANNOT_CONVERT
             return Failure(f"{code} {error}\n", (Finding(".", 1, 1, code, str(error)),))
     return None
-
-
-def render_failure(failure: Failure, command: str) -> str:
-    """A JSON document with the keys of a report that are known: it has findings only."""
-    document = {
-        "version": 1,
-        "pyroify": __version__,
-        "command": command,
-        "exit_code": 2,
-        "findings": [finding_document(finding) for finding in failure.findings],
-    }
-    return json.dumps(document, indent=2) + "\n"

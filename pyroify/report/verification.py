@@ -1,21 +1,16 @@
-"""The results of a verification as findings, exit code and JSON."""
+"""The results of a verification as findings and exit code."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import get_args
 
-from pyroify import __version__
 from pyroify.diagnostics import Finding
 from pyroify.plan.model import Plan
 from pyroify.report.run import DIFFERS
-from pyroify.verify import Status, VerifyResult
+from pyroify.verify import VerifyResult
 
 NOT_VERIFIED = "PYR302"
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 def verification_exit_code(results: Sequence[VerifyResult]) -> int:
@@ -40,41 +35,3 @@ def verification_findings(results: Sequence[VerifyResult], plan: Plan) -> Iterat
         what = "is not verified" if code == NOT_VERIFIED else f"is {result.status}"
         message = f"{entry.qualname} {what}: {result.reason}"
         yield Finding(entry.path, entry.line, entry.column, code, message, "", entry.name)
-
-
-def render_verification(root: Path, results: Sequence[VerifyResult], exit_code: int) -> str:
-    """One JSON document: version, pyroify, command, root, exit_code, summary and results.
-
-    A result has name, path, status, reason, built, calls[], left_out[], max_difference (or null)
-    and sites:
-    ``{NAME: {shape: [...], event_dim: number}}``.
-    """
-    counts = Counter(result.status for result in results)
-    document = {
-        "version": 1,
-        "pyroify": __version__,
-        "command": "verify",
-        "root": str(root),
-        "exit_code": exit_code,
-        "summary": {status: counts[status] for status in STATUSES},
-        "results": [_result(result) for result in results],
-    }
-    return json.dumps(document, indent=2) + "\n"
-
-
-def _result(result: VerifyResult) -> dict[str, object]:
-    sites = {
-        name: {"shape": shape, "event_dim": event_dim}
-        for name, (shape, event_dim) in result.sites.items()
-    }
-    return {
-        "name": result.name,
-        "path": result.path,
-        "status": result.status,
-        "reason": result.reason,
-        "built": result.built,
-        "calls": result.calls,
-        "left_out": result.left_out,
-        "max_difference": result.max_difference,
-        "sites": sites,
-    }

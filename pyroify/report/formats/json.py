@@ -1,6 +1,4 @@
-"""The report as one JSON document, for programs. Keys are only ever added.
-
-::
+"""One JSON document, for programs. Keys are only ever added. Of `plan` and `rewrite`::
 
     version      1, the version of this format
     pyroify      the version of pyroify
@@ -35,19 +33,69 @@
                  message, help, subject ("module:Class" or "")
 
 Lines and columns count from 1; the index of a rule counts from 0.
+
+Of `verify`: version, pyroify, command, root, exit_code, summary and results. A result has name,
+path, status, reason, built, calls[], left_out[], max_difference (or null) and sites:
+``{NAME: {shape: [...], event_dim: number}}``.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
 
 from pyroify import __version__
 from pyroify.diagnostics import Finding
 from pyroify.pipeline import FileResult
 from pyroify.plan.model import ClassPlan
 from pyroify.report.diff import render_diff
+from pyroify.report.failure import Failure
+from pyroify.report.formats import Output, RewriteOptions
 from pyroify.report.run import Report, severity
+from pyroify.verify import Status, VerifyResult
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+def render_plan(report: Report, exit_code: int) -> Output:
+    """The report of `plan`."""
+    return Output(render_json(report, "plan", exit_code))
+
+
+def render_rewrite(report: Report, exit_code: int, options: RewriteOptions) -> Output:
+    """The report of `rewrite`, which holds the diff too."""
+    return Output(render_json(report, "rewrite", exit_code, with_diff=options.diff))
+
+
+def render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int) -> Output:
+    """The result of each class, and how many there are of each status."""
+    counts = Counter(result.status for result in results)
+    document = {
+        "version": 1,
+        "pyroify": __version__,
+        "command": "verify",
+        "root": str(root),
+        "exit_code": exit_code,
+        "summary": {status: counts[status] for status in STATUSES},
+        "results": [_result(result) for result in results],
+    }
+    return Output(_text(document))
+
+
+def render_failure(failure: Failure, command: str) -> Output:
+    """A report of the keys that are known: it has findings only."""
+    document = {
+        "version": 1,
+        "pyroify": __version__,
+        "command": command,
+        "exit_code": 2,
+        "findings": [finding_document(finding) for finding in failure.findings],
+    }
+    return Output(_text(document))
 
 
 def render_json(report: Report, command: str, exit_code: int, *, with_diff: bool = False) -> str:
@@ -76,12 +124,16 @@ def render_json(report: Report, command: str, exit_code: int, *, with_diff: bool
         "classes": [_class(entry) for entry in report.classes],
         "findings": [finding_document(finding) for finding in report.findings],
     }
-    return json.dumps(document, indent=2) + "\n"
+    return _text(document)
 
 
 def finding_document(finding: Finding) -> dict[str, object]:
     """One entry of ``findings``."""
     return asdict(finding) | {"severity": severity(finding.code)}
+
+
+def _text(document: object) -> str:
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _rounded(rate: float | None) -> float | None:
@@ -103,4 +155,22 @@ def _class(entry: ClassPlan) -> dict[str, object]:
         "name": entry.name,
         **document,
         "codes": sorted({finding["code"] for finding in findings}),
+    }
+
+
+def _result(result: VerifyResult) -> dict[str, object]:
+    sites = {
+        name: {"shape": shape, "event_dim": event_dim}
+        for name, (shape, event_dim) in result.sites.items()
+    }
+    return {
+        "name": result.name,
+        "path": result.path,
+        "status": result.status,
+        "reason": result.reason,
+        "built": result.built,
+        "calls": result.calls,
+        "left_out": result.left_out,
+        "max_difference": result.max_difference,
+        "sites": sites,
     }
