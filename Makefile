@@ -12,7 +12,7 @@ SEED ?= 0
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus fuzz bench bench-train docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus fuzz bench bench-train walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -62,6 +62,10 @@ bench-train: $(READY)  ## quality and speed of the emitted training script, besi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  bayesian-torch==0.5.0
 	@$(BIN)/python benchmarks/train.py
+	@$(BIN)/python docs/generate.py
+
+walk: $(READY)  ## how far one layer travels through the code: modules, calls, forms of object
+	@$(BIN)/python benchmarks/walk.py --figures
 	@$(BIN)/python docs/generate.py
 
 docs: $(READY)  ## regenerate the pages that come from the code

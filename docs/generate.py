@@ -50,6 +50,7 @@ TABLE = re.compile(
 CORPUS = ROOT / "benchmarks" / "corpus.json"
 FUZZ = ROOT / "benchmarks" / "fuzz.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
+WALK = ROOT / "benchmarks" / "walk.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
 FUZZ_ROWS = {
     "programs": "programs",
@@ -61,6 +62,12 @@ FUZZ_ROWS = {
     "crash_tool": "programs on which pyroify fails",
     "not_idempotent": "programs that a second run changes",
     "line_ends": "programs with line ends of another kind afterwards",
+}
+WALK_ROWS = {
+    "modules": ("modules entered", "at most 40"),
+    "calls": ("calls", ""),
+    "changes": ("changes of module", ""),
+    "forms": ("forms of object", "at most 11"),
 }
 SEVERITIES = """\
 `error`: nothing was done (exit code 2). `refused`: something was left unconverted (exit code 1).
@@ -195,6 +202,15 @@ def fuzz_table() -> str:
     )
 
 
+def walk_table() -> str:
+    """What the last ``make walk`` counted, beside what is aimed at."""
+    figures = json.loads(WALK.read_text())
+    return _table(
+        ("", "one layer", "aim"),
+        ((label, str(figures[key]), aim) for key, (label, aim) in WALK_ROWS.items()),
+    )
+
+
 def posterior_table() -> str:
     """The sds of the last ``make bench-train`` beside the exact ones."""
     return _table(
@@ -266,6 +282,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "diabetes": lambda: scores_table("diabetes"),
     "digits": lambda: scores_table("digits"),
     "speed": speed_table,
+    "walk": walk_table,
 }
 HOLD_TABLES = (
     "README.md",
@@ -273,6 +290,7 @@ HOLD_TABLES = (
     "docs/reference/corpus.md",
     "docs/reference/fuzz.md",
     "docs/reference/training.md",
+    "docs/reference/walk.md",
 )
 
 
