@@ -38,10 +38,11 @@ test: $(READY)  ## all tests
 coverage: $(READY)  ## all tests, with a coverage report
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
 
-lint: $(READY)  ## formatting, lint rules, types
+lint: $(READY)  ## formatting, lint rules, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(READY)  ## format and fix what can be fixed by itself
 	@$(BIN)/ruff format .
