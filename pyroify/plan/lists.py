@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.index.facts import Assignment, Call, Spot
 from pyroify.plan.structure import (
+    Box,
     Leaf,
     Listed,
     Many,
@@ -14,6 +16,7 @@ from pyroify.plan.structure import (
     Own,
     Owned,
     Plain,
+    calls_in,
     options_of,
     places,
     walk,
@@ -51,13 +54,28 @@ def is_registered(study: Study, attribute: Attribute) -> bool:
     named_at_run_time = (
         item for method in methods for item in method.assignments if item.path == ("*",)
     )
-    if any(_may_be_module(study.node(item)) for item in named_at_run_time):
+    if any(_may_be_of(attribute, item, study) for item in named_at_run_time):
         return True
     return any(
         use.path == (attribute.name,) and use.within in REGISTERING
         for method in methods
         for use in method.uses
     )
+
+
+def _may_be_of(attribute: Attribute, named: Assignment, study: Study) -> bool:
+    """Whether a name of run time may be given to what a list holds, and not to a module anew."""
+    node = study.node(named)
+    if isinstance(named.value, Call) and isinstance(node, Leaf | Box | Own):
+        return named.value.place in _calls_listed(study, attribute)
+    return _may_be_module(node)
+
+
+def _calls_listed(study: Study, attribute: Attribute) -> set[Spot]:
+    """Where what is put in a list is made."""
+    every = (item for method in study.cls.cls.methods for item in method.assignments)
+    mine = (item for item in every if item.path[:1] == (attribute.name,))
+    return {call.place for item in mine for call in calls_in(item.value)}
 
 
 def _may_be_module(node: Node) -> bool:
