@@ -148,9 +148,7 @@ class OwnParameters:
         if not pairs:
             return
         target = f"self.{parameter.name}"
-        may_be_frozen = self.sites.asks_for_frozen(
-            parameter.name, decision, parameter.frozen is None
-        )
+        may_be_frozen = self.sites.asks_for_frozen(parameter.name, decision)
         trained = f"{target}.requires_grad" if may_be_frozen else ""
         guards = list(filter(None, [self._is_there(parameter), trained]))
         statements = [f"{name} = {source}" for name, source in pairs]

@@ -29,8 +29,7 @@ def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str
     ``touched`` are names of attributes that other code writes to or initialises.
     """
     return (
-        parameter.frozen is not None
-        and not parameter.found
+        not parameter.found
         and not parameter.may_be_handed_in
         and all(map(_is_simple, parameter.made))
         and all(map(_stands_alone, parameter.assignments))

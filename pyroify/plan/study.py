@@ -333,7 +333,8 @@ class Study:
         """Whether only run time knows if a site is frozen when the constructor has run."""
         if self.is_frozen(path):
             return False
-        return any(self._frozen_at(freeze, path) for freeze in self.freezes)
+        made = any(own.frozen is None for own in self.all_parameters if own.name == path)
+        return made or any(self._frozen_at(freeze, path) for freeze in self.freezes)
 
     def frozen_by(self, path: str) -> FrozenBy | None:
         """What freezes a site in an instance, or in those of a subclass."""

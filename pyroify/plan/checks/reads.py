@@ -252,7 +252,7 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
     study, sites = subject.study, subject.project.of(subject.cls)
     for own in study.all_parameters:
         frozen = own.frozen is not False or study.is_frozen(own.name)
-        maybe = study.may_be_frozen(own.name) or own.frozen is None
+        maybe = study.may_be_frozen(own.name)
         if own.declared is None and (frozen or maybe) and not becomes_buffer(own, study):
             yield f"self.{own.name}", own.assignments[0]
     seen = {""}
