@@ -9,12 +9,18 @@ from pyroify.index.facts import Assignment, Call, Declared, Path, SelfRead
 from pyroify.index.resolve import ModuleClass
 from pyroify.plan.checks.project import declared
 from pyroify.plan.checks.subject import Subject
+from pyroify.plan.placements import Spot, Where, place
 from pyroify.plan.study import ATTACHING, Study, always_assigned, exclusive
 from pyroify.plan.ties import Tie
+from pyroify.spec.match import SiteKey, decide
+from pyroify.spec.model import Keep, Spec
 
 
 def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
-    """A parameter with two names gives way to another under the one that the other name reads."""
+    """A parameter with two names gives way to another under the one that the other name reads.
+
+    What stays a parameter under that name may be one that rules declare under the other alone.
+    """
     for item in _made(subject):
         if item.how not in ATTACHING or "*" in item.path or not item.path or _stays(item):
             continue
@@ -71,5 +77,22 @@ def _loses(subject: Subject, study: Study, tie: Tie, item: Assignment, path: Pat
         if study.runs_after(item.line, tie.line) is not True:
             return False
     if tie.left in subject.project.of(study.cls).same:
-        return False
+        return _is_ruled_alone(subject.project.spec, study, tie.left)
     return subject.project.leads_to(study.cls, right, declared)
+
+
+def _is_ruled_alone(spec: Spec, study: Study, path: str) -> bool:
+    """Whether rules declare a second name, should that come to be the only one of a parameter."""
+    owner = path.rpartition(".")[0]
+    layer = next((spot.leaf.layer.name for spot in _spots(study) if spot.where.path == owner), "")
+    cls, frozen = study.cls, study.is_frozen(path)
+    key = SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
+    return not isinstance(decide(spec, key).action, Keep)
+
+
+def _spots(study: Study) -> Iterator[Spot]:
+    """The layers that a class makes, each with the way to it."""
+    for attribute in study.everything:
+        for found in place(attribute.node, Where(attribute.target, attribute.name, 0)):
+            if isinstance(found, Spot):
+                yield found
