@@ -7,6 +7,7 @@ the end of the constructor that builds the instance: what is declared last holds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,6 +25,10 @@ from pyroify.plan.visible import placements_of
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
 from pyroify.spec.model import Deterministic, Keep, Sample
 from pyroify.spec.render import NOISE, Place
+
+SIZES = re.compile(r"\.expand\(\[([\d, ]*)\]\)")
+RANK = re.compile(r"\.to_event\((\d+)\)")
+"""What a declaration says of the shape of what it declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Ite
         for own in study.all_parameters:
             if own.name not in tied:
                 yield _own_part(holder, instance, study, own)
+        yield from _buffer_parts(holder, instance, study, sites)
         for attribute in study.everything:
             for found in place(attribute.node, _where(instance, attribute)):
                 if isinstance(found, Instance) and found.cls.key != instance.cls.key:
@@ -132,6 +138,27 @@ def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParame
         present=None if own.optional else True,
         declared=own.declared.action if own.declared else "",
     )
+
+
+def _buffer_parts(
+    holder: Instance, instance: Instance, study: Study, sites: Sites
+) -> Iterator[Part]:
+    """Frozen parameters that have become buffers, where one instance has a declaration instead."""
+    where = instance.where
+    for name in sorted(study.buffers):
+        path = join(where.path, name)
+        if there := sites.present.get(path):
+            target = f"{where.target}.{name}"
+            sizes, rank = SIZES.search(there.text), RANK.search(there.text)
+            shape = tuple(size for size in re.split(r",\s*", sizes[1]) if size) if sizes else None
+            place = Place(
+                target=target,
+                owner=where.target,
+                shape=shape,
+                ndim=int(rank[1]) if rank else None,
+                initial=f"{target}.detach()",
+            )
+            yield Part(holder, study, where, place, path, inner=name, frozen=True)
 
 
 def _shape(study: Study, own: OwnParameter) -> tuple[str, ...] | None:

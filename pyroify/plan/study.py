@@ -883,7 +883,7 @@ class Study:
         """The class, a base or the classes of parts that make what is at a path below it."""
         for cls in self.cls.lineage:
             study = self if cls is self.cls else Study(cls, self.resolver, ())
-            own = {parameter.name for parameter in study.all_parameters}
+            own = {parameter.name for parameter in study.all_parameters} | study.buffers
             if path[0] in own or path[0] in self.names_held_by(cls):
                 yield cls, path
         yield from self.owners_of(path)
