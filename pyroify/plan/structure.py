@@ -221,6 +221,13 @@ class Resolver:
                     found.setdefault(name, []).append(made)
         return {name: tuple(classes) for name, classes in found.items()}
 
+    def registered_in(self, dotted: str) -> tuple[ModuleClass, ...]:
+        """The classes of a registry, by its name or that of one of its methods (``LAYERS.get``)."""
+        owner = dotted.rpartition(".")[0]
+        is_module = any(file.module == owner for file in self.index.files)
+        around = () if is_module else self.registered.get(owner, ())
+        return self.registered.get(dotted, around)
+
     def _registries(self, decorator: str, file: File) -> Iterator[str]:
         target = self.index.resolve(decorator, file.path)
         if target.function is not None and target.file is not None:

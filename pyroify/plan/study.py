@@ -1003,7 +1003,7 @@ class Study:
                     yield made
             for value in values_in(item.value):
                 if isinstance(value, Name):
-                    yield from self.resolver.registered.get(value.dotted, ())
+                    yield from self.resolver.registered_in(value.dotted)
 
     def dotted(self, name: str) -> str:
         """A name, as the file of the class has it, with the module that it is from."""

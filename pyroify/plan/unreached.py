@@ -98,7 +98,7 @@ def _hidden(attribute: Attribute, study: Study) -> Iterator[ModuleClass]:
         if isinstance(item, Argument):
             yield from study.resolver.handed_over.get(study.cls.key, ())
         elif isinstance(item, Name):
-            yield from study.resolver.registered.get(item.dotted, ())
+            yield from study.resolver.registered_in(item.dotted)
         default = defaults.get(item.name, "") if isinstance(item, Argument) else ""
         dotted = study.dotted(default) if default else ""
         dotted = item.dotted if isinstance(item, Name) else dotted
