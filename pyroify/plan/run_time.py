@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pyroify.catalog.layers import LayerParameter
 from pyroify.plan.cleared import is_present
 from pyroify.plan.loops import (
     BELOW,
@@ -26,7 +27,7 @@ from pyroify.plan.loops import (
     report_places,
     tables_below,
 )
-from pyroify.plan.placements import Spot, join, misses_parameters
+from pyroify.plan.placements import Placement, Spot, Where, join, misses_parameters, place
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sight import Unseen
 from pyroify.plan.sites import OTHER, Sites
@@ -36,6 +37,7 @@ from pyroify.plan.study import Attribute, Study
 from pyroify.plan.undeclared import undeclared_at, undeclared_call
 from pyroify.plan.visible import (
     declare_parameter,
+    named_in,
     note_looped,
     placements_of,
     report_partial_rules,
@@ -129,9 +131,13 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     """The ids of parameters below children that a base attaches, which it declares by itself."""
     own = {attribute.name for attribute in attributes}
     own |= {use.path[0] for _, use in sites.study.uses if use.how == "delete"}
+    grown = _grown(sites.study)
     for cls in sites.study.cls.lineage[1:]:
         study = Study(cls, sites.study.resolver, ())
         for attribute in study.everything:
+            if attribute.name in grown:
+                grown.discard(attribute.name)
+                yield from _apart_in_grown(attribute, study, sites)
             if attribute.name in own or attribute.name in ("", "*"):
                 continue
             if attribute.present and all(map(_is_module, options_of(attribute.node))):
@@ -141,6 +147,40 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
                 own.add(attribute.name)
                 found = f'getattr(self, "{attribute.name}", None)'
                 yield f'*map(id, getattr({found}, "parameters", list)())'
+
+
+def _grown(study: Study) -> set[str]:
+    """Attributes to which a class adds members, and does nothing else that shows."""
+    made = [item for method in study.cls.cls.methods for item in method.assignments if item.path]
+    added = {item for item in made if item.how in ("append", "extend", "register")}
+    added -= {item for item in added if item.how == "register" and len(item.path) != 2}
+    return {item.path[0] for item in added} - {i.path[0] for i in made if i not in added}
+
+
+def _apart_in_grown(attribute: Attribute, study: Study, sites: Sites) -> Iterator[str]:
+    """The ids of what a base has in a container, and makes something else of than the loop."""
+    tables = tables_below(join(attribute.name, BELOW), sites)
+    inner = replace(sites, study=study, method=study.constructor)
+    for found in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
+        decisions = {path: (inner.consult(path, i.layer), i) for path, i in _named(found, inner)}
+        others = {
+            path: decision
+            for path, (decision, item) in decisions.items()
+            if decision.action != tables.chain(item.layer).of(item.name.rpartition(".")[2])
+        }
+        if others and isinstance(found, Spot) and not found.where.loops and not found.where.guards:
+            yield f"*map(id, {found.where.target}.parameters())"
+            continue
+        for path, decision in others.items():
+            if decision.rule is not None:
+                sites.report_place(decision.rule, path, sites.study.cls.cls.line)
+
+
+def _named(found: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter]]:
+    """Path and parameter of what is in a place, as far as the source shows the layer."""
+    for path, parameter in named_in(found, sites):
+        if parameter is not None:
+            yield path, parameter
 
 
 def _is_apart(attribute: Attribute, study: Study, sites: Sites) -> bool:
