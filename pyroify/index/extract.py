@@ -161,11 +161,23 @@ def _assigned_names(node: ast.ClassDef) -> frozenset[str]:
                 found = [inner for target in targets for inner in ast.walk(target)]
                 stored = [n for n in found if isinstance(getattr(n, "ctx", None), ast.Store)]
                 names.update(parts[1] for parts in map(chain, stored) if len(parts) == 2)
-        elif isinstance(item, ast.Call) and chain(item.func)[-1:] == ("register_parameter",):
-            name, *values = item.args or [item]
+        elif isinstance(item, ast.Call):
+            name, *values = _name_given(item) or (item,)
             if isinstance(name, ast.Constant) and not any(map(_declares_later, values)):
                 names.add(str(name.value))
     return frozenset(names)
+
+
+def _name_given(call: ast.Call) -> Sequence[ast.expr]:
+    """The name that ``register_parameter`` or ``setattr`` gives, and the value, if it is one."""
+    by_keyword = {item.arg: item.value for item in call.keywords}
+    match chain(call.func)[-1:]:
+        case ("register_parameter",):
+            name = by_keyword.pop("name", None)
+            return [*([name] if name else []), *call.args, *by_keyword.values()]
+        case ("setattr",):
+            return call.args[1:]
+    return ()
 
 
 def _declares_later(value: ast.expr | None) -> bool:
