@@ -781,7 +781,10 @@ class Study:
             child = Many(made)
         if isinstance(node, Listed):
             return Listed((*node.children, child), keys)
-        return Box(node.layer, node.call, (*node.children, child), keys)
+        added = _members(made, item)
+        if added and deciding:
+            added = (Many(one_of(*added)),)
+        return Box(node.layer, node.call, (*node.children, *(added or (child,))), keys)
 
     def _added_by_name(self, box: Box, made: Node, item: Assignment) -> Node:
         """``self.net.add_module("fc", layer)``; which members are left may not be known."""
@@ -1093,6 +1096,13 @@ def _first_box(node: Node) -> Box | None:
         if isinstance(found, Box):
             return found
     return None
+
+
+def _members(made: Node, item: Assignment) -> tuple[Node, ...]:
+    """The members of a container which ``extend`` adds one by one, and not the container."""
+    if item.how == "extend" and isinstance(made, Box) and made.layer.name in NUMBERED:
+        return made.children
+    return ()
 
 
 def _as_box(cls: ModuleClass) -> Box | None:
