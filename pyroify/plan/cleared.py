@@ -32,7 +32,9 @@ def _is_left(study: Study, method: Function | None, path: str) -> bool | None:
     ]
     if method is not None and any(_is_final(item, method) for item in cleared):
         return False
-    return None if cleared or names[-1] in _cleared_elsewhere(study, building) else True
+    if cleared or any(tie.left == path and tie.may_be_none for tie in study.ties):
+        return None
+    return None if names[-1] in _cleared_elsewhere(study, building) else True
 
 
 def _is_final(item: Assignment, method: Function) -> bool:

@@ -10,6 +10,7 @@ from itertools import chain
 from pyroify.catalog.layers import LAYERS
 from pyroify.index.facts import Assignment, Declared, Function, Parameter, Path, SelfRead, Value
 from pyroify.plan.names import FileNames
+from pyroify.plan.placements import presence
 from pyroify.plan.structure import Leaf, Node, Opaque, Own, walk
 from pyroify.plan.study import Study, always_assigned, exclusive, parameters_in
 
@@ -53,6 +54,8 @@ class Tie:
     """Whether the name of the right side alone tells that it is a parameter, if it is one."""
     may_be_frozen: bool = False
     """Whether only run time knows if the right side is frozen, and stays what it is."""
+    may_be_none: bool = False
+    """Whether the right side may be None, so that there is nothing to read."""
 
 
 def find_ties(study: Study) -> tuple[Tie, ...]:
@@ -73,6 +76,9 @@ def find_ties(study: Study) -> tuple[Tie, ...]:
             found.append(replace(tie, right=right))
             if tie.condition == "":
                 owners[tie.left] = right
+    found = [
+        replace(tie, may_be_none=_may_be_none(study, tuple(tie.right.split(".")))) for tie in found
+    ]
     made = {(tie.left, tie.right) for tie in found}
     written = (tie for method in study.cls.cls.methods for tie in _written_at_end(method))
     return (*found, *(tie for tie in written if (tie.left, tie.right) not in made))
@@ -180,6 +186,26 @@ def _has_parameter(node: Node, path: Path, study: Study) -> bool:
     return False
 
 
+def _may_be_none(study: Study, path: Path) -> bool:
+    """Whether the source does not show that there is a parameter at ``self.<path>``."""
+    if len(path) == 1:
+        return any(own.optional for own in study.all_parameters if own.name == path[0])
+    nodes = [item.node for item in study.everything if item.name == path[0]]
+    inside = [inner for node in nodes for inner in walk(node)]
+    return any(_may_lack(inner, path[1:], study) for inner in inside)
+
+
+def _may_lack(node: Node, path: Path, study: Study) -> bool:
+    match node:
+        case Leaf(layer=layer, call=call):
+            named = [item for item in layer.parameters if item.name == ".".join(path)]
+            return any(presence(item, call) is not True for item in named)
+        case Own(cls=cls):
+            held = (Study(item, study.resolver, ()) for item in cls.lineage)
+            return any(_may_be_none(item, path) for item in held)
+    return isinstance(node, Opaque)
+
+
 def _of_locals(method: Function) -> Iterator[Tie]:
     """One ``nn.Parameter(...)`` under several names: of a chain, or by a local variable."""
     owners: dict[Value, Assignment] = {}
@@ -255,7 +281,7 @@ def tie_statements(
         if tie.late is not None or tie.written:
             continue
         statement = f"self.{tie.left} = {tied_source(tie, names)}"
-        test = tie.condition
+        test = _test_after(tie)
         if test is None or tie.may_be_frozen:
             test = f"tied_{len(tests)}" if tests else "tied"
             tests.append(test)
@@ -264,11 +290,20 @@ def tie_statements(
     return before, statements
 
 
+def _test_after(tie: Tie) -> str | None:
+    """A test, after the declarations, whether a tie is made; None where that is too late."""
+    if not tie.may_be_none or tie.condition is None:
+        return tie.condition
+    there = f"self.{tie.left} is not None"
+    made = tie.condition if tie.condition.isidentifier() else f"({tie.condition})"
+    return f"{made} and {there}" if tie.condition else there
+
+
 def _test_before(tie: Tie) -> str:
     """A test whether the left side will read the right one."""
     made = _comparison(tie) if tie.condition is None else tie.condition
     trained = f"self.{tie.right}.requires_grad" if tie.may_be_frozen else ""
-    if trained and tie.unseen:
+    if trained and (tie.unseen or tie.may_be_none):
         trained = f'getattr(self.{tie.right}, "requires_grad", False)'
     if made and trained:
         plain = tie.condition is None or made.isidentifier()
@@ -279,6 +314,7 @@ def _test_before(tie: Tie) -> str:
 def _comparison(tie: Tie) -> str:
     """A test whether both names are one parameter by now; one's own may be None, or missing."""
     if "." in tie.left:
-        return f"self.{tie.left} is self.{tie.right}"
+        same = f"self.{tie.left} is self.{tie.right}"
+        return f"{same} is not None" if tie.may_be_none else same
     right = f"self.{tie.right}" if "." in tie.right else f'getattr(self, "{tie.right}", None)'
     return f'getattr(self, "{tie.left}", None) is {right} is not None'

@@ -136,7 +136,7 @@ def tied_too_late(subject: Subject) -> Iterator[Finding]:
         if tie.late is None or not subject.is_declared(tuple(tie.right.split("."))):
             continue
         is_plain = subject.at_run_time and "." in tie.left
-        if is_plain or tie.condition != "":
+        if is_plain or tie.condition != "" or tie.may_be_none:
             yield subject.finding(
                 tie.line,
                 tie.column,
