@@ -35,6 +35,7 @@ from pyroify.plan.sites import Lent
 from pyroify.plan.structure import Box, Leaf, Node, Opaque, Own, Resolver, options_of, walk
 from pyroify.plan.study import Study
 from pyroify.plan.ties import find_ties
+from pyroify.plan.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.spec.model import Spec
 
 LEFT = ("PYR060", "PYR067", "PYR072")
@@ -166,6 +167,7 @@ class _Planner:
         for case in cases.values():
             for lent in case.borrowed:
                 cases[lent.key].lent.add(lent.path)
+        _lend_wrapped(cases)
         self._lend_tied(cases)
         return cases
 
@@ -392,6 +394,18 @@ class _Planner:
                 case.refused = True
         self._spread_refusals()
         return True
+
+
+def _lend_wrapped(cases: Mapping[Key, Case]) -> None:
+    """Find out what stays in a class, but is declared where a subclass puts it elsewhere."""
+    for case in cases.values():
+        declared = [site.path for site in case.all_sites if site.action != "keep"]
+        for path in declared if wrapped_of_bases(case.study) else ():
+            for cls, inner in made_by_bases(case.study, path):
+                owner = cases[cls.key]
+                sites = [site for site in owner.all_sites if site.path == inner]
+                if sites and all(site.action == "keep" for site in sites):
+                    owner.lent.add(inner)
 
 
 def _reads_draws_of(sub: Case, base: Case) -> bool:

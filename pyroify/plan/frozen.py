@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pyroify.index.facts import Assignment, Call, Freeze, Function, Name, Path, SelfRead, Use
+from pyroify.index.facts import Assignment, Freeze, Function, Name, Path, SelfRead, Use
 from pyroify.index.resolve import ModuleClass
-from pyroify.plan.structure import Box, Own, is_opaque, walk
+from pyroify.plan.structure import Own, is_opaque, walk
 from pyroify.plan.study import ATTACHING, PARAMETERS, Study, always_assigned
+from pyroify.plan.wrapped import places_inside, wrapped_of_bases
 
 Key = tuple[str, str]
 
@@ -57,22 +58,25 @@ def freezes_in_the_end(study: Study) -> Iterator[Freeze]:
 
     What a base froze is among it where the class puts it elsewhere.
     """
-    if wrapped := _wrapped_of_bases(study):
+    if wrapped := wrapped_of_bases(study):
         for base in study.cls.lineage[1:]:
-            for _, freeze in freezes_of(Study(base, study.resolver, ())):
-                if freeze.path[:1] in wrapped:
-                    yield from _in_the_end(study, replace(freeze, line=0))
+            for freeze in _of_base(Study(base, study.resolver, ()), wrapped):
+                yield from _in_the_end(study, replace(freeze, line=0))
     for method, freeze in freezes_of(study):
         is_sure = freeze.sure and study.surely_runs(method)
         yield from _in_the_end(study, replace(freeze, sure=is_sure))
 
 
-def _wrapped_of_bases(study: Study) -> frozenset[Path]:
-    """Attributes of bases that the class puts into a container of the same name."""
-    made = [item for method in study.cls.cls.methods for item in method.assignments]
-    wrapping = [item for item in made if _places_inside(study, item)]
-    own = [item.path for item in made if item not in wrapping]
-    return frozenset(item.path for item in wrapping if item.path not in own)
+def _of_base(base: Study, wrapped: frozenset[Path]) -> Iterator[Freeze]:
+    """What a base freezes of attributes that a subclass puts elsewhere."""
+    for method, freeze in freezes_of(base):
+        freeze = replace(freeze, sure=freeze.sure and base.surely_runs(method))
+        if freeze.path[:1] in wrapped:
+            yield freeze
+        for path in wrapped if not freeze.path else ():
+            orders = {base.runs_after(freeze.line, item.line) for item in base.attached_as(path[0])}
+            if orders - {False}:
+                yield replace(freeze, path=path, sure=freeze.sure and orders == {True})
 
 
 def _in_the_end(study: Study, freeze: Freeze) -> list[Freeze]:
@@ -82,7 +86,7 @@ def _in_the_end(study: Study, freeze: Freeze) -> list[Freeze]:
     """
     found = [freeze]
     for item in study.attached_as(freeze.path[0]) if freeze.path else ():
-        places = _places_inside(study, item)
+        places = places_inside(study, item)
         is_later = True if freeze.line == 0 else study.runs_after(item.line, freeze.line)
         if is_later is False:
             continue
@@ -97,18 +101,6 @@ def _in_the_end(study: Study, freeze: Freeze) -> list[Freeze]:
         elif is_later:
             found = [left for one in found if (left := _left(study, one, item)) is not None]
     return found
-
-
-def _places_inside(study: Study, item: Assignment) -> tuple[str, ...]:
-    """Where ``self.fc = nn.Sequential(self.fc, ...)`` puts what was there."""
-    args = item.value.args if isinstance(item.value, Call) else ()
-    reads = [passed.value == SelfRead(item.path) for passed in args]
-    if len(item.path) != 1 or item.how not in ATTACHING or not any(reads):
-        return ()
-    if any(passed.star or passed.keyword for passed in args):
-        return ()
-    is_container = isinstance(study.node(item), Box)
-    return tuple(str(i) for i, read in enumerate(reads) if read and is_container)
 
 
 def _left(study: Study, freeze: Freeze, item: Assignment) -> Freeze | None:
