@@ -27,7 +27,7 @@ from pyroify.plan.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_
 from pyroify.plan.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.plan.structure import Own, Resolver, walk
 from pyroify.plan.study import OwnParameter, Study, parameters_in
-from pyroify.plan.ties import tie_statements, tied_source
+from pyroify.plan.ties import late_source, tie_statements
 from pyroify.plan.undeclared import define_undeclared, is_called
 from pyroify.plan.wraps import class_wraps, function_wraps
 from pyroify.spec.model import Spec
@@ -252,7 +252,7 @@ class EditPlanner:
         for tie in case.late_ties:
             if (item := tie.late) is None:
                 continue
-            source = tied_source(tie, case.names)
+            source = late_source(tie, case.names)
             if item.how == "register":
                 text = f"self.{tie.left} = {source}"
                 limit = self._limit(case.cls.file)

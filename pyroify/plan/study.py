@@ -222,6 +222,11 @@ def parameters_in(value: Value) -> tuple[Parameter, ...]:
     return tuple(item for item in _options(value) if isinstance(item, Parameter))
 
 
+def declared_in(value: Value) -> tuple[Declared, ...]:
+    """The declarations that a value may be."""
+    return tuple(item for item in _options(value) if isinstance(item, Declared))
+
+
 def always_assigned(assignments: Iterable[Assignment]) -> bool:
     """Whether one of several assignments is surely made: unconditionally, or in both arms."""
     arms: dict[tuple[int, ...], set[int]] = {}

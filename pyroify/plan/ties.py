@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from pyroify.catalog.layers import LAYERS
-from pyroify.index.facts import Assignment, Declared, Function, Parameter, Path, SelfRead, Value
+from pyroify.index.facts import Assignment, Function, Parameter, Path, SelfRead, Value
 from pyroify.plan.names import FileNames
 from pyroify.plan.placements import presence
 from pyroify.plan.structure import Leaf, Node, Opaque, Own, walk
-from pyroify.plan.study import Study, always_assigned, exclusive, parameters_in
+from pyroify.plan.study import Study, always_assigned, declared_in, exclusive, parameters_in
 
 NUMBERS = str.maketrans("", "", "0123456789")
 PARAMETERS = frozenset(
@@ -112,9 +112,10 @@ def _is_of_other(study: Study, path: Path) -> bool:
 def _written(method: Function) -> Iterator[Tie]:
     """``self.head.weight = PyroSample(TiedTo(self.embed, "weight"))``, amid a method."""
     for item in method.assignments:
-        if isinstance(item.value, Declared) and (match := WRITTEN.search(item.value.text)):
-            left, right = ".".join(item.path), f"{match[1]}.{match[2]}".lstrip(".")
-            yield Tie(left, right, item.line, item.column, written="amid")
+        for made in declared_in(item.value):
+            if match := WRITTEN.search(made.text):
+                left, right = ".".join(item.path), f"{match[1]}.{match[2]}".lstrip(".")
+                yield Tie(left, right, item.line, item.column, written="amid")
 
 
 def _written_at_end(method: Function) -> Iterator[Tie]:
@@ -188,9 +189,12 @@ def _has_parameter(node: Node, path: Path, study: Study) -> bool:
 
 def _may_be_none(study: Study, path: Path) -> bool:
     """Whether the source does not show that there is a parameter at ``self.<path>``."""
+    lineage = [Study(cls, study.resolver, ()) for cls in study.cls.lineage]
     if len(path) == 1:
-        return any(own.optional for own in study.all_parameters if own.name == path[0])
-    nodes = [item.node for item in study.everything if item.name == path[0]]
+        parameters = (own for one in lineage for own in one.all_parameters)
+        return any(own.optional for own in parameters if own.name == path[0])
+    made = ([item.node for item in one.everything if item.name == path[0]] for one in lineage)
+    nodes = next(filter(None, made), [])
     inside = [inner for node in nodes for inner in walk(node)]
     return any(_may_lack(inner, path[1:], study) for inner in inside)
 
@@ -261,6 +265,12 @@ def tied_source(tie: Tie, names: FileNames) -> str:
     names.use("PyroSample")
     names.define("TiedTo", TIED_TO)
     return f'{names.local("PyroSample")}(TiedTo({owner}, "{name}"))'
+
+
+def late_source(tie: Tie, names: FileNames) -> str:
+    """What takes the place of the right side, where it has been declared when the tie is made."""
+    source = tied_source(tie, names)
+    return f"{source} if self.{tie.right} is not None else None" if tie.may_be_none else source
 
 
 def tie_statements(

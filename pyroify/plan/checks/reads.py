@@ -11,7 +11,6 @@ from pyroify.index.facts import (
     Call,
     Choice,
     Constant,
-    Declared,
     Function,
     Name,
     Parameter,
@@ -25,6 +24,7 @@ from pyroify.plan.reads import movable
 from pyroify.plan.replaceable import becomes_buffer
 from pyroify.plan.sight import find_unseen
 from pyroify.plan.structure import Owned, walk
+from pyroify.plan.study import declared_in
 from pyroify.plan.ties import find_ties
 
 CACHES = {"functools.lru_cache", "functools.cache"}
@@ -115,7 +115,7 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
         for item in method.assignments:
             if item.how not in ("assign", "chain", "tuple") or not item.path:
                 continue
-            if isinstance(item.value, Declared) or (building and ".".join(item.path) in ties):
+            if declared_in(item.value) or (building and ".".join(item.path) in ties):
                 continue
             if isinstance(item.value, Parameter) and (len(item.path) == 1 or item in added):
                 continue
@@ -136,7 +136,7 @@ def tied_too_late(subject: Subject) -> Iterator[Finding]:
         if tie.late is None or not subject.is_declared(tuple(tie.right.split("."))):
             continue
         is_plain = subject.at_run_time and "." in tie.left
-        if is_plain or tie.condition != "" or tie.may_be_none:
+        if is_plain or tie.condition != "":
             yield subject.finding(
                 tie.line,
                 tie.column,
