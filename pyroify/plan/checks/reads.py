@@ -255,6 +255,11 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
         maybe = study.may_be_frozen(own.name)
         if own.declared is None and (frozen or maybe) and not becomes_buffer(own, study):
             yield f"self.{own.name}", own.assignments[0]
+    for tie in study.ties:
+        frozen = study.is_frozen(tie.left) or study.may_be_frozen(tie.left)
+        there = [item for item in study.attached_as(tie.left) if item.path == (tie.left,)]
+        if frozen and there and tie.left not in sites.declared:
+            yield f"self.{tie.left}", there[-1]
     seen = {""}
     for held in study.everything:
         made = [item.parameter for item in walk(held.node) if isinstance(item, Owned)]
