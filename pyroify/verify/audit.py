@@ -45,9 +45,11 @@ def audit_trace(
     )
 
 
-def audit_reads(rewritten: nn.Module, after: Run, used: Set[str]) -> tuple[str, ...]:
+def audit_reads(
+    original: nn.Module, rewritten: nn.Module, after: Run, used: Set[str]
+) -> tuple[str, ...]:
     """Say what a call read past Pyro, of the parameters ``used`` that its output depends on."""
-    return (*_unreached(rewritten, after, used), *_unregistered(rewritten, after, used))
+    return (*_unreached(original, rewritten, after, used), *_unregistered(rewritten, after, used))
 
 
 def audit_flags(rewritten: nn.Module, flags: Mapping[str, bool]) -> tuple[str, ...]:
@@ -187,14 +189,23 @@ def _misshapen(pinned: Mapping[str, Tensor], after: Run) -> list[str]:
     return found
 
 
-def _unreached(rewritten: nn.Module, after: Run, used: Set[str]) -> list[str]:
-    """Priors the call needs but did not draw under their path. A shared module has several."""
+def _unreached(original: nn.Module, rewritten: nn.Module, after: Run, used: Set[str]) -> list[str]:
+    """Priors the call needs but did not draw under their path.
+
+    A shared module has several paths, and a tied parameter need not be read under each of its own.
+    """
     paths = priors(rewritten)
     drawn = {paths[name].key for name in after.sites if name in paths}
+    tied = {name: names for names in ties(original) for name in names}
+
+    def is_drawn(name: str) -> bool:
+        names = tied.get(name, (name,))
+        return any(paths[other].key in drawn for other in names if other in paths)
+
     return [
         f"{name} is used, but not drawn: is it read outside forward and @pyro_method?"
-        for name, prior in paths.items()
-        if name in used and prior.key not in drawn
+        for name in paths
+        if name in used and not is_drawn(name)
     ]
 
 

@@ -139,7 +139,7 @@ def _compare(
         *_state_mismatches(original, rewritten),
         *difference(old, pins.values, "the draws changed in place:").mismatches,
         *audit_trace(original, rewritten, pins.values, before, after),
-        *audit_reads(rewritten, after, gradients.used),
+        *audit_reads(original, rewritten, after, gradients.used),
         *gradients.problems,
         *audit_flags(rewritten, flags),
     )
