@@ -26,7 +26,7 @@ def keys(names: str) -> tuple[Key, ...]:
     return tuple(map(key, names.split()))
 
 
-LINKS = ("bases", "holds", "handed", "reached", "declares", "own_members")
+LINKS = ("bases", "holds", "handed", "reached", "declares", "puts_into", "own_members")
 
 
 def vertex(**given: Any) -> Vertex:
@@ -268,6 +268,12 @@ SPREAD = {
         "A",
         "B DECLARES A",
     ),
+    "what puts layers into an instance of a refused class": (
+        graph(A=RANDOM, B=vertex(puts_into="A", is_random=True)),
+        "A",
+        "B AROUND A",
+    ),
+    "not where these stay": (graph(A=RANDOM, B=vertex(puts_into="A")), "A", ""),
     "the first reason is the one that is said": (
         graph(A=RANDOM, B=derives("A", declares="A", is_random=True)),
         "A",

@@ -285,6 +285,7 @@ class _Planner:
             handed=tuple(handed),
             reached=tuple(cls.key for cls in reached),
             declares=tuple(lent.key for lent in case.borrowed),
+            puts_into=_members(_parts_added_to(case.study)),
             takes_over=frozenset(
                 base.key
                 for base in case.cls.lineage[1:]
@@ -442,6 +443,13 @@ def _containers(study: Study) -> Iterator[tuple[str, list[Node]]]:
 
 def _all_nodes(study: Study) -> list[Node]:
     return [item for attribute in study.everything for item in walk(attribute.node)]
+
+
+def _parts_added_to(study: Study) -> list[Node]:
+    """What is in attributes of which others get layers: ``self.net.head = nn.Linear(...)``."""
+    names = {item.name.partition(".")[0] for item in study.everything if "." in item.name}
+    added_to = (item.node for item in study.everything if item.name in names)
+    return [inner for node in added_to for inner in walk(node)]
 
 
 def _members(nodes: Sequence[Node]) -> tuple[Key, ...]:

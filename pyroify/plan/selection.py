@@ -21,6 +21,7 @@ class Reason(Enum):
 
     BASE = "its base {other} is not converted"
     DECLARES = "it declares parameters of {other}, which is not converted"
+    AROUND = "it puts layers into {other}, which is not converted"
     BESIDE = "{other}, which is not converted, shares a container with random layers"
     MEMBER = "its member {other} is not converted, and Pyro would not see it there"
     INHERITS = "{other} is not converted, and would inherit its priors"
@@ -69,6 +70,8 @@ class Vertex:
     """Those that a run-time loop of its own comes upon."""
     declares: tuple[Key, ...] = ()
     """Classes of which it declares parameters, in single instances."""
+    puts_into: tuple[Key, ...] = ()
+    """Classes into instances of which it puts layers."""
     takes_over: frozenset[Key] = frozenset()
     """Bases of which it uses something random in a way that cannot be converted."""
     containers: tuple[Container, ...] = ()
@@ -178,6 +181,8 @@ class _State:
         vertex = self.graph.classes[key]
         yield from ((Reason.BASE, base) for base in vertex.bases if base in self.refused)
         yield from ((Reason.DECLARES, part) for part in vertex.declares if part in self.refused)
+        if vertex.is_random:
+            yield from ((Reason.AROUND, part) for part in vertex.puts_into if part in self.refused)
         yield from self._in_containers(key, vertex)
         for sub in self.graph.subclasses.get(key, ()):
             yield from self._of_subclass(key, vertex, sub)
