@@ -172,4 +172,6 @@ def _below(
         for node in walk(attribute.node):
             if isinstance(node, Own):
                 path = by.path[1:] if node is attribute.node else ()
-                yield node.cls.key, FrozenBy(path, by.name, by.file, by.line)
+                yield node.cls.key, replace(by, path=path)
+        for cls in study.classes_hidden_in(attribute):
+            yield cls.key, replace(by, path=())
