@@ -16,7 +16,7 @@ from pyroify.plan.sites import OTHER, Chain, Sites
 from pyroify.plan.statements import block, each_parameter, reads_weight
 from pyroify.plan.structure import Own, is_opaque
 from pyroify.plan.study import Attribute, Study
-from pyroify.spec.match import has_wildcard, path_below, tells_by_place
+from pyroify.spec.match import fits_right_below, has_wildcard, path_below, tells_by_place
 from pyroify.spec.model import Keep, Rule
 
 REASON = "# Which layers these are, only run time shows."
@@ -155,6 +155,8 @@ def _parts_below(
 ) -> Iterator[Part]:
     """The parts of something that is not visible; the layers at the paths ``seen`` are."""
     known = {"": tables}
+    cls = sites.study.cls
+    below_class = cls.file.module, f"{cls.cls.qualname}.{name}"
     for path in (name, *_paths_below(name, sites)):
         around = known[max((above for above in known if path.startswith(above)), key=len)]
         known[f"{path}."] = below = tables_below(join(path, BELOW), sites)
@@ -170,8 +172,19 @@ def _parts_below(
     named = [path for path in named if path.rpartition(".")[0] not in seen]
     for path in dict.fromkeys(named):
         sites.record_looped(path, None, line)
-    for owner in dict.fromkeys(path.rpartition(".")[0] for path in named):
+    owners = dict.fromkeys(path.rpartition(".")[0] for path in named)
+    if name not in seen and any(fits_right_below(rule, *below_class) for rule in sites.spec.rules):
+        owners[name] = None
+        _record_names(name, tables_below(name, sites).default, line, sites)
+    for owner in owners:
         yield Part(owner, tables_below(owner, sites), alone=True)
+
+
+def _record_names(path: str, chain: Chain, line: int, sites: Sites) -> None:
+    """Note the parameters right at a path that rules mention."""
+    for name, action in chain.mentioned:
+        site = join(path, name)
+        sites.record(site, sites.decide(site), sites.render_looped(action, line), line)
 
 
 def _named_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:

@@ -162,6 +162,17 @@ def path_below(rule: Rule, module: str, qualname: str) -> tuple[str, ...]:
     return rest if is_class else ()
 
 
+def fits_right_below(rule: Rule, module: str, name: str) -> bool:
+    """Whether a rule with wildcards fits what is right below a name, and nothing further down."""
+    compiled, names = _compile(rule.match), name.split(".")
+    return (
+        _module_matches(compiled, module)
+        and "**" not in compiled.path
+        and has_wildcard(rule.match)
+        and _match_segments(compiled.path[:-1], names) is _Extent.ALL
+    )
+
+
 def goes_through(rule: Rule, name: str) -> bool:
     """Whether the beginning of a rule's pattern matches ``name``, a class and an attribute."""
     path, names = _compile(rule.match).path, name.split(".")
