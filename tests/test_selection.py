@@ -118,6 +118,12 @@ COMPANY_WITHOUT = {
         "A",
         "B C",
     ),
+    "what holds a refused class that draws what a base declares is": (
+        graph(A=RANDOM, B=derives("A"), C=holds("B")),
+        "A",
+        "B",
+        "A C",
+    ),
     "a refused holder passes nothing on": (
         graph(A=RANDOM, B=holds("A C"), C=PLAIN),
         "A",
@@ -251,6 +257,11 @@ SPREAD = {
     "not beside one that is refused as well": (
         graph(A=RANDOM, B=RANDOM, C=beside("A B", is_random=True)),
         "A B",
+        "",
+    ),
+    "nor one that a base makes a PyroModule": (
+        graph(A=RANDOM, B=derives("A"), C=beside("B", random=True, is_random=True)),
+        "B",
         "",
     ),
     "in a container that is the class itself": (

@@ -118,7 +118,7 @@ class Graph:
 def company(graph: Graph, seeds: Set[Key], refused: Set[Key] = frozenset()) -> frozenset[Key]:
     """The ``seeds`` with all that hold them, derive from them, or stand beside them.
 
-    None is there for the sake of one that is refused.
+    None is there for the sake of one that is refused, unless that draws what a base of it declares.
     """
     classes = {
         key: vertex
@@ -129,12 +129,16 @@ def company(graph: Graph, seeds: Set[Key], refused: Set[Key] = frozenset()) -> f
     while True:
         before = len(wanted)
         for key, vertex in classes.items():
-            held = [other for other in (*vertex.holds, *vertex.reached) if other in classes]
+            around = (*vertex.holds, *vertex.reached)
+            held = [other for other in around if other in classes]
             bases = [base for base in vertex.bases if base in classes]
+            drawing = (graph.classes[other].bases for other in around if other in refused)
             if key in wanted:
                 wanted.update(bases)
                 wanted.update(other for other in held if classes[other].has_parameters)
             elif wanted.intersection(held) or wanted.intersection(bases):
+                wanted.add(key)
+            elif any(map(wanted.intersection, drawing)):
                 wanted.add(key)
         if len(wanted) == before:
             return frozenset(wanted)
@@ -173,6 +177,10 @@ class _State:
     def converts(self, key: Key) -> bool:
         return key in self.wanted and key not in self.refused
 
+    def is_plain(self, key: Key) -> bool:
+        """Whether a class is refused, and no base makes a PyroModule of it."""
+        return key in self.refused and not any(map(self.converts, self.graph.classes[key].bases))
+
     def reasons(self, key: Key) -> Iterator[Refusal]:
         """Why a class is not to be converted, the nearest reason first."""
         yield from (Refusal(key, reason, other) for reason, other in self._others(key))
@@ -195,9 +203,9 @@ class _State:
         for container in vertex.containers:
             is_random = container.has_random_layers or any(map(self.converts, container.members))
             for member in container.members if is_random else ():
-                if member in self.refused:
+                if self.is_plain(member):
                     yield Reason.BESIDE, member
-        members = [member for member in vertex.own_members if member in self.refused]
+        members = [member for member in vertex.own_members if self.is_plain(member)]
         if members and key in needed(self.graph, self.refused):
             yield Reason.MEMBER, members[0]
 
