@@ -145,7 +145,7 @@ def _buffer_parts(
 ) -> Iterator[Part]:
     """Frozen parameters that have become buffers, where one instance has a declaration instead."""
     where = instance.where
-    for name in sorted(study.buffers):
+    for name in sorted(study.buffers - {own.name for own in study.all_parameters}):
         path = join(where.path, name)
         if there := sites.present.get(path):
             target = f"{where.target}.{name}"
@@ -233,8 +233,15 @@ def _declare(part: Part, sites: Sites) -> Iterator[str]:
     if pairs:
         sites.lent.append(Lent(part.study.cls.key, part.inner))
         statements = [f"{name} = {source}" for name, source in pairs]
-        test = f"{part.place.target} is not None"
-        yield from statements if part.present else [guarded(test, statements)]
+        yield from statements if part.present else [guarded(_is_there(part, sites), statements)]
+
+
+def _is_there(part: Part, sites: Sites) -> str:
+    """A test whether an instance has a parameter that its class makes under a condition."""
+    if part.inner not in part.study.buffers:
+        return f"{part.place.target} is not None"
+    sites.names.use("nn")
+    return f"isinstance({part.place.target}, {sites.names.local('nn')}.Parameter)"
 
 
 def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:
