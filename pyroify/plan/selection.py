@@ -133,12 +133,11 @@ def company(graph: Graph, seeds: Set[Key], refused: Set[Key] = frozenset()) -> f
             held = [other for other in around if other in classes]
             bases = [base for base in vertex.bases if base in classes]
             drawing = (graph.classes[other].bases for other in around if other in refused)
+            drawn = any(map(wanted.intersection, drawing))
             if key in wanted:
                 wanted.update(bases)
                 wanted.update(other for other in held if classes[other].has_parameters)
-            elif wanted.intersection(held) or wanted.intersection(bases):
-                wanted.add(key)
-            elif any(map(wanted.intersection, drawing)):
+            elif drawn or wanted.intersection(held) or wanted.intersection(bases):
                 wanted.add(key)
         if len(wanted) == before:
             return frozenset(wanted)

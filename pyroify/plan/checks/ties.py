@@ -17,10 +17,7 @@ from pyroify.spec.model import Keep, Spec
 
 
 def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
-    """A parameter with two names gives way to another under the one that the other name reads.
-
-    What stays a parameter under that name may be one that rules declare under the other alone.
-    """
+    """A parameter with two names gives way to another under the one that the other name reads."""
     for item in _made(subject):
         if item.how not in ATTACHING or "*" in item.path or not item.path or _stays(item):
             continue
