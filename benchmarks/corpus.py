@@ -24,10 +24,10 @@ from pathlib import Path
 
 from corpus_builds import build_of
 
+from pyroify.decide.model import ClassPlan
 from pyroify.diagnostics import lookup
-from pyroify.index.faults import FAULT
 from pyroify.pipeline import Outcome, rewrite_project
-from pyroify.plan.model import ClassPlan
+from pyroify.program.faults import FAULT
 from pyroify.project import open_project
 from pyroify.proof import targets_of
 from pyroify.spec.load import load_spec

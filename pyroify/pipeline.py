@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyroify import index as indexing
 from pyroify import plan as planning
+from pyroify import program as indexing
+from pyroify.decide.model import ClassPlan, FilePlan, Plan
 from pyroify.diagnostics import Finding
-from pyroify.index import Index
-from pyroify.index.faults import describe_fault
 from pyroify.lock import LOCK_NAME
-from pyroify.plan.model import ClassPlan, FilePlan, Plan
-from pyroify.plan.ownership import next_entries
+from pyroify.program import Index
+from pyroify.program.faults import describe_fault
+from pyroify.program.ownership import next_entries
 from pyroify.publish import Change
 from pyroify.source import NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec

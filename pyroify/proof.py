@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pyroify.decide.model import Plan
 from pyroify.pipeline import Outcome, make_plan
-from pyroify.plan.model import Plan
 from pyroify.project import Project
 from pyroify.spec.model import Spec
 from pyroify.verify import Build, PlannedClasses, Target, VerifyResult, changed_tree, verify

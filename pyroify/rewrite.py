@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pyroify.index.declarations import definitions
-from pyroify.plan import kinds
-from pyroify.plan.model import Edit
+from pyroify.decide.model import Edit
+from pyroify.edits import kinds
+from pyroify.syntax.declarations import definitions
 
 if TYPE_CHECKING:
     import libcst as cst

@@ -47,9 +47,9 @@ def lay_out(tmp_path: Path) -> LayOut:
 
 def lock_of_all(root: Path, files: Sequence[str]) -> bytes:
     """A lock by which pyroify wrote all the declarations of some files."""
-    from pyroify.index import build_index
     from pyroify.lock import Entry, render_lock
-    from pyroify.plan.ownership import written_in
+    from pyroify.program import build_index
+    from pyroify.program.ownership import written_in
 
     entries = [
         Entry(file.path, item.cls, item.site, item.digest)

@@ -6,7 +6,7 @@ import pytest
 
 from pyroify.catalog.calls import LOADING, NUMBERS
 from pyroify.catalog.members import BUILTIN_MEMBERS, DATA_MEMBERS, TENSOR_MEMBERS
-from pyroify.plan.roles import MODULE_MEMBERS
+from pyroify.program.roles import MODULE_MEMBERS
 
 
 def test_numbers_are_builtins() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pyroify.plan import checks as package
-from pyroify.plan.checks import Check, checks
+from pyroify import checks as package
+from pyroify.checks import Check, checks
 
 CODE = re.compile(r'"(PYR\d{3})"')
 FIXTURES = Path(__file__).parent / "fixtures"

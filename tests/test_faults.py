@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import Ended, Run
 
-from pyroify.index import resolve
+from pyroify.program import resolve
 
 SPEC = """\
 version: 1
@@ -189,12 +189,12 @@ class TestFaultsOfPyroify:
         "stage",
         [
             "pyroify.plan.build.find_ties",
-            "pyroify.plan.declare.Declarer.declare",
+            "pyroify.decide.declare.Declarer.declare",
             "pyroify.plan.build.check_class",
             "pyroify.plan.build.stale_methods",
-            "pyroify.plan.edits.base_edits",
-            "pyroify.plan.edits.EditPlanner._statements",
-            "pyroify.plan.edits.read_edits",
+            "pyroify.plan.files.base_edits",
+            "pyroify.plan.files.EditPlanner._statements",
+            "pyroify.plan.files.read_edits",
         ],
     )
     @pytest.mark.parametrize("error", [KeyError("weight"), RecursionError("maximum")])

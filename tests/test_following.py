@@ -22,7 +22,7 @@ from pyro.nn import PyroModule, PyroSample  # noqa: E402
 from test_catalog_distributions import ROWS, build  # noqa: E402
 from torch import nn  # noqa: E402
 
-from pyroify.plan.following import FOLLOW_MODULE, FOLLOWING  # noqa: E402
+from pyroify.code.following import FOLLOW_MODULE, FOLLOWING  # noqa: E402
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from conftest import Run
 
-from pyroify.index import notebook
-from pyroify.index.notebook import read_notebook
+from pyroify.syntax import notebook
+from pyroify.syntax.notebook import read_notebook
 
 SPEC = 'version: 1\npriors:\n  - match: "**"\n    sample: Normal(0, 1)\n'
 NET = """\
@@ -142,7 +142,7 @@ def test_a_fault_of_pyroify_costs_one_notebook(
     def fail(path: Path) -> None:
         raise KeyError(path.name)
 
-    monkeypatch.setattr("pyroify.plan.notebooks.read_notebook", fail)
+    monkeypatch.setattr("pyroify.checks.notebooks.read_notebook", fail)
     root = lay_out({**PROJECT, "try.ipynb": cells(NET)})
     ended = run("rewrite")
     assert ended.code == 2

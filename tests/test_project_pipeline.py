@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pyroify import pipeline
+from pyroify.decide.model import ClassPlan, Edit, FilePlan, Plan
 from pyroify.diagnostics import Finding
 from pyroify.pipeline import FileResult, rewrite_file, rewrite_files, rewrite_project
-from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan
 from pyroify.rewrite import RewriteError
 from pyroify.spec.load import parse_spec
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from conftest import LayOut, Run, lock_of_all
 
+from pyroify.code.meaning import arranged, meaning
 from pyroify.lock import LOCK_NAME
 from pyroify.pipeline import rewrite_project
-from pyroify.plan.meaning import arranged, meaning
 from pyroify.spec.load import parse_spec
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "reconcile.md"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pyroify.decide.model import ClassPlan, HeldClass, Plan, RuleRef, SitePlan
 from pyroify.diagnostics import Finding
 from pyroify.pipeline import FileResult, Outcome
-from pyroify.plan.model import ClassPlan, HeldClass, Plan, RuleRef, SitePlan
 from pyroify.project import Project
 from pyroify.report import formats
 from pyroify.report.diff import colour_diff, render_diff

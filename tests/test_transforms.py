@@ -6,8 +6,8 @@ import dataclasses
 import inspect
 import typing
 
-from pyroify.plan import kinds
-from pyroify.plan.model import Edit
+from pyroify.decide.model import Edit
+from pyroify.edits import kinds
 from pyroify.transforms import transforms
 
 KINDS = {

@@ -11,10 +11,10 @@ from types import ModuleType
 
 import pytest
 
+from pyroify.decide.model import ClassPlan, Plan
 from pyroify.diagnostics import Finding
-from pyroify.index.faults import FAULT
 from pyroify.pipeline import Outcome
-from pyroify.plan.model import ClassPlan, Plan
+from pyroify.program.faults import FAULT
 from pyroify.verify import VerifyResult
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pyroify.checkpoint.session import CheckpointError, Request
+from pyroify.decide.model import Plan
+from pyroify.edits.originals import special_inits
 from pyroify.pipeline import make_plan
-from pyroify.plan.model import Plan
-from pyroify.plan.originals import special_inits
 from pyroify.project import Project
 from pyroify.spec.model import Spec
 from pyroify.verify import Build, Target

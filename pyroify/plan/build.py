@@ -6,36 +6,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from pyroify.checks import check_class, check_files
+from pyroify.checks.gone_over import methods_gone_over
+from pyroify.checks.handed_over import stale_methods
+from pyroify.checks.networks import networks_outside
+from pyroify.checks.notebooks import notebook_findings
+from pyroify.checks.suppressions import Suppressions
+from pyroify.code.layout import line_limit
+from pyroify.code.names import FileNames
+from pyroify.decide.case import Case, Key
+from pyroify.decide.declare import Declarer
+from pyroify.decide.model import ClassPlan, Edit, FilePlan, Plan
+from pyroify.decide.project import Project
+from pyroify.decide.project import declared as of_declared
+from pyroify.decide.reaching import receivers
+from pyroify.decide.rules import latent_findings, rule_findings
+from pyroify.decide.selection import Container, Graph, Vertex, company, needed, spread
+from pyroify.decide.sites import Lent
+from pyroify.decide.unregistered import hides_random_layers
 from pyroify.diagnostics import Finding, lookup
-from pyroify.index.faults import FileFault, looking_at
-from pyroify.index.resolve import Index, ModuleClass
-from pyroify.plan.bases import needs_metaclass
-from pyroify.plan.case import Case, Key
-from pyroify.plan.checks import check_class, check_files
-from pyroify.plan.checks.gone_over import methods_gone_over
-from pyroify.plan.checks.handed_over import stale_methods
-from pyroify.plan.checks.project import Project
-from pyroify.plan.checks.project import declared as of_declared
-from pyroify.plan.checks.suppressions import Suppressions
-from pyroify.plan.declare import Declarer
-from pyroify.plan.edits import EditPlanner
-from pyroify.plan.frozen import frozen_from_outside
-from pyroify.plan.layout import line_limit
-from pyroify.plan.lists import hides_random_layers
-from pyroify.plan.migrate import Migration, migrate
-from pyroify.plan.model import ClassPlan, Edit, FilePlan, Plan
-from pyroify.plan.names import FileNames
-from pyroify.plan.networks import networks_outside
-from pyroify.plan.notebooks import notebook_findings
-from pyroify.plan.ownership import foreign_definitions
-from pyroify.plan.reaching import receivers
-from pyroify.plan.rules import latent_findings, rule_findings
-from pyroify.plan.selection import Container, Graph, Vertex, company, needed, spread
-from pyroify.plan.sites import Lent
-from pyroify.plan.structure import Box, Leaf, Node, Opaque, Own, Resolver, options_of, walk
-from pyroify.plan.study import Study
-from pyroify.plan.ties import find_ties
-from pyroify.plan.wrapped import made_by_bases, wrapped_of_bases
+from pyroify.edits.bases import needs_metaclass
+from pyroify.migration.migrate import Migration, migrate
+from pyroify.plan.files import EditPlanner
+from pyroify.program.faults import FileFault, looking_at
+from pyroify.program.frozen import frozen_from_outside
+from pyroify.program.ownership import foreign_definitions
+from pyroify.program.resolve import Index, ModuleClass
+from pyroify.program.structure import Box, Leaf, Node, Opaque, Own, Resolver, options_of, walk
+from pyroify.program.study import Study
+from pyroify.program.ties import find_ties
+from pyroify.program.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.spec.model import Spec
 
 LEFT = ("PYR060", "PYR067", "PYR072")
@@ -279,6 +279,7 @@ class _Planner:
             is_suppressed=case.ignored,
             has_parameters=case.study.has_parameters,
             needs_metaclass=needs_metaclass(case.cls, self.index),
+            asks_for_parameters=any(found.code == "PYR021" for found in case.findings),
             adds_to_inherited=case.study.adds_to_inherited,
             bases=tuple(base.key for base in case.cls.lineage[1:] if base.key in self.cases),
             holds=tuple(cls.key for cls in case.study.held),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
+from pyroify.decide.model import ClassPlan, RuleRef, SitePlan
 from pyroify.report.run import Report
 from pyroify.report.text import count, printable, render_statuses
 from pyroify.spec.expressions import to_text

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyroify.decide.model import ClassPlan
 from pyroify.diagnostics import Finding, Severity, lookup
 from pyroify.lock import BAD_LOCK
 from pyroify.pipeline import FileResult, Outcome
-from pyroify.plan.model import ClassPlan
 from pyroify.project import Project
 from pyroify.publish import Change
 from pyroify.spec.model import Problem, Spec

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from pyroify.decide.model import ClassPlan, RuleRef, SitePlan
 from pyroify.diagnostics import Finding
-from pyroify.plan.model import ClassPlan, RuleRef, SitePlan
 from pyroify.report.plan import describe_action, known_shape, outcome
 from pyroify.report.run import Report, severity
 from pyroify.report.text import printable

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from pyroify.plan.model import ClassPlan, Plan, SitePlan
+from pyroify.decide.model import ClassPlan, Plan, SitePlan
 from pyroify.report.text import printable
 from pyroify.spec.load import parse_spec
 from pyroify.spec.model import Spec

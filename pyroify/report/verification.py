@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from pyroify.decide.model import Plan
 from pyroify.diagnostics import Finding
-from pyroify.plan.model import Plan
 from pyroify.report.run import DIFFERS
 from pyroify.verify import VerifyResult
 

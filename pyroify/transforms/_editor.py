@@ -7,7 +7,7 @@ from types import ModuleType
 
 import libcst as cst
 
-from pyroify.plan.model import Edit
+from pyroify.decide.model import Edit
 from pyroify.transforms._comments import below, comments_in, lost
 from pyroify.transforms._positions import Ranges
 

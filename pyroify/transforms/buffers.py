@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from pyroify.plan.kinds import Buffers
+from pyroify.edits.kinds import Buffers
 
 NODE = (cst.Assign, cst.AnnAssign, cst.Expr)
 

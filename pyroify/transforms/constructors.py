@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from pyroify.plan.kinds import Constructors
+from pyroify.edits.kinds import Constructors
 from pyroify.transforms._comments import as_lines, comments_in
 from pyroify.transforms._layout import fitted_statement
 

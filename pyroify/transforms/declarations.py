@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 
 import libcst as cst
 
-from pyroify.plan.kinds import Declarations
-from pyroify.plan.meaning import meaning
+from pyroify.code.meaning import meaning
+from pyroify.edits.kinds import Declarations
 from pyroify.transforms._comments import as_lines, comments_in, lost
 from pyroify.transforms._layout import fitted_statement
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from pyroify.plan.kinds import Decorators
+from pyroify.edits.kinds import Decorators
 
 NODE = cst.FunctionDef
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 
 import libcst as cst
 
-from pyroify.plan.kinds import Definitions
+from pyroify.edits.kinds import Definitions
 from pyroify.transforms._layout import fitted_statement
 
 NODE = cst.Module

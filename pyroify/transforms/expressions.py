@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import libcst as cst
 
-from pyroify.plan.kinds import Expressions
+from pyroify.edits.kinds import Expressions
 
 NODE = (cst.Name, cst.Attribute, cst.Call, cst.Comparison, cst.Subscript, cst.Annotation)
 

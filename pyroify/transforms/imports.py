@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from pyroify.plan.kinds import Imports
+from pyroify.edits.kinds import Imports
 
 NODE = cst.Module
 

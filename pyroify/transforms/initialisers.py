@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from pyroify.plan.kinds import Initialisers
+from pyroify.edits.kinds import Initialisers
 
 NODE = cst.Call
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from pyroify.plan.kinds import Plates
+from pyroify.edits.kinds import Plates
 
 NODE = cst.With
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from pyroify.plan.kinds import Statements
+from pyroify.edits.kinds import Statements
 from pyroify.transforms._layout import fitted_statement
 
 NODE = (cst.SimpleStatementLine, cst.For, cst.FunctionDef)

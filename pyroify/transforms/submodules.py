@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from pyroify.plan.kinds import Submodules
+from pyroify.edits.kinds import Submodules
 from pyroify.transforms._layout import fitted_expression
 
 NODE = cst.Call

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torch import nn
 
-from pyroify.plan.model import ClassPlan, SitePlan
+from pyroify.decide.model import ClassPlan, SitePlan
 from pyroify.spec.match import Decision, covers, has_wildcard
 from pyroify.spec.model import Action, Keep, Spec
 from pyroify.verify.expected import Found, find_parameters, spec_decision

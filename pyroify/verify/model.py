@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pyroify.plan.model import ClassPlan
+from pyroify.decide.model import ClassPlan
 from pyroify.spec.model import Spec
 
 Status = Literal["equal", "different", "failed", "not_verified", "abstract", "nothing_to_call"]

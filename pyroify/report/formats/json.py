@@ -49,9 +49,9 @@ from pathlib import Path
 from typing import get_args
 
 from pyroify import __version__
+from pyroify.decide.model import ClassPlan
 from pyroify.diagnostics import Finding
 from pyroify.pipeline import FileResult
-from pyroify.plan.model import ClassPlan
 from pyroify.report.diff import render_diff
 from pyroify.report.failure import Failure
 from pyroify.report.formats import Output, RewriteOptions

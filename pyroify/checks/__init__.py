@@ -1,0 +1,57 @@
+"""What cannot be converted, or needs a look: one function for each construct.
+
+A public function of this package with the one argument ``subject`` checks a class, one with the
+argument ``script`` the code of a file. Both yield findings; nothing lists them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from inspect import getmembers, isfunction
+
+from pyroify.checks.instances import Script
+from pyroify.checks.subject import Subject
+from pyroify.decide.project import Key, Project
+from pyroify.diagnostics import Finding
+from pyroify.program.faults import looking_at
+from pyroify.program.study import Study
+
+Check = Callable[..., Iterator[Finding]]
+
+
+def check_class(project: Project, study: Study, at_run_time: bool) -> Iterator[Finding]:
+    """All findings about one class, in the order of the source."""
+    subject = Subject(project, study, at_run_time)
+    found = {finding: None for check in checks("subject") for finding in check(subject)}
+    yield from sorted(found)
+
+
+def check_files(
+    project: Project, converted: frozenset[Key], selected: frozenset[str]
+) -> Iterator[Finding]:
+    """Findings about code of the selected files that uses the ``converted`` classes."""
+    if not converted:
+        return
+    for file in project.index.files:
+        if file.path not in selected:
+            continue
+        with looking_at(file.path):
+            script = Script(project, file, converted)
+            found = {finding: None for check in checks("script") for finding in check(script)}
+        yield from sorted(found)
+
+
+@cache
+def checks(argument: str) -> tuple[Check, ...]:
+    """The checks that look at a ``subject`` or at a ``script``."""
+    found: dict[str, Check] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        for name, function in getmembers(module, isfunction):
+            code = function.__code__
+            if name[0] != "_" and code.co_argcount == 1 and code.co_varnames[0] == argument:
+                found[f"{function.__module__}.{name}"] = function
+    return tuple(found.values())

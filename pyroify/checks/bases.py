@@ -1,0 +1,177 @@
+"""Bases and class bodies that do not go together with PyroModule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, INTERFACES, REMAKING, SCRIPTING
+from pyroify.checks.subject import Subject
+from pyroify.diagnostics import Finding
+from pyroify.edits.bases import bases_beside, is_abstract_here, is_generic
+from pyroify.syntax.facts import Name
+
+SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
+
+
+def unresolved_base(subject: Subject) -> Iterator[Finding]:
+    """A base class that cannot be found may define anything."""
+    for base in subject.cls.bases:
+        if base.kind == "unresolved":
+            yield _at_class(
+                subject,
+                "PYR220",
+                f"base {base.text} is not found in the project, and not known",
+                "run over the folder that defines it, or derive from nn.Module directly",
+            )
+
+
+def base_that_may_be_object(subject: Subject) -> Iterator[Finding]:
+    """A base that is ``object`` where its import fails: no order with PyroModule suits both."""
+    aliases = dict(subject.cls.file.aliases)
+    for base in subject.cls.bases:
+        if base.kind == "external" and aliases.get(base.text) == Name("object"):
+            yield _at_class(
+                subject,
+                "PYR220",
+                f"base {base.text} is object where its import fails, and no module",
+                "define the class only where the import succeeds",
+            )
+
+
+def foreign_metaclass(subject: Subject) -> Iterator[Finding]:
+    """A metaclass that would have to be joined with PyroModule's by somebody who knows it."""
+    if reason := _foreign(subject):
+        yield _at_class(
+            subject,
+            "PYR031",
+            reason,
+            "derive a metaclass from both: class Joint(type(PyroModule), ...), or drop the base",
+        )
+
+
+def _foreign(subject: Subject) -> str:
+    """Why the metaclass of a class, or of one of its bases that is no module, is not to be had."""
+    cls = subject.cls.cls
+    if any(name in REMAKING for name in cls.decorators):
+        return "a decorator makes it once more, with a metaclass of its own"
+    if cls.metaclass:
+        return _joining(subject, cls.metaclass, "its")
+    for found in bases_beside(subject.cls, subject.project.index):
+        last = found.name.rpartition(".")[2]
+        through = found.via if last == found.via.rpartition(".")[2] else f"{found.via}, a {last},"
+        if FOREIGN.fullmatch(found.name):
+            return f"base {through} has a metaclass that cannot be joined with PyroModule's"
+        if found.metaclass and (reason := _joining(subject, found.metaclass, f"{found.via}'s")):
+            return reason
+    return ""
+
+
+def _joining(subject: Subject, metaclass: str, whose: str) -> str:
+    known = _is_known(subject, metaclass)
+    return "" if known else f"{whose} metaclass {metaclass} cannot be joined with PyroModule's"
+
+
+def unknown_mixin(subject: Subject) -> Iterator[Finding]:
+    """A mixin of the project that derives from what is not known, and may have any metaclass."""
+    for found in bases_beside(subject.cls, subject.project.index):
+        is_foreign = ABSTRACT.fullmatch(found.name) or FOREIGN.fullmatch(found.name)
+        direct = any(base.dotted == found.name for base in subject.cls.bases)
+        if not found.known and not direct and not is_foreign:
+            yield _at_class(
+                subject,
+                "PYR220",
+                f"base {found.via} derives from {found.name}, which is not found in the project",
+                "run over the folder that defines it, or do without the base",
+            )
+            return
+
+
+def _is_known(subject: Subject, metaclass: str) -> bool:
+    """ABCMeta, which the rewrite joins, or one that is derived from PyroModule's already."""
+    if metaclass == "type" or metaclass.endswith("ABCMeta"):
+        return True
+    target = subject.project.index.resolve(metaclass, subject.cls.file.path)
+    bases = target.plain_class.bases if target.plain_class else ()
+    return any("PyroModule" in text for text, _, _, _ in bases)
+
+
+def generic_base(subject: Subject) -> Iterator[Finding]:
+    """A generic class that is abstract too: three metaclasses would have to be one."""
+    relatives = (subject.cls, *subject.study.relatives)
+    index = subject.project.index
+    if is_generic(subject.cls) and any(is_abstract_here(cls, index) for cls in relatives):
+        yield _at_class(
+            subject,
+            "PYR032",
+            "a class that is both generic and abstract needs a metaclass joined of three",
+            "drop the type parameter, or ABC",
+        )
+
+
+def pretrained_model(subject: Subject) -> Iterator[Finding]:
+    """A class of transformers, which sets itself up after its constructor."""
+    for base in subject.cls.bases:
+        if base.kind == "external" and base.dotted.startswith("transformers."):
+            yield _at_class(
+                subject,
+                "PYR051",
+                f"{base.text} initialises, loads and ties weights after the constructor",
+                "convert the loaded instance, in a module that holds it",
+            )
+
+
+def scripted_base(subject: Subject) -> Iterator[Finding]:
+    """A ScriptModule is compiled, and draws nothing."""
+    for base in subject.cls.bases:
+        if base.dotted in SCRIPTED:
+            yield _at_class(
+                subject, "PYR039", "a ScriptModule cannot draw", "derive from nn.Module instead"
+            )
+    for name in subject.cls.cls.decorators:
+        if name in SCRIPTING | INTERFACES:
+            yield _at_class(
+                subject, "PYR039", f"what {name} makes of it cannot draw", "remove the decorator"
+            )
+
+
+def own_setattr(subject: Subject) -> Iterator[Finding]:
+    """A ``__setattr__`` that never reaches PyroModule's."""
+    method = subject.cls.cls.method("__setattr__")
+    if method is None or "__setattr__" in method.super_calls:
+        return
+    bases = {dotted for _, dotted, _, _ in subject.cls.cls.bases} - {"torch.nn.Module"}
+    for call in method.layer_calls:
+        if isinstance(call.callee, Name):
+            owner, _, name = call.callee.dotted.rpartition(".")
+            if name == "__setattr__" and owner in bases:
+                return
+    yield subject.finding(
+        method.line,
+        method.column,
+        "PYR049",
+        "__setattr__ goes past PyroModule's, which declarations need",
+        "end it with super().__setattr__(name, value)",
+    )
+
+
+def mixin_in_between(subject: Subject) -> Iterator[Finding]:
+    """A constructor of a mixin that would stand between a layer's and PyroModule's."""
+    library = False
+    for base in subject.cls.bases:
+        library = library or base.kind in ("layer", "external")
+        if base.kind != "plain" or not library:
+            continue
+        target = subject.project.index.resolve(base.dotted, subject.cls.file.path)
+        mixin = target.plain_class.method("__init__") if target.plain_class else None
+        if mixin is not None and "__init__" not in mixin.super_calls:
+            yield _at_class(
+                subject,
+                "PYR030",
+                f"{base.text}.__init__ would keep {subject.cls.bases[0].text} from reaching "
+                "PyroModule's constructor",
+                f"let {base.text}.__init__ call super().__init__(), or name it first",
+            )
+
+
+def _at_class(subject: Subject, code: str, message: str, help: str) -> Finding:
+    return subject.finding(subject.cls.cls.line, subject.cls.cls.column, code, message, help)

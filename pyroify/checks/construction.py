@@ -1,0 +1,196 @@
+"""Constructors: what they call, set and initialise, in view of declarations at their end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pyroify.checks.subject import Subject, uses_in
+from pyroify.diagnostics import Finding
+from pyroify.edits.exits import returns_past_declarations
+from pyroify.program.ties import find_ties
+from pyroify.syntax.facts import (
+    Call,
+    Declared,
+    Name,
+    Parameter,
+    SelfRead,
+    Use,
+)
+
+MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
+PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
+BEFORE = {"__new__", "__attrs_pre_init__"}
+"""Where else a base's constructor may be called."""
+SNAPSHOTS = {"data", "detach", "item", "tolist", "numpy"}
+LIKE = re.compile(r"torch\.\w+_like|float|int|len|isinstance|hasattr|id|is|type|print")
+AUTOGUIDE = re.compile(r"pyro\.(infer|contrib)\..*\bAuto[A-Z]\w*")
+HOOKS = {"register_hook", "register_post_accumulate_grad_hook"}
+SETTABLE = {"data", "grad", "requires_grad"}
+
+
+def no_base_constructor(subject: Subject) -> Iterator[Finding]:
+    """A constructor from which PyroModule's own is not reached."""
+    constructor = subject.study.constructor
+    if constructor is None:
+        return
+    bases = MODULE | {dotted for _, dotted, _, _ in subject.cls.cls.bases}
+    for method in subject.methods:
+        if method.name not in subject.study.building | BEFORE:
+            continue
+        passed_by = method.super_init and PAST_PYRO_MODULE.match(method.super_init.text)
+        if "__init__" in method.super_calls and not passed_by:
+            return
+        if any(target in bases for target, _, _ in method.base_calls):
+            return
+    yield subject.finding(
+        subject.cls.cls.line,
+        subject.cls.cls.column,
+        "PYR017",
+        f"{constructor.name} does not call super().__init__()",
+        "call it before anything is attached",
+    )
+
+
+def early_return(subject: Subject) -> Iterator[Finding]:
+    """Declarations in a method that returns early, before all that it has is made."""
+    study = subject.study
+    for method, covered in study.stages:
+        if method is not study.constructor and not study.attached(covered) & subject.drawing:
+            continue
+        if returns_past_declarations(study, method):
+            yield subject.finding(
+                method.return_lines[0],
+                0,
+                "PYR063",
+                f"{method.name} returns early, before its end",
+                "turn the return into an if/else",
+            )
+
+
+def kept_value(subject: Subject) -> Iterator[Finding]:
+    """A value computed from a random parameter in the constructor, or the parameter itself."""
+    late = [tie.late for tie in find_ties(subject.study) if tie.late is not None]
+    for method in subject.methods:
+        if method.name not in subject.building:
+            continue
+        for item in method.assignments:
+            if isinstance(item.value, Parameter | Declared) or item in late:
+                continue
+            if isinstance(item.value, SelfRead) and not subject.is_declared_before(item.value.path):
+                continue  # a tie, or a second name
+            for use in uses_in(method, item):
+                # What is set to a tensor computed from itself is no parameter yet.
+                if use.path != item.path and _outlives(subject, use):
+                    yield _kept(subject, use, f"self.{'.'.join(item.path)}")
+                    break
+        for use in method.uses:
+            if use.within == "self.register_buffer" and _outlives(subject, use):
+                yield _kept(subject, use, "a buffer")
+
+
+def tied_by_computed_name(subject: Subject) -> Iterator[Finding]:
+    """What a module with random parameters has, under a name that only run time shows."""
+    for method in subject.methods:
+        for item in method.assignments if method.name in subject.building else ():
+            call = item.value
+            if item.how != "setattr" or not isinstance(call, Call) or not call.args:
+                continue
+            owner = call.args[0].value
+            if call.callee != Name("getattr") or not isinstance(owner, SelfRead):
+                continue
+            if owner.path[0] in subject.drawing:
+                source = ".".join(("self", *owner.path))
+                yield subject.finding(
+                    item.line,
+                    item.column,
+                    "PYR019",
+                    f"a computed name is tied to what {source} has, which may be a parameter",
+                    "write the names out, in statements or in the loop",
+                )
+
+
+def _outlives(subject: Subject, use: Use) -> bool:
+    """Whether a use takes the value of a parameter where only its first value was meant to go."""
+    if use.later or LIKE.fullmatch(use.within) or not subject.reads(use):
+        return False
+    return subject.is_declared_before(use.path) or not SNAPSHOTS & set(use.path)
+
+
+def _kept(subject: Subject, use: Use, where: str) -> Finding:
+    return subject.finding(
+        use.line,
+        use.column,
+        "PYR021",
+        f"self.{'.'.join(use.path)} is a draw, which {where} would keep",
+        "compute it where it is read",
+    )
+
+
+def own_guide(subject: Subject) -> Iterator[Finding]:
+    """An autoguide of the model itself, as one of its attributes."""
+    for method in subject.methods:
+        for item in method.assignments:
+            call = item.value
+            if isinstance(call, Call) and _is_guide(call) and _is_of_itself(subject, call):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR036",
+                    f"self.{'.'.join(item.path)} is a guide of the model that holds it",
+                    "keep the guide beside the model",
+                )
+
+
+def _is_guide(call: Call) -> bool:
+    return isinstance(call.callee, Name) and AUTOGUIDE.fullmatch(call.callee.dotted) is not None
+
+
+def _is_of_itself(subject: Subject, call: Call) -> bool:
+    model = call.argument("model", 0)
+    if model is None:
+        return False
+    method = model.value.path[0] if isinstance(model.value, SelfRead) else ""
+    return model.text == "self" or subject.cls.find_method(method) is not None
+
+
+def reserved_name(subject: Subject) -> Iterator[Finding]:
+    """An attribute with a name that PyroModule keeps for itself."""
+    parameters = {parameter.name for parameter in subject.study.all_parameters}
+    for method in subject.methods:
+        for item in method.assignments:
+            if not item.path:
+                continue
+            name = item.path[-1]
+            storage = name.endswith("_unconstrained") and item.path[0] in parameters
+            if name.startswith("_pyro_") or storage:
+                yield subject.finding(
+                    item.line,
+                    item.column,
+                    "PYR045",
+                    f"PyroModule uses the name {name} itself",
+                    "choose another name",
+                )
+
+
+def hook_or_mark(subject: Subject) -> Iterator[Finding]:
+    """A hook on a parameter that is replaced, or an attribute set on it."""
+    for method in subject.methods:
+        for item in method.assignments:
+            *path, name = item.path or ("",)
+            if path and name not in SETTABLE and subject.is_declared(tuple(path)):
+                yield _lost(subject, item.line, item.column, ".".join(item.path))
+        for use in method.uses if method.name in subject.building else ():
+            hooks = use.how == "call" and use.path[-1] in HOOKS
+            if hooks and subject.is_declared(use.path[:-1]):
+                yield _lost(subject, use.line, use.column, ".".join(use.path))
+
+
+def _lost(subject: Subject, line: int, column: int, name: str) -> Finding:
+    return subject.finding(
+        line,
+        column,
+        "PYR050",
+        f"self.{name} is lost with the parameter, which a declaration replaces",
+        "keep the parameter, or do without",
+    )

@@ -1,0 +1,99 @@
+"""Scripts that store, load, export or replicate converted modules."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+from pyroify.checks.instances import Place, Script, dotted
+from pyroify.diagnostics import Finding
+from pyroify.program.resolve import ModuleClass
+from pyroify.syntax.facts import Call, SelfRead
+
+SCRIPTING = {
+    *("torch.jit.script", "torch.jit.trace", "torch.jit.trace_module"),
+    *("torch.fx.symbolic_trace", "torch.onnx.export"),
+}
+PARALLEL = {"torch.nn.DataParallel", "torch.nn.parallel.DataParallel"}
+DISTRIBUTED = {
+    "torch.nn.parallel.DistributedDataParallel",
+    "torch.nn.parallel.distributed.DistributedDataParallel",
+}
+PICKLING = {"torch.save", "pickle.dump", "pickle.dumps", "joblib.dump"}
+
+
+def loaded_state(script: Script) -> Iterator[Finding]:
+    """A checkpoint of the original class, loaded into the converted one."""
+    if script.project.spec.options.load_original_state_dict:
+        return
+    for call, place in script.calls:
+        cls, method = script.owner(call, place)
+        if cls is None or method != "load_state_dict" or _is_before_declaring(script, call, place):
+            continue
+        yield script.finding(
+            call,
+            "PYR014",
+            f"a checkpoint of the original {cls.cls.name} has keys that are gone now",
+            "set options: {load_original_state_dict: true} in the spec",
+        )
+
+
+def _is_before_declaring(script: Script, call: Call, place: Place) -> bool:
+    """Whether a constructor loads its own state, which it declares afterwards."""
+    if place.cls is None or place.function is None or call.callee != SelfRead(("load_state_dict",)):
+        return False
+    study = script.project.studies.get((script.file.path, place.cls.qualname))
+    return study is not None and place.function.name in study.building
+
+
+def pickled_lambda(script: Script) -> Iterator[Finding]:
+    """A module pickled whole although one of its priors is a lambda."""
+    for call, cls in _given_instances(script, PICKLING):
+        if any(script.project.of(item).by_lambda for item in cls.lineage):
+            yield script.finding(
+                call,
+                "PYR015",
+                f"{cls.cls.name} has a prior that cannot be pickled",
+                "save its state_dict, or set options: {follow_module: true} in the spec",
+            )
+
+
+def scripted_instance(script: Script) -> Iterator[Finding]:
+    """TorchScript, fx or ONNX of a module that draws."""
+    for call, cls in _given_instances(script, SCRIPTING):
+        yield script.finding(
+            call,
+            "PYR039",
+            f"{call.text} of {cls.cls.name}: its draws are lost, or become constants",
+            "script the original class with drawn weights, or use torch.compile",
+        )
+
+
+def replicated_instance(script: Script) -> Iterator[Finding]:
+    """Replicas in threads, which share one cache of draws."""
+    for call, cls in _given_instances(script, PARALLEL):
+        yield script.finding(
+            call,
+            "PYR040",
+            f"the replicas of {cls.cls.name} would share one cache of draws",
+            "use one process per device, around the loss of model and guide",
+        )
+
+
+def distributed_instance(script: Script) -> Iterator[Finding]:
+    """One replica a process, around a module whose guide stays outside."""
+    for call, cls in _given_instances(script, DISTRIBUTED):
+        yield script.finding(
+            call,
+            "PYR070",
+            f"only {cls.cls.name} is kept alike in all processes, not its guide",
+            "wrap the loss: DistributedDataParallel(Trace_ELBO()(model, guide))",
+        )
+
+
+def _given_instances(script: Script, names: Container[str]) -> Iterator[tuple[Call, ModuleClass]]:
+    """Calls of these functions on an instance of a converted class, with that class."""
+    for call, place in script.calls:
+        if dotted(call) in names and call.args:
+            cls = script.instance(call.args[0].value, place)
+            if cls is not None:
+                yield call, cls

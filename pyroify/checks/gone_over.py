@@ -1,0 +1,149 @@
+"""Methods that go over the parameters of a module, among which the random ones are no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+
+from pyroify.checks.instances import dotted
+from pyroify.checks.subject import Subject
+from pyroify.checks.training import CONSUMERS, asks_first_parameter
+from pyroify.decide.project import Key, Project
+from pyroify.diagnostics import Finding
+from pyroify.program.structure import calls_in
+from pyroify.syntax.facts import Function, Items, Path, Repeat, SelfRead, Unknown, Use, Value
+from pyroify.syntax.observe.observations import PARAMETERS
+
+FOR_AN_OPTIMISER = re.compile(r"param|optim|decay|trainable")
+"""Names of methods whose result is meant for an optimiser."""
+OF_EVERY_MODULE = frozenset({*PARAMETERS, "forward", "__call__", "train", "eval", "state_dict"})
+"""Names that say nothing of what is called."""
+
+
+def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
+    """``parameters()`` in a method: refused where it is part of what the module computes."""
+    for method, use in _goes_over(subject):
+        holds_class = any(subject.project.classes_at(subject.cls, use.path[0]))
+        if use.line in _lines_of_consumers(method) and (len(use.path) == 1 or holds_class):
+            continue  # that is said of the optimiser
+        source = ".".join(("self", *use.path))
+        called = method.name in subject.calling
+        yield subject.finding(
+            use.line,
+            use.column,
+            "PYR069" if called else "PYR010",
+            f"{method.name} goes over {source}(), where the random ones are missing",
+            "read the parameters it means by name"
+            if called
+            else "take the draws by name, or the parameters of the guide",
+        )
+
+
+def parameters_handed_out(subject: Subject) -> Iterator[Finding]:
+    """A list of parameters for an optimiser, which are draws now."""
+    for method in subject.methods:
+        if method.name in subject.building | subject.calling:
+            continue
+        if not FOR_AN_OPTIMISER.search(method.name):
+            continue
+        if any(_holds_draws(subject, method, value) for value in method.returns):
+            yield subject.finding(
+                method.line,
+                method.column,
+                "PYR010",
+                f"{method.name} gives draws, which no optimiser can train",
+                "optimise the parameters of the guide",
+            )
+
+
+def methods_gone_over(project: Project) -> Mapping[Key, frozenset[str]]:
+    """Methods of each class that go over parameters, or call one of a class that does.
+
+    So does what gives the ``state_dict``, which holds no random parameters.
+    """
+    subjects = {key: Subject(project, study) for key, study in project.studies.items()}
+    found = {
+        key: {method.name for method, _ in _goes_over(subject)}
+        | {method.name for method in subject.methods if "state_dict" in method.self_calls}
+        for key, subject in subjects.items()
+    }
+    functions = _functions_asking(project)
+    while True:
+        names = frozenset().union(*found.values()) - OF_EVERY_MODULE
+        grown = {
+            key: found[key]
+            | {m.name for m in subject.methods if _called(m) & names or _calls(m, functions)}
+            for key, subject in subjects.items()
+        }
+        if grown == found:
+            break
+        found = grown
+    return {
+        key: frozenset().union(*(found.get(cls.key, ()) for cls in subject.cls.lineage))
+        for key, subject in subjects.items()
+    }
+
+
+def _functions_asking(project: Project) -> frozenset[str]:
+    """Names of functions that ask a module for its first parameter, or call one that does."""
+    functions = [function for file in project.index.files for function in file.functions]
+    found = {f.name for f in functions if any(map(asks_first_parameter, f.layer_calls))}
+    while more := {f.name for f in functions if _calls(f, found)} - found:
+        found |= more
+    return frozenset(found)
+
+
+def _calls(function: Function, names: Set[str]) -> bool:
+    """Whether a function calls one of these functions by its name."""
+    return any(dotted(call).rpartition(".")[2] in names for call in function.layer_calls)
+
+
+def _goes_over(subject: Subject) -> Iterator[tuple[Function, Use]]:
+    """Calls of ``parameters()``, other than those that only ask for sizes."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        sizes = {(seen.line, seen.column) for seen in method.observations if seen.kind == "sizes"}
+        for use in method.uses:
+            if use.how != "call" or use.path[-1] not in PARAMETERS or use.within == "next":
+                continue
+            if (use.line, use.column) not in sizes and _reaches(subject, use.path[:-1]):
+                yield method, use
+
+
+def _reaches(subject: Subject, path: Path) -> bool:
+    """Whether there are random parameters below ``self.<path>``."""
+    return path[0] in subject.drawing if path else subject.project.draws(subject.cls)
+
+
+def _lines_of_consumers(method: Function) -> set[int]:
+    """Lines with an optimiser, or with what it is given."""
+    consumers = [call for call in method.layer_calls if CONSUMERS.fullmatch(dotted(call))]
+    given = [inner for call in consumers for p in call.args for inner in calls_in(p.value)]
+    return {call.line for call in (*consumers, *given)}
+
+
+def _holds_draws(subject: Subject, method: Function, value: Value) -> bool:
+    """Whether a value is a list, tuple or dict with parameters among its members."""
+    if not isinstance(value, Items):
+        return False
+    for item in value.items:
+        member = item.item if isinstance(item, Repeat) else item
+        if isinstance(member, SelfRead) and subject.is_random(member.path):
+            return True
+        if isinstance(member, Unknown) and member.path[-1:] in (("weight",), ("bias",)):
+            if any(seen.kind == "layers" for seen in method.observations):
+                return True
+        if _holds_draws(subject, method, member):
+            return True
+    return False
+
+
+def _called(method: Function) -> set[str]:
+    """Last names of what a method calls, on itself or on anything else."""
+    names = {use.path[-1] for use in method.uses if use.how == "call"}
+    return names | {
+        call.callee.path[-1]
+        for call in method.layer_calls
+        if isinstance(call.callee, Unknown) and call.callee.path
+    }

@@ -1,0 +1,202 @@
+"""Initialisers that run when the parameter is no longer there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pyroify.checks.subject import Subject
+from pyroify.decide.project import declared
+from pyroify.decide.replaceable import becomes_buffer
+from pyroify.diagnostics import Finding
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.study import Study
+from pyroify.syntax.facts import Argument, Call, Function, Name, Path, SelfRead, Unknown, Value
+
+PARAMETRIZING = re.compile(r"torch\.nn\.utils\.parametriz(e|ations)\.")
+EVERYWHERE = {"modules", "named_modules", "parameters", "named_parameters", "children"}
+OVER_MODULES = {"apply", "modules", "named_modules", "children", "named_children"}
+HELP = "move it into the class that declares the parameter, or give its values to the guide"
+
+
+def late_write(subject: Subject) -> Iterator[Finding]:
+    """A parameter written to after the base or the child that owns it has declared it."""
+    for method in subject.methods:
+        if method.name in subject.calling - subject.building:
+            continue
+        made = {item.path[:1] for item in method.assignments}
+        for write in method.writes:
+            if method.name in subject.building:
+                late = subject.is_declared_before(write.path) and not _runs_in_base(subject, method)
+            else:
+                late = subject.is_declared(write.path) and write.path[:1] not in made
+            if late:
+                yield _without_effect(subject, write.line, write.column, write.path)
+
+
+def _runs_in_base(subject: Subject, method: Function) -> bool:
+    """Whether a base's constructor calls the method, before that base declares anything."""
+    return any(
+        method.name in found.self_calls
+        for base in subject.cls.lineage[1:]
+        for found in base.cls.methods
+    )
+
+
+def late_reset(subject: Subject) -> Iterator[Finding]:
+    """A child told to initialise itself again, when its parameters are declared."""
+    project = subject.project
+    for method in subject.methods:
+        if method.name not in subject.building:
+            continue
+        for use in method.uses:
+            if use.how != "call" or len(use.path) < 2:
+                continue
+            for child in project.classes_at(subject.cls, use.path[0]):
+                found = child.find_method(use.path[-1])
+                writes = found[1].writes if found else ()
+                if any(project.leads_to(child, write.path, declared) for write in writes):
+                    yield _without_effect(subject, use.line, use.column, use.path)
+                    break
+
+
+def late_sweep(subject: Subject) -> Iterator[Finding]:
+    """An initialiser sent over all modules, of which some have declared their parameters."""
+    declares, freezes = any(_declares(subject)), any(_makes_buffers(subject))
+    for method in subject.methods:
+        if method.name not in subject.study.building or _runs_in_base(subject, method):
+            continue
+        is_late = declares or (freezes and not _goes_over_modules(method))
+        if is_late and (call := _sweep(subject, method)):
+            if _goes_over_modules(method) and _reads_computed(subject):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR037",
+                    f"{call.text} reads weights that are computed by modules which a base or "
+                    "child has converted: they run before it is held",
+                    "initialise them where they are made, or remove the wrapper",
+                )
+            yield subject.finding(
+                call.line,
+                call.column,
+                "PYR003",
+                f"{call.text} also reaches parameters that a base or child has declared, where "
+                "it has no effect",
+                HELP,
+            )
+
+
+def _sweep(subject: Subject, method: Function) -> Call | None:
+    """The call that initialises whatever there is: ``self.apply(init)``, or one in a loop."""
+    own = {
+        call.callee.path[0]: call
+        for call in method.layer_calls
+        if isinstance(call.callee, SelfRead) and len(call.callee.path) == 1
+    }
+    applied = own.get("apply")
+    if applied and applied.args and _is_initialiser(subject, applied.args[0].value):
+        return applied
+    if EVERYWHERE & own.keys():
+        return next(filter(_initialises, method.layer_calls), None)
+    return None
+
+
+def _goes_over_modules(method: Function) -> bool:
+    """Whether a method goes over modules, not over their parameters alone."""
+    names = {
+        call.callee.path[0] for call in method.layer_calls if isinstance(call.callee, SelfRead)
+    }
+    return bool(names & OVER_MODULES)
+
+
+def _reads_computed(subject: Subject) -> bool:
+    """Whether a base, or a class that it holds, has declared what computes a layer's weight."""
+    return any(
+        isinstance(call.callee, Name) and PARAMETRIZING.match(call.callee.dotted)
+        for cls in _reached(subject)
+        if subject.project.draws(cls) or subject.project.of(cls).declared
+        for method in cls.cls.methods
+        for call in method.layer_calls
+    )
+
+
+def _makes_buffers(subject: Subject) -> Iterator[bool]:
+    """For each base and all that it holds: whether frozen parameters of it become buffers."""
+    for cls in _reached(subject):
+        if study := subject.project.studies.get(cls.key):
+            kept = (own for own in study.all_parameters if own.declared is None)
+            yield any(becomes_buffer(own, study) for own in kept)
+
+
+def _reached(subject: Subject) -> Iterator[ModuleClass]:
+    """Bases, the classes that it holds, and what is part of these."""
+    waiting = [*subject.cls.lineage[1:], *subject.study.held]
+    reached: set[tuple[str, str]] = set()
+    while waiting:
+        cls = waiting.pop()
+        if cls.key not in reached:
+            reached.add(cls.key)
+            yield cls
+            waiting += (*cls.lineage[1:], *Study(cls, subject.study.resolver, ()).held)
+
+
+def _declares(subject: Subject) -> Iterator[bool]:
+    """For each base and each class it holds: whether it declares anything."""
+    project = subject.project
+    for cls in (*subject.cls.lineage[1:], *subject.study.held):
+        yield project.draws(cls) or bool(project.of(cls).declared)
+    yield _builds_what_it_is_given(subject)
+
+
+def _builds_what_it_is_given(subject: Subject) -> bool:
+    """``ResNet(Bottleneck, ...)``: it makes instances of a class that stands beside it."""
+    beside = any(
+        path == subject.cls.file.path and name != subject.cls.cls.qualname
+        for path, name in subject.project.handed_about
+    )
+    return beside and any(
+        isinstance(call.callee, Argument)
+        for method in subject.methods
+        if method.name in subject.study.building
+        for call in method.layer_calls
+    )
+
+
+def _is_initialiser(subject: Subject, value: Value) -> bool:
+    """Whether a function handed to ``apply`` writes into parameters."""
+    if isinstance(value, SelfRead) and len(value.path) == 1:
+        found = subject.cls.find_method(value.path[0])
+        return found is not None and initialises(found[1])
+    if isinstance(value, Name):
+        target = subject.project.index.resolve(value.dotted, subject.cls.file.path)
+        return target.function is not None and initialises(target.function)
+    if isinstance(value, Call):
+        return any(_is_initialiser(subject, passed.value) for passed in value.args)
+    return isinstance(value, Unknown) and "init" in value.text
+
+
+def initialises(function: Function) -> bool:
+    """Whether a function writes into parameters of modules it is given or goes over."""
+    return any(_initialises(call) for call in function.layer_calls)
+
+
+def _initialises(call: Call) -> bool:
+    match call.callee:
+        case Name(dotted=dotted):
+            return dotted.startswith("torch.nn.init.") or dotted.endswith("normal_")
+        case Unknown(path=(*_, owner, name)):
+            return name.endswith("_") and owner in ("data", "weight", "bias")
+    return False
+
+
+def _without_effect(subject: Subject, line: int, column: int, path: Path) -> Finding:
+    return subject.finding(
+        line,
+        column,
+        "PYR003",
+        f"self.{'.'.join(path)} runs after the declaration, so that it has no effect"
+        if path[-1] == "reset_parameters"
+        else f"self.{'.'.join(path)} is written to after its declaration, which has no effect",
+        HELP,
+    )

@@ -1,0 +1,167 @@
+"""Which converted class a value of a script is an instance of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pyroify.decide.project import Key, Project
+from pyroify.diagnostics import Finding
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.structure import Own, Resolver, Scope
+from pyroify.syntax.facts import (
+    Argument,
+    Call,
+    Choice,
+    Class,
+    File,
+    Function,
+    MethodCall,
+    Name,
+    SelfRead,
+    Unknown,
+    Value,
+)
+
+SAME_MODULE = {"to", "cuda", "cpu", "train", "eval", "float", "double", "half", "requires_grad_"}
+"""Methods of a module that return the module itself."""
+MAX_DEPTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call of a file stands: at the top, in a function, or in a method of a class."""
+
+    function: Function | None = None
+    cls: Class | None = None
+
+
+@dataclass(frozen=True)
+class Script:
+    """One file under check; ``converted`` are the classes of the project that change."""
+
+    project: Project
+    file: File
+    converted: frozenset[Key]
+    _resolver: Resolver = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # A resolver of its own: what scripts build is not what the plan wraps.
+        object.__setattr__(self, "_resolver", Resolver(self.project.index, {}))
+
+    @cached_property
+    def calls(self) -> tuple[tuple[Call, Place], ...]:
+        """All calls of the file, each with where it stands."""
+        return tuple(self._calls())
+
+    def _calls(self) -> Iterator[tuple[Call, Place]]:
+        for call in self.file.module_calls:
+            yield call, Place()
+        for function in self.file.functions:
+            for call in function.layer_calls:
+                yield call, Place(function)
+        for cls in self.file.classes:
+            for method in cls.methods:
+                for call in method.layer_calls:
+                    yield call, Place(method, cls)
+
+    @cached_property
+    def concerned(self) -> bool:
+        """Whether the file defines or imports a class that is converted."""
+        if any((self.file.path, cls.qualname) in self.converted for cls in self.file.classes):
+            return True
+        targets = (
+            self.project.index.resolve(name, self.file.path) for _, name in self.file.imports
+        )
+        return any(t.module_class and t.module_class.key in self.converted for t in targets)
+
+    def instance(self, value: Value, place: Place, depth: int = 0) -> ModuleClass | None:
+        """The converted class that a value is an instance of, as far as the source shows."""
+        if depth > MAX_DEPTH:
+            return None
+        match value:
+            case Choice(options=options):
+                found = (self.instance(option, place, depth + 1) for option in options)
+                return next((cls for cls in found if cls is not None), None)
+            case Argument(name=name):
+                return self._argument(name, place)
+            case SelfRead(path=(name,)):
+                return self._attribute(name, place, depth)
+            case MethodCall(name=name) if name in SAME_MODULE:
+                return self._class_at(place)
+            case Name(dotted=dotted):
+                target = self.project.index.resolve(dotted, self.file.path)
+                return self.instance(target.alias, Place(), depth + 1) if target.alias else None
+            case Call():
+                owner, method = called_on(value)
+                if owner is not None and method in SAME_MODULE:
+                    return self.instance(owner, place, depth + 1)
+                return self.made(value)
+        return None
+
+    def made(self, call: Call) -> ModuleClass | None:
+        """The converted class that a constructor or factory makes an instance of."""
+        node = self._resolver.resolve(call, Scope(self.file.path))
+        return self._if_converted(node.cls) if isinstance(node, Own) else None
+
+    def owner(self, call: Call, place: Place) -> tuple[ModuleClass | None, str]:
+        """The converted class a method is called on, and the method's name."""
+        owner, method = called_on(call)
+        return (self.instance(owner, place) if owner is not None else None), method
+
+    def finding(self, call: Call, code: str, message: str, help: str = "") -> Finding:
+        """A finding at a call of the file."""
+        return Finding(self.file.path, call.line, call.column + 1, code, message, help)
+
+    def _if_converted(self, cls: ModuleClass | None) -> ModuleClass | None:
+        return cls if cls is not None and cls.key in self.converted else None
+
+    def _class_at(self, place: Place) -> ModuleClass | None:
+        if place.cls is None:
+            return None
+        return self._if_converted(self.project.index.module_class(self.file, place.cls))
+
+    def _argument(self, name: str, place: Place) -> ModuleClass | None:
+        """An argument by its annotation, and ``self``."""
+        if place.function is None:
+            return None
+        if name not in place.function.arguments:
+            return self._class_at(place)
+        annotation = dict(place.function.annotations).get(name, "").strip("'\"")
+        if not annotation.replace(".", "").isidentifier():
+            return None
+        head, *rest = annotation.split(".")
+        head = dict(self.file.imports).get(head, f"{self.file.module}.{head}")
+        dotted = ".".join([head, *rest])
+        return self._if_converted(self.project.index.resolve(dotted, self.file.path).module_class)
+
+    def _attribute(self, name: str, place: Place, depth: int) -> ModuleClass | None:
+        """What a class, be it a module or not, has under a name of its own."""
+        for method in place.cls.methods if place.cls else ():
+            for item in method.assignments:
+                if item.path == (name,) and item.how == "assign":
+                    found = self.instance(item.value, Place(method, place.cls), depth + 1)
+                    if found is not None:
+                        return found
+        return None
+
+
+def called_on(call: Call) -> tuple[Value | None, str]:
+    """What a method is called on, and its name: ``net`` and ``to`` for ``net.to(...)``."""
+    match call.callee:
+        case Unknown(owner=owner, path=(method,)):
+            return owner, method
+        case SelfRead(path=(method,)):
+            return Argument("self"), method
+        case SelfRead(path=(name, method)):
+            return SelfRead((name,)), method
+        case Name(dotted=dotted) if "." in dotted:
+            owner_name, _, method = dotted.rpartition(".")
+            return Name(owner_name), method
+    return None, ""
+
+
+def dotted(call: Call) -> str:
+    """The dotted name of what is called; empty where it is no name."""
+    return call.callee.dotted if isinstance(call.callee, Name) else ""

@@ -1,0 +1,56 @@
+"""Random parameters that a script reads through an instance, outside of any call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.checks.instances import Place, Script
+from pyroify.decide.project import random
+from pyroify.diagnostics import Finding
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.study import METADATA
+from pyroify.syntax.facts import Call, Name, Path, Unknown, Value
+
+
+def draw_handed_on(script: Script) -> Iterator[Finding]:
+    """A random parameter of an instance, given to a function: to print, log or store it."""
+    for call, place in script.calls:
+        draws = (
+            _draw(script, value, place) for passed in call.args for value in _parts(passed.value)
+        )
+        if draw := next(filter(None, draws), ""):
+            yield script.finding(
+                call,
+                "PYR071",
+                f"{draw} is read outside of a call, and drawn anew",
+                "look at the guide: guide.median(), or guide.quantiles([0.05, 0.95])",
+            )
+
+
+def _parts(value: Value) -> Iterator[Value]:
+    """A value, and what attributes and methods are taken of to make it."""
+    yield value
+    if isinstance(value, Unknown) and value.owner is not None:
+        yield from _parts(value.owner)
+    elif isinstance(value, Call):
+        yield from _parts(value.callee)
+
+
+def _draw(script: Script, value: Value, place: Place) -> str:
+    """The random parameter that a value is, with the class of its instance; ``""`` for others."""
+    cls, path = _read(script, value, place)
+    for end in range(1, len(path) + 1):
+        if cls and script.project.leads_to(cls, path[:end], random) and not METADATA & set(path):
+            return ".".join((cls.cls.name, *path[:end]))
+    return ""
+
+
+def _read(script: Script, value: Value, place: Place) -> tuple[ModuleClass | None, Path]:
+    """The converted class that attributes are read of, and the attributes."""
+    if isinstance(value, Unknown) and value.owner is not None:
+        return script.instance(value.owner, place), value.path
+    names = value.dotted.split(".") if isinstance(value, Name) else []
+    for end in range(len(names) - 1, 0, -1):
+        if cls := script.instance(Name(".".join(names[:end])), place):
+            return cls, tuple(names[end:])
+    return None, ()

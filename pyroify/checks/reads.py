@@ -1,0 +1,291 @@
+"""Code that runs when a module is called, and what it does with draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pyroify.checks.subject import Subject, uses_in
+from pyroify.decide.added import added_to_instances
+from pyroify.decide.methods import touches
+from pyroify.decide.replaceable import becomes_buffer
+from pyroify.decide.sight import find_unseen
+from pyroify.diagnostics import Finding
+from pyroify.edits.reads import movable
+from pyroify.program.structure import Owned, walk
+from pyroify.program.study import declared_in
+from pyroify.program.ties import find_ties
+from pyroify.syntax.facts import (
+    Assignment,
+    Call,
+    Choice,
+    Constant,
+    Function,
+    Name,
+    Parameter,
+    SelfRead,
+)
+from pyroify.syntax.liftings import KINDS
+
+CACHES = {"functools.lru_cache", "functools.cache"}
+STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primitives.param"}
+
+
+def late_child(subject: Subject) -> Iterator[Finding]:
+    """A layer that becomes random, called first inside a plate, on what is made inside."""
+    # What was random before is drawn there on purpose.
+    by_hand = subject.drawn_by_hand
+    subject = replace(subject, project=subject.project.anew)
+    own = {parameter.name for parameter in subject.study.all_parameters}
+    for method in subject.methods:
+        for plate in method.plates:
+            free = movable(method, plate, by_hand)
+            moved = {line for first, last in free for line in range(first, last + 1)}
+            before = {
+                use.path[0]
+                for use in method.uses
+                if use.line < plate.line and use.within not in KINDS  # registering draws nothing
+            }
+            for use in method.uses:
+                if use.plate != (plate.line, plate.column) or use.line in moved:
+                    continue
+                if use.path[0] not in own | before and subject.draws(use):
+                    yield subject.finding(
+                        use.line,
+                        use.column,
+                        "PYR004",
+                        f"self.{use.path[0]} is random, and first read inside the plate",
+                        "read its parameters before the plate",
+                    )
+
+
+def same_site(subject: Subject) -> Iterator[Finding]:
+    """A statement of Pyro with the name of a random parameter."""
+    calls = [call for method in subject.methods for call in method.layer_calls]
+    names = {name: None for call in calls if (name := _statement_name(call))}
+    for name in names:
+        path = tuple(name.split("."))
+        if not subject.is_declared(path):
+            continue
+        for method in subject.methods:
+            for item in method.assignments:
+                if item.path == path[:1]:
+                    yield subject.finding(
+                        item.line,
+                        item.column,
+                        "PYR006",
+                        f"self.{name} becomes a site called {name}, as a statement of Pyro is",
+                        "give one of the two another name",
+                    )
+
+
+def _statement_name(call: Call) -> str:
+    """The name in ``pyro.sample("name", ...)``."""
+    if not isinstance(call.callee, Name) or call.callee.dotted not in STATEMENTS or not call.args:
+        return ""
+    name = call.args[0].value
+    return name.text.strip("'\"") if isinstance(name, Constant) else ""
+
+
+def late_body(subject: Subject) -> Iterator[Finding]:
+    """A generator or coroutine that draws: its body runs after the call that Pyro sees."""
+    called = {name for method in subject.methods for name in method.self_calls}
+    for method in subject.methods:
+        if not method.generator and not method.coroutine:
+            continue
+        if method.name.startswith("_") and method.name in called:
+            continue
+        if touches(subject.study, method, subject.drawing):
+            kind = "generator" if method.generator else "coroutine"
+            yield subject.finding(
+                method.line,
+                method.column,
+                "PYR013",
+                f"{method.name} is a {kind} that reads random parameters",
+                "call it from forward only, or return a list",
+            )
+
+
+def hidden_by_value(subject: Subject) -> Iterator[Finding]:
+    """A plain value set over a parameter that has been declared."""
+    ties = {tie.left for tie in find_ties(subject.study)}
+    added = [item for item, _ in added_to_instances(subject.study, subject.study.everything)]
+    for method in subject.methods:
+        building = method.name in subject.building
+        for item in method.assignments:
+            if item.how not in ("assign", "chain", "tuple") or not item.path:
+                continue
+            if declared_in(item.value) or (building and ".".join(item.path) in ties):
+                continue
+            if isinstance(item.value, Parameter) and (len(item.path) == 1 or item in added):
+                continue
+            late = subject.is_declared_before if building else subject.is_declared
+            if late(item.path):
+                yield subject.finding(
+                    item.line,
+                    item.column,
+                    "PYR020",
+                    f"self.{'.'.join(item.path)} is set after its prior, which the value hides",
+                    "keep the parameter, or store the value under another name",
+                )
+
+
+def tied_too_late(subject: Subject) -> Iterator[Finding]:
+    """A tie to what another class has declared, made where no declaration can stand yet."""
+    for tie in find_ties(subject.study):
+        if tie.late is None or not subject.is_declared(tuple(tie.right.split("."))):
+            continue
+        is_plain = subject.at_run_time and "." in tie.left
+        if is_plain or tie.condition != "":
+            yield subject.finding(
+                tie.line,
+                tie.column,
+                "PYR020",
+                f"self.{tie.left} is set to self.{tie.right}, which is drawn by then",
+                "keep the parameter, or tie the two in the class that makes it",
+            )
+
+
+def cached_draw(subject: Subject) -> Iterator[Finding]:
+    """A value of random parameters that the first call stores for the others."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        for item in method.assignments:
+            if not item.path or isinstance(item.value, Parameter):
+                continue
+            if not _is_asked_for_before(method, item) or _is_state(method, item):
+                continue
+            use = next((u for u in uses_in(method, item) if subject.draws(u)), None)
+            if use is not None:
+                yield subject.finding(
+                    item.line,
+                    item.column,
+                    "PYR021",
+                    f"self.{'.'.join(item.path)} keeps the first draw of self.{use.path[0]}",
+                    "compute it where it is read",
+                )
+
+
+def _is_asked_for_before(method: Function, item: Assignment) -> bool:
+    """Whether a method looks at an attribute before it sets it, as a cache does."""
+    if any(
+        use.path == item.path and use.how == "read" and use.line <= item.line for use in method.uses
+    ):
+        return True
+    return any(
+        isinstance(call.callee, Name)
+        and call.callee.dotted == "hasattr"
+        and call.line < item.line
+        and any(passed.value == Constant(repr(item.path[-1])) for passed in call.args)
+        for call in method.layer_calls
+    )
+
+
+def _is_state(method: Function, item: Assignment) -> bool:
+    """Whether each call computes an attribute anew, from its own value or whatever that was."""
+    chosen = isinstance(item.value, Choice) and SelfRead(item.path) in item.value.options
+    reads_itself = any(use.path == item.path for use in uses_in(method, item))
+    return not chosen and (reads_itself or _always_runs(method, item))
+
+
+def _always_runs(method: Function, item: Assignment) -> bool:
+    """Whether a method that is called gets to an assignment, which a cache makes but once."""
+    is_unconditional = all(branch[0] in ("with", "for") for branch in item.branches)
+    return is_unconditional and not any(line < item.line for line in method.return_lines)
+
+
+def cached_method(subject: Subject) -> Iterator[Finding]:
+    """A method whose result is cached, with the draws in it."""
+    for method in subject.methods:
+        if CACHES & set(method.decorators) and touches(subject.study, method, subject.drawing):
+            yield subject.finding(
+                method.line,
+                method.column,
+                "PYR021",
+                f"{method.name} keeps its first result, and with it the first draw",
+                "remove the cache",
+            )
+
+
+def written_draw(subject: Subject) -> Iterator[Finding]:
+    """A write in place into a parameter while the module is called."""
+    for method in subject.methods:
+        if method.name not in subject.calling:
+            continue
+        for write in method.writes:
+            if subject.is_declared(write.path):
+                yield subject.finding(
+                    write.line,
+                    write.column,
+                    "PYR022",
+                    f"{method.name} writes into self.{'.'.join(write.path)}, which is a draw",
+                    "compute a new tensor, or keep the parameter",
+                )
+
+
+def thawed_parameter(subject: Subject) -> Iterator[Finding]:
+    """A frozen parameter that stays one, and that Pyro's global store makes trainable."""
+    for name, line, column in _frozen_there(subject):
+        yield subject.finding(
+            line,
+            column,
+            "PYR008",
+            f"{name} is frozen, or may be, and Pyro's global store trains it all the same",
+            "train with pyro.settings.set(module_local_params=True), or make it a buffer",
+        )
+
+
+def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
+    """Frozen parameters that PyroModules read, and where they are made, or frozen if unseen."""
+    for name, item in _frozen_in_sight(subject):
+        yield name, item.line, item.column
+    if subject.at_run_time:
+        for _, covered in subject.study.stages[:1]:
+            unseen = find_unseen(subject.study, covered, subject.study.attributes(covered))
+            whole = [freeze for freeze in subject.study.freezes if not freeze.path]
+            if unseen.own and whole:
+                yield "a parameter of self", whole[-1].line, 0
+
+
+def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
+    study, sites = subject.study, subject.project.of(subject.cls)
+    for own in study.all_parameters:
+        frozen = own.frozen is not False or study.is_frozen(own.name)
+        maybe = study.may_be_frozen(own.name)
+        if own.declared is None and (frozen or maybe) and not becomes_buffer(own, study):
+            yield f"self.{own.name}", own.assignments[0]
+    for tie in study.ties:
+        frozen = study.is_frozen(tie.left) or study.may_be_frozen(tie.left)
+        there = [item for item in study.attached_as(tie.left) if item.path == (tie.left,)]
+        if frozen and there and tie.left not in sites.declared:
+            yield f"self.{tie.left}", there[-1]
+    seen = {""}
+    for held in study.everything:
+        made = [item.parameter for item in walk(held.node) if isinstance(item, Owned)]
+        frozen = any(parameter.frozen is not False for parameter in made)
+        if held.name and frozen and _is_converted(subject, f"{held.name}.*"):
+            seen.add(held.name)
+            yield f"a parameter of self.{held.name}", held.assignments[0]
+    for path in sorted(sites.kept | sites.random):
+        owner = path.rpartition(".")[0]
+        frozen = study.may_be_frozen(path) or (path in sites.kept and study.is_frozen(path))
+        where = [a.assignments[0] for a in study.everything if _holds(a.name, path)]
+        if owner not in seen and frozen and where and _is_converted(subject, path):
+            seen.add(owner)
+            yield f"a parameter of self.{owner}", where[0]
+
+
+def _is_converted(subject: Subject, path: str) -> bool:
+    """Whether what owns a parameter becomes a PyroModule, as far as the source shows it."""
+    study, sites = subject.study, subject.project.of(subject.cls)
+    name, _, _ = path.partition(".")
+    if any(site.partition(".")[0] == name for site in sites.declared):
+        return True
+    owner = path.rpartition(".")[0]
+    beside = [site for site in sites.kept if site.rpartition(".")[0] == owner]
+    return subject.at_run_time and not all(map(study.is_frozen, beside))
+
+
+def _holds(name: str, path: str) -> bool:
+    return path.startswith(f"{name}.")

@@ -1,0 +1,95 @@
+"""Ties that the rewrite cannot carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.checks.subject import Subject
+from pyroify.decide.project import declared
+from pyroify.diagnostics import Finding
+from pyroify.program.placements import Spot, Where, place
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.study import ATTACHING, Study, always_assigned, exclusive
+from pyroify.program.ties import Tie
+from pyroify.spec.match import SiteKey, decide
+from pyroify.spec.model import Keep, Spec
+from pyroify.syntax.facts import Assignment, Call, Declared, Path, SelfRead
+
+
+def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
+    """A parameter with two names gives way to another under the one that the other name reads."""
+    for item in _made(subject):
+        if item.how not in ATTACHING or "*" in item.path or not item.path or _stays(item):
+            continue
+        for cls, path in _made_by(subject.study, item.path):
+            study = subject.study if cls is subject.cls else _study(cls, subject)
+            for tie in study.ties:
+                if _loses(subject, study, tie, item, path):
+                    name, other = ".".join(item.path), f"{cls.cls.name}.{tie.left}"
+                    yield subject.finding(
+                        item.line,
+                        item.column,
+                        "PYR073",
+                        f"self.{name} is replaced, but {other} is a second name of what was there",
+                        "replace it before it gets the second name, or under both",
+                    )
+
+
+def _made(subject: Subject) -> Iterator[Assignment]:
+    """What the class assigns while it is built."""
+    for method in subject.methods:
+        yield from method.assignments if method.name in subject.building else ()
+
+
+def _made_by(study: Study, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
+    """The class, a base or the classes of parts that make what is at a path."""
+    yield from dict.fromkeys((cls, path) for cls in study.cls.lineage)
+    yield from study.owners_of(path)
+
+
+def _study(cls: ModuleClass, subject: Subject) -> Study:
+    return Study(cls, subject.study.resolver, ())
+
+
+def _stays(item: Assignment) -> bool:
+    """Whether what was there is part of what takes its place, or has been declared."""
+    args = item.value.args if isinstance(item.value, Call) else ()
+    reads = [item.value, *(passed.value for passed in args)]
+    return isinstance(item.value, Declared) or SelfRead(item.path) in reads
+
+
+def _loses(subject: Subject, study: Study, tie: Tie, item: Assignment, path: Path) -> bool:
+    """Whether a tie would come to read what takes the place of its right side."""
+    right = tuple(tie.right.split("."))
+    if right[: len(path)] != path or tie.left == ".".join(path):
+        return False
+    left = (*item.path[: len(item.path) - len(path)], *tie.left.split("."))
+    if study is not subject.study:
+        others = (one for one in _made(subject) if one.path == left)
+        if always_assigned(others):
+            return False  # the second name is given away as well
+    else:
+        if any(exclusive(one, item) for one in _made(subject) if one.line == tie.line):
+            return False
+        if study.runs_after(item.line, tie.line) is not True:
+            return False
+    if tie.left in subject.project.of(study.cls).same:
+        return _is_ruled_alone(subject.project.spec, study, tie.left)
+    return subject.project.leads_to(study.cls, right, declared)
+
+
+def _is_ruled_alone(spec: Spec, study: Study, path: str) -> bool:
+    """Whether rules declare a second name, should that come to be the only one of a parameter."""
+    owner = path.rpartition(".")[0]
+    layer = next((spot.leaf.layer.name for spot in _spots(study) if spot.where.path == owner), "")
+    cls, frozen = study.cls, study.is_frozen(path)
+    key = SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
+    return not isinstance(decide(spec, key).action, Keep)
+
+
+def _spots(study: Study) -> Iterator[Spot]:
+    """The layers that a class makes, each with the way to it."""
+    for attribute in study.everything:
+        for found in place(attribute.node, Where(attribute.target, attribute.name, 0)):
+            if isinstance(found, Spot):
+                yield found

@@ -1,0 +1,1 @@
+"""Text of declarations: names and imports of a file, statements, and the functions a file gets."""

@@ -1,0 +1,30 @@
+"""The function a file gets where weights are computed: ``weight_of(module, values, name)``.
+
+A bias has the fans of the weight beside it, which is no parameter of its layer any more where
+``weight_norm`` and its like compute it.
+"""
+
+from __future__ import annotations
+
+from pyroify.code.names import FileNames
+from pyroify.syntax.declarations import WEIGHT_OF
+
+FUNCTION = '''\
+def {weight_of}(module, values, name):
+    """The weight beside a bias, computed or not; of other parameters the parameter itself."""
+    beside = name.replace("bias", "weight")
+    if beside in values:
+        return values[beside]
+    training = module.training
+    found = getattr(module.eval(), beside, None)  # a call in training may change its state
+    module.train(training)
+    return found if isinstance(found, {torch}.Tensor) else values[name]
+'''
+
+
+def weight_call(names: FileNames, owner: str) -> str:
+    """The call for the weight beside the parameter ``name``, and its definition in the file."""
+    names.use("torch")
+    function = names.own(WEIGHT_OF)
+    names.define(function, FUNCTION.format(weight_of=function, torch=names.local("torch")))
+    return f"{function}({owner}, values, name)"

@@ -1,0 +1,66 @@
+"""Priors that follow their module: what ``options: {follow_module: true}`` writes into a file."""
+
+from __future__ import annotations
+
+from pyroify.code.names import FileNames
+
+FOLLOWING = '''\
+class {following}:
+    """A prior that follows its module to another device or dtype."""
+
+    def __init__(self, prior):
+        self.prior = self.moved = prior
+        self.place = None
+
+    def __call__(self, module):
+        place = module._prior_anchor.device, module._prior_anchor.dtype
+        if self.place != place:
+            self.place, self.moved = place, self.move(self.prior, *place)
+        return self.moved
+
+    def move(self, value, device, dtype):
+        """A distribution with its tensors on a device, in a dtype; or a part of one."""
+        if isinstance(value, {torch}.Tensor):
+            once = value[tuple(slice(None if step else 1) for step in value.stride())]
+            dtype = dtype if value.is_floating_point() else value.dtype
+            return once.to(device, dtype).expand(value.shape)
+        if isinstance(value, list):
+            return [self.move(item, device, dtype) for item in value]
+        kinds = {torch}.distributions.Distribution, {torch}.distributions.Transform
+        if isinstance(value, kinds):
+            value = {copy}.copy(value)
+            for name in vars(value).keys() - {{"_inv"}}:  # a transform has its inverse
+                vars(value)[name] = self.move(vars(value)[name], device, dtype)
+        return value
+'''
+"""A prior is constant; its tensors have to be moved one by one, as it has no ``.to()``. Expanded
+ones stay expanded, or a prior would take as much memory as the weights."""
+
+FOLLOW_MODULE = '''\
+def {follow_module}(root):
+    """Make the priors of a module, and of all it holds, follow it to another place."""
+    for module in root.modules():
+        for name, prior in list(getattr(module, "_pyro_samples", {{}}).items()):
+            if isinstance(prior, {torch}.distributions.Distribution):
+                values = (*module.parameters(), *root.parameters(), {torch}.empty(0))
+                anchor = next(value for value in values if value.is_floating_point())
+                anchor = anchor.detach().new_empty(0)
+                module.register_buffer("_prior_anchor", anchor, persistent=False)
+                setattr(module, name, {sample}({following}(prior)))
+'''
+"""The anchor, an empty buffer that no state_dict holds, tells where the module is."""
+
+
+def following_call(names: FileNames) -> str:
+    """The statement that makes all priors below ``self`` follow it."""
+    names.use("copy", "torch", "PyroSample")
+    spelled = {
+        "following": names.own("Following"),
+        "follow_module": names.own("follow_module"),
+        "copy": names.local("copy"),
+        "torch": names.local("torch"),
+        "sample": names.local("PyroSample"),
+    }
+    names.define(spelled["following"], FOLLOWING.format(**spelled))
+    names.define(spelled["follow_module"], FOLLOW_MODULE.format(**spelled))
+    return f"{spelled['follow_module']}(self)"

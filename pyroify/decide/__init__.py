@@ -1,0 +1,1 @@
+"""What the spec makes of each parameter, which classes are converted, what is declared."""

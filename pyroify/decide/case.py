@@ -1,0 +1,267 @@
+"""One class on its way to a plan: what is known, decided and found about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from pyroify.catalog.metaclasses import INTERFACES
+from pyroify.code.names import FileNames
+from pyroify.decide.declare import Declarations
+from pyroify.decide.model import ClassPlan, HeldClass, SitePlan, Status
+from pyroify.decide.project import Sites
+from pyroify.decide.sites import Lent
+from pyroify.diagnostics import Finding
+from pyroify.program.placements import Instance, Where, place
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.study import Study
+from pyroify.program.ties import Tie
+from pyroify.spec.match import has_wildcard
+from pyroify.syntax.facts import Function
+
+Key = tuple[str, str]
+"""Path and qualified name of a class."""
+
+Stage = tuple[Function | None, Declarations]
+"""A method that ends in declarations, None for a constructor still to be written."""
+
+
+@dataclass
+class Case:
+    """One class on its way to a plan."""
+
+    study: Study
+    names: FileNames
+    stages: list[Stage] = field(default_factory=list)
+    ties: tuple[Tie, ...] = ()
+    late_ties: tuple[Tie, ...] = ()
+    """Ties to what another class has declared by then: they are written where they are made."""
+    tied_parts: tuple[Lent, ...] = ()
+    """Parameters of other classes that read another one, in single instances."""
+    findings: list[Finding] = field(default_factory=list)
+    refused: bool = False
+    stale_methods: tuple[str, ...] = ()
+    wanted: bool = False
+    lent: set[str] = field(default_factory=set)
+    """Its parameters that other classes declare, in single instances; taken for random ones."""
+    tied_outside: set[str] = field(default_factory=set)
+    """Its parameters that read what is random where other classes have an instance."""
+    replaced: set[str] = field(default_factory=set)
+    """Those of them in whose place others put a parameter of theirs: no name here is about that."""
+
+    @property
+    def cls(self) -> ModuleClass:
+        """The class itself."""
+        return self.study.cls
+
+    @property
+    def key(self) -> Key:
+        """Path and qualified name."""
+        return self.cls.key
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it has sites that are no plain parameters any more."""
+        return any(site.action != "keep" for _, declared in self.stages for site in declared.sites)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it ends in declarations already, which the spec may have changed."""
+        return any(
+            method is not None and method.declarations is not None and not declared.left
+            for method, declared in self.stages
+        )
+
+    @property
+    def is_pyro_by_itself(self) -> bool:
+        """Whether it is a PyroModule by its own bases or declarations.
+
+        Where only a base in the project makes it one, that may be so since an earlier run.
+        """
+        return self.is_declared or any(base.kind == "pyro" for base in self.cls.bases)
+
+    @property
+    def borrowed(self) -> tuple[Lent, ...]:
+        """Parameters of other classes that it declares, in single instances."""
+        lent = (lent for _, declared in self.stages for lent in declared.lent)
+        return (*lent, *self.tied_parts)
+
+    @property
+    def ignored(self) -> bool:
+        """Whether a comment on its header takes it out."""
+        return (self.cls.cls.line, "ignore-class") in self.cls.file.suppressed
+
+    @property
+    def is_interface(self) -> bool:
+        """Whether it says to TorchScript what others can do, and has no parameters itself.
+
+        It may derive from nn.Module alone, and is left as it is.
+        """
+        return bool(INTERFACES.intersection(self.cls.cls.decorators)) and not self.is_random
+
+    @property
+    def at_run_time(self) -> bool:
+        """Whether its layers are converted at run time."""
+        return any(declared.at_run_time for _, declared in self.stages)
+
+    @property
+    def is_built_at_run_time(self) -> bool:
+        """Whether the layers that its constructor makes are converted when they are all there."""
+        return any(
+            declared.at_run_time for method, declared in self.stages if self._is_constructor(method)
+        )
+
+    def _is_constructor(self, method: Function | None) -> bool:
+        return method is None or method is self.study.constructor
+
+    @cached_property
+    def random_names(self) -> frozenset[str]:
+        """Names of own attributes that are, or hold, random ones."""
+        return frozenset(
+            site.path.partition(".")[0]
+            for _, declared in self.stages
+            for site in declared.sites
+            if site.action == "sample"
+        ) | {path.partition(".")[0] for path in (*self.lent, *self.tied)}
+
+    @property
+    def changed_names(self) -> frozenset[str]:
+        """Names of own attributes that become PyroModules, or declarations; "" for itself."""
+        changed = {site.path for site in self.all_sites if site.action != "keep"}
+        names = {path.partition(".")[0] for path in (*changed, *self.lent, *self.tied)}
+        return frozenset({*names, ""} if names else ())
+
+    @cached_property
+    def made_random(self) -> frozenset[str]:
+        """Names of own attributes that are, or hold, random ones which pyroify declares."""
+        return frozenset(
+            site.path.partition(".")[0]
+            for site in self.all_sites
+            if site.action == "sample" and site.spared != "own"
+        ) | {path.partition(".")[0] for path in self.lent}
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether all that is random in it is so by declarations of the user."""
+        sites = [site for site in self.all_sites if site.action != "keep"]
+        return bool(sites) and all(site.spared == "own" for site in sites) and not self.lent
+
+    @cached_property
+    def own_random(self) -> frozenset[str]:
+        """Names of own parameters that are drawn."""
+        return frozenset(
+            site.path
+            for _, declared in self.stages
+            for site in declared.sites
+            if site.action == "sample" and "." not in site.path
+        ) | {path for path in self.lent if "." not in path}
+
+    @property
+    def tied(self) -> frozenset[str]:
+        """Parameters that read another one, which is random or constrained."""
+        random = {site.path for site in self.all_sites if site.action != "keep"}
+        late = {tie.left for tie in self.late_ties}
+        return frozenset(late | {tie.left for tie in self.ties if tie.right in random})
+
+    @property
+    def read_ties(self) -> tuple[Tie, ...]:
+        """Ties of which the left side reads the right; where that stays, so does the tie."""
+        constrained = {site.path for site in self.all_sites if site.action == "param"}
+        return tuple(
+            replace(tie, may_be_frozen=self._may_be_frozen(tie.right))
+            for tie in self.ties
+            if not self.keeps(tie) and not self._is_tied_by_hand(tie)
+            if tie.right.partition(".")[0] in self.random_names
+            or tie.right in constrained
+            or (tie.unseen and "**" in self.random_names)
+        )
+
+    def _is_tied_by_hand(self, tie: Tie) -> bool:
+        """Whether the user's own declarations are all there is of the right side, or may be."""
+        made = [site for site in self.all_sites if site.path == tie.right and site.spared != "own"]
+        return self.study.by_hand.is_throughout and not made
+
+    def _may_be_frozen(self, path: str) -> bool:
+        """Whether a declaration asks at run time if a parameter is frozen."""
+        rules = [site.rule for site in self.all_sites if site.path == path]
+        if not rules:
+            return self.at_run_time and path not in self.lent
+        return self.study.may_be_frozen(path) and all(
+            rule is None or has_wildcard(rule.match) for rule in rules
+        )
+
+    def keeps(self, tie: Tie) -> bool:
+        """Whether both sides of a tie are seen to stay the parameter that they are."""
+        if tie.right in self.lent - self.replaced:
+            return False
+        right = [site for site in self.all_sites if site.path == tie.right]
+        left = [site for site in self.all_sites if site.path == tie.left]
+        is_kept = bool(right) and all(site.action == "keep" for site in right)
+        is_frozen = all(site.spared == "frozen" for site in right)
+        return is_kept and (is_frozen or all(site.action == "keep" for site in left))
+
+    @property
+    def sites(self) -> Sites:
+        """Its parameters by what becomes of them."""
+        sites = [site for _, declared in self.stages for site in declared.sites]
+        paths = {
+            action: frozenset(site.path for site in sites if site.action == action)
+            for action in ("sample", "param", "keep")
+        }
+        by_lambda = any("(lambda self" in site.source for site in sites)
+        own = {site.path for site in sites if site.action == "sample" and site.spared == "own"}
+        return Sites(
+            paths["sample"] | self.lent,
+            paths["param"],
+            paths["keep"],
+            by_lambda,
+            frozenset(own - self.lent),
+            self.tied,
+            frozenset(tie.left for tie in self.ties if self.keeps(tie)),
+        )
+
+    def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
+        """A finding about this class."""
+        return Finding(self.cls.file.path, line, column + 1, code, message, help, self.cls.name)
+
+    @property
+    def converts(self) -> bool:
+        """Whether it is going to be rewritten."""
+        return self.wanted and not self.refused
+
+    @property
+    def all_sites(self) -> tuple[SitePlan, ...]:
+        """Its parameters, and what becomes of each."""
+        return tuple(site for _, declared in self.stages for site in declared.sites)
+
+    @cached_property
+    def parts(self) -> tuple[HeldClass, ...]:
+        """The instances of classes of the project that it holds."""
+        return tuple(
+            HeldClass(found.where.path, found.cls.name)
+            for attribute in self.study.everything
+            for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
+            if isinstance(found, Instance)
+        )
+
+    @property
+    def plan(self) -> ClassPlan:
+        """What reports say of it."""
+        status: Status = "unchanged"
+        if self.wanted and self.ignored:
+            status = "suppressed"
+        elif self.wanted:
+            status = "refused" if self.refused else "converted"
+        return ClassPlan(
+            module=self.cls.file.module,
+            qualname=self.cls.cls.qualname,
+            path=self.cls.file.path,
+            line=self.cls.cls.line,
+            column=self.cls.cls.column + 1,
+            status=status,
+            sites=self.all_sites,
+            findings=tuple(self.findings),
+            stale_methods=self.stale_methods,
+            parts=self.parts,
+            bases=tuple(base.name for base in self.cls.lineage[1:]),
+        )

@@ -1,0 +1,192 @@
+"""Facts and decisions to declarations: what is written at the end of a method, or in place.
+
+Where the structure of a class is visible, each layer is named and declared (*visible*). Where it
+is not, the whole class is converted at run time, by a loop over what is there (*run time*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyroify.code.names import FileNames
+from pyroify.code.statements import joined
+from pyroify.decide.added import declare_added
+from pyroify.decide.instances import declare_instances
+from pyroify.decide.model import SitePlan
+from pyroify.decide.own import OwnParameters
+from pyroify.decide.redeclare import (
+    leave_decorated,
+    leave_unnamed,
+    leave_unseen,
+    leaves_all,
+    report_by_hand,
+    report_dropped,
+)
+from pyroify.decide.run_time import convert_at_run_time, declare_at_run_time
+from pyroify.decide.sight import find_unseen, is_out_of_sight, moves_members
+from pyroify.decide.sites import Anew, Lent, Sites
+from pyroify.decide.unreached import report_unreached
+from pyroify.decide.visible import declare_each, declare_layer, declare_visible
+from pyroify.diagnostics import Finding
+from pyroify.program.placements import Each, Spot, Where
+from pyroify.program.present import present_within
+from pyroify.program.structure import Leaf, is_opaque
+from pyroify.program.study import OwnParameter, Study
+from pyroify.spec.expressions import to_text
+from pyroify.spec.match import SiteKey
+from pyroify.spec.model import Spec
+from pyroify.spec.render import Place
+from pyroify.syntax.facts import Function
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """What one method comes to declare.
+
+    ``latents`` come before all else: a second run takes them for part of the class as it was.
+    ``in_place`` has, by parameter, the source for each call that makes it, ``anew`` those for
+    declarations that are there; ``buffers`` are frozen parameters that stay what they are.
+    """
+
+    latents: tuple[str, ...]
+    statements: tuple[str, ...]
+    in_place: Mapping[str, tuple[str, ...]]
+    anew: tuple[Anew, ...]
+    buffers: tuple[OwnParameter, ...]
+    sites: tuple[SitePlan, ...]
+    keys: tuple[SiteKey, ...]
+    findings: tuple[Finding, ...]
+    lent: tuple[Lent, ...]
+    """Parameters of other classes that it declares, in single instances."""
+    at_run_time: bool
+    left: bool
+    """No rule is about any of its sites: the declarations that are there stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declarer:
+    """Decides the sites of one class and writes their declarations."""
+
+    study: Study
+    spec: Spec
+    names: FileNames
+    tied: frozenset[str] = frozenset()
+    """Paths that read another parameter: they are declared with the tie."""
+
+    def declare(self, method: Function | None, covered: tuple[Function, ...]) -> Declarations:
+        """Declarations of everything the ``covered`` methods attach.
+
+        ``method``, which ends in them, is None where the constructor is still to be written.
+        """
+        within = present_within(covered)
+        sites = Sites(self.study, self.spec, self.names, method, self.tied, within)
+        own = OwnParameters(sites)
+        attributes = self.study.attributes(covered)
+        is_late = False
+        is_by_hand = self.study.by_hand.is_throughout
+        at_run_time = not is_by_hand and is_out_of_sight(self.study, covered, attributes)
+        sites.at_run_time = at_run_time
+        statements: list[str] = []
+        latents: list[str] = []
+        if method is self.study.constructor:
+            latents.extend(self._latents(sites))
+            self._decorated(sites)
+        for parameter in self.study.parameters(covered):
+            own.declare(parameter)
+        statements.extend(own.statements)
+        if method is self.study.constructor and not at_run_time:
+            statements.extend(self._inherited(sites))
+        if at_run_time:
+            unseen = find_unseen(self.study, covered, attributes)
+            statements.extend(declare_at_run_time(attributes, sites, unseen))
+        else:
+            if is_late := not is_by_hand and moves_members(self.study, covered):
+                statements.append(convert_at_run_time(sites))
+            seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
+            statements.extend(declare_visible(seen, sites))
+        if is_by_hand:
+            leave_unnamed(attributes, sites)
+        statements.extend(declare_instances(attributes, sites))
+        statements.extend(declare_added(attributes, sites))
+        report_unreached(attributes, sites)
+        statements.extend(leave_unseen(sites))
+        report_by_hand(sites)
+        left = leaves_all(sites)
+        if not left:
+            report_dropped(sites, [*latents, *statements])
+        return Declarations(
+            latents=tuple(latents),
+            statements=tuple(joined(statements)),
+            in_place=own.in_place,
+            anew=tuple(sites.anew),
+            buffers=tuple(own.buffers),
+            sites=tuple(sites.plans),
+            keys=tuple(sites.keys),
+            findings=tuple(sites.findings),
+            lent=tuple(sites.lent),
+            at_run_time=at_run_time or is_late,
+            left=left,
+        )
+
+    def _latents(self, sites: Sites) -> Iterator[str]:
+        """New random attributes that the spec gives the class."""
+        cls = self.study.cls
+        own = {parameter.name for parameter in self.study.all_parameters}
+        own |= {method.name for method in cls.cls.methods if method.declared}
+        for latent in sorted(sites.latents, key=lambda latent: "." in latent.name):
+            if latent.name in own:
+                continue
+            if obstacle := self._obstacle(latent.name):
+                message = f"latent {latent.index + 1} ({cls.cls.name}.{latent.name}) {obstacle}"
+                help = "choose another name"
+                sites.report(cls.cls.line, cls.cls.column, "PYR151", message, help)
+                continue
+            target = f"self.{latent.name}"
+            shape = tuple(to_text(size) for size in latent.shape)
+            place = Place(target, target.rpartition(".")[0], shape)
+            pairs = sites.pairs(latent.action, place, cls.cls.line, cls.cls.column)
+            if pairs:
+                sites.record_latent(latent, pairs[-1][1])
+            yield from (f"{name} = {source}" for name, source in pairs)
+
+    def _obstacle(self, name: str) -> str:
+        """Why there cannot be a new attribute of this name, if it cannot."""
+        first, dot, rest = name.partition(".")
+        lineage = self.study.cls.lineage
+        studies = [Study(item, self.study.resolver, ()) for item in lineage]
+        held = {attribute.name for study in studies for attribute in study.everything}
+        if dot:
+            return self._obstacle_below(first, rest, studies)
+        methods = [method for item in lineage for method in item.cls.methods]
+        taken = held.union(item.path[0] for m in methods for item in m.assignments if item.path)
+        if name in taken:
+            return f"would replace the attribute {name}"
+        return f"would replace the method {name}" if self.study.cls.find_method(name) else ""
+
+    @staticmethod
+    def _obstacle_below(first: str, rest: str, studies: Sequence[Study]) -> str:
+        """Why what an attribute holds cannot have a new attribute, if it cannot."""
+        nodes = [item.node for study in studies for item in study.everything if item.name == first]
+        if not nodes:
+            return f"goes through {first}, which holds no module"
+        layers = [node.layer for node in nodes if isinstance(node, Leaf)]
+        if any(rest in layer.names for layer in layers):
+            return f"would replace {rest} of the layer"
+        return ""
+
+    def _decorated(self, sites: Sites) -> None:
+        """Methods that are declarations themselves, which stay."""
+        for method in self.study.cls.cls.methods:
+            if method.declared is not None:
+                leave_decorated(sites, method, method.declared)
+
+    def _inherited(self, sites: Sites) -> Iterator[str]:
+        """Parameters of the layer of torch.nn that the class derives from."""
+        base = self.study.cls.library_base
+        where = Where("self", "", self.study.cls.cls.line)
+        if base is not None and base.kind == "recurrent":
+            yield from declare_each(Each(where, base), sites)
+        elif base is not None and base.kind == "layer":
+            own = {parameter.name for parameter in self.study.all_parameters}
+            yield from declare_layer(Spot(where, Leaf(base)), sites, skip=own)

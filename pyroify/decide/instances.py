@@ -1,0 +1,264 @@
+"""One instance of a class of the project: what rules say of its parameters and of no other's.
+
+A class declares its own parameters, so all its instances share their priors. A rule that spells out
+the way to one (``Net.encoder.fc.weight``, where ``self.encoder = Block(...)``) is carried out at
+the end of the constructor that builds the instance: what is declared last holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from pyroify.catalog.layers import LayerParameter, qualify
+from pyroify.code.statements import guarded, nested
+from pyroify.decide.redeclare import leave, redeclare
+from pyroify.decide.sites import Lent, Sites, needs_first_value
+from pyroify.decide.visible import placements_of
+from pyroify.program.cleared import is_present
+from pyroify.program.placements import Instance, Spot, Where, join, place
+from pyroify.program.present import present_at_end
+from pyroify.program.study import Attribute, OwnParameter, Study
+from pyroify.spec.match import Decision, SiteKey, decide, spells_out
+from pyroify.spec.model import Deterministic, Keep, Sample
+from pyroify.spec.render import NOISE, Place
+from pyroify.syntax.facts import Declared
+
+SIZES = re.compile(r"\.expand\(\[([\d, ]*)\]\)")
+RANK = re.compile(r"\.to_event\((\d+)\)")
+"""What a declaration says of the shape of what it declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A parameter of an instance, which its class declares for all its instances.
+
+    ``place`` is where the class that builds the instance finds it, ``path`` its name below that
+    class and ``inner`` the one below its own. ``present``: whether it is there at all, None where
+    only run time knows.
+    """
+
+    holder: Instance
+    study: Study
+    where: Where
+    place: Place
+    path: str
+    inner: str
+    layer: str = ""
+    frozen: bool = False
+    present: bool | None = True
+    declared: str = ""
+    """What the source of the class makes of it already: ``sample`` or ``param``."""
+
+    @property
+    def cls(self) -> str:
+        """The name of its class."""
+        return self.study.cls.cls.qualname
+
+
+def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
+    """Declarations of the parameters of instances that rules name, or that are there already."""
+    replaced = [attribute.name for attribute in attributes if "." in attribute.name]
+    found = [
+        (part.where, statement)
+        for attribute in attributes
+        for instance in placements_of(attribute, sites)
+        if isinstance(instance, Instance) and _is_spoken_of(instance, sites)
+        for part in _parts(instance, sites)
+        if not any(part.path.startswith(f"{name}.") for name in replaced)
+        for statement in _declare(part, sites)
+    ]
+    for (loops, guards), group in groupby(found, key=lambda item: (item[0].loops, item[0].guards)):
+        statements = [statement for _, statement in group]
+        yield from [nested(loops, guards, statements)] if loops or guards else statements
+
+
+def _is_spoken_of(instance: Instance, sites: Sites) -> bool:
+    """Whether a rule, or a declaration that is there, is about this very instance."""
+    cls, path = sites.study.cls, instance.where.path
+    name = f"{cls.cls.qualname}.{path}"
+    if any(spells_out(rule, cls.file.module, name) for rule in sites.spec.rules):
+        return True
+    return any(there.startswith(f"{path}.") for there in (*sites.present, *sites.within))
+
+
+def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Iterator[Part]:
+    """The parameters of an instance, by one name each; ``inner`` is one that it holds."""
+    instance = inner or holder
+    for cls in instance.cls.lineage:
+        study = Study(cls, sites.study.resolver, ())
+        tied = {tie.left for tie in study.ties if tie.condition == ""}
+        for own in study.all_parameters:
+            if own.name not in tied:
+                yield _own_part(holder, instance, study, own)
+        yield from _buffer_parts(holder, instance, study, sites)
+        for attribute in study.everything:
+            for found in place(attribute.node, _where(instance, attribute)):
+                if isinstance(found, Instance) and found.cls.key != instance.cls.key:
+                    yield from _parts(holder, sites, found)
+                elif isinstance(found, Spot):
+                    for parameter in found.leaf.layer.parameters:
+                        part = _layer_part(holder, instance, study, found, parameter)
+                        if part.inner not in tied:
+                            yield part
+
+
+def _where(instance: Instance, attribute: Attribute) -> Where:
+    """Where an attribute of an instance is found; the line is that of the instance."""
+    around = instance.where
+    target = around.target + attribute.target.removeprefix("self")
+    where = around.child(target, attribute.name) if attribute.name else around
+    if attribute.present:
+        return where
+    return where.under(f'hasattr({around.target}, "{attribute.name}")')
+
+
+def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParameter) -> Part:
+    """A parameter that the class makes itself; sizes in its source mean nothing outside."""
+    where = instance.where
+    target = f"{where.target}.{own.name}"
+    shape = _shape(study, own)
+    is_plain = shape is not None and all(size.isdecimal() for size in shape)
+    return Part(
+        holder,
+        study,
+        where,
+        Place(
+            target=target,
+            owner=where.target,
+            shape=shape if is_plain else None,
+            ndim=None if shape is None else len(shape),
+            initial=f"{target}.detach()",
+        ),
+        path=join(where.path, own.name),
+        inner=own.name,
+        frozen=own.frozen is True or study.is_frozen(own.name),
+        present=None if own.optional else True,
+        declared=own.declared.action if own.declared else "",
+    )
+
+
+def _buffer_parts(
+    holder: Instance, instance: Instance, study: Study, sites: Sites
+) -> Iterator[Part]:
+    """Frozen parameters that have become buffers, where one instance has a declaration instead."""
+    where = instance.where
+    for name in sorted(study.buffers - {own.name for own in study.all_parameters}):
+        path = join(where.path, name)
+        if there := sites.present.get(path):
+            target = f"{where.target}.{name}"
+            sizes, rank = SIZES.search(there.text), RANK.search(there.text)
+            shape = tuple(size for size in re.split(r",\s*", sizes[1]) if size) if sizes else None
+            place = Place(
+                target=target,
+                owner=where.target,
+                shape=shape,
+                ndim=int(rank[1]) if rank else None,
+                initial=f"{target}.detach()",
+            )
+            yield Part(holder, study, where, place, path, inner=name, frozen=True)
+
+
+def _shape(study: Study, own: OwnParameter) -> tuple[str, ...] | None:
+    """The shape of a parameter: where it is made, or as the declaration in its place has it."""
+    if own.declared is not None:
+        noise = study.declared(f"{own.name}{NOISE}")
+        return (noise or own.declared).shape
+    shapes = {made.shape for made in own.made}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def _layer_part(
+    holder: Instance, instance: Instance, study: Study, spot: Spot, parameter: LayerParameter
+) -> Part:
+    """A parameter of a layer; its shape is read off the layer, which keeps its sizes."""
+    where, layer = spot.where, spot.leaf.layer
+    target = f"{where.target}.{parameter.name}"
+
+    def read(expression: str) -> str:
+        return qualify(expression, where.target, target)
+
+    is_kept = layer.kind == "layer" and parameter.shape is not None
+    path = join(where.path, parameter.name)
+    inner = path.removeprefix(f"{instance.where.path}.")
+    there = present_at_end(study.constructor).get(inner)
+    return Part(
+        holder,
+        study,
+        where,
+        Place(
+            target=target,
+            owner=where.target,
+            shape=tuple(map(read, parameter.shape or ())) if is_kept else None,
+            ndim=parameter.ndim,
+            fan_in=parameter.fan_in and read(parameter.fan_in),
+            fan_out=parameter.fan_out and read(parameter.fan_out),
+            initial=f"{target}.detach()",
+        ),
+        path=path,
+        inner=inner,
+        layer=parameter.layer,
+        frozen=study.is_frozen(inner),
+        present=is_present(parameter, spot.leaf, study, study.constructor, inner),
+        declared=there.action if there else "",
+    )
+
+
+def _declare(part: Part, sites: Sites) -> Iterator[str]:
+    """The statements that declare a parameter of an instance, if a rule is about it."""
+    if part.present is False:
+        return
+    line = part.where.line
+    own = part.study.by_hand.has(part.inner)
+    instance = part.holder.where.path
+    decision = sites.decide_instance(part.path, part.layer, instance, part.frozen, own)
+    sites.report_single(decision, part.holder.where.path.partition(".*")[0], line)
+    if there := sites.within.get(part.path):
+        assert isinstance(there.value, Declared)
+        beside = redeclare(sites, there, there.value, decision, part.place)
+        yield from (f"{name} = {source}" for name, source in beside)
+        return
+    if decision.rule is None:
+        if part.path in sites.present:
+            yield from leave(sites, part.path, decision, part.layer)
+        return
+    if _is_impossible(part, decision, sites):
+        return
+    pairs = sites.pairs(decision.action, part.place, line)
+    source = pairs[-1][1] if pairs else ""
+    shape = part.place.shape
+    sites.record(part.path, decision, source, line, layer=part.layer, shape=shape)
+    if pairs:
+        sites.lent.append(Lent(part.study.cls.key, part.inner))
+        statements = [f"{name} = {source}" for name, source in pairs]
+        yield from statements if part.present else [guarded(_is_there(part, sites), statements)]
+
+
+def _is_there(part: Part, sites: Sites) -> str:
+    """A test whether an instance has a parameter that its class makes under a condition."""
+    if part.inner not in part.study.buffers:
+        return f"{part.place.target} is not None"
+    sites.names.use("nn")
+    return f"isinstance({part.place.target}, {sites.names.local('nn')}.Parameter)"
+
+
+def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:
+    """Whether a rule asks for what the class has taken from its instances; it is said."""
+    cls, target, action = part.cls, part.place.target, decision.action
+    own = part.study.by_hand.has(part.inner)
+    key = SiteKey(part.study.cls.file.module, cls, part.inner, part.layer, part.frozen, own=own)
+    common = decide(sites.spec, key).action
+    is_drawn = part.declared == "sample" or isinstance(common, Sample | Deterministic)
+    if isinstance(action, Keep) and (part.declared or not isinstance(common, Keep)):
+        wish, help = f"keeps {target}", f"keep {cls}.{part.inner}, and give the others a rule each"
+    elif needs_first_value(action) and is_drawn:
+        wish, help = f"starts {target} at its first value", "give `init:` a number"
+    else:
+        return False
+    message = (
+        f"{sites.rule_name(decision)} {wish}, but {cls} declares {part.inner} in every instance"
+    )
+    sites.report(part.where.line, 0, "PYR068", message, help)
+    return True

@@ -1,0 +1,145 @@
+"""What the checks know of the whole project: its classes and what becomes of their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pyroify.program.resolve import Index, ModuleClass
+from pyroify.program.structure import Own, walk
+from pyroify.program.study import Study
+from pyroify.spec.model import Spec
+from pyroify.syntax.facts import Path
+
+Key = tuple[str, str]
+"""A class: the path of its file and its qualified name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Parameters of one class by what becomes of them, as dotted paths (``layers.*.weight``).
+
+    ``own`` are random ones that the user has declared, ``tied`` other names of random ones, and
+    ``same`` those of what stays a parameter.
+    ``by_lambda``: a prior is a lambda, which cannot be pickled.
+    """
+
+    random: frozenset[str] = frozenset()
+    constrained: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    by_lambda: bool = False
+    own: frozenset[str] = frozenset()
+    tied: frozenset[str] = frozenset()
+    same: frozenset[str] = frozenset()
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """Those that are no plain parameters any more."""
+        return self.random | self.constrained | self.tied
+
+
+NO_SITES = Sites()
+Chosen = Callable[[Sites], frozenset[str]]
+
+
+def random(sites: Sites) -> frozenset[str]:
+    """The random ones."""
+    return sites.random
+
+
+def own(sites: Sites) -> frozenset[str]:
+    """The random ones that the user has declared."""
+    return sites.own
+
+
+def kept(sites: Sites) -> frozenset[str]:
+    """Those that stay parameters."""
+    return sites.kept
+
+
+def declared(sites: Sites) -> frozenset[str]:
+    """The random and the constrained ones."""
+    return sites.declared
+
+
+@dataclass(frozen=True)
+class Project:
+    """The studies and sites of all classes that are to be converted."""
+
+    index: Index
+    spec: Spec
+    studies: Mapping[Key, Study]
+    sites: Mapping[Key, Sites]
+
+    @cached_property
+    def anew(self) -> Project:
+        """The project as if nothing had been random before."""
+        made = {key: replace(s, random=s.random - s.own) for key, s in self.sites.items()}
+        return replace(self, sites=made)
+
+    def of(self, cls: ModuleClass) -> Sites:
+        """The sites a class declares itself."""
+        return self.sites.get(cls.key, NO_SITES)
+
+    def draws(self, cls: ModuleClass) -> bool:
+        """Whether a call of a class reads random parameters."""
+        return self.has(cls, random)
+
+    def has(self, cls: ModuleClass, chosen: Chosen, depth: int = 0) -> bool:
+        """Whether a class has such sites, its own or those of what it holds."""
+        if any(chosen(self.of(item)) for item in cls.lineage):
+            return True
+        return depth < 10 and any(self.has(held, chosen, depth + 1) for held in self._held(cls))
+
+    def leads_to(self, cls: ModuleClass, path: Path, chosen: Chosen, depth: int = 0) -> bool:
+        """Whether a path below an instance of a class is, or leads to, one of these sites."""
+        if not path or depth > 10:
+            return False
+        if any(matches(site, path) for item in cls.lineage for site in chosen(self.of(item))):
+            return True
+        return self.leads_below(cls, path, chosen, depth)
+
+    def leads_below(self, cls: ModuleClass, path: Path, chosen: Chosen, depth: int = 0) -> bool:
+        """The same, for sites that a class of the project below it declares."""
+        return any(
+            self.leads_to(held, path[start:], chosen, depth + 1)
+            for held in self.classes_at(cls, path[0])
+            for start in range(1, len(path))
+        )
+
+    def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
+        """Classes of the project that an attribute holds."""
+        for item in cls.lineage:
+            study = self.studies.get(item.key)
+            for attribute in study.everything if study else ():
+                if attribute.name == name:
+                    yield from (node.cls for node in walk(attribute.node) if isinstance(node, Own))
+
+    @cached_property
+    def handed_about(self) -> frozenset[Key]:
+        """Classes with random parameters that no other class is seen to hold."""
+        held = {cls.key for study in self.studies.values() for cls in study.held}
+        return frozenset(
+            key for key, sites in self.sites.items() if sites.random and key not in held
+        )
+
+    def _held(self, cls: ModuleClass) -> Iterator[ModuleClass]:
+        for item in cls.lineage:
+            study = self.studies.get(item.key)
+            yield from study.held if study else ()
+
+
+def matches(site: str, path: Path) -> bool:
+    """Whether a path names a site. ``*`` stands for any one name, on either side.
+
+    Below a site that ends in ``**`` nothing is known but that weights and biases are called so.
+    """
+    names = tuple(site.split("."))
+    if "**" in names:
+        cut = names.index("**")
+        last = names[cut + 1 :] or ("weight", "bias")
+        return path[:cut] == names[:cut] and len(path) > cut and path[-1] in last
+    return len(names) == len(path) and all(
+        "*" in (wanted, given) or wanted == given for wanted, given in zip(names, path, strict=True)
+    )

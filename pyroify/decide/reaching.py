@@ -1,0 +1,73 @@
+"""Which classes of the project come to be below which others, out of sight of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pyroify.decide.case import Case, Key
+from pyroify.program.resolve import Index, ModuleClass
+from pyroify.program.structure import calls_in
+from pyroify.syntax.facts import Call, Name
+
+
+def left_alone(index: Index, cases: Mapping[Key, Case]) -> Mapping[str, frozenset[str]]:
+    """Names of classes that are not converted, by the file of a class that may come to hold some.
+
+    A class that is handed something hands it on to its bases.
+    """
+    found: dict[str, set[str]] = {}
+    for receiver, given in (*_handed_over(index), *_held(cases)):
+        case = cases.get(given.key)
+        if case is None or case.converts or case.cls.is_pyro or not case.study.has_parameters:
+            continue
+        if any(base.key in cases and cases[base.key].converts for base in case.cls.lineage):
+            continue  # it derives from a PyroModule then, which the function tells itself
+        if _is_bare(case) and not case.wanted:
+            continue
+        for cls in receiver.lineage:
+            found.setdefault(cls.file.path, set()).add(given.cls.name)
+    return {path: frozenset(names) for path, names in found.items()}
+
+
+def bare_containers(cases: Mapping[Key, Case]) -> frozenset[str]:
+    """Names of classes that are containers and declare nothing of what they are given."""
+    return frozenset(case.cls.cls.name for case in cases.values() if _is_bare(case))
+
+
+def _is_bare(case: Case) -> bool:
+    base = case.cls.library_base
+    is_container = base is not None and base.kind == "container"
+    return is_container and case.cls.find_method("__init__") is None
+
+
+def _held(cases: Mapping[Key, Case]) -> Iterator[tuple[ModuleClass, ModuleClass]]:
+    return ((case.cls, held) for case in cases.values() for held in case.study.held)
+
+
+def receivers(index: Index) -> Mapping[Key, tuple[ModuleClass, ...]]:
+    """The classes whose instances each class is seen to be given; it hands them on to its bases."""
+    found: dict[Key, dict[Key, ModuleClass]] = {}
+    for receiver, given in _handed_over(index):
+        for cls in receiver.lineage:
+            found.setdefault(cls.key, {})[given.key] = given
+    return {key: tuple(given.values()) for key, given in found.items()}
+
+
+def _handed_over(index: Index) -> Iterator[tuple[ModuleClass, ModuleClass]]:
+    """Classes that are called with instances of others, each with the class of such an instance."""
+    for file in index.files:
+        methods = (method for cls in file.classes for method in cls.methods)
+        functions = (*file.functions, *methods)
+        calls: Iterable[Call] = (call for item in functions for call in item.layer_calls)
+        for call in (*file.module_calls, *calls):
+            receiver = _class_called(call, index, file.path)
+            for passed in call.args if receiver else ():
+                for inner in calls_in(passed.value):
+                    if receiver and (given := _class_called(inner, index, file.path)):
+                        yield receiver, given
+
+
+def _class_called(call: Call, index: Index, path: str) -> ModuleClass | None:
+    if not isinstance(call.callee, Name):
+        return None
+    return index.resolve(call.callee.dotted, path).module_class

@@ -1,0 +1,276 @@
+"""Declarations that are there already: they come to say what the spec says now, or are reported.
+
+What stands in place of an ``nn.Parameter`` is all that is left of it. The spec cannot have it back
+by its own means, nor the value it started at.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pyroify.code.meaning import meaning, unchanged
+from pyroify.code.statements import normalised
+from pyroify.decide.sites import Sites, needs_first_value
+from pyroify.program.structure import is_opaque
+from pyroify.program.study import Attribute
+from pyroify.spec.match import Decision
+from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
+from pyroify.spec.render import NOISE, Place, RenderError, mentions, render_sample
+from pyroify.syntax.facts import Assignment, Declared, Function
+
+NAME_TEST = re.compile(r"if name (?:==|in) (.*):")
+LOOPED = re.compile(r"^ +([\w.\[\]]+) = [\w.]*Pyro(?:Sample|Param)\(", re.MULTILINE)
+NAME_PASSED = re.compile(r"if name (?:==|in) (.*):\n +continue")
+
+
+IN_A_LOOP = (
+    "a rule without wildcards reaches a parameter; if pyroify wrote this, restore pyroify.lock"
+)
+UNRULED = Decision(Keep(), None)
+UNSEEN = "it stays as it is; to have the spec decide, declare it in the class that makes it"
+
+
+def redeclare(
+    sites: Sites, there: Assignment, declared: Declared, decision: Decision, place: Place
+) -> tuple[tuple[str, str], ...]:
+    """Put another declaration in place of one, if the spec says otherwise now.
+
+    Returns what has to be declared beside it: the noise of a prior that is not centred.
+    """
+    path = ".".join(there.path)
+    pairs = _as_decided(sites, there, declared, decision, place)
+    if not pairs:
+        sites.record(
+            path, decision, declared.text, there.line, there.column, action=declared.action
+        )
+        return ()
+    *beside, (_, source) = pairs
+    sites.record(path, decision, source, there.line, there.column)
+    if not unchanged([source], [declared.text]):
+        sites.put(declared, there.column, source)
+    return tuple(beside)
+
+
+def leave(sites: Sites, path: str, decision: Decision, layer: str) -> list[str]:
+    """The declaration at the end of the method of a site that no rule is about any more.
+
+    The noise of a prior that is not centred comes before it. What the user wrote is no fault.
+    """
+    there = sites.present[path]
+    if decision.spared != "own" or path in sites.study.by_hand.named:
+        sites.report_left(path, decision, there.line, _indent(sites))
+    sites.record(path, decision, there.text, there.line, layer=layer, action=there.action)
+    noise = sites.present.get(f"{path}{NOISE}")
+    return [noise.text, there.text] if noise else [there.text]
+
+
+def leave_decorated(sites: Sites, method: Function, declared: Declared) -> None:
+    """A method decorated as a declaration: it stays, and is reported where a rule differs."""
+    decision, name = sites.decide_own(method.name, method.line), f"self.{method.name}"
+    sites.record(
+        method.name,
+        decision,
+        f"{'PyroParam' if declared.action == 'param' else 'PyroSample'}({method.name})",
+        method.line,
+        method.column,
+        shape=declared.shape,
+        action=declared.action,
+    )
+    if method.line in sites.study.ignored_lines or decision.spared == "own":
+        return
+    if decision.rule is None and isinstance(decision.action, Keep):
+        message = f"a method declares {name}, but no rule of the spec is about it"
+        sites.report(method.line, method.column, "PYR067", message, "add a rule for it")
+    elif not _returns_the_prior(
+        sites, declared, decision.action, Place(name, "self", declared.shape)
+    ):
+        said = sites.rule_name(decision) if decision.rule else "the latent of the spec"
+        message = f"a method declares {name} otherwise than {said}"
+        help = "let the method return that, or put a rule for the parameter below"
+        sites.report(method.line, method.column, "PYR060", message, help)
+
+
+def _returns_the_prior(sites: Sites, declared: Declared, action: Action, place: Place) -> bool:
+    """Whether what a method returns is the prior that a rule asks for."""
+    if declared.action != "sample" or not isinstance(action, Sample | Deterministic):
+        return False
+    try:
+        wanted = render_sample(action, place, sites.names.spec_names)
+    except RenderError:
+        return False
+    forms = (declared.text, f"lambda self: {declared.text}")
+    return meaning(wanted) in [meaning(f"PyroSample({form})") for form in forms]
+
+
+def leave_unseen(sites: Sites) -> Iterator[str]:
+    """Declarations at the end of the method of what the source does not show to be a parameter."""
+    seen = {site.path for site in sites.plans} | sites.tied
+    for path, there in sites.present.items():
+        if there.is_prior and path not in seen and path.removesuffix(NOISE) not in seen:
+            is_own = path in sites.study.by_hand.sites
+            if not is_own:
+                message = (
+                    f"self.{path} is declared already, but the source does not show it otherwise"
+                )
+                sites.report(there.line, _indent(sites), "PYR067", message, UNSEEN)
+            decision = replace(UNRULED, spared="own") if is_own else UNRULED
+            sites.record(path, decision, there.text, there.line, action=there.action)
+            yield there.text
+
+
+def leave_unnamed(attributes: Iterable[Attribute], sites: Sites) -> None:
+    """Note what the user's own code declares, by which names only run time shows."""
+    for attribute in attributes:
+        if is_opaque(attribute.node) and attribute.name:
+            decision = replace(UNRULED, spared="own")
+            sites.record(f"{attribute.name}.**", decision, "", attribute.line)
+
+
+def report_by_hand(sites: Sites) -> None:
+    """Say that the user's own loops decide what of a class is random, where rules would."""
+    by_hand = sites.study.by_hand
+    if not by_hand.loops or all(site.path in by_hand.sites for site in sites.plans if site.spared):
+        return
+    name = sites.study.cls.cls.name
+    message = f"{name} declares parameters here in code that is not pyroify's; it stays as it is"
+    sites.report(*by_hand.loops[0], "PYR078", message, IN_A_LOOP)
+
+
+def leaves_all(sites: Sites) -> bool:
+    """Whether no rule is about any site of a method that declares some in a loop; it is said."""
+    loops = [
+        (text, line) for text, line in _loops(sites) if "setattr(" in text or LOOPED.search(text)
+    ]
+    if not loops or not sites.plans or any(site.rule is not None for site in sites.plans):
+        return False
+    name, line = sites.study.cls.cls.name, loops[0][1]
+    message = f"{name} is declared already, but no rule of the spec is about a parameter of it"
+    sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
+    return True
+
+
+def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
+    """Say which sites a loop declared so far, and does no longer as no rule is about them."""
+    for text, line in _loops(sites):
+        head = text.partition("\n")[0]
+        still = {name for new in statements if new.startswith(head) for name in LOOPED.findall(new)}
+        for target in LOOPED.findall(text):
+            if target not in still and not _is_ruled(sites, target.partition(".")[2]):
+                _report_dropped(sites, target, line)
+    wanted = {normalised(statement) for statement in statements}
+    old = [(text, line) for text, line in _loops(sites) if text not in wanted]
+    for site in sites.plans:
+        if site.rule is not None or site.action != "keep":
+            continue
+        for text, line in old:
+            if _declares(text, site.path.rpartition(".")[2]):
+                _report_dropped(sites, site.path, line)
+
+
+def _is_ruled(sites: Sites, name: str) -> bool:
+    """Whether a rule is about a parameter in a list, or it is the noise of one."""
+    paths = [site.path for site in sites.plans if site.rule is not None and "*" in site.path]
+    return any(path.endswith(f".{name.removesuffix(NOISE)}") for path in paths)
+
+
+def _report_dropped(sites: Sites, name: str, line: int) -> None:
+    message = f"the loop no longer declares {name}: no rule of the spec is about it"
+    sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
+
+
+def _loops(sites: Sites) -> Iterator[tuple[str, int]]:
+    """Statements of pyroify's at the end that declare in a loop, or in a function they call."""
+    if sites.method is None or (there := sites.method.declarations) is None:
+        return
+    for text, line in zip(there.texts, there.lines, strict=True):
+        if text in sites.study.by_hand.statements:
+            continue
+        called = text.partition("(")[0]
+        for function in sites.study.cls.file.functions:
+            if function.name == called and function.source:
+                yield function.source, line
+        if text.startswith("for "):
+            yield text, line
+
+
+def _declares(loop: str, name: str) -> bool:
+    """Whether a loop over parameters declares those of a name."""
+    if "setattr(" not in loop:
+        return False
+    tests = NAME_TEST.findall(loop)
+    passed = NAME_PASSED.findall(loop)
+    if any(repr(name) in test for test in tests):
+        return not any(repr(name) in test for test in passed)
+    return not tests or "else:" in loop or bool(passed)
+
+
+def _as_decided(
+    sites: Sites, there: Assignment, declared: Declared, decision: Decision, place: Place
+) -> tuple[tuple[str, str], ...]:
+    """What the spec wants declared; nothing, with a finding, where what is there has to stay."""
+    if there.line in sites.study.ignored_lines:
+        return ()
+    action = decision.action
+    is_named = ".".join(there.path) in sites.study.by_hand.named
+    if decision.spared == "own" and not is_named:
+        return ()
+    if isinstance(action, Keep):
+        sites.report_left(".".join(there.path), decision, there.line, there.column)
+        return ()
+    shape = declared.shape if place.shape is None else place.shape
+    place = replace(place, shape=shape)
+    if isinstance(action, Param) and declared.action == "param":
+        how, original = _applied(declared.initial)
+        if action.init == "keep" and how in ("exp", "softplus"):
+            _report_changed_start(sites, there, decision, how)
+            return ()
+        place = replace(place, initial=original)
+    pairs = sites.pairs(action, place, there.line, there.column)
+    if place.owner == "self" and any(mentions(source, place.target) for _, source in pairs):
+        _report_lost(sites, there, decision)
+        return ()
+    return pairs
+
+
+def _report_changed_start(sites: Sites, there: Assignment, decision: Decision, how: str) -> None:
+    """Say that a parameter starts at the ``exp`` of something; who wrote it, nobody can tell."""
+    name = ".".join(there.path)
+    message = (
+        f"{sites.rule_name(decision)} starts self.{name} at the value the code gave, "
+        f"but it starts at the {how} of one by now"
+    )
+    help = f"give `init: {how}` if that is meant, or restore the original: {sites.restoring}"
+    sites.report(there.line, there.column, "PYR060", message, help)
+
+
+def _report_lost(sites: Sites, there: Assignment, decision: Decision) -> None:
+    """Say what the spec asks for that only the original parameter could tell."""
+    name, rule = ".".join(there.path), sites.rule_name(decision)
+    if needs_first_value(decision.action):
+        message = f"{rule} starts self.{name} at its first value, which the file no longer has"
+        help = f"give `init:` a number, or restore the original: {sites.restoring}"
+    else:
+        message = f"{rule} needs the shape of self.{name}, which its declaration does not show"
+        help = f"write the declaration by hand, or restore the original: {sites.restoring}"
+    sites.report(there.line, there.column, "PYR060", message, help)
+
+
+def _applied(initial: str) -> tuple[str, str]:
+    """The ``init`` that a start seems to come from, and the value that it was applied to."""
+    match ast.parse(initial, mode="eval").body:
+        case ast.Call(func=ast.Attribute(value=inner, attr="exp"), args=[]):
+            how = "exp"
+        case ast.Call(func=ast.Attribute(attr="softplus"), args=[inner]):
+            how = "softplus"
+        case ast.Call(func=ast.Call(func=ast.Name()), args=[inner]):
+            how = "unconstrained"
+        case _:
+            return "keep", initial
+    return how, ast.get_source_segment(initial, inner) or initial
+
+
+def _indent(sites: Sites) -> int:
+    return 0 if sites.method is None else sites.method.column + 4

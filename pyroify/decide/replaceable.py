@@ -1,0 +1,130 @@
+"""Whether a declaration may stand where a parameter is made, as people write it by hand.
+
+It may where nothing else makes, changes or reads the parameter while the class is built: a
+declaration draws, and what is done to a draw is lost.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.study import PARAMETERS, OwnParameter, Study, exclusive, parameters_in
+from pyroify.syntax.facts import Assignment, Choice, Function, Parameter
+
+DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float", "torch.get_default_dtype()")
+
+TOUCHING_ALL = frozenset(
+    {
+        *("apply", "parameters", "named_parameters", "modules", "state_dict", "load_state_dict"),
+        *("to", "half", "double", "requires_grad_"),
+    }
+)
+"""Methods of a module that read or change all its parameters."""
+
+
+def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str]) -> bool:
+    """Whether a parameter can be declared in place of the call that makes it.
+
+    ``touched`` are names of attributes that other code writes to or initialises.
+    """
+    return (
+        not parameter.found
+        and not parameter.may_be_handed_in
+        and all(map(_is_simple, parameter.made))
+        and all(map(_stands_alone, parameter.assignments))
+        and is_assigned_directly(parameter)
+        and not parameter.taken_back
+        and not _is_used_while_built(parameter, study)
+        and not study.may_be_frozen(parameter.name)
+        and parameter.name not in touched
+    )
+
+
+def is_assigned_directly(parameter: OwnParameter) -> bool:
+    """Whether ``nn.Parameter(...)`` is what is assigned, or an arm of a conditional."""
+    return not parameter.found and all(
+        _is_direct(assignment, made)
+        for assignment in parameter.assignments
+        for made in parameters_in(assignment.value)
+    )
+
+
+def becomes_buffer(parameter: OwnParameter, study: Study) -> bool:
+    """Whether a frozen parameter that stays is registered as a buffer where it is made.
+
+    A parameter that may as well be a tensor, or has been something else before, keeps its form;
+    so does one that is changed with all parameters of the module while that is built.
+    """
+    return (
+        parameter.frozen is True
+        and not _changes_all(study)
+        and not parameter.may_be_other
+        and all(map(_stands_alone, parameter.assignments))
+        and is_assigned_directly(parameter)
+        and all(exclusive(*pair) for pair in combinations(parameter.assignments, 2))
+    )
+
+
+def _changes_all(study: Study) -> bool:
+    """Whether the class, or a relative, goes over its parameters to do more than freeze them."""
+    return any(
+        method.self_calls & PARAMETERS and not method.freezes
+        for cls in (study.cls, *study.relatives)
+        for method in cls.cls.methods
+        if method.name in study.building or _initialises(method)
+    )
+
+
+def _is_direct(assignment: Assignment, made: Parameter) -> bool:
+    is_arm = isinstance(assignment.value, Choice)
+    if is_arm and assignment.how == "register":
+        return False
+    if (made.line, made.column) == (assignment.value_line, assignment.value_column):
+        return True
+    return is_arm and (made.line, made.column) > (assignment.value_line, assignment.value_column)
+
+
+def _is_simple(made: Parameter) -> bool:
+    """Whether the call alone says all about the parameter."""
+    if made.shape is None or made.frozen is None:
+        return False
+    return not made.chained and not is_other_dtype(made.dtype)
+
+
+def is_other_dtype(source: str) -> bool:
+    """Whether the source of a dtype names, or may hold, one that is not the default."""
+    return source not in DEFAULT_DTYPES
+
+
+def _stands_alone(assignment: Assignment) -> bool:
+    """Whether an assignment has one target, and is made at most once."""
+    if assignment.how in ("chain", "tuple"):
+        return False
+    return all(kind not in ("for", "try") for kind, _, _ in assignment.branches)
+
+
+def _is_used_while_built(parameter: OwnParameter, study: Study) -> bool:
+    """Whether it is used, other than to be assigned, before the class is complete."""
+    return any(
+        _uses(method, parameter, item, study)
+        for item in (study.cls, *study.relatives)
+        for method in item.cls.methods
+        if method.name in study.building or method is parameter.method or _initialises(method)
+    )
+
+
+def _uses(method: Function, parameter: OwnParameter, owner: ModuleClass, study: Study) -> bool:
+    if method.self_calls & TOUCHING_ALL:
+        return True
+    assigns = owner is study.cls and method.name in study.building | {parameter.method.name}
+    return any(
+        use.path[0] == parameter.name
+        and not (assigns and use.how == "store" and len(use.path) == 1)
+        for use in method.uses
+    )
+
+
+def _initialises(method: Function) -> bool:
+    """Whether a method is one that initialises, by its name, whoever calls it."""
+    return method.name.lstrip("_").startswith(("reset", "init", "build"))

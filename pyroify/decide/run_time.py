@@ -1,0 +1,258 @@
+"""Structure out of sight: layers are converted and declared at run time, in one loop.
+
+The loop knows layers and what rules say of them. Parameters that a rule tells apart otherwise are
+kept out of it, and declared after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pyroify.catalog.layers import LayerParameter
+from pyroify.code.statements import block
+from pyroify.code.undeclared import undeclared_at, undeclared_call
+from pyroify.decide.loops import (
+    BELOW,
+    Part,
+    Tables,
+    declare_in_loop,
+    declare_own,
+    find_hidden_parts,
+    find_own,
+    find_parts,
+    note_own,
+    note_unseen,
+    report_hidden_places,
+    report_moved,
+    report_places,
+    tables_below,
+)
+from pyroify.decide.replaceable import becomes_buffer
+from pyroify.decide.sight import Unseen
+from pyroify.decide.sites import OTHER, Sites
+from pyroify.decide.visible import (
+    declare_parameter,
+    named_in,
+    note_looped,
+    placements_of,
+    report_partial_rules,
+)
+from pyroify.program.cleared import is_present
+from pyroify.program.placements import Placement, Spot, Where, join, misses_parameters, place
+from pyroify.program.structure import Node, Opaque, Owned, is_certain, is_opaque, options_of
+from pyroify.program.study import Attribute, Study
+from pyroify.spec.match import spells_out
+from pyroify.spec.model import Keep, Param
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A parameter that the loop leaves to the ``statements``, or as it is.
+
+    ``source`` reads it where ``guards`` hold.
+    """
+
+    source: str
+    statements: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Source of what is added to the ids that the loop passes by."""
+        found = f"id({self.source})"
+        return f"*([{found}] if {' and '.join(self.guards)} else [])" if self.guards else found
+
+
+def convert_at_run_time(sites: Sites) -> str:
+    """The statement that converts what is below ``self``, once it has its final structure."""
+    over = undeclared_call(sites.names, "self")
+    return block(f"# Members are exchanged before.\nfor _ in {over}:", ["pass"])
+
+
+def declare_at_run_time(
+    attributes: Sequence[Attribute], sites: Sites, unseen: Unseen
+) -> Iterator[str]:
+    """Statements that convert what is attached to ``self``, and declare what rules say of it."""
+    line = attributes[0].line if attributes else sites.study.cls.cls.line
+    names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
+    if not names and not unseen.layers and not unseen.own:
+        yield convert_at_run_time(sites)
+        return
+    for attribute in attributes:
+        report_places(attribute, sites)
+        if unseen.moved:
+            report_moved(attribute, sites)
+    tables = tables_below(OTHER, sites)
+    is_filled = any(item.name == "" and is_opaque(item.node) for item in attributes)
+    if unseen.layers or unseen.computed or is_filled:
+        note_unseen(tables, sites)
+    for attribute in attributes:
+        if attribute.name and misses_parameters(attribute.node):
+            note_unseen(tables, sites, attribute.name, attribute.line)
+    if unseen.layers:
+        report_hidden_places(attributes, sites)
+    parts = find_parts(attributes, tables, sites, sites.study.taken_from)
+    if unseen.layers:
+        parts = (*find_hidden_parts(tables, sites), *parts)
+    apart = list(_all_apart(attributes, tables, parts, sites))
+    kept = [found.id for found in apart]
+    kept += _of_bases(attributes, sites)
+    over = undeclared_call(sites.names, "self", _only(attributes, sites, unseen))
+    if unseen.own:
+        kept += _own_declared(sites)
+        own = find_own(tables, sites)
+        if not unseen.layers and not [name for name in names if name != "*"]:
+            yield from declare_own(own, kept, sites, line)
+            return
+        if not unseen.layers or own.default.other != tables.default.other:
+            note_own(own, sites, line)
+        over = f'(("", self), *{undeclared_call(sites.names, "self")})'
+        parts = (Part("", own), *parts) if own != tables else parts
+    elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:
+        parts, tables = parts[:-1], parts[-1].tables  # there is nothing else
+    if inner := [item.target for item in attributes if "." in item.name]:
+        # What takes the place of what another class declares is out of reach of the loop.
+        sources = (over, *(undeclared_at(sites.names, target) for target in inner))
+        over = f"({', '.join(f'*{source}' for source in sources)})"
+    yield from declare_in_loop(over, parts, tables, kept, sites, line)
+    for found in apart:
+        yield from found.statements
+
+
+def _only(attributes: Sequence[Attribute], sites: Sites, unseen: Unseen) -> list[str]:
+    """The children that the loop goes through, where it must not go through all of them."""
+    names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
+    is_alone = sites.method is sites.study.constructor and not sites.study.cls.lineage[1:]
+    return [] if is_alone or unseen.layers or unseen.own or "" in names else names
+
+
+def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
+    """The ids of parameters below children that a base attaches, which it declares by itself."""
+    own = {attribute.name for attribute in attributes}
+    own |= {use.path[0] for _, use in sites.study.uses if use.how == "delete"}
+    grown = _grown(sites.study)
+    for cls in sites.study.cls.lineage[1:]:
+        study = Study(cls, sites.study.resolver, ())
+        for attribute in study.everything:
+            if attribute.name in grown:
+                grown.discard(attribute.name)
+                yield from _apart_in_grown(attribute, study, sites)
+            if attribute.name in own or attribute.name in ("", "*"):
+                continue
+            if attribute.present and all(map(_is_module, options_of(attribute.node))):
+                own.add(attribute.name)
+                yield f"*map(id, {attribute.target}.parameters())"
+            elif "." not in attribute.name and _is_apart(attribute, study, sites):
+                own.add(attribute.name)
+                found = f'getattr(self, "{attribute.name}", None)'
+                yield f'*map(id, getattr({found}, "parameters", list)())'
+
+
+def _grown(study: Study) -> set[str]:
+    """Attributes to which a class adds members, and does nothing else that shows."""
+    made = [item for method in study.cls.cls.methods for item in method.assignments if item.path]
+    added = {item for item in made if item.how in ("append", "extend", "register")}
+    added -= {item for item in added if item.how == "register" and len(item.path) != 2}
+    return {item.path[0] for item in added} - {i.path[0] for i in made if i not in added}
+
+
+def _apart_in_grown(attribute: Attribute, study: Study, sites: Sites) -> Iterator[str]:
+    """The ids of what a base has in a container, and makes something else of than the loop."""
+    tables = tables_below(join(attribute.name, BELOW), sites)
+    inner = replace(sites, study=study, method=study.constructor)
+    for found in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
+        decisions = {path: (inner.consult(path, i.layer), i) for path, i in _named(found, inner)}
+        others = {
+            path: decision
+            for path, (decision, item) in decisions.items()
+            if decision.action != tables.chain(item.layer).of(item.name.rpartition(".")[2])
+        }
+        if others and isinstance(found, Spot) and not found.where.loops and not found.where.guards:
+            yield f"*map(id, {found.where.target}.parameters())"
+            continue
+        for path, decision in others.items():
+            if decision.rule is not None:
+                sites.report_place(decision.rule, path, sites.study.cls.cls.line)
+
+
+def _named(found: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter]]:
+    """Path and parameter of what is in a place, as far as the source shows the layer."""
+    for path, parameter in named_in(found, sites):
+        if parameter is not None:
+            yield path, parameter
+
+
+def _is_apart(attribute: Attribute, study: Study, sites: Sites) -> bool:
+    """Whether a base may make something else of parameters below an attribute."""
+    common, inner = tables_below(OTHER, sites), replace(sites, study=study)
+    paths = (attribute.name, join(attribute.name, BELOW))
+    if any(tables_below(path, inner) != common for path in paths):
+        return True
+    module, name = study.cls.file.module, f"{study.cls.cls.qualname}.{attribute.name}"
+    return any(spells_out(rule, module, name) for rule in sites.spec.rules)
+
+
+def _is_module(node: Node) -> bool:
+    return is_certain(node) and not isinstance(node, Owned | Opaque)
+
+
+def _all_apart(
+    attributes: Sequence[Attribute], tables: Tables, parts: Sequence[Part], sites: Sites
+) -> Iterator[Apart]:
+    """Parameters of layers that the loop would treat otherwise; all that are seen are noted."""
+    treated = {part.path: part.tables for part in parts}
+    for attribute in attributes:
+        report_partial_rules(attribute, sites)
+        for found in placements_of(attribute, sites):
+            if isinstance(found, Spot):
+                around = treated.get(attribute.name, tables)
+                is_here = attribute.name not in sites.study.taken_from
+                looped = around if is_here else treated.get(found.where.path, around)
+                yield from _apart_in(found, looped, sites, is_here)
+            else:
+                note_looped(found, sites)
+
+
+def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterator[Apart]:
+    """``is_here``: it is where the source says, as nothing is taken out of what it is in."""
+    where = spot.where
+    is_one = is_here and not where.loops
+    # The loop goes by names, but what is kept stays what it is under each of them.
+    named_twice = {tie.right for tie in sites.study.ties}
+    for parameter in spot.leaf.layer.parameters:
+        path = join(where.path, parameter.name)
+        decision = sites.consult(path, parameter.layer)
+        action = decision.action
+        looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
+        if is_present(parameter, spot.leaf, sites.study, sites.method, path) is False:
+            continue
+        is_looped = action == looped and not sites.reaches_frozen(path, decision)
+        is_looped &= path not in named_twice or not isinstance(action, Keep)
+        if path not in sites.within and (is_looped or not is_one or "*" in path):
+            sites.record_looped(path, parameter, where.line)
+            rule = decision.rule
+            if action != looped and rule:
+                sites.report_place(rule, path, where.line)
+            continue
+        statements = declare_parameter(spot, parameter, sites)
+        if statements and where.guards:
+            statements = [where.wrap(statements)]
+        yield Apart(f"{where.target}.{parameter.name}", tuple(statements), where.guards)
+
+
+def _own_declared(sites: Sites) -> Iterator[str]:
+    """The ids of parameters of the class itself, which are declared one by one or stay.
+
+    A PyroParam is an unconstrained parameter of another name to those who look for parameters.
+    """
+    for cls in sites.study.cls.lineage:
+        study = Study(cls, sites.study.resolver, ())
+        inner = replace(sites, study=study)
+        for own in study.all_parameters:
+            action = inner.consult(own.name, frozen=own.frozen is True).action
+            there = own.declared.action if own.declared else ""
+            if isinstance(action, Param) or there == "param":
+                yield f'id(getattr(self, "{own.name}_unconstrained", None))'
+            elif isinstance(action, Keep) and not there and not becomes_buffer(own, study):
+                yield f'id(getattr(self, "{own.name}", None))'

@@ -1,0 +1,233 @@
+"""Which classes are converted: those with something random, and all that has to change with them.
+
+Pure functions over a graph of classes; nothing here knows source, spec or findings. A plain module
+between the root and a PyroModule would drop the prefix of its sites, so what holds a random class
+is converted too; and a class that cannot be converted takes along what would be wrong without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+Key = tuple[str, str]
+"""Path and qualified name of a class."""
+
+
+class Reason(Enum):
+    """Why a class is refused for another one's sake; ``{other}`` is the name of that."""
+
+    BASE = "its base {other} is not converted"
+    DECLARES = "it declares parameters of {other}, which is not converted"
+    AROUND = "it puts layers into {other}, which is not converted"
+    BESIDE = "{other}, which is not converted, shares a container with random layers"
+    MEMBER = "its member {other} is not converted, and Pyro would not see it there"
+    INHERITS = "{other} is not converted, and would inherit its priors"
+    ADDS = "{other}, which is not converted, puts plain layers into its containers"
+    TAKES_OVER = "{other}, which is not converted, takes over what it makes random"
+    METACLASS = "{other} is not converted, and its metaclass is at odds with PyroModule's"
+    ASKED = "{other}, which holds it and is not converted, asks for its parameters"
+    HOLDER = "{other}, which holds it, is not converted: its sites would lose their prefix"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of a class: the classes of its members, and whether layers in it are random."""
+
+    members: tuple[Key, ...]
+    has_random_layers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """What decides about one class. Keys are of classes of the project, bases nearest first."""
+
+    is_random: bool = False
+    """Something of what it declares is no plain parameter any more."""
+    draws_own: bool = False
+    """Some of that are parameters of itself."""
+    is_declared: bool = False
+    """It ends in declarations of an earlier run."""
+    is_pyro: bool = False
+    """It is a PyroModule already, be it by a base."""
+    is_pyro_by_itself: bool = False
+    """It is one by its own bases or declarations."""
+    is_interface: bool = False
+    """It is left as it is in any case: it says to TorchScript what others can do."""
+    is_suppressed: bool = False
+    """A comment of the user takes it out."""
+    has_parameters: bool = True
+    needs_metaclass: bool = False
+    """With a base that is a PyroModule it would need a metaclass of both."""
+    asks_for_parameters: bool = False
+    """It cannot be converted as it needs the parameters of what it holds while it is built."""
+    adds_to_inherited: bool = False
+    """It puts layers into containers that its bases make."""
+    bases: tuple[Key, ...] = ()
+    holds: tuple[Key, ...] = ()
+    handed: tuple[Key, ...] = ()
+    """Classes of which it may be given instances by code that makes both."""
+    reached: tuple[Key, ...] = ()
+    """Those that a run-time loop of its own comes upon."""
+    declares: tuple[Key, ...] = ()
+    """Classes of which it declares parameters, in single instances."""
+    puts_into: tuple[Key, ...] = ()
+    """Classes into instances of which it puts layers."""
+    takes_over: frozenset[Key] = frozenset()
+    """Bases of which it uses something random in a way that cannot be converted."""
+    containers: tuple[Container, ...] = ()
+    own_members: tuple[Key, ...] = ()
+    """The classes of its members, where it is a container itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A class that is refused because of another."""
+
+    key: Key
+    reason: Reason
+    other: Key
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The classes of a project, in the order in which they stand."""
+
+    classes: Mapping[Key, Vertex]
+
+    @cached_property
+    def subclasses(self) -> Mapping[Key, tuple[Key, ...]]:
+        """The classes that derive from each, at any remove."""
+        found: dict[Key, list[Key]] = {}
+        for key, vertex in self.classes.items():
+            for base in vertex.bases:
+                found.setdefault(base, []).append(key)
+        return {key: tuple(keys) for key, keys in found.items()}
+
+    @cached_property
+    def holders(self) -> Mapping[Key, tuple[tuple[Key, Key], ...]]:
+        """What holds each class, or is handed it, with what is held: that or a subclass."""
+        found: dict[Key, dict[tuple[Key, Key], None]] = {}
+        for key, vertex in self.classes.items():
+            for held in (*vertex.holds, *vertex.handed):
+                bases = self.classes[held].bases if held in self.classes else ()
+                for one in (held, *bases):
+                    found.setdefault(one, {})[key, held] = None
+        return {key: tuple(holders) for key, holders in found.items()}
+
+
+def company(graph: Graph, seeds: Set[Key], refused: Set[Key] = frozenset()) -> frozenset[Key]:
+    """The ``seeds`` with all that hold them, derive from them, or stand beside them.
+
+    None is there for the sake of one that is refused, unless that draws what a base of it declares.
+    """
+    classes = {
+        key: vertex
+        for key, vertex in graph.classes.items()
+        if not vertex.is_interface and key not in refused
+    }
+    wanted = set(seeds) & classes.keys()
+    while True:
+        before = len(wanted)
+        for key, vertex in classes.items():
+            around = (*vertex.holds, *vertex.reached)
+            held = [other for other in around if other in classes]
+            bases = [base for base in vertex.bases if base in classes]
+            drawing = (graph.classes[other].bases for other in around if other in refused)
+            drawn = any(map(wanted.intersection, drawing))
+            if key in wanted:
+                wanted.update(bases)
+                wanted.update(other for other in held if classes[other].has_parameters)
+            elif drawn or wanted.intersection(held) or wanted.intersection(bases):
+                wanted.add(key)
+        if len(wanted) == before:
+            return frozenset(wanted)
+
+
+def needed(graph: Graph, refused: Set[Key]) -> frozenset[Key]:
+    """The classes that change for the sake of one that is random, and not refused."""
+    random = {key for key, v in graph.classes.items() if v.is_random or v.is_declared}
+    return company(graph, random - refused, refused)
+
+
+def spread(graph: Graph, wanted: Set[Key], refused: Set[Key]) -> tuple[Refusal, ...]:
+    """The classes that cannot be converted as others are not, with the first reason of each."""
+    state = _State(graph, wanted, set(refused))
+    found: list[Refusal] = []
+    changed = True
+    while changed:
+        changed = False
+        for key in graph.classes:
+            refusal = next(state.reasons(key), None) if state.converts(key) else None
+            if refusal is not None:
+                found.append(refusal)
+                state.refused.add(key)
+                changed = True
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is refused so far."""
+
+    graph: Graph
+    wanted: Set[Key]
+    refused: set[Key]
+
+    def converts(self, key: Key) -> bool:
+        return key in self.wanted and key not in self.refused
+
+    def is_plain(self, key: Key) -> bool:
+        """Whether a class is refused, and no base makes a PyroModule of it."""
+        return key in self.refused and not any(map(self.converts, self.graph.classes[key].bases))
+
+    def reasons(self, key: Key) -> Iterator[Refusal]:
+        """Why a class is not to be converted, the nearest reason first."""
+        yield from (Refusal(key, reason, other) for reason, other in self._others(key))
+
+    def _others(self, key: Key) -> Iterator[tuple[Reason, Key]]:
+        vertex = self.graph.classes[key]
+        yield from ((Reason.BASE, base) for base in vertex.bases if base in self.refused)
+        yield from ((Reason.DECLARES, part) for part in vertex.declares if part in self.refused)
+        if vertex.is_random:
+            yield from ((Reason.AROUND, part) for part in vertex.puts_into if part in self.refused)
+        yield from self._in_containers(key, vertex)
+        for sub in self.graph.subclasses.get(key, ()):
+            yield from self._of_subclass(key, vertex, sub)
+        if not vertex.is_pyro_by_itself:
+            yield from self._of_holders(key, vertex)
+
+    def _of_holders(self, key: Key, vertex: Vertex) -> Iterator[tuple[Reason, Key]]:
+        """A base that is a PyroModule names the parts of a holder, but not of its containers."""
+        for holder, held in self.graph.holders.get(key, ()):
+            if holder not in self.refused or not (held == key or vertex.is_random):
+                continue
+            around = self.graph.classes[holder]
+            contained = any(held in container.members for container in around.containers)
+            if self.is_plain(holder) or contained:
+                yield Reason.HOLDER, holder
+            elif held == key and around.asks_for_parameters:
+                yield Reason.ASKED, holder
+
+    def _in_containers(self, key: Key, vertex: Vertex) -> Iterator[tuple[Reason, Key]]:
+        for container in vertex.containers:
+            is_random = container.has_random_layers or any(map(self.converts, container.members))
+            for member in container.members if is_random else ():
+                if self.is_plain(member):
+                    yield Reason.BESIDE, member
+        members = [member for member in vertex.own_members if self.is_plain(member)]
+        if members and key in needed(self.graph, self.refused):
+            yield Reason.MEMBER, members[0]
+
+    def _of_subclass(self, key: Key, vertex: Vertex, sub: Key) -> Iterator[tuple[Reason, Key]]:
+        other = self.graph.classes[sub]
+        if vertex.draws_own and sub in self.refused and not other.is_suppressed:
+            yield Reason.INHERITS, sub
+        if vertex.is_random and not self.converts(sub) and other.adds_to_inherited:
+            yield Reason.ADDS, sub
+        if vertex.is_random and sub in self.refused and key in other.takes_over:
+            yield Reason.TAKES_OVER, sub
+        if not self.converts(sub) and not vertex.is_pyro and other.needs_metaclass:
+            yield Reason.METACLASS, sub

@@ -1,0 +1,247 @@
+"""Whether the source shows all that a class attaches, or only run time does."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+
+from pyroify.catalog.layers import Layer
+from pyroify.decide.added import added_to_instances
+from pyroify.program.lists import is_registered, module_lists
+from pyroify.program.placements import misses_parameters
+from pyroify.program.roles import is_filled_by_functions
+from pyroify.program.structure import (
+    Box,
+    Leaf,
+    Many,
+    Node,
+    Opaque,
+    Own,
+    Owned,
+    Scope,
+    calls_in,
+    computes_weight,
+    holds_only_parameters,
+    is_certain,
+    is_opaque,
+    options_of,
+    walk,
+)
+from pyroify.program.study import REMOVING, Attribute, Study, parameters_in
+from pyroify.syntax.facts import Assignment, Call, Function, Name, Parameter
+
+Covered = tuple[Function, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What is attached under names the source does not show.
+
+    ``layers``: children of ``self``. ``own``: parameters of ``self`` itself. ``moved``: something
+    is taken out of a container again, so that others move up. ``computed``: a function gives a
+    layer parameters of other names, which its weight is computed of.
+    """
+
+    layers: bool
+    own: bool
+    moved: bool
+    computed: bool
+
+
+def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+    """Whether part of what the ``covered`` methods attach, as ``attributes``, is not visible."""
+    nodes = tuple(_nodes(attributes))
+    unseen = find_unseen(study, covered, attributes)
+    return (
+        unseen.layers
+        or unseen.own
+        or unseen.moved
+        or unseen.computed
+        or _probes(study, covered, {attribute.name for attribute in attributes})
+        or any(map(_is_hidden, nodes))
+        or any(misses_parameters(attribute.node) for attribute in attributes)
+    )
+
+
+def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> Unseen:
+    """What the ``covered`` methods attach that none of the ``attributes`` accounts for."""
+    index = study.resolver.index
+    named = [item for method in covered for item in method.assignments if _is_attached(study, item)]
+    inherited = _inherited_unseen(study, covered)
+    anywhere = (
+        any(method.indirect for method in covered)
+        or any(is_filled_by_functions(study.cls, method, index) for method in covered)
+        or (_is_constructing(study, covered) and _mixes_in(study))
+        or _misses_parameter(study, covered, attributes)
+        or any(_is_partly_parameter(attribute.node) for attribute in attributes)
+    )
+    return Unseen(
+        layers=anywhere
+        or inherited is not None
+        or not all(map(_is_parameter, named))
+        or _misses_layer(study, covered, attributes)
+        or any(is_registered(study, item) for item in module_lists(study)),
+        own=anywhere
+        or any(
+            "." not in parameter.name for parameter in (inherited.parameters if inherited else ())
+        )
+        or not all(_is_module(study, item) for item in named),
+        moved=_takes_out(study, covered),
+        computed=_computes_weights(covered),
+    )
+
+
+def moves_members(study: Study, covered: Covered) -> bool:
+    """Whether members of a container are replaced while it is built: it stays plain until then."""
+    return any(
+        method.reshapes or any(study.members_replaced(method))
+        for method in covered
+        if method.name in study.building
+    )
+
+
+def _takes_out(study: Study, covered: Covered) -> bool:
+    """Whether something with parameters is taken out again: only run time shows what is left."""
+    held = {name for cls in study.cls.lineage for name in study.names_held_by(cls)}
+    for method in covered:
+        for use in method.uses:
+            *path, name = use.path
+            if use.how == "delete" and use.path[0] in held:
+                return True
+            if use.how == "call" and name in REMOVING and len(path) <= 1:
+                if study.container("".join(path)) is not None:
+                    return True
+        for call in method.layer_calls:
+            if call.callee == Name("delattr") and call.args and call.args[0].text == "self":
+                return True
+    return False
+
+
+def _nodes(attributes: Sequence[Attribute]) -> Iterator[Node]:
+    for attribute in attributes:
+        yield from walk(attribute.node)
+
+
+def _is_hidden(node: Node) -> bool:
+    """Whether a part of a structure has parameters whose names are not known."""
+    if isinstance(node, Leaf):
+        return node.layer.kind in ("compound", "lazy")
+    if isinstance(node, Box) and holds_only_parameters(node.layer):
+        return any(isinstance(inner, Box) for child in node.children for inner in walk(child))
+    return isinstance(node, Opaque)
+
+
+def _is_partly_parameter(node: Node) -> bool:
+    """Whether an attribute is a parameter in one case, and something else that has some in one."""
+    return any(isinstance(item, Owned) for item in options_of(node))
+
+
+def _inherited_unseen(study: Study, covered: Covered) -> Layer | None:
+    """The base of torch that attaches layers there, in its own constructor."""
+    base = study.cls.library_base
+    is_inherited = base is not None and base.kind == "compound"
+    return base if is_inherited and _is_constructing(study, covered) else None
+
+
+def _is_constructing(study: Study, covered: Covered) -> bool:
+    return not covered or study.constructor in covered
+
+
+def _mixes_in(study: Study) -> bool:
+    """Whether a base that is no module has methods that attach layers or parameters."""
+    index, resolver = study.resolver.index, study.resolver
+    waiting = [(study.cls.file, base.dotted) for base in study.cls.bases if base.kind == "plain"]
+    seen: set[str] = set()
+    while waiting:
+        file, dotted = waiting.pop()
+        target = index.resolve(dotted, file.path)
+        if target.plain_class is None or target.file is None or dotted in seen:
+            continue
+        seen.add(dotted)
+        scope = Scope(target.file.path, inside=False)
+        for method in target.plain_class.methods:
+            nodes = (resolver.resolve(item.value, scope) for item in method.assignments)
+            if any(is_certain(inner) for node in nodes for inner in walk(node)):
+                return True
+        waiting += [(target.file, name) for _, name, _, _ in target.plain_class.bases]
+    return False
+
+
+def _is_attached(study: Study, item: Assignment) -> bool:
+    """Whether something is attached under a computed name.
+
+    What a method keeps so when it runs is a state, unless it surely is a module.
+    """
+    if item.path != ("*",):
+        return False
+    return item not in study.late or any(map(is_certain, walk(study.node(item))))
+
+
+def _is_parameter(item: Assignment) -> bool:
+    return isinstance(item.value, Parameter)
+
+
+def _is_module(study: Study, item: Assignment) -> bool:
+    return all(isinstance(node, Leaf | Own | Box | Many) for node in walk(study.node(item)))
+
+
+def _computes_weights(covered: Covered) -> bool:
+    """Whether parameters get other names after their layer is made."""
+    return any(
+        isinstance(call.callee, Name) and computes_weight(call.callee.dotted)
+        for method in covered
+        for call in method.layer_calls
+    )
+
+
+def _probes(study: Study, covered: Covered, names: Container[str]) -> bool:
+    """Whether layers are called while they are built, to see the size of what they give."""
+    return any(
+        use.how == "call" and use.path[0] in names and use.path[1:] in ((), ("forward",))
+        for method in covered
+        if method.name in study.building
+        for use in method.uses
+    )
+
+
+def _misses_parameter(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+    """Whether a parameter is made there that none of the attributes accounts for."""
+    made = {(made.line, made.column) for method in covered for made in method.parameter_calls}
+    own = {(made.line, made.column) for p in study.parameters(covered) for made in p.made}
+    hidden = {attribute.name for attribute in attributes if is_opaque(attribute.node)}
+    for item in (item for method in covered for item in method.assignments):
+        is_seen = item.path == ("*",) or (len(item.path) > 1 and item.path[0] in hidden)
+        if isinstance(item.value, Parameter) and is_seen:
+            own.add((item.value.line, item.value.column))
+    for item, _ in added_to_instances(study, attributes):
+        own.update((made.line, made.column) for made in parameters_in(item.value))
+    nodes = [node for node in _nodes(attributes) if isinstance(node, Owned)]
+    return not made <= own | {(n.parameter.line, n.parameter.column) for n in nodes}
+
+
+def _misses_layer(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+    """Whether a layer is made there that none of the attributes accounts for."""
+    layers = {
+        call.place
+        for method in covered
+        for call in method.layer_calls
+        if (layer := _layer(study, call)) and layer.kind not in ("stateless", "container")
+    }
+    seen = {n.call.place for n in _nodes(attributes) if isinstance(n, Leaf) and n.call}
+    seen.update(*(_handed_over(study, method) for method in covered))
+    return not layers <= seen
+
+
+def _layer(study: Study, call: Call) -> Layer | None:
+    if not isinstance(call.callee, Name):
+        return None
+    return study.resolver.index.layer(call.callee.dotted, study.cls.file.path)
+
+
+def _handed_over(study: Study, method: Function) -> Iterator[tuple[int, int]]:
+    """Where layers are made as arguments of a class of the project, which takes care of them."""
+    index, path = study.resolver.index, study.cls.file.path
+    for call in method.layer_calls:
+        if isinstance(call.callee, Name) and index.resolve(call.callee.dotted, path).module_class:
+            for passed in call.args:
+                yield from (inner.place for inner in calls_in(passed.value))

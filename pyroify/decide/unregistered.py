@@ -1,0 +1,30 @@
+"""Layers in Python lists and dicts, which torch does not see, though a rule makes them random."""
+
+from __future__ import annotations
+
+from pyroify.program.lists import is_registered, module_lists
+from pyroify.program.structure import Leaf, walk
+from pyroify.program.study import Attribute, Study
+from pyroify.spec.match import SiteKey, decide
+from pyroify.spec.model import Keep, Spec
+
+
+def hides_random_layers(study: Study, spec: Spec) -> bool:
+    """Whether layers the spec makes random are in a Python list or dict, out of torch's sight."""
+    return any(
+        has_random_layers(study, attribute, spec)
+        for attribute in module_lists(study)
+        if not is_registered(study, attribute)
+    )
+
+
+def has_random_layers(study: Study, attribute: Attribute, spec: Spec) -> bool:
+    """Whether a rule of the spec takes a parameter of a layer below an attribute."""
+    cls = study.cls
+    layers = {item.layer for item in walk(attribute.node) if isinstance(item, Leaf)}
+    keys = [
+        SiteKey(cls.file.module, cls.cls.qualname, f"{attribute.name}.*.{p.name}", p.layer)
+        for layer in layers
+        for p in layer.parameters
+    ]
+    return any(not isinstance(decide(spec, key).action, Keep) for key in keys)

@@ -1,0 +1,372 @@
+"""Structure in sight: each layer is named, and its parameters are declared one by one.
+
+Neighbouring layers under one prior share a loop, as do the elements of a container.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+
+from pyroify.catalog.layers import (
+    Layer,
+    LayerParameter,
+    qualify,
+    recurrent_parameters,
+    substitute,
+)
+from pyroify.code.statements import block, branches, each_parameter, guarded
+from pyroify.code.undeclared import undeclared_at
+from pyroify.decide.redeclare import leave, redeclare
+from pyroify.decide.replaceable import is_other_dtype
+from pyroify.decide.sites import Chain, Sites, is_noncentered
+from pyroify.program.cleared import is_present
+from pyroify.program.placements import (
+    Each,
+    Instance,
+    Layers,
+    Placement,
+    Search,
+    Spot,
+    Where,
+    join,
+    place,
+)
+from pyroify.program.structure import Leaf
+from pyroify.program.study import Attribute
+from pyroify.program.ties import condition
+from pyroify.spec.model import Action, Deterministic, Keep
+from pyroify.spec.render import Place
+from pyroify.syntax.facts import Declared, Items
+
+LONG_RUN = 3
+"""So many layers under one prior are declared in a loop."""
+
+_DEPTH = ("num_layers", "bidirectional")
+"""What says how many parameters a recurrent layer has."""
+
+CONVOLVED = re.compile(r"shape\[1\]( \* shape\[\d\])+")
+"""The fan of a convolution's weight as the catalogue writes it: all but its first dimension."""
+
+
+def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
+    """Statements that declare everything below these attributes."""
+    for attribute in attributes:
+        report_partial_rules(attribute, sites)
+    placements = [
+        found
+        for item in attributes
+        for found in placements_of(item, sites)
+        if not isinstance(found, Instance)
+    ]
+    for prior, group in groupby(placements, key=partial(_shared_prior, sites=sites)):
+        found = list(group)
+        if prior is not None and len(found) >= LONG_RUN:
+            yield _declare_run(found, prior, sites)
+            continue
+        for placement in found:
+            yield from _declare(placement, sites)
+
+
+def declare_layer(spot: Spot, sites: Sites, skip: Container[str] = ()) -> Iterator[str]:
+    """One statement for each parameter of a layer, but those whose names are in ``skip``."""
+    where = spot.where
+    statements = [
+        statement
+        for parameter in spot.leaf.layer.parameters
+        if parameter.name not in skip
+        for statement in declare_parameter(spot, parameter, sites)
+    ]
+    if statements and (where.loops or where.guards):
+        statements = [where.wrap(statements)]
+    yield from statements
+
+
+def declare_each(each: Each, sites: Sites) -> Iterator[str]:
+    """A loop over the parameters of one module, whatever their names."""
+    where = each.where
+    layer = each.layer.name if each.is_recurrent else ""
+    note_looped(each, sites)
+    layers = [each.layer] if each.is_recurrent else []
+    chain = sites.chain(where.path, layer)
+    if body := sites.assign_by_name(chain, where.target, where.line, layers):
+        trained = _only_trained(each, sites)
+        yield where.wrap([each_parameter(where.target, body, trained)])
+
+
+def note_looped(placement: Placement, sites: Sites) -> None:
+    """Note the parameters that a loop finds, as far as the source shows their names."""
+    for path, parameter in (*named_in(placement, sites), *_further_layers(placement)):
+        sites.record_looped(path, parameter, placement.where.line)
+
+
+def placements_of(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
+    """How the source reaches what an attribute holds."""
+    where = Where(attribute.target, attribute.name, attribute.line)
+    if not attribute.present:
+        where = where.under(_existence(attribute, sites))
+    return place(attribute.node, where)
+
+
+def _existence(attribute: Attribute, sites: Sites) -> str:
+    """A test for an attribute that is not always there: the source's own, where it has one."""
+    study, method = sites.study, sites.method
+    tests = {condition(method, item) for item in attribute.assignments} if method else set()
+    test = tests.pop() if len(tests) == 1 else None
+    elsewhere = any(item in study.elsewhere for item in attribute.assignments)
+    if test and study.is_steady(test) and not elsewhere:
+        return test
+    owner, _, name = f"self.{attribute.name}".rpartition(".")
+    return f'hasattr({owner}, "{name}")'
+
+
+def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
+    """Rules that address some elements of a container whose length is not known."""
+    where = Where(attribute.target, attribute.name, attribute.line)
+    for found in place(attribute.node, where):
+        for path, parameter in named_in(found, sites):
+            decision = sites.consult(path, parameter.layer if parameter else "")
+            sites.report_single(decision, attribute.name, attribute.line)
+
+
+def named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter | None]]:
+    """Path and parameter for each of which the source shows the layer; None for those of lists."""
+    match placement:
+        case Spot(where=where, leaf=leaf):
+            for parameter in leaf.layer.parameters:
+                path = join(where.path, parameter.name)
+                if is_present(parameter, leaf, sites.study, sites.method, path) is not False:
+                    yield path, parameter
+        case Search(found=found):
+            for path, layer in found:
+                for parameter in layer.parameters:
+                    yield join(path, parameter.name), parameter
+        case Each(where=where, layer=layer):
+            for depth in () if placement.is_recurrent else placement.depths:
+                yield join(where.path, ".".join("*" * depth)), None
+            for parameter in layer.parameters if placement.is_recurrent else ():
+                yield join(where.path, parameter.name), parameter
+
+
+def _further_layers(placement: Placement) -> Iterator[tuple[str, LayerParameter]]:
+    """The parameters that recurrent layers have beside those of their first one, with their paths.
+
+    Each has a path of its own where the source tells how many there are.
+    """
+    match placement:
+        case Each(where=where, layer=layer) if placement.is_recurrent:
+            further = _further_parameters(layer, *(_argument(placement, name) for name in _DEPTH))
+            yield from ((join(where.path, item.name), item) for item in further)
+        case Search(found=found):
+            for path, layer in found:
+                if layer.kind == "recurrent":
+                    further = _further_parameters(layer)
+                    yield from ((join(path, item.name), item) for item in further)
+
+
+def _further_parameters(layer: Layer, depth: str = "", both: str = "") -> Iterator[LayerParameter]:
+    known = [item.name for item in layer.parameters]
+    if depth.isdecimal() and both in ("True", "False"):
+        found = recurrent_parameters(layer, int(depth), both == "True")
+        yield from (item for item in found if item.name not in known)
+    else:
+        yield from (replace(i, name=f"{i.name.removesuffix('0')}*") for i in layer.parameters)
+
+
+def _argument(each: Each, name: str) -> str:
+    """The source of an argument of a layer, or of its default; empty where it is not seen."""
+    names = [argument for argument, _ in each.layer.signature]
+    if each.call is None or each.call.starred:
+        return ""
+    passed = each.call.argument(name, names.index(name))
+    return passed.text if passed else dict(each.layer.signature)[name] or ""
+
+
+# Layers by name
+
+
+def _declare(placement: Layers, sites: Sites) -> Iterator[str]:
+    match placement:
+        case Spot():
+            return declare_layer(placement, sites)
+        case Search():
+            return _declare_found(placement, sites)
+        case Each():
+            return declare_each(placement, sites)
+
+
+def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
+    """The prior of all parameters of a layer, if one loop can declare them with other layers."""
+    if isinstance(placement, Spot) and _has_other_dtype(placement.leaf):
+        return None
+    is_layer = isinstance(placement, Spot) or (isinstance(placement, Search) and placement.flat)
+    if isinstance(placement, Search) and not placement.sure:
+        return None
+    if not is_layer or placement.where.loops or placement.where.guards:
+        return None
+    if placement.where.line in sites.study.ignored_lines:
+        return None
+    if any(path in sites.present or path in sites.within for path, _ in named_in(placement, sites)):
+        return None
+    if _only_trained(placement, sites):
+        return None
+    decisions = [
+        sites.consult(path, parameter.layer if parameter else "")
+        for path, parameter in named_in(placement, sites)
+    ]
+    actions = {decision.action for decision in decisions}
+    if len(actions) != 1 or any(decision.partial for decision in decisions):
+        return None
+    action = actions.pop()
+    alone = isinstance(action, Keep | Deterministic) or is_noncentered(action)
+    return None if alone or "fan_" in repr(action) else action
+
+
+def _only_trained(placement: Layers, sites: Sites) -> bool:
+    """Whether some of its parameters may be frozen, so that what is declared must be asked for."""
+    if isinstance(placement, Each) and placement.may_be_frozen:
+        return True
+    return any(sites.study.may_be_frozen(path) for path, _ in named_in(placement, sites))
+
+
+def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
+    """One loop over several layers that share a prior."""
+    for placement in run:
+        note_looped(placement, sites)
+    targets = ", ".join(placement.where.target for placement in run)
+    body = sites.assign(prior, "layer", run[0].where.line)
+    return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
+
+
+def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> list[str]:
+    """The statements that declare one parameter of a layer; none where it is not declared."""
+    path = join(spot.where.path, parameter.name)
+    present = is_present(parameter, spot.leaf, sites.study, sites.method, path)
+    if present is False or path in sites.tied:
+        return []
+    line, layer = spot.where.line, spot.leaf.layer.name
+    decision = sites.decide(path, parameter.layer, line)
+    site = _site(spot, parameter, sites)
+    if there := sites.within.get(path):
+        assert isinstance(there.value, Declared)
+        beside = redeclare(sites, there, there.value, decision, site)
+        return [f"{target} = {source}" for target, source in beside]
+    if decision.rule is None and path in sites.present and line not in sites.study.ignored_lines:
+        return leave(sites, path, decision, layer)
+    pairs = sites.pairs(decision.action, site, line)
+    source = pairs[-1][1] if pairs else ""
+    sites.record(path, decision, source, line, layer=layer, shape=site.shape)
+    statements = [f"{target} = {source}" for target, source in pairs]
+    tests = [] if present else [f"{site.target} is not None"]
+    if sites.asks_for_frozen(path, decision):
+        tests.append(f"{site.target}.requires_grad")
+    return [guarded(" and ".join(tests), statements)] if tests and statements else statements
+
+
+def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:
+    """A parameter of a layer, with its shape and fans as the layer's arguments give them."""
+    owner, arguments = spot.where.target, _arguments(spot, sites)
+    target = f"{owner}.{parameter.name}"
+    return Place(
+        target=target,
+        owner=owner,
+        shape=_shape(parameter, arguments),
+        ndim=parameter.ndim,
+        fan_in=_fan(parameter.fan_in, arguments, owner, target),
+        fan_out=_fan(parameter.fan_out, arguments, owner, target),
+        initial=f"{target}.detach()",
+        keeps_dtype=_has_other_dtype(spot.leaf),
+    )
+
+
+def _has_other_dtype(leaf: Leaf) -> bool:
+    """Whether a layer is made, or may be, in a dtype that is not the default."""
+    for passed in leaf.call.args if leaf.call else ():
+        if passed.keyword == "dtype":
+            return is_other_dtype(passed.text)
+        if passed.star == "**" and isinstance(passed.value, Items):
+            return "dtype" in [key.strip("'\"") for key in passed.value.keys]
+    return False
+
+
+def _arguments(spot: Spot, sites: Sites) -> Mapping[str, str]:
+    """Source of each constructor argument that can be written again, defaults filled in."""
+    leaf = spot.leaf
+    if leaf.call is None or leaf.call.starred:
+        return {}
+    found: dict[str, str] = {}
+    for position, (name, default) in enumerate(leaf.layer.signature):
+        passed = leaf.call.argument(name, position)
+        if passed is None and default is not None:
+            found[name] = default
+        elif passed is not None and passed.stable and sites.study.is_steady(passed.text):
+            found[name] = passed.text
+    return found
+
+
+def _shape(parameter: LayerParameter, arguments: Mapping[str, str]) -> tuple[str, ...] | None:
+    sizes = [substitute(size, arguments) for size in parameter.shape or ()]
+    known = tuple(size for size in sizes if size is not None)
+    return known if parameter.shape is not None and len(known) == len(sizes) else None
+
+
+def _fan(
+    expression: str | None, arguments: Mapping[str, str], owner: str, target: str
+) -> str | None:
+    """A fan from the arguments if they give it, else read off the layer."""
+    if expression is None:
+        return None
+    if CONVOLVED.fullmatch(expression):
+        return f"{target}[0].numel()"
+    return substitute(expression, arguments) or qualify(expression, owner, target)
+
+
+# Layers found at run time
+
+
+def _declare_found(search: Search, sites: Sites) -> Iterator[str]:
+    """A loop over the layers where the source does not show which or how many there are."""
+    where, tables = search.where, _tables(search, sites)
+    owner = where.target if search.flat else "layer"
+    trained = _only_trained(search, sites)
+    if len(tables) == 1 and search.sure and search.extent != "below":
+        (chain,) = tables
+        found = sites.assign_by_name(chain, owner, where.line, search.layers)
+        body = [each_parameter(owner, found, trained)] if found else []
+    else:
+        arms = [
+            (sites.names.isinstance_test(owner, layers), [each_parameter(owner, found, trained)])
+            for chain, layers in tables.items()
+            if (found := sites.assign_by_name(chain, owner, where.line, layers))
+        ]
+        body = [branches(arms)] if arms else []
+    if body:
+        yield where.wrap(body if search.flat else [block(_head(search, sites), body)])
+
+
+def _head(search: Search, sites: Sites) -> str:
+    """The head of a loop over what a search may find; classes of the project are passed by."""
+    target = search.where.target
+    if search.extent == "each":
+        return f"for layer in {search.over}:"
+    if search.sure:
+        return f"for layer in {target}.modules():"
+    return f"for _, layer in {undeclared_at(sites.names, target)}:"
+
+
+def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:
+    """The layers of a search by what becomes of their parameters, which are noted."""
+    tables: dict[Chain, list[Layer]] = {}
+    seen: dict[Layer, Chain] = {}
+    for path, layer in search.found:
+        chain = sites.chain(path, layer.name)
+        if layer not in seen:
+            tables.setdefault(chain, []).append(layer)
+        elif chain != seen[layer]:
+            sites.report_nested(path, seen[layer], layer, search.where.line)
+        seen.setdefault(layer, chain)
+    note_looped(search, sites)
+    return tables

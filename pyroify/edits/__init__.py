@@ -1,0 +1,1 @@
+"""The kinds of edit of a file, and which a class or function needs."""

@@ -1,0 +1,151 @@
+"""What a class derives from once it is a PyroModule."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, REMAKING
+from pyroify.code.names import FileNames
+from pyroify.decide.case import Case, Key
+from pyroify.decide.model import Edit
+from pyroify.edits import kinds
+from pyroify.program.resolve import MODULE, Index, ModuleClass
+from pyroify.syntax.facts import Call
+
+PYRO_ABC_META = '''\
+class PyroABCMeta(type({pyro_module}), {abc_meta}):
+    """Lets a PyroModule have abstract methods."""
+'''
+
+PYRO_GENERIC_META = '''\
+class PyroGenericMeta(type({pyro_module})):
+    """Takes the brackets after a generic PyroModule for type arguments."""
+
+    def __getitem__(cls, arguments):
+        return cls.__class_getitem__(arguments)
+'''
+GENERIC = ("typing.Generic", "typing_extensions.Generic")
+
+
+def base_edits(case: Case, cases: Mapping[Key, Case], index: Index) -> Iterator[Edit]:
+    """``nn.Module`` becomes ``PyroModule``; any other base that is none gets it beside it."""
+    cls, names = case.cls, case.names
+    if cls.is_pyro:
+        return
+    replaced = []
+    inherited = False
+    for position, base in enumerate(cls.bases):
+        if base.kind == "module":
+            names.use("PyroModule")
+            replaced.append((position, names.local("PyroModule")))
+        elif base.local is not None:
+            other = cases.get(base.local.key)
+            inherited = inherited or bool(other and (other.converts or base.local.is_pyro))
+    added: tuple[str, ...] = ()
+    if not replaced and not inherited:
+        names.use("PyroModule")
+        added = (names.local("PyroModule"),)
+    metaclass = _metaclass(cls, names, index)
+    if replaced or added or metaclass:
+        yield kinds.Bases(cls.cls.line, cls.cls.column, tuple(replaced), added, metaclass)
+
+
+def initialiser_edits(case: Case, has_subclasses: bool) -> Iterator[Edit]:
+    """Calls of ``nn.Module.__init__`` that PyroModule's own would not survive."""
+    for method in case.cls.cls.methods:
+        for target, line, column in method.base_calls:
+            if target in MODULE:  # it would pass PyroModule by
+                yield kinds.Initialisers(line, column)
+    constructor = case.cls.cls.method("__init__")
+    called = constructor.super_init if constructor else None
+    alone = [base.kind for base in case.cls.bases] == ["module"] and not has_subclasses
+    if called is not None and called.args and alone:
+        # nn.Module takes no arguments; PyroModule would take the first for a prefix of all sites.
+        old, new = _call_source(called), f"{called.text}()"
+        yield kinds.Expressions(called.line, called.column, old, new)
+
+
+def _call_source(call: Call) -> str:
+    arguments = [f"{p.keyword}={p.text}" if p.keyword else f"{p.star}{p.text}" for p in call.args]
+    return f"{call.text}({', '.join(arguments)})"
+
+
+def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
+    """A metaclass for what PyroModule's does not allow, where a class is the first to need it."""
+    if is_generic(cls) and not any(is_generic(other) for other in cls.lineage[1:]):
+        names.use("PyroModule")
+        source = PYRO_GENERIC_META.format(pyro_module=names.local("PyroModule"))
+        names.define("PyroGenericMeta", source)
+        return "PyroGenericMeta"
+    if not is_abstract_here(cls, index):
+        return ""
+    for other in cls.lineage[1:]:
+        if other.cls.metaclass.endswith("PyroABCMeta") or is_abstract_here(other, index):
+            return ""
+    names.use("PyroModule", "ABCMeta")
+    both = {"pyro_module": names.local("PyroModule"), "abc_meta": names.local("ABCMeta")}
+    names.define("PyroABCMeta", PYRO_ABC_META.format(**both))
+    return "PyroABCMeta"
+
+
+def is_generic(cls: ModuleClass) -> bool:
+    """Whether a class has type parameters, or names ``Generic`` among its bases."""
+    return cls.cls.is_generic or any(base.dotted in GENERIC for base in cls.bases)
+
+
+def is_abstract_here(cls: ModuleClass, index: Index) -> bool:
+    """Whether a class brings in ABCMeta itself, or by a base beside the project's modules."""
+    return cls.cls.metaclass.endswith("ABCMeta") or any(
+        ABSTRACT.fullmatch(found.name) or found.metaclass.endswith("ABCMeta")
+        for found in bases_beside(cls, index)
+    )
+
+
+def needs_metaclass(cls: ModuleClass, index: Index) -> bool:
+    """Whether a class, left as it is, cannot be defined below a PyroModule."""
+    if cls.cls.metaclass not in ("", "type") or REMAKING.intersection(cls.cls.decorators):
+        return True
+    return is_generic(cls) or any(
+        found.metaclass not in ("", "type")
+        or not found.known
+        or ABSTRACT.fullmatch(found.name)
+        or FOREIGN.fullmatch(found.name)
+        for found in bases_beside(cls, index)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A class that a module derives from beside its modules, directly or not.
+
+    ``name`` is its dotted name, ``via`` the base of the module that leads to it, as written, and
+    ``metaclass`` what its own source says. ``known``: it is of the project, of Python or of torch.
+    """
+
+    name: str
+    via: str
+    metaclass: str = ""
+    known: bool = True
+
+
+def bases_beside(cls: ModuleClass, index: Index) -> Iterator[Beside]:
+    """All that a class derives from, directly or not, and that is no module of the project."""
+    for base in cls.bases:
+        if base.kind in ("plain", "external"):
+            yield from _beside(base.dotted, cls.file.path, base.text, index, 0)
+
+
+def _beside(dotted: str, path: str, via: str, index: Index, depth: int) -> Iterator[Beside]:
+    target = index.resolve(dotted, path)
+    if target.plain_class is None or target.file is None:
+        name = index.canonical(dotted, path)
+        top = name.partition(".")[0]
+        known = top in sys.stdlib_module_names or top == "torch" or hasattr(builtins, name)
+        yield Beside(name, via, known=known)
+        return
+    yield Beside(dotted, via, target.plain_class.metaclass)
+    for _, base, _, _ in target.plain_class.bases if depth < 10 else ():
+        yield from _beside(base, target.file.path, via, index, depth + 1)

@@ -1,0 +1,90 @@
+"""Methods that return early, and where their declarations go all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from pyroify.program.study import METADATA, Study
+from pyroify.syntax.facts import Constant, Exit, Function
+
+HARMLESS = {"register_buffer"}
+
+
+def returns_past_declarations(study: Study, method: Function) -> bool:
+    """Whether declarations would be skipped, or come too early, wherever they stand."""
+    if method is study.constructor:
+        return _exit(study) is not None and not (_are_made_after(study) or _are_made_before(study))
+    early = [line for line in method.return_lines if line != _final_return(method)]
+    attached = study.attached((method,))
+    return bool(early) and min(_lines_in(attached, method), default=max(early) + 1) <= max(early)
+
+
+def statements_before_declarations(study: Study, method: Function) -> int | None:
+    """How many statements of a method stand before its declarations; None for all."""
+    exit = method.exit
+    if method is not study.constructor:
+        return exit.before if exit is not None and _final_return(method) else None
+    if exit is None or _are_made_after(study) or not _are_made_before(study):
+        return None
+    return exit.before
+
+
+def _final_return(method: Function) -> int:
+    """The line of the statement ``return`` that a method ends in, or 0."""
+    exit = method.exit
+    return exit.line if exit is not None and exit.line in method.return_lines[-1:] else 0
+
+
+def _exit(study: Study) -> Exit | None:
+    return study.constructor.exit if study.constructor else None
+
+
+def _are_made_after(study: Study) -> bool:
+    """Whether there is nothing to declare yet where the constructor returns early."""
+    exit = _exit(study)
+    return exit is not None and all(line > exit.last_return for line in _lines(study))
+
+
+def _are_made_before(study: Study) -> bool:
+    """Whether all there is to declare is made, and left alone from there on."""
+    constructor, exit = study.constructor, _exit(study)
+    if constructor is None or exit is None or any(line >= exit.line for line in _lines(study)):
+        return False
+    names = _names(study)
+    late = [use for use in constructor.uses if use.line >= exit.line]
+    touched = any(use.path[0] in names and not METADATA & set(use.path) for use in late)
+    called = any(
+        use.how == "call" and len(use.path) == 1 and use.path[0] not in HARMLESS for use in late
+    )
+    handed_on = any(line >= exit.line for line in constructor.indirect)
+    return not (touched or called or handed_on)
+
+
+def _names(study: Study) -> set[str]:
+    attributes = {attribute.name for attribute in study.everything}
+    layer = study.cls.library_base
+    inherited = {parameter.name for parameter in layer.parameters} if layer else set()
+    return attributes | inherited | {parameter.name for parameter in study.all_parameters}
+
+
+def _lines_in(names: Container[str], method: Function) -> list[int]:
+    """Where a method makes what is to be declared, by these names."""
+    return [
+        item.line
+        for item in method.assignments
+        if item.path and item.path[0] in names and item.value != Constant("None")
+    ]
+
+
+def _lines(study: Study) -> list[int]:
+    """Where the constructor, or a method that it calls, makes what is to be declared."""
+    assert study.constructor is not None
+    base = study.constructor.super_init
+    lines = [base.line if base else 0] if study.cls.library_base else []
+    for method in study.cls.cls.methods:
+        if method.name not in study.building:
+            continue
+        calls = [use.line for use in study.constructor.uses if use.path == (method.name,)]
+        made = _lines_in(_names(study), method)
+        lines += made if method is study.constructor else (calls or [0]) * bool(made)
+    return lines

@@ -1,0 +1,265 @@
+"""Which layers become PyroModules where they are built."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
+
+from pyroify.code.names import FileNames
+from pyroify.decide.case import Case, Key
+from pyroify.decide.model import Edit
+from pyroify.edits import kinds
+from pyroify.program import placements
+from pyroify.program.placements import Where, place
+from pyroify.program.structure import (
+    CLONES,
+    Box,
+    Node,
+    Opaque,
+    Own,
+    Resolver,
+    Scope,
+    calls_in,
+    computes_weight,
+    holds_parameters,
+    places,
+    values_in,
+    walk,
+)
+from pyroify.spec.match import has_wildcard
+from pyroify.syntax.facts import Call, Choice, File, Items, Name, SelfRead, Spot, Value
+
+
+def class_wraps(
+    case: Case, resolver: Resolver, limit: int, refused: Container[Key]
+) -> Iterator[Edit]:
+    """Layers that the methods of a class build; at run time those of the constructor wait.
+
+    Those of which a rule names what may be frozen do not: a loop might pass them by.
+    Code of the user's that declares whatever is there sees to those itself.
+
+    Containers of nothing but ``refused`` classes stay, so that Pyro sees the parameters in them.
+    """
+    kept = _kept_calls(case, resolver, refused)
+    waits = case.is_built_at_run_time or case.study.by_hand.is_throughout
+    building = case.study.building if waits else frozenset()
+    named = _of_named_frozen(case) if building else ()
+    calls = [
+        call
+        for method in case.cls.cls.methods
+        for call in method.layer_calls
+        if call.place not in kept and (method.name not in building or call.place in named)
+    ]
+    filled = _filled(item.node for item in case.study.everything)
+    yield from wraps(calls, case.study.scope, resolver, case.names, limit, filled)
+
+
+def function_wraps(
+    file: File, name: str, resolver: Resolver, limit: int, refused: Container[Key]
+) -> Iterator[Edit]:
+    """Layers that a function, or one defined in it, builds for classes that call it.
+
+    Where it replaces members of a container, that stays plain until it is complete.
+    """
+    for function in file.functions:
+        if function.reshapes:
+            continue
+        if function.name == name or function.name.startswith(f"{name}.<locals>."):
+            scope = Scope(file.path)
+            filled = _filled(resolver.resolve(value, scope) for value in function.returns)
+            kept = set(_handed_to(function.layer_calls, file.path, resolver, refused))
+            calls = [call for call in function.layer_calls if call.place not in kept]
+            yield from wraps(calls, scope, resolver, FileNames(file), limit, filled)
+
+
+def wraps(
+    calls: Iterable[Call],
+    scope: Scope,
+    resolver: Resolver,
+    names: FileNames,
+    limit: int,
+    filled: Container[Spot] = (),
+) -> Iterator[Edit]:
+    """Edits that make calls PyroModules; the first on a line lays the line out anew.
+
+    ``filled`` are containers that come to hold parameters, whatever they are made of.
+    """
+    made = dict.fromkeys(calls)
+    computed = set(_computed(made))
+    chosen = [
+        call
+        for call in made
+        if call.place not in computed and _is_wrappable(call, scope, resolver, call.place in filled)
+    ]
+    if chosen:
+        names.use("PyroModule")
+    first: dict[int, Call] = {}
+    for call in sorted(chosen, key=lambda call: call.column):
+        first.setdefault(call.line, call)
+    for call in chosen:
+        yield _wrap(call, names.local("PyroModule"), limit, call is first[call.line])
+
+
+def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
+    bare = not call.args and call.text.rpartition(".")[2] == "ModuleList"
+    indent, trailing, length, statement = call.extent or (0, 0, limit + 1, 0)
+    room = limit - trailing if is_first and length <= limit else -1
+    argument = "[]" if bare else ""
+    layout = (indent, statement, room, trailing)
+    return kinds.Submodules(call.line, call.column, wrapper, argument, *layout)
+
+
+def _computed(calls: Iterable[Call]) -> Iterator[Spot]:
+    """Where layers are made whose weights come to be computed, by a class made for each.
+
+    Loops find them as they are, and would take that class for one that declares for itself.
+    """
+    for call in calls:
+        if isinstance(call.callee, Name) and computes_weight(call.callee.dotted):
+            given = (inner for passed in call.args for inner in calls_in(passed.value))
+            yield from (inner.place for inner in given)
+
+
+def _filled(nodes: Iterable[Node]) -> set[Spot]:
+    """Where containers are made that hold parameters in the end: some are given them later."""
+    return {
+        item.call.place
+        for node in nodes
+        for item in walk(node)
+        if isinstance(item, Box) and item.call and holds_parameters(item)
+    }
+
+
+def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = False) -> bool:
+    """Whether a call surely makes a layer or container that may have parameters."""
+    if call.wrapped or not isinstance(call.callee, Name | Choice):
+        return False
+    options = call.callee.options if isinstance(call.callee, Choice) else (call.callee,)
+    kinds = set()
+    for option in options:
+        layer = (
+            resolver.index.layer(option.dotted, scope.path) if isinstance(option, Name) else None
+        )
+        kinds.add(layer.kind if layer else "")
+    if "" in kinds or kinds == {"stateless"}:
+        return False
+    if kinds == {"container"}:
+        node = resolver.resolve(call, replace(scope, inside=True))
+        empty = isinstance(node, Box) and not node.children
+        return filled or empty or holds_parameters(node)
+    return True
+
+
+def _of_named_frozen(case: Case) -> set[Spot]:
+    """Where layers are made of which what may be frozen is declared all the same.
+
+    A rule without wildcards does that, or another class that ties it to what is random.
+    """
+    declared = [
+        site.path
+        for site in case.all_sites
+        if site.action != "keep" and site.rule and not has_wildcard(site.rule.match)
+    ]
+    owners = {
+        path.rpartition(".")[0]
+        for path in (*declared, *case.lent, *case.tied_outside)
+        if case.study.is_frozen(path) or case.study.may_be_frozen(path)
+    }
+    return {
+        found.leaf.call.place
+        for attribute in case.study.everything
+        for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
+        if isinstance(found, placements.Spot) and found.where.path in owners and found.leaf.call
+    }
+
+
+def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[Spot]:
+    """Layers whose parameters all stay: they need no change.
+
+    They are attached to ``self`` directly, or handed to a class that is not converted.
+    """
+    random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
+    random.update(path.partition(".")[0] for path in case.lent)
+    random.update(_put_into_containers(case, resolver))
+    random.update(tie.left.partition(".")[0] for tie in case.late_ties)
+    for tie in case.ties:
+        if tie.right.partition(".")[0] in random and not case.keeps(tie):
+            random.add(tie.left.partition(".")[0])
+    copied = tuple(_copied(case, resolver, random))
+    random.update(item.path[0] for item in copied if isinstance(item, SelfRead))
+    calls = [call for method in case.cls.cls.methods for call in method.layer_calls]
+    kept = set(_handed_to(calls, case.cls.file.path, resolver, refused))
+    made = {item.place for item in copied if isinstance(item, Call)}
+    listed = _listed(case)
+    for attribute in case.study.everything:
+        spots = {spot for item in walk(attribute.node) for spot in places(item)}
+        if listed & spots:
+            made |= spots
+            continue
+        if attribute.name.partition(".")[0] in random or case.study.is_container:
+            made.update(places(attribute.node))
+            continue
+        nodes = tuple(walk(attribute.node))
+        whole = not any(
+            isinstance(item, Opaque) or (isinstance(item, Own) and item.cls.key not in refused)
+            for item in nodes
+        )
+        if not whole:
+            # Pyro does not see plain layers in a container, which becomes a PyroModule here.
+            boxes = () if attribute.name else nodes
+            boxes = (*boxes, *(item for item in nodes if isinstance(item, Box)))
+            made.update(spot for item in boxes for spot in places(item))
+        kept |= spots
+    return kept - made
+
+
+def _copied(case: Case, resolver: Resolver, random: Container[str]) -> Iterator[Value]:
+    """What attributes that come to be declared are copies of: a copy is of the same class."""
+    for attribute in case.study.everything:
+        made = attribute.assignments if attribute.name.partition(".")[0] in random else ()
+        for call in (call for item in made for call in calls_in(item.value)):
+            if isinstance(call.callee, Name) and call.args:
+                if resolver.index.canonical(call.callee.dotted, case.cls.file.path) in CLONES:
+                    yield from values_in(call.args[0].value)
+
+
+def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
+    """Attributes that the class or a relative puts into a container that may be a PyroModule.
+
+    Those that are frozen stay plain: there is nothing in them that Pyro has to see.
+    """
+    sites = case.all_sites
+    trained = {site.path.partition(".")[0] for site in sites if site.spared != "frozen"}
+    for cls in (case.cls, *case.study.relatives):
+        for call in (call for method in cls.cls.methods for call in method.layer_calls):
+            if not isinstance(call.callee, Name):
+                continue
+            layer = resolver.index.layer(call.callee.dotted, cls.file.path)
+            if layer is not None and layer.kind == "container":
+                given = (inner for passed in call.args for inner in values_in(passed.value))
+                names = (value.path[0] for value in given if isinstance(value, SelfRead))
+                yield from (name for name in names if name in trained)
+
+
+def _listed(case: Case) -> set[Spot]:
+    """Layers that the class keeps in a Python list as well: Pyro does not see who reads that."""
+    return {
+        call.place
+        for method in case.cls.cls.methods
+        for item in method.assignments
+        if isinstance(item.value, Items) and len(item.path) == 1
+        for call in calls_in(item.value)
+    }
+
+
+def _handed_to(
+    calls: Iterable[Call], path: str, resolver: Resolver, refused: Container[Key]
+) -> Iterator[Spot]:
+    """Where layers are made for ``refused`` classes: their sites would lose their prefix there."""
+    for call in calls:
+        if not isinstance(call.callee, Name):
+            continue
+        made = resolver.index.resolve(call.callee.dotted, path).module_class
+        if made is not None and made.key in refused:
+            given = (inner for passed in call.args for inner in calls_in(passed.value))
+            yield from (inner.place for inner in given)

@@ -1,0 +1,1 @@
+"""Old Pyro code to declarations."""

@@ -1,0 +1,314 @@
+"""The edits of each file, from what is decided about its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pyroify.code.following import following_call
+from pyroify.code.meaning import arranged, kept_within, unchanged
+from pyroify.code.names import FileNames
+from pyroify.code.undeclared import define_undeclared, is_called
+from pyroify.decide.case import Case, Key
+from pyroify.decide.declare import Declarations
+from pyroify.decide.methods import methods_to_decorate
+from pyroify.decide.model import Edit
+from pyroify.decide.reaching import bare_containers, left_alone
+from pyroify.edits import kinds
+from pyroify.edits.bases import base_edits, initialiser_edits
+from pyroify.edits.exits import statements_before_declarations
+from pyroify.edits.originals import loading_statements
+from pyroify.edits.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
+from pyroify.edits.shared import NAME, is_up_to_date, shared_function, with_call
+from pyroify.edits.wraps import class_wraps, function_wraps
+from pyroify.migration.migrate import Migration
+from pyroify.program.aliases import other_names
+from pyroify.program.faults import looking_at
+from pyroify.program.ownership import foreign_definitions
+from pyroify.program.structure import Own, Resolver, walk
+from pyroify.program.study import OwnParameter, Study, parameters_in
+from pyroify.program.ties import late_source, tie_statements
+from pyroify.spec.model import Spec
+from pyroify.syntax.facts import File, Function
+
+
+@dataclass
+class EditPlanner:
+    """Writes edits for the classes that convert.
+
+    ``limit`` is the longest line to make, or None for what each file keeps to.
+    """
+
+    cases: Mapping[Key, Case]
+    resolver: Resolver
+    limit: int | None
+    spec: Spec
+    _made_random: dict[Key, bool] = field(default_factory=dict)
+    _by_hand: dict[Key, bool] = field(default_factory=dict)
+
+    def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
+        """The edits of every file that has to change, by path."""
+        edits: dict[str, dict[Edit, None]] = {}
+        names: dict[str, FileNames] = {}
+        converting = [case for case in self.cases.values() if case.converts]
+        for path, function in self._shared.items():
+            file = self.resolver.index.file(path)
+            assert file is not None
+            if not is_up_to_date(file, function):
+                names.setdefault(path, FileNames(file)).definitions[NAME] = function
+                edits.setdefault(path, {})
+        for case in converting:
+            path = case.cls.file.path
+            with looking_at(path):
+                made = dict.fromkeys(self._of_class(case))
+            if made or case.names.definitions:
+                edits.setdefault(path, {}).update(made)
+                names.setdefault(path, FileNames(case.cls.file)).take_over(case.names)
+        if converting:
+            self._of_functions(edits, names)
+        if edits:
+            for file in self.resolver.index.files:
+                left = [self.cases[key].cls.cls for key in self._refused if key[0] == file.path]
+                with looking_at(file.path):
+                    tests = dict.fromkeys(type_test_edits(file, left))
+                if tests:
+                    edits.setdefault(file.path, {}).update(tests)
+        for moved in migrations:
+            if moved.edits:
+                edits.setdefault(moved.file.path, {}).update(dict.fromkeys(moved.edits))
+                names.setdefault(moved.file.path, FileNames(moved.file)).use(*moved.names)
+        for path, shared in names.items():
+            with looking_at(path):
+                edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(shared.file))))
+        return {path: tuple(found) for path, found in edits.items()}
+
+    @cached_property
+    def _refused(self) -> frozenset[Key]:
+        return frozenset(key for key, case in self.cases.items() if case.wanted and case.refused)
+
+    @cached_property
+    def _left_alone(self) -> Mapping[str, frozenset[str]]:
+        return left_alone(self.resolver.index, self.cases)
+
+    def _limit(self, file: File) -> int:
+        return self.limit or file.line_length
+
+    @cached_property
+    def _tails(self) -> dict[tuple[Key, str], tuple[str, ...]]:
+        """What each method of a converting class has to end in."""
+        tails: dict[tuple[Key, str], tuple[str, ...]] = {}
+        for case in self.cases.values():
+            with looking_at(case.cls.file.path):
+                for method, declared in case.stages if case.converts else ():
+                    name = method.name if method else ""
+                    tails[case.key, name] = self._statements(case, method, declared)
+        return tails
+
+    @cached_property
+    def _shared(self) -> dict[str, str]:
+        """Functions that several classes of a file call, by path."""
+        by_file: dict[str, list[tuple[str, ...]]] = {}
+        for ((path, _), _), tail in self._tails.items():
+            by_file.setdefault(path, []).append(tail)
+        found = {}
+        for path, tails in by_file.items():
+            file = self.resolver.index.file(path)
+            function = shared_function(file, tails) if file else ""
+            if file and function and not self._is_edited(file, function):
+                found[path] = function
+        return found
+
+    def _is_edited(self, file: File, function: str) -> bool:
+        """Whether the user has made the shared function his own."""
+        foreign = NAME in foreign_definitions(self.resolver.index, file)
+        return foreign and not is_up_to_date(file, function)
+
+    def _of_functions(
+        self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
+    ) -> None:
+        """Layers built by functions that classes call, unless all of these stay as they are."""
+        staying = {key for key, case in self.cases.items() if not case.converts}
+        for path, name in list(self.resolver.functions):
+            if self.resolver.users[path, name] <= staying:
+                continue
+            file = self.resolver.index.file(path)
+            with looking_at(path):
+                found = {}
+                if file:
+                    limit = self._limit(file)
+                    made = function_wraps(file, name, self.resolver, limit, self._refused)
+                    found = dict.fromkeys(made)
+            if file and found:
+                edits.setdefault(path, {}).update(found)
+                names.setdefault(path, FileNames(file)).use("PyroModule")
+
+    def _of_class(self, case: Case) -> Iterator[Edit]:
+        has_subclasses = bool(self.resolver.subclasses.get(case.key))
+        yield from base_edits(case, self.cases, self.resolver.index)
+        yield from initialiser_edits(case, has_subclasses)
+        for method, declared in case.stages:
+            yield from self._in_place(case, declared)
+            if declared.left:
+                continue
+            tail = self._tails[case.key, method.name if method else ""]
+            yield from self._at_end(
+                case, method, with_call(tail, self._shared.get(case.key[0], ""))
+            )
+        yield from class_wraps(case, self.resolver, self._limit(case.cls.file), self._refused)
+        random = self._random_of(case)
+        by_hand = self._drawn_by_hand(case)
+        yield from read_edits(case.study, random, case.own_random & random, by_hand)
+        for cls in self.resolver.subclasses.get(case.key, ()):
+            random |= self._random_of(self.cases[cls.key])
+        for function, position in methods_to_decorate(case.study, random):
+            case.names.use("pyro_method")
+            local = case.names.local("pyro_method")
+            yield kinds.Methods(function.line, function.column, local, position)
+
+    def _random_of(self, case: Case) -> frozenset[str]:
+        """Names that give random values when read or called, those of its bases included.
+
+        What the user made random himself is not among them: he reads it as he means it.
+        """
+        lineage = [self.cases[cls.key] for cls in case.cls.lineage if cls.key in self.cases]
+        found = {name for other in lineage for name in other.made_random}
+        for other in lineage:
+            for attribute in other.study.everything:
+                held = [item.cls.key for item in walk(attribute.node) if isinstance(item, Own)]
+                if any(key in self.cases and self._is_made_random(key) for key in held):
+                    found.add(attribute.name)
+        return frozenset(found).union(*(other_names(other.study, found) for other in lineage))
+
+    def _drawn_by_hand(self, case: Case) -> frozenset[str]:
+        """Names of attributes that are, or hold, what the user made random himself."""
+        lineage = [self.cases[cls.key] for cls in case.cls.lineage if cls.key in self.cases]
+        found = {path.partition(".")[0] for other in lineage for path in other.sites.own}
+        for other in lineage:
+            for attribute in other.study.everything:
+                held = {item.cls.key for item in walk(attribute.node) if isinstance(item, Own)}
+                if any(key in self.cases and self._draws_by_hand(key) for key in held):
+                    found.add(attribute.name)
+        return frozenset(found)
+
+    def _draws_by_hand(self, key: Key) -> bool:
+        """Whether a class has latents of the user's own, there or in what it holds."""
+        if key not in self._by_hand:
+            self._by_hand[key] = False  # a class may hold itself
+            case = self.cases[key]
+            around = {cls.key for cls in (*case.study.held, *case.cls.lineage[1:])}
+            self._by_hand[key] = bool(case.sites.own) or any(
+                self._draws_by_hand(k) for k in around if k in self.cases
+            )
+        return self._by_hand[key]
+
+    def _is_made_random(self, key: Key) -> bool:
+        """Whether a class converts for more than what its user has declared, there and below."""
+        if key not in self._made_random:
+            self._made_random[key] = False  # a class may hold itself
+            case = self.cases[key]
+            held = {cls.key for cls in case.study.held if cls.key in self.cases}
+            lineage = {cls.key for cls in case.cls.lineage[1:] if cls.key in self.cases}
+            self._made_random[key] = case.converts and (
+                not case.is_by_hand or any(self._is_made_random(k) for k in held | lineage)
+            )
+        return self._made_random[key]
+
+    def _statements(
+        self, case: Case, method: Function | None, declared: Declarations
+    ) -> tuple[str, ...]:
+        """What a method has to end in."""
+        if is_called(case.names, declared.statements):
+            left = self._left_alone.get(case.key[0], frozenset())
+            define_undeclared(case.names, left, bare_containers(self.cases))
+        follows = self.spec.options.follow_module and _has(declared, "sample")
+        last = [following_call(case.names)] if follows else []
+        if method is not None and method is not case.study.constructor:
+            return (*declared.latents, *declared.statements, *last)
+        before, after = tie_statements(case.read_ties, case.names, case.late_ties)
+        if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
+            last += loading_statements(case.names, declared.sites, self.spec)
+        if needs_anchor(case.study):
+            case.names.use("torch")
+            before.insert(0, ANCHOR_STATEMENT)
+        return (*declared.latents, *before, *declared.statements, *after, *last)
+
+    def _in_place(self, case: Case, declared: Declarations) -> Iterator[Edit]:
+        for frozen in declared.buffers:
+            for item in frozen.assignments:
+                if made := parameters_in(item.value):
+                    values = tuple(parameter.initial for parameter in made)
+                    yield kinds.Buffers(item.line, item.column, frozen.name, values)
+        yield from self._of_ties(case)
+        limit = self._limit(case.cls.file)
+        for parameter in case.study.all_parameters:
+            if sources := declared.in_place.get(parameter.name):
+                yield from _replaced(parameter, sources, limit)
+        for new in declared.anew:
+            yield kinds.Parameters(new.line, new.column, new.source, new.indent, limit, trailing=0)
+
+    def _of_ties(self, case: Case) -> Iterator[Edit]:
+        """Ties to what has been declared by then, where they are made."""
+        for tie in case.late_ties:
+            if (item := tie.late) is None:
+                continue
+            source = late_source(tie, case.names)
+            if item.how == "register":
+                text = f"self.{tie.left} = {source}"
+                limit = self._limit(case.cls.file)
+                yield kinds.Registrations(item.line, item.column, text, item.column, limit)
+            else:
+                old = f"self.{tie.right}"
+                yield kinds.Expressions(item.value_line, item.value_column, old, source)
+
+    def _at_end(
+        self, case: Case, method: Function | None, statements: tuple[str, ...]
+    ) -> Iterator[Edit]:
+        if method is None:
+            if statements:
+                cls = case.cls.cls
+                indent, limit = cls.body_column + 4, self._limit(case.cls.file)
+                yield kinds.Constructors(cls.line, cls.column, statements, indent, limit)
+            return
+        existing = method.declarations
+        texts = existing.texts if existing else ()
+        by_hand = case.study.by_hand
+        theirs = frozenset(texts) if by_hand.is_throughout else by_hand.statements
+        statements = arranged(kept_within(statements, texts, theirs), texts)
+        if not unchanged(texts, statements):
+            indent, limit = method.column + 4, self._limit(case.cls.file)
+            before = _position(case.study, method)
+            yield kinds.Declarations(
+                method.line, method.column, statements, texts, indent, limit, before
+            )
+
+
+def _position(study: Study, method: Function) -> int | None:
+    """How many statements stand before the declarations; None for all."""
+    if method.exit and method.declarations:
+        return method.exit.before if method.declarations.line < method.exit.line else None
+    return statements_before_declarations(study, method)
+
+
+def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> Iterator[Edit]:
+    """Declarations in place of what made the parameter."""
+    made = [(item, call) for item in parameter.assignments for call in parameters_in(item.value)]
+    for (item, call), source in zip(made, sources, strict=True):
+        if item.how == "register":
+            text = f"self.{parameter.name} = {source}"
+            yield kinds.Registrations(item.line, item.column, text, item.column, limit)
+        else:
+            layout = (item.column, limit, call.trailing)
+            yield kinds.Parameters(call.line, call.column, source, *layout)
+
+
+def _has(declared: Declarations, *actions: str) -> bool:
+    """Whether a method declares, for pyroify, what one of these actions makes."""
+    return any(site.action in actions and site.spared != "own" for site in declared.sites)
+
+
+def _of_whole_file(names: FileNames, limit: int) -> Iterator[Edit]:
+    if names.definitions:
+        yield kinds.Definitions(1, 0, tuple(names.definitions.values()), limit)
+    if imports := names.imports():
+        yield kinds.Imports(1, 0, imports)

@@ -1,0 +1,38 @@
+"""Further names for the modules of an attribute: second names, and lists of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from pyroify.program.structure import places
+from pyroify.program.study import Study
+from pyroify.syntax.facts import Choice, Items, Repeat, SelfRead, Value
+
+
+def other_names(study: Study, names: Collection[str]) -> frozenset[str]:
+    """Attributes that give the modules of these attributes too.
+
+    Where some are out of sight (``**``), any attribute that is used like a module may hold them.
+    """
+    made = {item.name: frozenset(places(item.node)) for item in study.everything}
+    wanted = frozenset().union(*(made.get(name, frozenset()) for name in names))
+    found = {name for name, there in made.items() if there & wanted}
+    for method in study.cls.cls.methods:
+        for item in method.assignments:
+            path, known = item.path[:1], found.union(names)
+            hidden = "**" in names and any(map(study.is_used_as_module, path))
+            if hidden or (len(item.path) == 1 and known.intersection(_members(item.value))):
+                found.update(path)
+    return frozenset(found)
+
+
+def _members(value: Value) -> Iterator[str]:
+    """The attributes that a value is, or that a list has for members."""
+    match value:
+        case SelfRead(path=(name,)):
+            yield name
+        case Choice(options=values) | Items(items=values):
+            for inner in values:
+                yield from _members(inner)
+        case Repeat(item=inner):
+            yield from _members(inner)

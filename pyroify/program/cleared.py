@@ -1,0 +1,62 @@
+"""Parameters of layers that are set to None again: a declaration would bring them back."""
+
+from __future__ import annotations
+
+from pyroify.catalog.layers import LayerParameter
+from pyroify.program.placements import presence
+from pyroify.program.structure import Leaf
+from pyroify.program.study import Study, always_assigned
+from pyroify.syntax.facts import NONE, Assignment, Function, Name
+
+
+def is_present(
+    parameter: LayerParameter, leaf: Leaf, study: Study, method: Function | None, path: str
+) -> bool | None:
+    """Whether a layer has a parameter, and it is left at the end of the ``method``.
+
+    None where only run time knows.
+    """
+    states = [presence(parameter, leaf.call), _is_left(study, method, path)]
+    return False if False in states else None if None in states else True
+
+
+def _is_left(study: Study, method: Function | None, path: str) -> bool | None:
+    """Whether a parameter of a layer is not set to None by the end of a method."""
+    names = tuple(path.split("."))
+    building = [item for cls in study.cls.lineage for item in cls.cls.methods]
+    cleared = [
+        item
+        for other in building
+        for item in other.assignments
+        if item.path == names and item.value == NONE
+    ]
+    if method is not None and any(_is_final(item, method) for item in cleared):
+        return False
+    if cleared or any(tie.left == path and tie.may_be_none for tie in study.ties):
+        return None
+    return None if names[-1] in _cleared_elsewhere(study, building) else True
+
+
+def _is_final(item: Assignment, method: Function) -> bool:
+    """Whether an assignment is made in any case, and nothing in its method comes after it."""
+    if item not in method.assignments or not always_assigned([item]):
+        return False
+    later = method.assignments[method.assignments.index(item) + 1 :]
+    return not any(item.path[: len(other.path)] == other.path for other in later)
+
+
+def _cleared_elsewhere(study: Study, methods: list[Function]) -> frozenset[str]:
+    """Names that methods, and functions they call, set to None on what has no name of its own."""
+    index, path = study.resolver.index, study.cls.file.path
+    called = {
+        value.dotted
+        for method in methods
+        for call in method.layer_calls
+        for value in (call.callee, *(passed.value for passed in call.args))
+        if isinstance(value, Name)
+    }
+    functions = [index.resolve(dotted, path).function for dotted in sorted(called)]
+    return frozenset().union(
+        *(method.cleared for method in methods),
+        *(function.cleared for function in functions if function is not None),
+    )

@@ -1,0 +1,177 @@
+"""What a class freezes while it is built: its own parameters, and those that others declare.
+
+What is frozen in any case stays a parameter. What only run time knows to be frozen is declared if
+its ``requires_grad`` says so. What is frozen by another class than the one that declares it (a
+holder, a subclass) cannot be taken back in one instance, so it stays a parameter in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.structure import Own, is_opaque, walk
+from pyroify.program.study import ATTACHING, PARAMETERS, Study, always_assigned
+from pyroify.program.wrapped import places_inside, wrapped_of_bases
+from pyroify.syntax.facts import Assignment, Freeze, Function, Name, Path, SelfRead, Use
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenBy:
+    """A freeze of what the class itself declares, at ``line`` of ``file``, by the class ``name``.
+
+    ``path`` is below the class that declares; empty for all of it.
+    """
+
+    path: Path
+    name: str
+    file: str
+    line: int
+
+
+def freezes_of(study: Study) -> Iterator[tuple[Function, Freeze]]:
+    """What a class freezes while it is built, itself or by functions that it calls."""
+    for method in study.cls.cls.methods:
+        if method.name not in study.building:
+            continue
+        for freeze in method.freezes:
+            yield method, freeze
+        for use in method.uses:
+            if use.how in ("read", "call") and _is_freezing(study, use.within):
+                yield method, Freeze(_given(use), use.line, False)
+        for call in method.layer_calls:
+            wholly = any(passed.text == "self" for passed in call.args)
+            named = call.callee.dotted if isinstance(call.callee, Name) else ""
+            applied = call.callee == SelfRead(("apply",)) and any(
+                isinstance(passed.value, Name) and _is_freezing(study, passed.value.dotted)
+                for passed in call.args
+            )
+            if applied or (wholly and _is_freezing(study, named)):
+                yield method, Freeze((), call.line, False)
+
+
+def freezes_in_the_end(study: Study) -> Iterator[Freeze]:
+    """What a class freezes while it is built, by where that is when the class is complete.
+
+    What a base froze is among it where the class puts it elsewhere.
+    """
+    if wrapped := wrapped_of_bases(study):
+        for base in study.cls.lineage[1:]:
+            for freeze in _of_base(Study(base, study.resolver, ()), wrapped):
+                yield from _in_the_end(study, replace(freeze, line=0))
+    for method, freeze in freezes_of(study):
+        is_sure = freeze.sure and study.surely_runs(method)
+        yield from _in_the_end(study, replace(freeze, sure=is_sure))
+
+
+def _of_base(base: Study, wrapped: frozenset[Path]) -> Iterator[Freeze]:
+    """What a base freezes of attributes that a subclass puts elsewhere."""
+    for method, freeze in freezes_of(base):
+        freeze = replace(freeze, sure=freeze.sure and base.surely_runs(method))
+        if freeze.path[:1] in wrapped:
+            yield freeze
+        for path in wrapped if not freeze.path else ():
+            orders = {base.runs_after(freeze.line, item.line) for item in base.attached_as(path[0])}
+            if orders - {False}:
+                yield replace(freeze, path=path, sure=freeze.sure and orders == {True})
+
+
+def _in_the_end(study: Study, freeze: Freeze) -> list[Freeze]:
+    """A freeze by where it is about what is wrapped after it; nothing where that is gone.
+
+    What a base freezes, on line 0, comes before all.
+    """
+    found = [freeze]
+    for item in study.attached_as(freeze.path[0]) if freeze.path else ():
+        places = places_inside(study, item)
+        is_later = True if freeze.line == 0 else study.runs_after(item.line, freeze.line)
+        if is_later is False:
+            continue
+        if places:
+            moved = [
+                replace(one, path=(*item.path, place, *one.path[1:]))
+                for one in found
+                for place in places
+            ]
+            is_sure = is_later and always_assigned([item])
+            found = moved if is_sure else [replace(one, sure=False) for one in (*found, *moved)]
+        elif is_later:
+            found = [left for one in found if (left := _left(study, one, item)) is not None]
+    return found
+
+
+def _left(study: Study, freeze: Freeze, item: Assignment) -> Freeze | None:
+    """What is left of a freeze where something is assigned after it; None for nothing."""
+    is_other = item.path == freeze.path[: len(item.path)] and item.how in ATTACHING
+    if not is_other or study.gives_itself(item):
+        return freeze
+    is_sure = always_assigned([item]) and not is_opaque(study.node(item))
+    return None if is_sure else replace(freeze, sure=False)
+
+
+def _given(use: Use) -> Path:
+    return use.path[:-1] if use.how == "call" and use.path[-1] in PARAMETERS else use.path
+
+
+def _is_freezing(study: Study, dotted: str) -> bool:
+    """Whether a function of the project sets ``requires_grad`` of what it is given."""
+    owner, _, name = dotted.partition(".")
+    if owner == "self":
+        found = study.cls.find_method(name)
+        return found is not None and bool(found[1].freezes)
+    target = study.resolver.index.resolve(dotted, study.cls.file.path)
+    return target.function is not None and bool(target.function.freezes)
+
+
+def frozen_from_outside(studies: Mapping[Key, Study]) -> dict[Key, tuple[FrozenBy, ...]]:
+    """By class, what other classes freeze of the parameters that it declares."""
+    found: dict[Key, dict[FrozenBy, None]] = {}
+    waiting: list[tuple[Key, FrozenBy]] = []
+    for study in studies.values():
+        for method, freeze in freezes_of(study):
+            by = FrozenBy(freeze.path, study.cls.cls.qualname, study.cls.file.path, freeze.line)
+            waiting += _reached(study, by, method)
+    while waiting:
+        key, by = waiting.pop()
+        if by in found.setdefault(key, {}) or key not in studies:
+            continue
+        found[key][by] = None
+        waiting += _below(studies[key], by)
+    return {key: tuple(items) for key, items in found.items()}
+
+
+def _reached(study: Study, by: FrozenBy, method: Function) -> Iterator[tuple[Key, FrozenBy]]:
+    """Bases and parts of a class that one of its freezes is about."""
+    yield from _below(study, by, method)
+    shown = {base.key: _names_in(base, study) for base in study.cls.lineage}
+    is_hidden = bool(by.path) and all(by.path[0] not in names for names in shown.values())
+    for base in study.cls.lineage[1:]:
+        if not by.path or is_hidden or by.path[0] in shown[base.key]:
+            yield base.key, by
+
+
+def _names_in(cls: ModuleClass, study: Study) -> frozenset[str]:
+    """Names of what a class is seen to attach; ``study`` is that of a subclass, or its own."""
+    inner = study if cls is study.cls else Study(cls, study.resolver, ())
+    names = [attribute.name for attribute in inner.everything]
+    return frozenset(names).union(parameter.name for parameter in inner.all_parameters)
+
+
+def _below(
+    study: Study, by: FrozenBy, method: Function | None = None
+) -> Iterator[tuple[Key, FrozenBy]]:
+    """The parts of a class that are frozen with it; ``method`` freezes what is there by then."""
+    for attribute in study.everything:
+        if by.path and attribute.name != by.path[0]:
+            continue
+        if not by.path and method is not None and study.runs_after(attribute.line, by.line):
+            continue
+        for node in walk(attribute.node):
+            if isinstance(node, Own):
+                path = by.path[1:] if node is attribute.node else ()
+                yield node.cls.key, replace(by, path=path)
+        for cls in study.classes_hidden_in(attribute):
+            yield cls.key, replace(by, path=())

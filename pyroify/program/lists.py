@@ -1,0 +1,90 @@
+"""Modules in Python lists and dicts: which of them torch gets to see all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.program.structure import (
+    Box,
+    Leaf,
+    Listed,
+    Many,
+    Node,
+    Nothing,
+    OneOf,
+    Own,
+    Owned,
+    Plain,
+    calls_in,
+    options_of,
+    places,
+    walk,
+)
+from pyroify.program.study import Attribute, Study
+from pyroify.syntax.facts import Assignment, Call, Spot
+
+REGISTERING = {f"torch.nn.{name}" for name in ("ModuleList", "ModuleDict", "Sequential")}
+"""Calls that register the modules they are handed."""
+
+
+def module_lists(study: Study) -> tuple[Attribute, ...]:
+    """Attributes that hold, in a list or dict, modules that no other attribute is seen to make."""
+    lists = [item for item in study.everything if any(_lists(item.node))]
+    if not lists:
+        return ()
+    others = [item.node for item in study.everything if item not in lists]
+    seen = {place for node in others for place in places(node)}
+    return tuple(item for item in lists if _makes_more(item.node, seen))
+
+
+def is_registered(study: Study, attribute: Attribute) -> bool:
+    """Whether what a list holds is handed to a container, or added under computed names."""
+    methods = study.cls.cls.methods
+    named_at_run_time = (
+        item for method in methods for item in method.assignments if item.path == ("*",)
+    )
+    if any(_may_be_of(attribute, item, study) for item in named_at_run_time):
+        return True
+    return any(
+        use.path == (attribute.name,) and use.within in REGISTERING
+        for method in methods
+        for use in method.uses
+    )
+
+
+def _may_be_of(attribute: Attribute, named: Assignment, study: Study) -> bool:
+    """Whether a name of run time may be given to what a list holds, and not to a module anew."""
+    node = study.node(named)
+    if isinstance(named.value, Call) and isinstance(node, Leaf | Box | Own):
+        return named.value.place in _calls_listed(study, attribute)
+    return _may_be_module(node)
+
+
+def _calls_listed(study: Study, attribute: Attribute) -> set[Spot]:
+    """Where what is put in a list is made."""
+    every = (item for method in study.cls.cls.methods for item in method.assignments)
+    mine = (item for item in every if item.path[:1] == (attribute.name,))
+    return {call.place for item in mine for call in calls_in(item.value)}
+
+
+def _may_be_module(node: Node) -> bool:
+    """Whether a structure may be more than a parameter, a number or None."""
+    return any(not isinstance(item, Owned | Plain | Nothing) for item in options_of(node))
+
+
+def _lists(node: Node) -> Iterator[Listed]:
+    """The lists that a structure is, or may be; those handed to a container are no more."""
+    match node:
+        case Listed():
+            yield node
+        case Many(node=inner):
+            yield from _lists(inner)
+        case OneOf(nodes=nodes):
+            for inner in nodes:
+                yield from _lists(inner)
+
+
+def _makes_more(node: Node, seen: set[tuple[int, int]]) -> bool:
+    inside = [item for found in _lists(node) for item in walk(found)]
+    made = {place for item in inside for place in places(item)}
+    return not made <= seen if made else any(isinstance(item, Own) for item in inside)

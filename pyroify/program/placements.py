@@ -1,0 +1,315 @@
+"""How the source reaches the layers of a structure: by name, in a loop, or by looking for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
+from pyroify.code.statements import Loop, nested
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.structure import (
+    Box,
+    Leaf,
+    Listed,
+    Many,
+    Node,
+    Nothing,
+    OneOf,
+    Own,
+    Owned,
+    Plain,
+    holds_only_parameters,
+    is_filled,
+    walk,
+)
+from pyroify.syntax.facts import Call
+from pyroify.syntax.interpret.values import is_text
+
+FLAGS = {"True": True, "False": False, "1": True, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the source finds something: an expression, inside loops and under tests.
+
+    ``path`` is its name below the class, with ``*`` for an index that only run time knows.
+    """
+
+    target: str
+    path: str
+    line: int
+    guards: tuple[str, ...] = ()
+    loops: tuple[Loop, ...] = ()
+
+    def child(self, target: str, name: str) -> Where:
+        """Where a child of it is found."""
+        return replace(self, target=target, path=join(self.path, name))
+
+    def element(self, variable: str, over: str) -> Where:
+        """Where any of its children is found: in a loop over all of them."""
+        return replace(self.child(variable, "*"), loops=(*self.loops, (variable, over)))
+
+    def under(self, guard: str) -> Where:
+        """The same place, visited only if a test holds."""
+        return replace(self, guards=(*self.guards, guard))
+
+    def wrap(self, statements: Iterable[str]) -> str:
+        """Statements about it inside the loops and tests they need."""
+        return nested(self.loops, self.guards, statements)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A layer of torch.nn that the source can name: ``self.net[0]``, or a loop variable."""
+
+    where: Where
+    leaf: Leaf
+
+
+Extent = Literal["itself", "each", "below"]
+"""Where the layers of a search are: the thing itself, elements of a container, or further down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Layers found at run time at ``where``: those the source shows, by path as rules name it."""
+
+    where: Where
+    found: tuple[tuple[str, Layer], ...]
+    extent: Extent
+    sure: bool = True
+    """Whether all there is are modules: these layers, or some without parameters."""
+    over: str = ""
+    """Source of the elements of the container, if it is one."""
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is about one thing, which is one of these layers or has no parameters."""
+        return self.extent == "itself"
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, each once."""
+        return tuple({layer.name: layer for _, layer in self.found}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The parameters of a ParameterList, ParameterDict or recurrent layer, whatever their names."""
+
+    where: Where
+    layer: Layer
+    call: Call | None = None
+    """What makes it, where that is seen."""
+    may_be_frozen: bool = False
+    """Some of its parameters are made frozen, or may be."""
+    depths: tuple[int, ...] = (1,)
+    """How many names lead to its parameters: two, where it is a list of lists."""
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether the names are known for one layer, and repeat for each further one."""
+        return self.layer.kind == "recurrent"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance of a class of the project, which declares its parameters itself."""
+
+    where: Where
+    cls: ModuleClass
+
+
+Layers = Spot | Search | Each
+Placement = Layers | Instance
+
+
+def place(node: Node, where: Where) -> Iterator[Placement]:
+    """How the layers of a structure are reached from the source."""
+    match node:
+        case Leaf(layer=layer) if layer.kind == "recurrent":
+            yield Each(where, layer, node.call)
+        case Leaf(layer=layer):
+            if any(presence(item, node.call) is not False for item in layer.parameters):
+                yield Spot(where, node)
+        case Box(layer=layer) if holds_only_parameters(layer):
+            owned = [item.parameter for item in walk(node) if isinstance(item, Owned)]
+            maybe = any(parameter.frozen is not False for parameter in owned)
+            depths = tuple(sorted(set(_depths(node)))) or (1,)
+            yield Each(where, layer, may_be_frozen=maybe, depths=depths)
+        case Own(cls=cls):
+            yield Instance(where, cls)
+        case Box():
+            yield from _place_box(node, where)
+        case OneOf(nodes=nodes):
+            yield from _place_choice(nodes, where)
+
+
+def _depths(node: Node, depth: int = 0) -> Iterator[int]:
+    """How many names lead to the parameters in a structure of lists, with what lists hold."""
+    match node:
+        case Box(children=children) if children:
+            for child in children:
+                yield from _depths(child, depth + 1)
+        case Many(node=inner):
+            yield from _depths(inner, depth)
+        case OneOf(nodes=nodes):
+            for inner in nodes:
+                yield from _depths(inner, depth)
+        case Box():
+            yield depth + 1
+        case _:
+            yield depth
+
+
+def misses_parameters(node: Node) -> bool:
+    """Whether a list of parameters is in a structure where no loop reaches it."""
+    lists = [item for item in walk(node) if isinstance(item, Box) and is_filled(item)]
+    reached = place(node, Where("self", "", 0))
+    return len(lists) > sum(isinstance(item, Each) and not item.is_recurrent for item in reached)
+
+
+def presence(parameter: LayerParameter, call: Call | None) -> bool | None:
+    """Whether a parameter is there; None where an expression of the source decides."""
+    if parameter.present_if is None:
+        return True
+    if parameter.present_if.startswith("not ") or " or " in parameter.present_if:
+        return None
+    layer = LAYERS[parameter.layer]
+    states = [_flag(layer, call, flag) for flag in parameter.present_if.split(" and ")]
+    if False in states:
+        return False
+    return None if None in states else True
+
+
+def join(path: str, name: str) -> str:
+    """A path one name longer."""
+    return f"{path}.{name}" if path else name
+
+
+def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
+    """What a call gives for a yes-or-no argument, as far as the source shows it."""
+    for position, (name, default) in enumerate(layer.signature):
+        if name != flag:
+            continue
+        if call is None:
+            return None
+        passed = call.argument(name, position)
+        text = passed.text if passed else default if not call.starred else None
+        return FLAGS.get(text or "")
+    return None
+
+
+def _place_box(box: Box, where: Where) -> Iterator[Placement]:
+    if not any(map(_is_placed, walk(box))):
+        return
+    over = f"{where.target}.values()" if box.layer.name == "ModuleDict" else where.target
+    match box.children:
+        case (Many(node=element),) if _is_plain_loop(element):
+            yield from place(element, where.element(_loop_variable(element, where), over))
+        case children if all(map(_is_one, children)) and _has_all_keys(box):
+            for index, child in enumerate(children):
+                yield from place(child, _child(box, index, where))
+        case children:
+            found = tuple(dict.fromkeys(_layers(box, where.path)))
+            options = [option for child in children for option in _options(child)]
+            if found:
+                yield Search(where, found, *_extent(options, "each"), over=over)
+
+
+def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
+    real = [node for node in nodes if not isinstance(node, Nothing)]
+    if len(real) < len(nodes):
+        where = where.under(f"{where.target} is not None")
+    if len(real) == 1 and not isinstance(real[0], Plain):
+        yield from place(real[0], where)
+        return
+    if found := tuple(dict.fromkeys(_layers(OneOf(tuple(real)), where.path))):
+        yield Search(where, found, *_extent(real, "itself"))
+
+
+def _extent(options: Sequence[Node], simple: Extent) -> tuple[Extent, bool]:
+    """Where layers are among what a container or attribute may hold, and whether all are some.
+
+    Classes of the project are told from them unless they derive from one of these layers.
+    """
+    parts = [inner for option in options for inner in walk(option)]
+    layers = [part.layer for part in parts if isinstance(part, Leaf)]
+    own = [part.cls for part in parts if isinstance(part, Own)]
+    bases = [base.library_base for cls in own for base in cls.lineage]
+    plain = [option for option in options if isinstance(option, Plain)]
+    is_sure = not own and (simple == "each" or all(option.is_module for option in plain))
+    is_simple = all(isinstance(option, Leaf | Plain | Own) for option in options)
+    return simple if is_simple and not any(base in layers for base in bases) else "below", is_sure
+
+
+def _has_all_keys(box: Box) -> bool:
+    """Whether the source shows the name of each child; by default that is its place."""
+    is_told = len(box.keys) == len(box.children) or box.layer.name != "ModuleDict"
+    return is_told and all(map(is_text, box.keys))
+
+
+def _child(box: Box, index: int, where: Where) -> Where:
+    """Where a child of a container is found: by key, attribute or position."""
+    position = f"{where.target}[{index}]"
+    if index >= len(box.keys):
+        return where.child(position, str(index))
+    key = box.keys[index].strip("'\"")
+    if box.layer.name == "ModuleDict":
+        return where.child(f'{where.target}["{key}"]', key)
+    return where.child(f"{where.target}.{key}" if key.isidentifier() else position, key)
+
+
+def _is_placed(node: Node) -> bool:
+    """Whether a part of a structure has parameters."""
+    if isinstance(node, Box):
+        return holds_only_parameters(node.layer)
+    return isinstance(node, Leaf | Own | Owned)
+
+
+def _is_one(node: Node) -> bool:
+    """Whether a child of a container is exactly one module."""
+    if isinstance(node, OneOf):
+        return not any(isinstance(item, Nothing) for item in node.nodes)
+    return not isinstance(node, Many)
+
+
+def _options(node: Node) -> tuple[Node, ...]:
+    """What a child of a container may be."""
+    if isinstance(node, Many):
+        return _options(node.node)
+    return node.nodes if isinstance(node, OneOf) else (node,)
+
+
+def _is_plain_loop(node: Node) -> bool:
+    """Whether a loop over a container can name every layer of its elements."""
+    if isinstance(node, Box) and node.layer.name in ("Sequential", "ModuleList"):
+        return not any(isinstance(child, Many | OneOf) for child in node.children)
+    if isinstance(node, Box) and holds_only_parameters(node.layer):
+        return True
+    return isinstance(node, Leaf | Own)
+
+
+def _layers(node: Node, path: str) -> Iterator[tuple[str, Layer]]:
+    """The layers of torch.nn in a structure, with ``*`` for each position in a container."""
+    match node:
+        case Leaf(layer=layer):
+            yield path, layer
+        case Box(children=children):
+            for child in children:
+                yield from _layers(child, join(path, "*"))
+        case Listed(children=children) | OneOf(nodes=children):
+            for child in children:
+                yield from _layers(child, path)
+        case Many(node=inner):
+            yield from _layers(inner, path)
+
+
+def _loop_variable(node: Node, where: Where) -> str:
+    names = ("layer",) if isinstance(node, Leaf) else ("block", "part", "piece")
+    if isinstance(node, Box) and holds_only_parameters(node.layer):
+        names = ("group", *names)
+    used = {variable for variable, _ in where.loops}
+    return next((name for name in names if name not in used), f"layer_{len(where.loops)}")

@@ -1,0 +1,1134 @@
+"""What an attribute of a module holds: layers, containers of layers, classes of the project.
+
+The values of the facts are followed through helper functions and methods, local variables and
+aliases, over the whole project. Where the source does not show what is made, the answer is Opaque.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from pyroify.catalog.calls import (
+    LOADING,
+    MODULE_FREE,
+    NO_MODULES,
+    NUMBERS,
+    TRANSPARENT,
+    makes_function,
+)
+from pyroify.catalog.layers import Layer
+from pyroify.catalog.module import MODULE_NAMES
+from pyroify.program.resolve import MODULE, Index, ModuleClass, Target
+from pyroify.syntax.facts import (
+    Argument,
+    Call,
+    Choice,
+    Class,
+    Closure,
+    Computed,
+    Constant,
+    Declared,
+    Element,
+    File,
+    Function,
+    Items,
+    MethodCall,
+    Name,
+    Parameter,
+    Passed,
+    Path,
+    Repeat,
+    SelfRead,
+    Spot,
+    Unknown,
+    Value,
+)
+from pyroify.syntax.interpret.values import held_by_method, keyed, pick
+from pyroify.syntax.parameters import PARAMETER
+
+if TYPE_CHECKING:
+    from pyroify.program.frozen import FrozenBy
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen."""
+
+    layer: Layer
+    call: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An instance of a class of the project, which declares its own parameters."""
+
+    cls: ModuleClass
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A container of torch.nn with its children; ``keys`` as far as they are written."""
+
+    layer: Layer
+    call: Call | None
+    children: tuple[Node, ...]
+    keys: tuple[str, ...] = ()
+    cls: ModuleClass | None = None
+    """The class of the project it is an instance of, where that adds no children itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Any number of modules of one structure."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of several structures; which one is known at run time."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Modules in a Python list, tuple or dict."""
+
+    children: tuple[Node, ...]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something that may be a module and whose structure is not visible; ``text`` is its source.
+
+    ``sure``: it is a module with parameters, as far as the name tells.
+    """
+
+    text: str
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A parameter."""
+
+    parameter: Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Nothing that holds parameters; ``is_module``: a layer without any."""
+
+    is_module: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """None."""
+
+
+PLAIN, STATELESS, NOTHING = Plain(), Plain(is_module=True), Nothing()
+Node = Leaf | Own | Box | Many | OneOf | Listed | Opaque | Owned | Plain | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a value stands: its file, the class whose method it is in, and the arguments known."""
+
+    path: str
+    cls: ModuleClass | None = None
+    arguments: Mapping[str, tuple[Passed, Scope]] = field(default_factory=dict)
+    depth: int = 0
+    inside: bool = True
+    """Whether names of the value are those of the declaring function itself."""
+    callers: frozenset[tuple[str, int]] = frozenset()
+    """The functions that were followed to get here: path and line of each."""
+    user: tuple[str, str] | None = None
+    """The class that the value is made for, whatever functions lead to it."""
+
+
+MAX_DEPTH = 12
+CLONES = {"copy.deepcopy", "copy.copy"}
+NORMED = {
+    "torch.nn.utils.weight_norm",
+    "torch.nn.utils.spectral_norm",
+    "torch.nn.utils.parametrizations.weight_norm",
+    "torch.nn.utils.parametrizations.spectral_norm",
+    "torch.nn.utils.parametrizations.orthogonal",
+}
+
+
+def computes_weight(dotted: str) -> bool:
+    """Whether a function of torch replaces a weight by one computed from other parameters."""
+    if dotted in NORMED or dotted == "torch.nn.utils.parametrize.register_parametrization":
+        return True
+    return dotted.startswith("torch.nn.utils.prune.")
+
+
+@dataclass
+class Resolver:
+    """Follows values to structures over an index."""
+
+    index: Index
+    subclasses: Mapping[tuple[str, str], tuple[ModuleClass, ...]]
+    functions: dict[tuple[str, str], Function] = field(default_factory=dict)
+    """Functions of the project that make layers for classes, by path and name, as met."""
+    users: dict[tuple[str, str], set[tuple[str, str] | None]] = field(default_factory=dict)
+    """The classes that they make layers for; None for what is made outside classes."""
+    frozen: Mapping[tuple[str, str], tuple[FrozenBy, ...]] = field(default_factory=dict)
+    """What is frozen of a class by other classes, which hold it or derive from it."""
+    handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
+    """The classes whose instances a class is seen to be given."""
+    _constants: dict[tuple[str, str], Node] = field(default_factory=dict)
+    _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
+
+    @cached_property
+    def computes_weights(self) -> bool:
+        """Whether anything of the project has weights computed from other parameters."""
+        classes = [cls for file in self.index.files for cls in file.classes]
+        functions = [
+            *(function for file in self.index.files for function in file.functions),
+            *(method for cls in classes for method in cls.methods),
+        ]
+        calls = (call for function in functions for call in function.layer_calls)
+        callees = (call.callee for call in calls)
+        return any(isinstance(c, Name) and computes_weight(c.dotted) for c in callees)
+
+    @cached_property
+    def registered(self) -> Mapping[str, tuple[ModuleClass, ...]]:
+        """The classes that decorators put into a registry, by all the names it may have.
+
+        Those are the names that a decorating function reads, or what it is a method of.
+        """
+        found: dict[str, list[ModuleClass]] = {}
+        for file in self.index.files:
+            for cls in file.classes:
+                made = self.index.resolve(f"{file.module}.{cls.qualname}", file.path).module_class
+                if made is None:
+                    continue
+                registries = [self._registries(dotted, file) for dotted in cls.registered]
+                for name in dict.fromkeys(chain.from_iterable(registries)):
+                    found.setdefault(name, []).append(made)
+        return {name: tuple(classes) for name, classes in found.items()}
+
+    def registered_in(self, dotted: str) -> tuple[ModuleClass, ...]:
+        """The classes of a registry, by its name or that of one of its methods (``LAYERS.get``)."""
+        owner = dotted.rpartition(".")[0]
+        is_module = any(file.module == owner for file in self.index.files)
+        around = () if is_module else self.registered.get(owner, ())
+        return self.registered.get(dotted, around)
+
+    def _registries(self, decorator: str, file: File) -> Iterator[str]:
+        target = self.index.resolve(decorator, file.path)
+        if target.function is not None and target.file is not None:
+            yield from (f"{target.file.module}.{name}" for name in target.function.names)
+        yield decorator.rpartition(".")[0]
+
+    def resolve(self, value: Value, scope: Scope) -> Node:
+        """The structure of a value."""
+        match value:
+            case Constant(text="None"):
+                return NOTHING
+            case Name(dotted=dotted):
+                return self._named(dotted, scope)
+            case Constant() | Computed() | Declared() | Closure():
+                return PLAIN
+            case Parameter():
+                return Owned(value)
+            case Argument(name=name):
+                if name in scope.arguments:
+                    passed, outer = scope.arguments[name]
+                    return self.resolve(passed.value, outer)
+                return Opaque(name)
+            case SelfRead(path=path):
+                return self._read(path, scope)
+            case Element():
+                return self._element(value, scope)
+            case Choice(options=options):
+                return one_of(*[self.resolve(option, scope) for option in options])
+            case Repeat(item=item):
+                node = self.resolve(item, scope)
+                return node if isinstance(node, Plain | Nothing) else Many(node)
+            case Items():
+                return self._items(value, scope)
+            case MethodCall():
+                return self._method_call(value, scope)
+            case Call():
+                return self._call(value, scope)
+            case Unknown(text=text):
+                holding = Holding(self)
+                holding.look_at(value, scope)
+                return Opaque(text, holding.sure)
+        return PLAIN
+
+    # Names, and what hangs below self
+
+    def _named(self, dotted: str, scope: Scope) -> Node:
+        """A name that is not called: a module built at file level, a class, a number."""
+        target = self.index.resolve(dotted, scope.path)
+        if target.alias is not None and target.file is not None and scope.depth <= MAX_DEPTH:
+            key = (dotted, scope.path)
+            if key not in self._constants:
+                self._constants[key] = Opaque(dotted)  # where it is made of itself
+                made = self.resolve(target.alias, Scope(target.file.path, inside=False))
+                self._constants[key] = _made_elsewhere(made, dotted)
+            return self._constants[key]
+        name = self.index.canonical(dotted, scope.path)
+        if target != Target() or name in BUILTINS or name.startswith("torch."):
+            return PLAIN
+        return PLAIN if self.is_free(dotted, scope) else Opaque(dotted)
+
+    def is_free(self, dotted: str, scope: Scope) -> bool:
+        """Whether a name from outside the project is known to be no module, and to make none."""
+        name = self.index.canonical(dotted, scope.path)
+        head = name.partition(".")[0]
+        if self.index.layer(dotted, scope.path) is not None or name in MODULE:
+            return True  # a class, as long as nobody calls it
+        if name in LOADING:
+            return False
+        return ("." not in name and name in NUMBERS) or bool(
+            head in sys.stdlib_module_names or head in NO_MODULES or MODULE_FREE.fullmatch(name)
+        )
+
+    def _read(self, path: Path, scope: Scope) -> Node:
+        """The value of ``self.<path>``: another name for what an attribute holds and declares.
+
+        A property makes what it gives; what nobody is seen to assign is not known.
+        """
+        text = f"self.{'.'.join(path)}"
+        if scope.cls is None or scope.depth > MAX_DEPTH:
+            return Opaque(text)
+        if (found := scope.cls.find_method(path[0])) is not None:
+            owner, method = found
+            if not PROPERTIES.intersection(method.decorators):
+                return PLAIN
+            call = Call(SelfRead(path), method.line, 0, (), text)
+            node = self._returned(method, call, replace(scope, cls=owner), owner.file.path)
+            return node if len(path) == 1 else Opaque(text)
+        if path[0] in MODULE_NAMES or any(self._assigned(path[:1], scope.cls)):
+            return PLAIN
+        for owner in scope.cls.lineage:
+            if (value := dict(owner.cls.class_attributes).get(path[0])) is not None:
+                inner = _inside_file(owner.file, scope)
+                return _made_elsewhere(self.resolve(value, inner), text)
+        return Opaque(text)
+
+    def _assigned(self, path: Path, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
+        """What a class and its bases assign to ``self.<path>``."""
+        for owner in cls.lineage:
+            for method in owner.cls.methods:
+                for item in method.assignments:
+                    if item.path == path and item.how in ATTACHING:
+                        yield item.value, owner
+
+    def _held(self, value: Value, scope: Scope) -> Node:
+        """The structure of a value, looked up where it is only another name."""
+        match value:
+            case SelfRead(path=path) if scope.cls is not None and scope.depth <= MAX_DEPTH:
+                deeper = replace(scope, depth=scope.depth + 1, inside=False)
+                nodes = [
+                    self._held(found, replace(deeper, cls=owner, path=owner.file.path))
+                    for found, owner in self._assigned(path, scope.cls)
+                ]
+                return one_of(*nodes) if nodes else self._read(path, scope)
+            case Element(of=SelfRead() as of, index=index, text=text):
+                return _element_of(self._held(of, scope), index, text, is_copied=True)
+        return self.resolve(value, scope)
+
+    def _element(self, value: Element, scope: Scope) -> Node:
+        if isinstance(value.of, SelfRead):
+            return Opaque(value.text)  # another name for a part of what is there
+        if (found := self._behind(value.of, scope)) is not None:
+            held, inner = found
+            node = self.resolve(pick(held, value.index, value.text), inner)
+            return node if isinstance(value.of, Argument) else _made_elsewhere(node, value.text)
+        return _element_of(self.resolve(value.of, scope), value.index, value.text)
+
+    def _behind(self, value: Value, scope: Scope) -> tuple[Value, Scope] | None:
+        """What a name, an argument or a class attribute stands for, and where that is written."""
+        if scope.depth > MAX_DEPTH:
+            return None
+        match value:
+            case Argument(name=name) if name in scope.arguments:
+                passed, outer = scope.arguments[name]
+                return passed.value, outer
+            case Name(dotted=dotted):
+                target = self.index.resolve(dotted, scope.path)
+                if target.alias is not None and target.file is not None:
+                    return target.alias, _inside_file(target.file, scope)
+                return self._class_attribute(dotted, scope)
+            case SelfRead(path=(name,)) if scope.cls is not None:
+                for owner in scope.cls.lineage:
+                    if (found := dict(owner.cls.class_attributes).get(name)) is not None:
+                        return found, _inside_file(owner.file, scope)
+        return None
+
+    def _class_attribute(self, dotted: str, scope: Scope) -> tuple[Value, Scope] | None:
+        """What ``Class.NAME`` stands for."""
+        owner, _, name = dotted.rpartition(".")
+        target = self.index.resolve(owner, scope.path)
+        cls = target.module_class.cls if target.module_class else target.plain_class
+        value = dict(cls.class_attributes).get(name) if cls is not None else None
+        if value is None or target.file is None:
+            return None
+        return value, _inside_file(target.file, scope)
+
+    def _items(self, value: Items, scope: Scope) -> Listed:
+        return Listed(tuple(self.resolve(item, scope) for item in value.items), value.keys)
+
+    # Functions and methods of the project
+
+    def _method_call(self, value: MethodCall, scope: Scope) -> Node:
+        call = value.call
+        if scope.cls is None or scope.depth > MAX_DEPTH:
+            return Opaque(call.text)
+        found = scope.cls.find_method(value.name)
+        if found is None:
+            return self._attribute_call(value, scope, scope.cls)
+        owner, method = found
+        inner = replace(scope, cls=owner)
+        node = self._returned(method, call, inner, owner.file.path)
+        overriding = list(self._overriding(value.name, scope.cls))
+        if not overriding:
+            return node
+        nodes = [node]
+        for sub in overriding:
+            if (other := sub.cls.method(value.name)) is not None:
+                nodes.append(self._returned(other, call, replace(scope, cls=sub), sub.file.path))
+            else:
+                nodes.append(Opaque(call.text))
+        return _any_of(nodes, call.text)
+
+    def _attribute_call(self, value: MethodCall, scope: Scope, cls: ModuleClass) -> Node:
+        """A call of ``self.name`` where that is no method: a class, a function or a module."""
+        call = value.call
+        for owner in cls.lineage:
+            inner = f"{owner.file.module}.{owner.cls.qualname}.{value.name}"
+            nested = self.index.resolve(inner, owner.file.path).module_class
+            if nested is not None:
+                return Own(nested)
+        if any(self._overriding(value.name, cls)):
+            return Opaque(call.text)
+        attribute = dict(cls.cls.class_attributes).get(value.name)
+        if isinstance(attribute, Name):
+            return self._call(replace(call, callee=attribute), scope)
+        held = self._held(SelfRead((value.name,)), scope)
+        if all(isinstance(item, Leaf | Box | Own) for item in options_of(held)):
+            return PLAIN  # what a module computes
+        return self._called(call, scope, SelfRead((value.name,)))
+
+    def _overriding(self, name: str, cls: ModuleClass) -> Iterator[ModuleClass]:
+        """Classes that derive from one and define a method or attribute anew."""
+        for sub in self.subclasses.get(cls.key, ()):
+            if sub.cls.method(name) is not None or name in dict(sub.cls.class_attributes):
+                yield sub
+
+    def _returned(self, function: Function, call: Call, scope: Scope, path: str) -> Node:
+        """What a function gives for a call: the union of what it returns."""
+        place = (path, function.line)
+        if place in scope.callers or scope.depth > MAX_DEPTH:
+            return Opaque(call.text)
+        if function.reshapes:
+            return Opaque(call.text, sure=True)
+        inner = self._inside(function, call, scope, path)
+        if function.generator:
+            children = [self.resolve(Repeat(value), inner) for value in function.yields]
+            node: Node = Listed(tuple(children))
+        elif not function.returns:
+            return PLAIN
+        else:
+            node = one_of(*[self.resolve(value, inner) for value in function.returns])
+        if isinstance(node, Plain) and scope.cls is None and function.parameter_calls:
+            return Opaque(call.text, sure=True)  # it attaches them to what it gives
+        if function.coroutine or not TRANSPARENT.issuperset(function.decorators):
+            unknown = Opaque(call.text, sure=any(map(is_certain, walk(node))))
+            return one_of(*(item for item in options_of(node) if isinstance(item, Owned)), unknown)
+        return node
+
+    def _inside(self, function: Function, call: Call, scope: Scope, path: str) -> Scope:
+        """Where the body of a function stands, with the arguments of a call."""
+        arguments: dict[str, tuple[Passed, Scope]] = {}
+        for position, name in enumerate(function.arguments):
+            if passed := call.argument(name, position):
+                arguments[name] = (passed, scope)
+            elif default := dict(function.defaults).get(name):
+                if is_literal(default) and not call.starred:
+                    arguments[name] = (Passed("", "", default, True, Constant(default)), scope)
+        callers = scope.callers | {(path, function.line)}
+        return Scope(path, scope.cls, arguments, scope.depth + 1, False, callers, scope.user)
+
+    # Calls
+
+    def _call(self, call: Call, scope: Scope) -> Node:
+        if scope.depth > MAX_DEPTH:
+            return Opaque(call.text)
+        match call.callee:
+            case Name(dotted=dotted):
+                return self._named_call(call, dotted, scope)
+            case Choice(options=options):
+                nodes = [self._call(replace(call, callee=option), scope) for option in options]
+                return one_of(*_unwrapped(nodes, call))
+            case Closure():
+                return self._closed(call, call.callee, scope, scope)
+            case Constant():
+                return PLAIN
+        return self._called(call, scope, call.callee)
+
+    def _called(self, call: Call, scope: Scope, callee: Value) -> Node:
+        """A call of what is no plain name: of what is picked from a dict, handed in or returned.
+
+        A layer cannot be wrapped there.
+        """
+        if isinstance(callee, Unknown) and len(callee.path) == 1 and callee.owner is not None:
+            if callee.path[0] in RETURNING_SELF:
+                owner = self.resolve(callee.owner, scope)
+                if callee.path[0] in RETURNING_THE_SAME or isinstance(owner, Own):
+                    return owner
+            if (held := self._behind(callee.owner, scope)) is not None:
+                if (value := held_by_method(held[0], callee.path[0], call)) is not None:
+                    return _made_elsewhere(self.resolve(value, held[1]), call.text)
+        makers = self._makers(callee, scope)
+        if makers is None:
+            return self._mixture(call, scope, (callee,))
+        nodes = [self._made_by(call, maker, inner, scope) for maker, inner in makers]
+        if any(
+            isinstance(item, Leaf | Box) and item.call is not None and item.call.place == call.place
+            for node in nodes
+            for item in walk(node)
+        ):
+            return Opaque(call.text, sure=True)
+        return one_of(*nodes)
+
+    def _made_by(self, call: Call, maker: Value, inner: Scope, scope: Scope) -> Node:
+        """What a call makes of a maker that is written elsewhere."""
+        if isinstance(maker, Closure):
+            return self._closed(call, maker, inner, scope)
+        depth = scope.depth + 1
+        made = replace(call, callee=maker)
+        return self._call(made, replace(scope, path=inner.path, depth=depth))
+
+    def _closed(self, call: Call, closure: Closure, inner: Scope, scope: Scope) -> Node:
+        """What a lambda gives, made where its body stands."""
+        arguments = dict(inner.arguments)
+        for position, name in enumerate(closure.arguments):
+            if passed := call.argument(name, position):
+                arguments[name] = (passed, scope)
+            else:
+                arguments.pop(name, None)
+        depth = scope.depth + 1
+        node = self.resolve(closure.body, replace(inner, arguments=arguments, depth=depth))
+        return _made_elsewhere(node, call.text)
+
+    def _makers(self, callee: Value, scope: Scope) -> list[tuple[Value, Scope]] | None:
+        """The classes and functions that a value may be; None where the source does not show."""
+        if scope.depth > MAX_DEPTH:
+            return None
+        deeper = replace(scope, depth=scope.depth + 1)
+        match callee:
+            case Closure() | Name() if not self._is_alias(callee, scope):
+                return [(callee, scope)]
+            case Choice(options=options):
+                found = [self._makers(option, deeper) for option in options]
+                return None if None in found else [one for some in found if some for one in some]
+            case Element(of=Name(dotted=of_name), index=str(key)) if of_name.endswith(NAMESPACE):
+                return [(Name(f"{of_name.removesuffix(NAMESPACE)}.{key}"), scope)]
+            case Element(
+                of=Call(callee=Name(dotted="vars"), args=(Passed(value=Name(dotted=owner)),)),
+                index=str(key),
+            ):
+                return [(Name(f"{owner}.{key}"), scope)]
+            case Call(
+                callee=Name(dotted="getattr"),
+                args=(Passed(value=Name(dotted=owner)), Passed(value=Constant(text=key))),
+            ) if key[:1] in "'\"":
+                return [(Name(f"{owner}.{ast.literal_eval(key)}"), scope)]
+            case Element(of=of, index=index, text=text):
+                held, inner = self._behind(of, scope) or (of, scope)
+                if not isinstance(held, Items):
+                    return None
+                entry = pick(held, index, text)
+                if isinstance(entry, Element):
+                    entry = Choice(tuple(_entries(held)))
+                return self._makers(entry, replace(inner, depth=deeper.depth))
+            case Call(callee=Name(dotted="functools.partial"), args=args) if args:
+                return self._makers(args[0].value, deeper)
+            case Call(callee=Name(dotted=dotted)):
+                return self._returned_makers(callee, dotted, deeper)
+        if (behind := self._behind(callee, deeper)) is not None:
+            return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
+        return None
+
+    def _is_alias(self, value: Value, scope: Scope) -> bool:
+        if not isinstance(value, Name):
+            return False
+        target = self.index.resolve(value.dotted, scope.path)
+        return target.alias is not None or (
+            target == Target() and self._class_attribute(value.dotted, scope) is not None
+        )
+
+    def _returned_makers(
+        self, call: Call, dotted: str, scope: Scope
+    ) -> list[tuple[Value, Scope]] | None:
+        """The classes and functions that a function of the project gives."""
+        target = self.index.resolve(dotted, scope.path)
+        function, file = target.function, target.file
+        if function is None or file is None or function.generator or function.coroutine:
+            return None
+        place = (file.path, function.line)
+        if place in scope.callers or not TRANSPARENT.issuperset(function.decorators):
+            return None
+        inner = self._inside(function, call, replace(scope, cls=None), file.path)
+        found = [self._makers(value, inner) for value in function.returns]
+        return None if None in found else [one for some in found if some for one in some]
+
+    def _named_call(self, call: Call, dotted: str, scope: Scope) -> Node:
+        index = self.index
+        layer = index.layer(dotted, scope.path)
+        if layer is not None:
+            return self._layer_call(call, layer, scope)
+        name = index.canonical(dotted, scope.path)
+        if name in PARAMETER:
+            return Owned(_parameter_of(call))
+        if name in CLONES and call.args:
+            return self._copied(call, call.args[0].value, scope)
+        if name in NORMED:
+            return Opaque(call.text, sure=True)
+        target = index.resolve(dotted, scope.path)
+        if target.module_class is not None:
+            return self._instance(call, target.module_class, scope)
+        if target.plain_class is not None and target.file is not None:
+            return self._plain_instance(call, target.plain_class, target.file, scope)
+        if target.function is not None and target.file is not None:
+            node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
+            if holds_parameters(node) and not is_data(node):
+                place = (target.file.path, target.function.name)
+                self.functions[place] = target.function
+                self.users.setdefault(place, set()).add(scope.user)
+            return node
+        if target.alias is not None and target.file is not None:
+            return self._alias_call(
+                call, target.alias, replace(scope, path=target.file.path, cls=None)
+            )
+        if (made := self._member_call(call, dotted, scope)) is not None:
+            return made
+        return self._outside_call(call, name, scope)
+
+    def _copied(self, call: Call, value: Value, scope: Scope) -> Node:
+        """A copy of a value; what a base makes is of the class that the base gives it."""
+        node = without_call(self._held(value, scope))
+        own = (
+            {item.path[:1] for m in scope.cls.cls.methods for item in m.assignments}
+            if scope.cls
+            else ()
+        )
+        reads = (item.path[:1] for item in values_in(value) if isinstance(item, SelfRead))
+        return node if all(path in own for path in reads) else _made_elsewhere(node, call.text)
+
+    def _member_call(self, call: Call, dotted: str, scope: Scope) -> Node | None:
+        """A call of something that belongs to a class or a constant of the project."""
+        if dotted == "cls" and scope.cls is not None:
+            return Own(scope.cls)
+        owner, _, name = dotted.rpartition(".")
+        target = self.index.resolve(owner, scope.path)
+        if target.module_class is not None:
+            if (found := target.module_class.find_method(name)) is not None:
+                cls, method = found
+                node = self._returned_by(method, call, replace(scope, cls=cls), cls.file.path)
+                is_own = scope.cls is not None and cls in scope.cls.lineage
+                return node if is_own else _made_elsewhere(node, call.text)
+        elif target.plain_class is not None and target.file is not None:
+            if (plain := target.plain_class.method(name)) is not None:
+                inner = replace(scope, cls=None)
+                node = self._returned_by(plain, call, inner, target.file.path)
+                return _made_elsewhere(node, call.text)
+        if target.alias is not None or self._class_attribute(dotted, scope) is not None:
+            path = (name,) if target.alias is not None else ()
+            held = Unknown(dotted, Name(owner), path) if path else Name(dotted)
+            return self._called(call, replace(scope, depth=scope.depth + 1), held)
+        return None
+
+    def _returned_by(self, method: Function, call: Call, scope: Scope, path: str) -> Node:
+        """What ``Class.method(...)`` gives: the instance comes first, if there is one."""
+        if not {"staticmethod", "classmethod"}.intersection(method.decorators):
+            call = replace(call, args=call.args[1:])
+        return self._returned(method, call, scope, path)
+
+    def _instance(self, call: Call, cls: ModuleClass, scope: Scope) -> Node:
+        """An instance of a class; what a bare container is given belongs to whoever gives it."""
+        base = cls.library_base
+        if base is None or base.kind != "container" or cls.find_method("__init__") is not None:
+            return Own(cls)
+        box = self.box(call, base, scope)
+        return replace(box, cls=cls) if box.children else Own(cls)
+
+    def _plain_instance(self, call: Call, cls: Class, file: File, scope: Scope) -> Node:
+        """An instance of a class that is no module, unless its ``__new__`` gives something else."""
+        if (method := cls.method("__new__")) is not None:
+            node = self._returned(method, call, replace(scope, cls=None), file.path)
+            return _made_elsewhere(node, call.text)
+        return PLAIN if self.index.is_known(file, cls) and not cls.metaclass else Opaque(call.text)
+
+    def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Node:
+        deeper = replace(scope, depth=scope.depth + 1)
+        if isinstance(alias, Name | Choice):
+            return self._call(replace(call, callee=alias), deeper)
+        return self._called(call, deeper, alias)
+
+    def _outside_call(self, call: Call, name: str, scope: Scope) -> Node:
+        """A call of something outside the project: unknown of what it is given."""
+        if ("." not in name and name in NUMBERS) or MODULE_FREE.fullmatch(name):
+            return PLAIN
+        if makes_function(name):
+            return PLAIN
+        is_known = self.is_free(name, scope) or name in BUILTINS
+        node = self._mixture(call, scope)
+        if is_known and name not in LOADING and isinstance(node, Opaque) and not node.sure:
+            holding = Holding(self)
+            holding.look_at_all(call, scope)
+            return node if holding.maybe else PLAIN
+        return replace(node, sure=node.sure or (not is_known and _is_class_name(name)))
+
+    def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Opaque:
+        """What an unknown function makes of what it is given."""
+        holding = Holding(self)
+        holding.look_at_all(call, scope)
+        for value in more:
+            holding.look_at(value, scope)
+        return Opaque(call.text, holding.sure)
+
+    def _layer_call(self, call: Call, layer: Layer, scope: Scope) -> Node:
+        if layer.kind == "stateless":
+            return STATELESS
+        if call.indirect:
+            return Opaque(call.text, sure=True)  # it cannot be wrapped there
+        if layer.kind == "container":
+            return self.box(call, layer, scope)
+        return Leaf(layer, call if scope.inside else self._seen_from_outside(call, scope))
+
+    def _seen_from_outside(self, call: Call, scope: Scope) -> Call:
+        """A call in a helper as its caller sees it: literals, and arguments the caller passed."""
+        arguments = []
+        for passed in call.args:
+            if isinstance(passed.value, Argument) and passed.value.name in scope.arguments:
+                given, outer = scope.arguments[passed.value.name]
+                seen = replace(given, keyword=passed.keyword, star=passed.star)
+                arguments.append(
+                    seen if outer.inside or is_literal(given.text) else replace(seen, stable=False)
+                )
+            else:
+                anywhere = is_literal(passed.text) or (scope.cls is not None and reads_self(passed))
+                arguments.append(replace(passed, stable=anywhere))
+        return replace(call, args=tuple(arguments))
+
+    def box(self, call: Call, layer: Layer, scope: Scope) -> Box:
+        """A container with what a call gives it."""
+        children: list[Node] = []
+        keys: list[str] = []
+        for passed in call.args:
+            value = passed.value
+            if isinstance(value, Items):
+                held = keyed(value) if layer.name in KEYED else value
+                children.extend(self.resolve(item, scope) for item in held.items)
+                keys.extend(held.keys)
+                continue
+            if isinstance(value, SelfRead) and (passed.star or layer.name != "Sequential"):
+                node = self._members_of(value, scope)
+            else:
+                node = self.resolve(value, scope)
+            if isinstance(node, Listed):
+                children.extend(node.children)
+                keys.extend(node.keys)
+            elif passed.star or layer.name != "Sequential":
+                children.append(node if isinstance(node, Plain | Nothing) else Many(node))
+            else:
+                children.append(node)
+        return Box(layer, call if scope.inside else None, tuple(children), tuple(keys))
+
+    def _members_of(self, read: SelfRead, scope: Scope) -> Node:
+        """What a container is given by ``*self.parts``: hidden if that is filled elsewhere."""
+        methods = scope.cls.cls.methods if scope.cls else ()
+        assigned = [
+            item.value
+            for method in methods
+            for item in method.assignments
+            if item.path == read.path and item.how == "assign"
+        ]
+        hidden = assigned and all(isinstance(value, Items | Argument) for value in assigned)
+        return Opaque(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
+
+
+BUILTINS = frozenset(vars(builtins))
+NAMESPACE = ".__dict__"
+NAMESPACES = {"torch.nn", "torch.nn.modules", "torch.nn.parameter"}
+"""Modules of Python whose entries, whichever is picked, are layers and parameters."""
+KEYED = {"ModuleDict", "ParameterDict"}
+PROPERTIES = {
+    "property",
+    "functools.cached_property",
+    "cached_property",
+    "torch.jit.unused",
+}
+ATTACHING = ("assign", "chain", "tuple", "register")
+RETURNING_SELF = frozenset(
+    "to cuda cpu xpu float double half bfloat16 type train eval requires_grad_ apply to_empty"
+    " share_memory compile".split()
+)
+"""Methods of a module that give the module."""
+RETURNING_THE_SAME = RETURNING_SELF - set("double half bfloat16 type requires_grad_".split())
+"""Those after which its parameters are what they were, for all that the source shows."""
+
+
+@dataclass
+class Holding:
+    """Whether modules, parameters, or what makes them, are somewhere in values.
+
+    ``sure``: some are. ``maybe``: there is something that is not known.
+    """
+
+    resolver: Resolver
+    sure: bool = False
+    maybe: bool = False
+    _seen: dict[int, Value] = field(default_factory=dict)
+
+    def look_at_all(self, call: Call, scope: Scope) -> None:
+        """Look at what a call is given."""
+        for passed in call.args:
+            self.look_at(passed.value, scope)
+
+    def look_at(self, value: Value, scope: Scope) -> None:
+        """Look at a value and all it is made of."""
+        waiting = [(value, scope)]
+        while waiting and not self.sure:
+            found, inner = waiting.pop()
+            if id(found) not in self._seen:
+                self._seen[id(found)] = found
+                waiting.extend((item, at) for item, at in self._within(found, inner))
+
+    def _within(self, value: Value, scope: Scope) -> Iterator[tuple[Value, Scope]]:
+        """What a value is made of, after it was looked at itself."""
+        match value:
+            case Parameter():
+                self.sure = True
+            case SelfRead():
+                self.maybe = True
+            case Argument(name=name):
+                if name in scope.arguments:
+                    passed, outer = scope.arguments[name]
+                    yield passed.value, outer
+                else:
+                    self.maybe = True
+            case Name(dotted=dotted):
+                yield from self._named(dotted, scope)
+            case Element(of=of):
+                yield of, scope
+            case Closure(body=body):
+                yield body, scope
+            case Items(items=values) | Choice(options=values):
+                yield from ((item, scope) for item in values)
+            case Repeat(item=item):
+                yield item, scope
+            case Unknown(owner=None, parts=parts):
+                self.maybe = self.maybe or not parts
+                yield from ((item, scope) for item in parts)
+            case Unknown(owner=owner, path=path) if owner is not None:
+                if not self._is_number(owner, path, scope):
+                    self.maybe = True
+                    self.sure = self.sure or self._is_parameter(owner, path, scope)
+            case Call():
+                yield from self._call(value, scope)
+            case MethodCall(name=name, call=call):
+                yield from ((passed.value, scope) for passed in call.args)
+                found = scope.cls.find_method(name) if scope.cls is not None else None
+                if found is None:
+                    self.maybe = True
+                else:
+                    cls, method = found
+                    self._look_at_function(method, replace(scope, cls=cls), cls.file.path)
+
+    def _is_parameter(self, owner: Value, path: Path, scope: Scope) -> bool:
+        """Whether an attribute is the parameter of a layer that is made there."""
+        if not isinstance(owner, Call) or not isinstance(owner.callee, Name) or len(path) != 1:
+            return False
+        layer = self.resolver.index.layer(owner.callee.dotted, scope.path)
+        return layer is not None and path[0] in {found.name for found in layer.parameters}
+
+    def _is_number(self, owner: Value, path: Path, scope: Scope) -> bool:
+        """Whether an attribute or method of something is, or gives, no module and no parameter."""
+        if isinstance(owner, Parameter | Constant | Computed):
+            return True  # what is computed of a tensor
+        if not isinstance(owner, Call) or not isinstance(owner.callee, Name):
+            return False
+        layer = self.resolver.index.layer(owner.callee.dotted, scope.path)
+        if layer is not None:
+            return path[0] in layer.names and path[0] not in {p.name for p in layer.parameters}
+        name = self.resolver.index.canonical(owner.callee.dotted, scope.path)
+        return name in NUMBERS or bool(MODULE_FREE.fullmatch(name))
+
+    def _named(self, dotted: str, scope: Scope) -> Iterator[tuple[Value, Scope]]:
+        resolver = self.resolver
+        if dotted.removesuffix(NAMESPACE) in NAMESPACES:
+            self.sure = True
+            return
+        layer = resolver.index.layer(dotted, scope.path)
+        if layer is not None:
+            self.sure = self.sure or layer.kind != "stateless"
+            return
+        target = resolver.index.resolve(dotted, scope.path)
+        if target.module_class is not None:
+            self.sure = True
+        elif target.function is not None and target.file is not None:
+            self._look_at_function(target.function, scope, target.file.path)
+        elif (behind := resolver._behind(Name(dotted), scope)) is not None:
+            yield behind
+        elif not resolver.is_free(dotted, scope):
+            self.maybe = True
+
+    def _call(self, call: Call, scope: Scope) -> Iterator[tuple[Value, Scope]]:
+        resolver = self.resolver
+        if not isinstance(call.callee, Name):
+            yield call.callee, scope
+            match call.callee:
+                case Unknown(owner=owner, path=(*_, method)) if owner is not None:
+                    if method in RETURNING_SELF or not isinstance(owner, Call | MethodCall):
+                        yield owner, scope
+            yield from ((passed.value, scope) for passed in call.args)
+            return
+        dotted = call.callee.dotted
+        name = resolver.index.canonical(dotted, scope.path)
+        if name in NUMBERS or MODULE_FREE.fullmatch(name):
+            return
+        yield from ((passed.value, scope) for passed in call.args)
+        layer = resolver.index.layer(dotted, scope.path)
+        if layer is not None:
+            self.sure = self.sure or layer.kind not in ("stateless", "container")
+        elif name in PARAMETER:
+            self.sure = True
+        elif resolver.index.resolve(dotted, scope.path) == Target():
+            self.maybe = self.maybe or not resolver.is_free(name, scope) or name in LOADING
+        else:
+            yield call.callee, scope
+
+    def _look_at_function(self, function: Function, scope: Scope, path: str) -> None:
+        """Look at what a function gives, whatever it is given; each one is looked at once."""
+        makings, key = self.resolver._makings, (path, function.line)
+        if key not in makings:
+            makings[key] = (False, True)  # where it calls itself
+            inner = Scope(path, scope.cls, inside=False)
+            given = Holding(self.resolver)
+            for value in (*function.returns, *function.yields):
+                given.look_at(value, inner)
+            makings[key] = (given.sure, given.maybe)
+        sure, maybe = makings[key]
+        self.sure, self.maybe = self.sure or sure, self.maybe or maybe
+
+
+def is_certain(node: Node) -> bool:
+    """Whether part of a structure surely has parameters, or surely is a module."""
+    return isinstance(node, Leaf | Own | Owned | Box) or (isinstance(node, Opaque) and node.sure)
+
+
+def _inside_file(file: File, scope: Scope) -> Scope:
+    """Where what a file assigns by itself stands."""
+    depth = scope.depth + 1
+    return Scope(file.path, depth=depth, inside=False, callers=scope.callers, user=scope.user)
+
+
+def _made_elsewhere(node: Node, text: str) -> Node:
+    """A structure whose layers are made where they cannot be wrapped."""
+    if isinstance(node, Listed):
+        children = tuple(_made_elsewhere(child, text) for child in node.children)
+        return replace(node, children=children)
+    if isinstance(node, Many):
+        return Many(_made_elsewhere(node.node, text))
+    if any(isinstance(item, Leaf | Box) for item in walk(node)):
+        return Opaque(text, sure=True)
+    return node
+
+
+def _element_of(node: Node, index: int | str | None, text: str, is_copied: bool = False) -> Node:
+    """What a structure holds at a position or under a key, or somewhere."""
+    match node:
+        case OneOf(nodes=nodes):
+            return one_of(*[_element_of(inner, index, text, is_copied) for inner in nodes])
+        case Box() | Listed() if isinstance(node, Listed) or is_copied:
+            children = node.children
+            if isinstance(index, int) and not node.keys and 0 <= index < len(children):
+                if not any(isinstance(child, Many) for child in children[: index + 1]):
+                    return children[index]
+            inner = [child.node if isinstance(child, Many) else child for child in children]
+            return one_of(*inner) if inner else Opaque(text)
+        case Plain() | Nothing() | Owned():
+            return PLAIN
+    return Opaque(text)
+
+
+def _entries(items: Items) -> Iterator[Value]:
+    for item in items.items:
+        yield item.item if isinstance(item, Repeat) else item
+
+
+def options_of(node: Node) -> tuple[Node, ...]:
+    """What a structure may be."""
+    return node.nodes if isinstance(node, OneOf) else (node,)
+
+
+def _any_of(nodes: Sequence[Node], text: str) -> Node:
+    """What one of several methods gives, where only run time knows which."""
+    if all(isinstance(node, Plain | Nothing) for node in nodes):
+        return PLAIN
+    return Opaque(text, sure=any(is_certain(item) for node in nodes for item in walk(node)))
+
+
+def _is_class_name(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
+
+
+def _parameter_of(call: Call) -> Parameter:
+    """A parameter made under a name that its own file does not show to be torch's."""
+    wanted = call.argument("requires_grad", 1)
+    frozen: bool | None = False
+    if wanted is not None:
+        frozen = wanted.text == "False" if isinstance(wanted.value, Constant) else None
+    data = call.argument("data", 0)
+    is_empty = not call.args and not call.indirect
+    initial = "" if is_empty else data.text if data is not None and data.text else call.text
+    return Parameter(call.line, call.column, initial, None, False, frozen)
+
+
+def one_of(*nodes: Node) -> Node:
+    """One of several structures, flattened; a single one as it is."""
+    flat: dict[Node, None] = {}
+    for node in nodes:
+        for inner in node.nodes if isinstance(node, OneOf) else (node,):
+            flat[inner] = None
+    if len(flat) == 1:
+        return next(iter(flat))
+    return OneOf(tuple(flat)) if flat else PLAIN
+
+
+def _unwrapped(nodes: Sequence[Node], call: Call) -> Iterator[Node]:
+    """What one call may make; its layers are hidden where it may as well make something else.
+
+    A class of the project cannot be wrapped there, and so the layers are not either.
+    """
+    mixed = any(isinstance(node, Own | Opaque) for node in nodes)
+    for node in nodes:
+        is_layer = isinstance(node, Leaf | Box)
+        yield Opaque(call.text, sure=True) if mixed and is_layer else node
+
+
+def is_data(node: Node) -> bool:
+    """Whether a member of a list is a number, a size or the like and no module."""
+    if isinstance(node, Opaque):
+        return not node.sure
+    if isinstance(node, Many):
+        return is_data(node.node)
+    if isinstance(node, Listed):
+        return all(is_data(child) for child in node.children)
+    return isinstance(node, Plain | Nothing)
+
+
+def is_literal(text: str) -> bool:
+    """Whether source is a plain number, flag or None, which means the same everywhere."""
+    return text in ("None", "True", "False") or text.isdigit()
+
+
+def reads_self(passed: Passed) -> bool:
+    """Whether a size reads attributes of ``self`` and nothing else, so that any method may."""
+    names = re.findall(r"(?<![\w.])[A-Za-z_]\w*", passed.text)
+    return passed.stable and bool(names) and set(names) == {"self"}
+
+
+def without_call(node: Node) -> Node:
+    """The structure without the calls that made it: their names mean nothing elsewhere."""
+    match node:
+        case Leaf():
+            return replace(node, call=None)
+        case Box():
+            return replace(node, call=None, children=tuple(map(without_call, node.children)))
+        case Many():
+            return Many(without_call(node.node))
+        case OneOf():
+            return one_of(*map(without_call, node.nodes))
+        case Listed():
+            return replace(node, children=tuple(map(without_call, node.children)))
+    return node
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A structure and everything inside it; classes of the project are not entered."""
+    yield node
+    if isinstance(node, Box) and node.cls is not None:
+        yield Own(node.cls)
+    match node:
+        case Box(children=children) | Listed(children=children):
+            for child in children:
+                yield from walk(child)
+        case Many(node=inner):
+            yield from walk(inner)
+        case OneOf(nodes=nodes):
+            for inner in nodes:
+                yield from walk(inner)
+
+
+def places(node: Node) -> Iterator[Spot]:
+    """Where the layers and containers of a structure are made."""
+    for item in walk(node):
+        if isinstance(item, Leaf | Box) and item.call:
+            yield item.call.place
+
+
+def calls_in(value: Value) -> Iterator[Call]:
+    """A value's calls, those in its arguments and in what it is picked from included."""
+    for item in values_in(value):
+        if isinstance(item, Call | MethodCall):
+            yield item.call if isinstance(item, MethodCall) else item
+
+
+def values_in(value: Value) -> Iterator[Value]:
+    """A value and all that it is made of."""
+    yield value
+    inner: tuple[Value, ...] = ()
+    match value:
+        case Call(callee=callee, args=args):
+            inner = (callee, *(passed.value for passed in args))
+        case MethodCall(call=call):
+            inner = tuple(passed.value for passed in call.args)
+        case Items(items=items) | Choice(options=items):
+            inner = items
+        case Repeat(item=item) | Closure(body=item) | Element(of=item):
+            inner = (item,)
+        case Unknown(owner=owner, parts=parts):
+            inner = parts if owner is None else (owner, *parts)
+    for item in inner:
+        yield from values_in(item)
+
+
+def holds_parameters(node: Node) -> bool:
+    """Whether a structure has, or may have, parameters."""
+    return any(isinstance(i, Leaf | Own | Opaque | Owned) or is_filled(i) for i in walk(node))
+
+
+def is_filled(node: Node) -> bool:
+    """Whether a node is a ParameterList or ParameterDict of something: tensors will do."""
+    return isinstance(node, Box) and holds_only_parameters(node.layer) and bool(node.children)
+
+
+def holds_only_parameters(layer: Layer) -> bool:
+    """Whether a container is one of parameters."""
+    return layer.name in ("ParameterList", "ParameterDict")
+
+
+def is_opaque(node: Node) -> bool:
+    """Whether part of a structure is not visible."""
+    return any(isinstance(item, Opaque) for item in walk(node))

@@ -1,0 +1,1119 @@
+"""One class under study: what it attaches to itself, when, and what of it is visible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pyroify.program.ownership import ByHand, by_hand
+from pyroify.program.resolve import MODULE, ModuleClass
+from pyroify.program.roles import module_uses
+from pyroify.program.structure import (
+    NOTHING,
+    Box,
+    Leaf,
+    Listed,
+    Many,
+    Node,
+    Nothing,
+    OneOf,
+    Opaque,
+    Own,
+    Owned,
+    Plain,
+    Resolver,
+    Scope,
+    calls_in,
+    computes_weight,
+    holds_parameters,
+    is_certain,
+    is_data,
+    one_of,
+    options_of,
+    values_in,
+    walk,
+    without_call,
+)
+from pyroify.syntax.facts import (
+    NONE,
+    Argument,
+    Assignment,
+    Call,
+    Constant,
+    Declared,
+    Freeze,
+    Function,
+    MethodCall,
+    Name,
+    Parameter,
+    Path,
+    SelfRead,
+    Use,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from pyroify.program.frozen import FrozenBy
+    from pyroify.program.ties import Tie
+
+READ_OF_SELF = re.compile(r"\bself\.(\w+)")
+CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
+DATA_ANNOTATIONS = (
+    *("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]"),
+    *("type[", "Type[", "typing.Type["),
+)
+ANNOTATED = re.compile(r"([\w.]+)|(?:typing\.)?Optional\[([\w.'\"]+)\]|([\w.]+) *\| *None")
+"""A class, or one of which there may be none."""
+NUMBERED = frozenset(("Sequential", "ModuleList"))
+"""Containers whose members have a place."""
+PARAMETERS = frozenset(("parameters", "named_parameters"))
+"""Methods of a module that give its parameters."""
+ATTACHING = ("assign", "chain", "tuple", "register")
+REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
+"""Methods of containers after which a member is missing."""
+ADDING = ("append", "extend", "insert", "setitem")
+METADATA = frozenset(
+    [
+        "shape",
+        "size",
+        "dim",
+        "ndim",
+        "numel",
+        "device",
+        "dtype",
+        "new_empty",
+        "new_full",
+        "new_ones",
+        "new_tensor",
+        "new_zeros",
+        "requires_grad",
+        "is_cuda",
+        "training",
+        "in_features",
+        "out_features",
+        "in_channels",
+        "out_channels",
+        "num_features",
+        "kernel_size",
+        "stride",
+        "padding",
+        "embedding_dim",
+        "num_embeddings",
+        "hidden_size",
+        "input_size",
+        "num_layers",
+        "num_heads",
+        "embed_dim",
+    ]
+)
+"""What may be read of a parameter or layer without drawing anything that matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnParameter:
+    """A parameter the class itself registers, with the assignments that make it."""
+
+    name: str
+    assignments: tuple[Assignment, ...]
+    method: Function
+    found: tuple[Parameter, ...] = ()
+    """Those that functions make for it; empty where all are made where they are assigned."""
+    others: bool = False
+    """Whether such a function may as well give something else."""
+    may_be_handed_in: bool = False
+    """Whether it may as well be something unknown, another parameter perhaps."""
+    may_be_none: bool = False
+    """Whether such a function may as well give None."""
+
+    @property
+    def made(self) -> tuple[Parameter, ...]:
+        """The ``nn.Parameter(...)`` calls behind it."""
+        written = tuple(
+            item for assignment in self.assignments for item in parameters_in(assignment.value)
+        )
+        return tuple(dict.fromkeys((*written, *self.found)))
+
+    @property
+    def declared(self) -> Declared | None:
+        """The declaration that stands in its place already, if any."""
+        for assignment in self.assignments:
+            for item in _options(assignment.value):
+                if isinstance(item, Declared):
+                    return item
+        return None
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be None, or not be there at all."""
+        return NONE in self._final or self.may_be_none or not always_assigned(self.assignments)
+
+    @property
+    def may_be_other(self) -> bool:
+        """Whether it may as well be a plain tensor, a number, or anything else."""
+        known = (Parameter, Declared)
+        if self.found:
+            return self.others
+        return any(not isinstance(item, known) and item != NONE for item in self._final)
+
+    @property
+    def _final(self) -> tuple[Value, ...]:
+        """What it may be in the end: what is overwritten in any case does not count."""
+        items = self.assignments
+        if set(items) <= set(self.method.assignments):
+            sure = [index for index, item in enumerate(items) if always_assigned([item])]
+            items = items[sure[-1] :] if sure else items
+        return tuple(option for item in items for option in _options(item.value))
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether it is set to None after it was made, not in another arm of the same ``if``."""
+        made = [item for item in self.assignments if self.found or parameters_in(item.value)]
+        for item in self.assignments:
+            if not isinstance(item.value, Constant) or item.value.text != "None":
+                continue
+            if any(other.line < item.line and not exclusive(other, item) for other in made):
+                return True
+        return False
+
+    @property
+    def frozen(self) -> bool | None:
+        """Whether ``requires_grad`` is False; None where an expression decides."""
+        states = {made.frozen for made in self.made}
+        return states.pop() if len(states) == 1 else None if states else False
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """Something with parameters that hangs below ``self``: a layer, a container, a class."""
+
+    name: str
+    node: Node
+    assignments: tuple[Assignment, ...]
+    line: int
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there however the constructor runs."""
+        return not self.name or always_assigned(self.assignments)
+
+    @property
+    def target(self) -> str:
+        """Source that reads it."""
+        return f"self.{self.name}" if self.name else "self"
+
+
+def _options(value: Value) -> tuple[Value, ...]:
+    from pyroify.syntax.facts import Choice
+
+    return value.options if isinstance(value, Choice) else (value,)
+
+
+def exclusive(first: Assignment, second: Assignment) -> bool:
+    """Whether two assignments stand in different arms of one ``if``."""
+    arms = {branch[1]: branch[2] for branch in first.branches if branch[0] == "if"}
+    return any(arms.get(line, arm) != arm for kind, line, arm in second.branches if kind == "if")
+
+
+def parameters_in(value: Value) -> tuple[Parameter, ...]:
+    """The parameters a value may be."""
+    return tuple(item for item in _options(value) if isinstance(item, Parameter))
+
+
+def declared_in(value: Value) -> tuple[Declared, ...]:
+    """The declarations that a value may be."""
+    return tuple(item for item in _options(value) if isinstance(item, Declared))
+
+
+def always_assigned(assignments: Iterable[Assignment]) -> bool:
+    """Whether one of several assignments is surely made: unconditionally, or in both arms."""
+    arms: dict[tuple[int, ...], set[int]] = {}
+    for item in assignments:
+        deciding = [branch for branch in item.branches if branch[0] != "with"]
+        if not deciding:
+            return True
+        if len(deciding) == 1 and deciding[0][0] == "if":
+            arms.setdefault((deciding[0][1],), set()).add(deciding[0][2])
+    return any(found >= {0, 1} for found in arms.values())
+
+
+@dataclass(frozen=True)
+class Study:
+    """A module class with the structures of its attributes, ready to be decided upon."""
+
+    cls: ModuleClass
+    resolver: Resolver
+    relatives: tuple[ModuleClass, ...]
+    """Bases and subclasses in the project: their methods see the same attributes."""
+
+    @cached_property
+    def constructor(self) -> Function | None:
+        """The method that runs at construction, if the class defines one."""
+        for name in reversed(CONSTRUCTORS):
+            if method := self.cls.cls.method(name):
+                return method
+        return None
+
+    @cached_property
+    def building(self) -> frozenset[str]:
+        """Own methods that run during construction: the constructor and what it calls."""
+        if self.constructor is None:
+            return frozenset()
+        reached = {self.constructor.name}
+        waiting = [self.constructor]
+        while waiting:
+            method = waiting.pop()
+            for name in method.self_calls - reached:
+                if found := self.cls.cls.method(name):
+                    reached.add(name)
+                    waiting.append(found)
+        return frozenset(reached)
+
+    @cached_property
+    def stages(self) -> tuple[tuple[Function, tuple[Function, ...]], ...]:
+        """Methods that end in declarations, each with the methods whose assignments they cover.
+
+        The constructor covers all that run during construction; any other method that attaches
+        something covers itself.
+        """
+        found: list[tuple[Function, tuple[Function, ...]]] = []
+        if self.constructor is not None:
+            covered = tuple(m for m in self.cls.cls.methods if m.name in self.building)
+            found.append((self.constructor, covered))
+        for method in self.cls.cls.methods:
+            if method.name not in self.building and method.assignments:
+                found.append((method, (method,)))
+        return tuple(found)
+
+    @property
+    def is_container(self) -> bool:
+        """Whether it derives from a container of torch: its attributes are members of it."""
+        return _as_box(self.cls) is not None
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Where the values of the class stand."""
+        return Scope(self.cls.file.path, self.cls, user=self.cls.key)
+
+    @cached_property
+    def unsteady(self) -> frozenset[str]:
+        """Attributes that are set more than once, or changed in place."""
+        counts: dict[str, int] = {}
+        for item in (self.cls, *self.relatives):
+            for method in item.cls.methods:
+                for assignment in method.assignments:
+                    if len(assignment.path) == 1:
+                        name = assignment.path[0]
+                        counts[name] = counts.get(name, 0) + 1
+                for use in method.uses:
+                    if use.how in ("augmented", "setitem", "delete"):
+                        counts[use.path[0]] = 2
+        return frozenset(name for name, count in counts.items() if count > 1)
+
+    def is_steady(self, source: str) -> bool:
+        """Whether the attributes that an expression reads are set only once."""
+        return not set(READ_OF_SELF.findall(source)) & self.unsteady
+
+    @cached_property
+    def elsewhere(self) -> frozenset[Assignment]:
+        """Assignments in methods that another one declares for; local names are void there."""
+        return frozenset(
+            item
+            for stage, covered in self.stages
+            for method in covered
+            if method is not stage
+            for item in method.assignments
+        )
+
+    def is_frozen(self, path: str) -> bool:
+        """Whether a site is frozen in any case while the class, or what holds it, is built."""
+        if self.frozen_by(path) is not None:
+            return True
+        states = [state for freeze in self.freezes if (state := self._frozen_at(freeze, path))]
+        return "sure" in states and states[-1] == "sure"
+
+    def may_be_frozen(self, path: str) -> bool:
+        """Whether only run time knows if a site is frozen when the constructor has run."""
+        if self.is_frozen(path):
+            return False
+        made = any(own.frozen is None for own in self.all_parameters if own.name == path)
+        return made or any(self._frozen_at(freeze, path) for freeze in self.freezes)
+
+    def frozen_by(self, path: str) -> FrozenBy | None:
+        """What freezes a site in an instance, or in those of a subclass."""
+        found = self.resolver.frozen.get(self.cls.key, ())
+        names = (path, *(name for name, _ in self._further_names(path))) if found else ()
+        return next((by for by in found if any(_covers(by.path, name) for name in names)), None)
+
+    @property
+    def frozen_outside(self) -> tuple[str, ...]:
+        """Paths that other classes freeze: of parameters, or of all there is below."""
+        found = self.resolver.frozen.get(self.cls.key, ())
+        return tuple(dict.fromkeys(".".join(by.path) for by in found if by.path))
+
+    @cached_property
+    def ties(self) -> tuple[Tie, ...]:
+        """Second names that its parameters get while it is built."""
+        from pyroify.program.ties import find_ties
+
+        return find_ties(self)
+
+    def _further_names(self, path: str) -> Iterator[tuple[str, tuple[Tie, ...]]]:
+        """Other names of the parameter at a path, each with the ties that make it one."""
+        own = [tie for tie in self.ties if tie.left == path]
+        yield from ((tie.right, (tie,)) for tie in own)
+        for tie in self.ties:
+            if tie.right == path:
+                yield tie.left, (tie,)
+            elif tie.left != path:
+                yield from ((tie.left, (to, tie)) for to in own if to.right == tie.right)
+
+    @cached_property
+    def freezes(self) -> tuple[Freeze, ...]:
+        """What is frozen of its own while the class is built, by where it is in the end."""
+        from pyroify.program.frozen import freezes_in_the_end
+
+        return tuple(freezes_in_the_end(self))
+
+    def _frozen_at(self, freeze: Freeze, path: str) -> str:
+        """``sure``, ``maybe``, or empty where a freeze is not about a site, whatever its name."""
+        states = [self._frozen_as(freeze, path)]
+        for name, ties in self._further_names(path):
+            if state := self._frozen_as(freeze, name):
+                sure = all(tie.condition == "" for tie in ties)
+                last = ties[-1] if name == ties[-1].left else None
+                order = last and self.runs_after(freeze.line, last.line)
+                if order is not False:  # what was frozen under the name before is another one
+                    states.append(state if sure and (last is None or order) else "maybe")
+        return "sure" if "sure" in states else "maybe" if "maybe" in states else ""
+
+    def runs_after(self, line: int, other: int) -> bool | None:
+        """Whether one line runs after another while the class is built; None if that is not seen.
+
+        What a method does, which the constructor calls, happens where it is called.
+        """
+        one, two = self._moment(line), self._moment(other)
+        return one > two if one and two else None
+
+    def _moment(self, line: int) -> tuple[int, ...]:
+        """The lines that lead from the constructor to one; empty where that is not one way."""
+        found = [line]
+        while True:
+            methods = [method for method in self.cls.cls.methods if method.line <= found[0]]
+            method = max(methods, key=lambda method: method.line, default=None)
+            if method is None or len(found) > len(self.cls.cls.methods):
+                return ()
+            if method is self.constructor:
+                return tuple(found)
+            calls = [call for _, call in self._calls_of(method)]
+            if len(calls) != 1:
+                return ()
+            found.insert(0, calls[0].line)
+
+    def surely_runs(self, method: Function, depth: int = 0) -> bool:
+        """Whether a method runs in any case while the class is built."""
+        return method is self.constructor or (
+            depth < len(self.cls.cls.methods)
+            and any(
+                not any(first <= call.line <= last for first, last, _ in caller.guards)
+                and self.surely_runs(caller, depth + 1)
+                for caller, call in self._calls_of(method)
+            )
+        )
+
+    def _calls_of(self, method: Function) -> Iterator[tuple[Function, Call]]:
+        """Where methods that run during construction call another by its name."""
+        for caller in self.cls.cls.methods:
+            for call in caller.layer_calls if caller.name in self.building else ():
+                if call.callee == SelfRead((method.name,)):
+                    yield caller, call
+
+    def _frozen_as(self, freeze: Freeze, path: str) -> str:
+        """What a freeze says of a site under one of its names, if that is there by then."""
+        covers = _covers(freeze.path, path)
+        if not covers:
+            return ""
+        attached = list(self._attached_below(freeze.path, path))
+        orders = {self.runs_after(freeze.line, item.line) for item in attached}
+        if not freeze.path and orders == {False}:
+            return ""
+        is_seen = bool(freeze.path or attached) or self._is_inherited(path.partition(".")[0])
+        return covers if freeze.sure and is_seen and orders <= {True} else "maybe"
+
+    def _attached_below(self, around: Path, path: str) -> Iterator[Assignment]:
+        """What is assigned below ``around``, or put into it, that a site is or is a part of."""
+        names = path.split(".")
+        for item in self.attached_as(names[0]):
+            length = len(item.path) + (item.how in ADDING)
+            is_below = len(around) < length <= len(names)
+            pairs = zip(item.path[1:], names[1:], strict=False)
+            if is_below and all(one == other or "*" in one + other for one, other in pairs):
+                yield item
+
+    def _is_inherited(self, name: str) -> bool:
+        """Whether a base makes an attribute, before the class itself does anything."""
+        base = self.cls.library_base
+        own = base is not None and any(name == item.name for item in base.parameters)
+        return own or any(
+            name in self.names_held_by(cls)
+            or any(name == item.name for item in Study(cls, self.resolver, ()).all_parameters)
+            for cls in self.cls.lineage[1:]
+        )
+
+    def attached_as(self, name: str) -> Iterator[Assignment]:
+        """What is assigned to an attribute, or to parts of it, while the class is built."""
+        methods = (m for m in self.cls.cls.methods if m.name in self.building)
+        return (item for m in methods for item in m.assignments if item.path[:1] == (name,))
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        """What the user has declared himself."""
+        return by_hand(self.resolver.index, self.cls.file, self.cls.cls)
+
+    @cached_property
+    def columns(self) -> Mapping[int, int]:
+        """Where the assignments begin, by line."""
+        return {
+            item.line: item.column for method in self.cls.cls.methods for item in method.assignments
+        }
+
+    @cached_property
+    def buffers(self) -> frozenset[str]:
+        """Names that the class registers as buffers."""
+        return frozenset(
+            name.text.strip("'\"")
+            for method in self.cls.cls.methods
+            for call in method.layer_calls
+            if call.callee == SelfRead(("register_buffer",))
+            and call.args
+            and isinstance(name := call.args[0].value, Constant)
+        )
+
+    @cached_property
+    def ignored_lines(self) -> frozenset[int]:
+        """Lines with a comment that takes their parameters out of the conversion."""
+        return frozenset(line for line, what in self.cls.file.suppressed if what == "ignore")
+
+    def parameters(self, covered: tuple[Function, ...]) -> tuple[OwnParameter, ...]:
+        """Parameters the class itself registers in these methods, in order."""
+        found: dict[str, list[Assignment]] = {}
+        where: dict[str, Function] = {}
+        for method in covered:
+            for item in method.assignments:
+                if len(item.path) == 1 and item.how in ATTACHING and item.path[0] != "*":
+                    found.setdefault(item.path[0], []).append(item)
+                    where.setdefault(item.path[0], method)
+        own = (self._own_parameter(name, found[name], where[name]) for name in found)
+        return tuple(parameter for parameter in own if parameter is not None)
+
+    def _own_parameter(
+        self, name: str, items: list[Assignment], method: Function
+    ) -> OwnParameter | None:
+        """The parameter that is assigned under a name, here or by functions that are called."""
+        values = [option for item in items for option in _options(item.value)]
+        if any(isinstance(value, Declared) for value in values):
+            return OwnParameter(name, tuple(items), method)
+        nodes = [node for item in items for node in options_of(self.node(item))]
+        owned = tuple(node.parameter for node in nodes if isinstance(node, Owned))
+        if not owned or any(is_certain(node) for node in nodes if not isinstance(node, Owned)):
+            return None  # where it may be a layer as well, only run time knows
+        if set(owned) <= set(values):
+            unknown = any(isinstance(node, Opaque) for node in nodes)
+            return OwnParameter(name, tuple(items), method, may_be_handed_in=unknown)
+        others = any(not isinstance(node, Owned | Nothing) for node in nodes)
+        return OwnParameter(name, tuple(items), method, owned, others, may_be_none=NOTHING in nodes)
+
+    def attributes(self, covered: tuple[Function, ...]) -> tuple[Attribute, ...]:
+        """Attributes that hold, or may hold, modules with parameters, in order."""
+        own = {parameter.name for parameter in self.parameters(covered)}
+        entries: dict[str, list[Assignment]] = {}
+        for method in covered:
+            for item in method.assignments:
+                if item.path and item.path[0] not in own:
+                    entries.setdefault(item.path[0], []).append(item)
+        found = []
+        if inherited := self._as_container(covered, entries):
+            found.append(inherited)
+        seen: set[Call] = set()
+        for name, items in list(entries.items()):
+            if inner := self._inner_parts(name, items):
+                entries[name] = items = [item for item in items if item not in inner]
+                found += self._of_parts(inner)
+        for name, items in entries.items():
+            attribute = self._attribute(name, items)
+            if attribute is None:
+                continue
+            made = {item.value for item in attribute.assignments if isinstance(item.value, Call)}
+            if made and made <= seen:
+                continue  # another name for the same layer
+            seen |= made
+            found.append(attribute)
+        return tuple(found)
+
+    def attached(self, covered: tuple[Function, ...]) -> frozenset[str]:
+        """Names of what these methods attach, modules and parameters; no values they keep."""
+        attributes = [attribute.name for attribute in self.attributes(covered)]
+        return frozenset(attributes).union(item.name for item in self.parameters(covered))
+
+    def _inner_parts(self, name: str, items: list[Assignment]) -> list[Assignment]:
+        """``self.block.fc = nn.Linear(...)``, where the block is one of the project's classes.
+
+        That class declares what it makes itself; what takes its place is the holder's to declare.
+        """
+        inner = [item for item in items if len(item.path) == 2 and item.how in ("assign", "chain")]
+        if not inner:
+            return []
+        direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
+        nodes = [self.node(item) for item in direct] or [*self._made_elsewhere(name)]
+        own = [node.cls for node in nodes if isinstance(node, Own)]
+        if not own or len(own) < len(nodes):
+            return []
+        parts = {part for cls in own for base in cls.lineage for part in self.names_held_by(base)}
+        return [item for item in inner if item.path[1] in parts or isinstance(item.value, Call)]
+
+    def _of_parts(self, inner: list[Assignment]) -> Iterator[Attribute]:
+        paths = dict.fromkeys(item.path for item in inner)
+        for path in paths:
+            items = [item for item in inner if item.path == path]
+            node = one_of(*map(self.node, items))
+            if holds_parameters(node):
+                yield Attribute(".".join(path), node, tuple(items), items[0].line)
+
+    def _made_elsewhere(self, name: str) -> Iterator[Node]:
+        """What an attribute is by the constructor or by a base."""
+        for cls in self.cls.lineage:
+            study = self if cls is self.cls else Study(cls, self.resolver, ())
+            method = study.constructor
+            for item in method.assignments if method else ():
+                if item.path == (name,) and item.how in ATTACHING:
+                    yield study.node(item)
+
+    def _as_container(
+        self, covered: tuple[Function, ...], entries: dict[str, list[Assignment]]
+    ) -> Attribute | None:
+        """What a class derived from Sequential or the like hands to its base or adds to itself."""
+        base = self.cls.library_base
+        if base is None or base.kind != "container":
+            return None
+        box = Box(base, None, ())
+        places: list[Assignment] = []
+        for method in covered:
+            if method.super_init is not None and method.name in CONSTRUCTORS:
+                made = self.resolver.box(method.super_init, base, self.scope)
+                box = Box(base, None, made.children, made.keys)
+            for item in method.assignments:
+                if item.how in ADDING and len(item.path) <= 1 and item.path != ("*",):
+                    if item.path and item.how != "setitem":
+                        continue
+                    box = self._with_child(box, item)
+                    places.append(item)
+                    entries.pop(item.path[0] if item.path else "", None)
+        if "" in self.taken_from:
+            box = _any_left(box)
+        if not holds_parameters(box):
+            return None
+        return Attribute("", box, tuple(places), self.cls.cls.line)
+
+    def _with_child(self, box: Box, item: Assignment) -> Box:
+        made = self.node(item)
+        deciding = [branch for branch in item.branches if branch[0] != "with"]
+        plain = item.how in ("append", "setitem", "register") and not deciding
+        children = made.children if isinstance(made, Listed) else (made,)
+        added = tuple(
+            child if plain or isinstance(child, Plain | Many) else Many(child) for child in children
+        )
+        keys = (*box.keys, repr(item.path[-1])) if item.path and plain else box.keys
+        return Box(box.layer, box.call, (*box.children, *added), keys)
+
+    def _attribute(self, name: str, items: list[Assignment]) -> Attribute | None:
+        direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
+        added = [item for item in items if item not in direct and self._adds(item)]
+        direct = [item for item in direct if not self.gives_itself(item)]
+        if not direct and not added:
+            return None
+        direct, added = self._from_last(direct, added)
+        node: Node = self._one_of(direct) if direct else Opaque(name)
+        for item in added:
+            node = self._grown(node, item)
+        if name in self.taken_from and isinstance(node, Box):
+            node = _any_left(node)
+        if not holds_parameters(node):
+            return None
+        late = all(item in self.late for item in items)
+        if late and isinstance(node, Opaque) and not self.is_used_as_module(name):
+            return None
+        if not any(is_certain(inner) for inner in walk(node)):
+            if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
+                return None
+        return Attribute(name, node, tuple(direct or items), items[0].line)
+
+    def gives_itself(self, item: Assignment) -> bool:
+        """``self.fc = frozen(self.fc)``, where the function gives back what it is given."""
+        function = self._function_called(item.value)
+        if function is None or self.node(item) != Opaque(f"self.{item.path[0]}"):
+            return False
+        callees = [call.callee for call in function.layer_calls]
+        return not any(isinstance(c, Name) and computes_weight(c.dotted) for c in callees)
+
+    def _function_called(self, value: Value) -> Function | None:
+        """The function of the project, or the method, that a value is a call of."""
+        if isinstance(value, MethodCall):
+            found = self.cls.find_method(value.name)
+            return found[1] if found else None
+        if not isinstance(value, Call) or not isinstance(value.callee, Name):
+            return None
+        return self.resolver.index.resolve(value.callee.dotted, self.cls.file.path).function
+
+    @cached_property
+    def taken_from(self) -> frozenset[str]:
+        """Attributes that lose members while the class is built; empty for the module itself."""
+        names = set()
+        for method in self.cls.cls.methods:
+            for use in method.uses if method.name in self.building else ():
+                *path, last = use.path
+                if use.how == "delete" and use.item and not path:
+                    names.add(last)
+                elif use.how == "call" and last in REMOVING and len(path) <= 1:
+                    names.add("".join(path))
+        return frozenset(names)
+
+    def _one_of(self, direct: list[Assignment]) -> Node:
+        """What an attribute may be that is set in several places, one of which may wrap it."""
+        *before, last = direct
+        node = self.node(last)
+        if isinstance(node, Box):
+            inner = self._one_of(before) if before else self._made_before(last)
+            if inner is not None and (wrapped := self._wrapped_again(node, inner, last)):
+                return wrapped if always_assigned([last]) else one_of(inner, wrapped)
+        return one_of(*[self.node(item) for item in direct])
+
+    def _made_before(self, item: Assignment) -> Node | None:
+        """What an attribute is by a base, or by the constructor, where another method sets it."""
+        if not isinstance(item.value, Call) or item.how not in ATTACHING:
+            return None
+        if all(passed.value != SelfRead(item.path) for passed in item.value.args):
+            return None
+        studies = [Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:]]
+        found = [attribute for study in studies for attribute in study.everything]
+        if item in self.late and self.constructor is not None:
+            found = [*self.attributes(self.stages[0][1]), *found]
+        nodes = (attribute.node for attribute in found if attribute.name == item.path[0])
+        return next(map(without_call, nodes), None)
+
+    def _wrapped_again(self, box: Box, inner: Node, item: Assignment) -> Node | None:
+        """``self.fc = nn.Sequential(self.fc, nn.Tanh())``, with what was there in its place."""
+        args = item.value.args if isinstance(item.value, Call) else ()
+        if len(args) != len(box.children) or isinstance(inner, Many | Listed):
+            return None
+        children: list[Node] = []
+        for passed, child in zip(args, box.children, strict=True):
+            if passed.value != SelfRead(item.path):
+                children.append(child)
+            elif not passed.star:
+                children.append(inner)
+            elif isinstance(inner, Box):
+                children += inner.children
+        if all(passed.value != SelfRead(item.path) for passed in args):
+            return None
+        return replace(box, children=tuple(children))
+
+    def _from_last(
+        self, direct: list[Assignment], added: list[Assignment]
+    ) -> tuple[list[Assignment], list[Assignment]]:
+        """Without the list, and what is put into it, that a container made of it replaces."""
+        if len(direct) < 2:
+            return direct, added
+        *before, last = direct
+        if not always_assigned([last]) or last in self.late:
+            return direct, added
+        lists = all(isinstance(self.node(item), Listed | Plain) for item in before)
+        if not lists or not isinstance(self.node(last), Box):
+            return direct, added
+        return [last], [item for item in added if item.line > last.line]
+
+    def _adds(self, item: Assignment) -> bool:
+        if item.how in (*ADDING, "setattr"):
+            return True
+        if item.how == "register" and len(item.path) == 2:
+            return True
+        # self.block.conv = nn.Conv2d(...): something is put into a child.
+        is_made = isinstance(item.value, Call | Parameter)
+        return len(item.path) > 1 and is_made and item.how in ATTACHING
+
+    def _grown(self, node: Node, item: Assignment) -> Node:
+        """A structure with something added to it."""
+        if isinstance(node, Leaf) and item.value == NONE and item.how == "register":
+            return node  # that takes a parameter away
+        if isinstance(node, Leaf) and _is_tie(node, item):
+            return node
+        setting = ATTACHING if isinstance(node, Own) else ("assign", "chain", "tuple")
+        is_set = item.how in setting and isinstance(item.value, Parameter)
+        if is_set and not isinstance(node, Plain) and not _is_new(node, item):
+            return node  # a layer's own parameter, perhaps
+        made = self.node(item)
+        if isinstance(made, Listed):
+            made = one_of(*made.children) if made.children else Plain()
+        if isinstance(node, Box) and len(item.path) == 2:
+            is_module = isinstance(made, Leaf | Box | Own) and item not in self.late
+            if item.how in ("register", "setattr") or is_module:
+                return self._added_by_name(node, made, item)
+        if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
+            return node
+        if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
+            sure = holds_parameters(made)
+            if item in self.late:  # what a method keeps when it runs is a state, unless it shows
+                sure = any(map(is_certain, walk(made)))
+            own = [inner for inner in walk(made) if isinstance(inner, Own)]
+            return one_of(node, *own, Opaque(f"self.{'.'.join(item.path)}", sure=sure))
+        deciding = [branch for branch in item.branches if branch[0] != "with"]
+        if isinstance(node, Plain) and item.how in ADDING:
+            node = Listed(())  # so far it was empty
+        if isinstance(node, OneOf) and any(isinstance(one, Box | Listed) for one in node.nodes):
+            return one_of(
+                *(
+                    self._grown(one, item) if isinstance(one, Box | Listed) else one
+                    for one in node.nodes
+                )
+            )
+        if not isinstance(node, Box | Listed):
+            return one_of(node, made)
+        plain = item.how == "append" and not deciding
+        child = made if plain or isinstance(made, Plain) else Many(made)
+        keys = node.keys
+        if item.how == "setitem":
+            child = Many(made)
+        if isinstance(node, Listed):
+            return Listed((*node.children, child), keys)
+        added = _members(made, item)
+        if added and deciding:
+            added = (Many(one_of(*added)),)
+        return Box(node.layer, node.call, (*node.children, *(added or (child,))), keys)
+
+    def _added_by_name(self, box: Box, made: Node, item: Assignment) -> Node:
+        """``self.net.add_module("fc", layer)``; which members are left may not be known."""
+        is_filled = box.call is not None and bool(box.call.args)
+        if _replaces(box, item) or (item.how == "setattr" and is_filled):
+            return one_of(box, Opaque(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
+        if item.how == "setattr" or item.branches or len(box.keys) < len(box.children):
+            child = made if isinstance(made, Plain) else Many(made)
+            return Box(box.layer, box.call, (*box.children, child), box.keys)
+        return Box(box.layer, box.call, (*box.children, made), (*box.keys, repr(item.path[1])))
+
+    def node(self, item: Assignment) -> Node:
+        """The structure of one assigned value, with what the annotations of arguments tell."""
+        scope = self.scope
+        if item in self.elsewhere:
+            scope = replace(scope, inside=False)
+        node = self.resolver.resolve(item.value, scope)
+        if isinstance(node, Opaque) and isinstance(item.value, Argument):
+            return self._as_annotated(item.value.name, node)
+        return Plain() if isinstance(node, Listed) and is_data(node) else node
+
+    def _as_annotated(self, name: str, node: Opaque) -> Opaque | Plain:
+        """What an argument is, as far as its annotation and its default tell."""
+        if self._is_data(name):
+            return Plain()
+        annotations = (dict(method.annotations).get(name, "") for method in self.cls.cls.methods)
+        if any(map(self._names_module, annotations)):
+            return replace(node, sure=True)
+        return node
+
+    def _names_module(self, annotation: str) -> bool:
+        """Whether an annotation names a class of modules, or one that may be None."""
+        names = ANNOTATED.fullmatch(annotation.strip("'\""))
+        if names is None:
+            return False
+        dotted = self.dotted((names[1] or names[2] or names[3]).strip("'\""))
+        index, path = self.resolver.index, self.cls.file.path
+        return (
+            index.canonical(dotted, path) in MODULE
+            or index.layer(dotted, path) is not None
+            or index.resolve(dotted, path).module_class is not None
+        )
+
+    def _is_data(self, name: str) -> bool:
+        for method in self.cls.cls.methods:
+            annotation = dict(method.annotations).get(name, "")
+            if annotation.startswith(DATA_ANNOTATIONS) or annotation in ("Tensor", "torch.Tensor"):
+                return True
+            default = dict(method.defaults).get(name, "")
+            if default and (
+                default[0].isdigit() or default in ("True", "False") or default[0] in "'\"("
+            ):
+                return True
+        return False
+
+    @cached_property
+    def uses(self) -> tuple[tuple[Function, Use], ...]:
+        """Uses of attributes in the class and its relatives, with the method each stands in."""
+        return tuple(
+            (method, use)
+            for item in (self.cls, *self.relatives)
+            for method in item.cls.methods
+            for use in method.uses
+        )
+
+    @cached_property
+    def late(self) -> frozenset[Assignment]:
+        """Assignments in methods that do not run during construction."""
+        return frozenset(
+            item
+            for method in self.cls.cls.methods
+            if method.name not in self.building
+            for item in method.assignments
+        )
+
+    @cached_property
+    def _module_uses(self) -> frozenset[str]:
+        return module_uses((self.cls, *self.relatives), self.resolver.index)
+
+    def is_used_as_module(self, name: str) -> bool:
+        """Whether an attribute is called, or handled otherwise as only modules are."""
+        return name in self._module_uses
+
+    def names_held_by(self, cls: ModuleClass) -> frozenset[str]:
+        """Attributes of the class, or of a base, that hold modules with parameters."""
+        study = self if cls is self.cls else Study(cls, self.resolver, ())
+        return frozenset(attribute.name for attribute in study.everything)
+
+    def owners_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
+        """Classes of the project that make what is at a path below a part, with the path there."""
+        for cls in self.cls.lineage:
+            study = self if cls is self.cls else Study(cls, self.resolver, ())
+            held = (walk(item.node) for item in study.everything if item.name == path[0])
+            for node in (node for nodes in held for node in nodes if isinstance(node, Own)):
+                for start in range(1, len(path)):
+                    yield from Study(node.cls, self.resolver, ()).makers_of(path[start:])
+
+    def makers_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
+        """The class, a base or the classes of parts that make what is at a path below it."""
+        for cls in self.cls.lineage:
+            study = self if cls is self.cls else Study(cls, self.resolver, ())
+            own = {parameter.name for parameter in study.all_parameters} | study.buffers
+            if path[0] in own or path[0] in self.names_held_by(cls):
+                yield cls, path
+        yield from self.owners_of(path)
+
+    def is_container_made_here(self, name: str) -> bool:
+        """Whether the class itself makes the container that an attribute is."""
+        return bool(name) and any(
+            attribute.name == name and _first_box(attribute.node) for attribute in self.everything
+        )
+
+    @property
+    def adds_to_inherited(self) -> bool:
+        """Whether it puts something into a container that a base makes."""
+        return any(
+            (item.how in ADDING or len(item.path) == 2)
+            and self.container(item.path[0]) is not None
+            and not self.is_container_made_here(item.path[0])
+            for method in self.cls.cls.methods
+            for item in method.assignments
+            if item.path
+        )
+
+    def members_replaced(self, method: Function) -> Iterator[tuple[str, Assignment]]:
+        """Where a member of a numbered container gives way to another, with the container's name.
+
+        In a PyroModule that one comes last: only the names, not the places, stay what they were.
+        """
+        for item in method.assignments:
+            name = item.path[0] if item.path else ""
+            if item.how == "setitem" and name == "*" and self.container(""):
+                name = ""
+            box = self.container(name) if len(item.path) in (1, 2) else None
+            if box is None or box.layer.name not in NUMBERED:
+                continue
+            is_there = method.name not in self.building or not self.is_container_made_here(name)
+            is_item = item.how == "setitem" and len(item.path) == 1
+            if is_item or (is_there and _replaces(box, item)):
+                yield name, item
+
+    def container(self, name: str) -> Box | None:
+        """The container an attribute is, here or in a base; for ``""`` the module itself."""
+        if not name:
+            return _as_box(self.cls)
+        for item in self.cls.lineage:
+            study = self if item is self.cls else Study(item, self.resolver, ())
+            for attribute in study.everything:
+                if attribute.name == name and (found := _first_box(attribute.node)):
+                    return found
+        return None
+
+    def loses_names_in_slices(self, name: str) -> bool:
+        """Whether a slice of an attribute is a new root for Pyro, which renames its members.
+
+        A slice of torch's own ModuleList is a plain one, and leaves their names.
+        """
+        box = self.container(name)
+        if box is None or box.layer.name not in ("Sequential", "ModuleList"):
+            return False
+        return box.layer.name == "Sequential" or box.cls is not None
+
+    @cached_property
+    def everything(self) -> tuple[Attribute, ...]:
+        """All attributes of all stages."""
+        return tuple(
+            attribute for _, covered in self.stages for attribute in self.attributes(covered)
+        )
+
+    @cached_property
+    def all_parameters(self) -> tuple[OwnParameter, ...]:
+        """All own parameters of all stages."""
+        return tuple(
+            parameter for _, covered in self.stages for parameter in self.parameters(covered)
+        )
+
+    def declared(self, name: str) -> Declared | None:
+        """The declaration that stands in place of an own parameter already, if any."""
+        own = (item for item in self.all_parameters if item.name == name)
+        return next((item.declared for item in own if item.declared is not None), None)
+
+    def is_handled_by_pyro(self, name: str) -> bool:
+        """Whether an attribute is handed to Pyro's handlers: a model or a guide, as it is."""
+        return any(
+            use.path == (name,) and use.within.startswith(("pyro.poutine", "pyro.infer"))
+            for _, use in self.uses
+        )
+
+    @cached_property
+    def held(self) -> tuple[ModuleClass, ...]:
+        """Classes of the project that it holds, as far as the source shows."""
+        found: dict[tuple[str, str], ModuleClass] = {}
+        for attribute in self.everything:
+            for item in walk(attribute.node):
+                if isinstance(item, Own):
+                    found[item.cls.key] = item.cls
+        for cls in self._classes_hidden:
+            found.setdefault(cls.key, cls)
+        return tuple(found.values())
+
+    @property
+    def _classes_hidden(self) -> Iterator[ModuleClass]:
+        """Classes of which instances are somewhere in what it attaches, or by default."""
+        index, path = self.resolver.index, self.cls.file.path
+        for attribute in self.everything:
+            yield from self.classes_hidden_in(attribute)
+        for _, text in self.constructor.defaults if self.constructor else ():
+            if all(map(str.isidentifier, text.split("."))):
+                if (default := index.resolve(self.dotted(text), path).module_class) is not None:
+                    yield default
+
+    def classes_hidden_in(self, attribute: Attribute) -> Iterator[ModuleClass]:
+        """Classes of which instances are in an attribute where no source names them."""
+        if not any(isinstance(item, Opaque) for item in walk(attribute.node)):
+            return
+        for item in attribute.assignments:
+            for call in calls_in(item.value):
+                if (made := self._class_called(call)) is not None:
+                    yield made
+            for value in values_in(item.value):
+                if isinstance(value, Name):
+                    yield from self.resolver.registered_in(value.dotted)
+
+    def dotted(self, name: str) -> str:
+        """A name, as the file of the class has it, with the module that it is from."""
+        head, _, rest = name.partition(".")
+        dotted = dict(self.cls.file.imports).get(head, head) + (f".{rest}" if rest else "")
+        return dotted if "." in dotted else f"{self.cls.file.module}.{dotted}"
+
+    @cached_property
+    def handed_on(self) -> frozenset[tuple[tuple[str, str], tuple[str, str]]]:
+        """Classes of the project that it makes for others: keys of receiver and of what is given.
+
+        The receiver holds them, though its own source does not show it.
+        """
+        return frozenset(
+            (receiver.key, given.key)
+            for method in self.cls.cls.methods
+            for call in method.layer_calls
+            if (receiver := self._class_called(call))
+            for passed in call.args
+            for inner in calls_in(passed.value)
+            if (given := self._class_called(inner))
+        )
+
+    def _class_called(self, call: Call) -> ModuleClass | None:
+        """The class of the project that is called by its name."""
+        if not isinstance(call.callee, Name):
+            return None
+        return self.resolver.index.resolve(call.callee.dotted, self.cls.file.path).module_class
+
+    @cached_property
+    def has_parameters(self) -> bool:
+        """Whether it has parameters of its own, of a base or in what it holds, or may have."""
+        bases = (Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:])
+        return self.adds_parameters or any(study.adds_parameters for study in bases)
+
+    @property
+    def adds_parameters(self) -> bool:
+        """The same, without those of bases in the project."""
+        base = self.cls.library_base
+        return bool(self.all_parameters or self.everything or (base and base.kind != "stateless"))
+
+
+def _any_left(node: Box) -> Box:
+    """A container of which some members are gone again: no place in it is what it was."""
+    if node.keys:  # those that are there have kept their names
+        return node
+    anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.children)
+    return replace(node, children=tuple(anywhere), keys=())
+
+
+def _is_tie(leaf: Leaf, item: Assignment) -> bool:
+    """Whether an assignment puts what is there already in place of a layer's own parameter."""
+    names = [parameter.name for parameter in leaf.layer.parameters]
+    return isinstance(item.value, SelfRead) and item.how == "register" and item.path[-1] in names
+
+
+def _is_new(node: Node, item: Assignment) -> bool:
+    """Whether what is set on a layer or container surely is none of its own parameters."""
+    if len(item.path) != 2 or not isinstance(node, Leaf | Box):
+        return False
+    return item.path[1] not in {parameter.name for parameter in node.layer.parameters}
+
+
+def _replaces(box: Box, item: Assignment) -> bool:
+    """Whether an assignment to an attribute of a container is one to a member it has by then."""
+    if len(item.path) != 2 or item.how not in ("assign", "register", "chain", "tuple"):
+        return False
+    name = item.path[1]
+    return repr(name) in box.keys or (name.isdigit() and int(name) < len(box.children))
+
+
+def _covers(frozen: Path, path: str) -> str:
+    """Whether what is frozen takes in a site: ``sure``, ``maybe`` or empty."""
+    names = path.split(".")
+    if "**" in names:
+        names = [*names[: names.index("**")], *["*"] * (len(frozen) + 1)]
+    pairs = list(zip(frozen, names, strict=False))
+    if len(frozen) > len(names) or any(one != other and other != "*" for one, other in pairs):
+        return ""
+    return "sure" if all(one == other for one, other in pairs) else "maybe"
+
+
+def _first_box(node: Node) -> Box | None:
+    """The outermost container in a structure, or the class of the project that is one."""
+    for item in walk(node):
+        found = _as_box(item.cls) if isinstance(item, Own) else item
+        if isinstance(found, Box):
+            return found
+    return None
+
+
+def _members(made: Node, item: Assignment) -> tuple[Node, ...]:
+    """The members of a container which ``extend`` adds one by one, and not the container."""
+    if item.how == "extend" and isinstance(made, Box) and made.layer.name in NUMBERED:
+        return made.children
+    return ()
+
+
+def _as_box(cls: ModuleClass) -> Box | None:
+    """An instance of a class that derives from a container of torch."""
+    for item in cls.lineage:
+        base = item.library_base
+        if base is not None and base.kind == "container":
+            return Box(base, None, (), cls=cls)
+    return None

@@ -1,0 +1,330 @@
+"""Weights that two modules share: one latent, read under both names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from pyroify.catalog.layers import LAYERS
+from pyroify.code.names import FileNames
+from pyroify.program.placements import presence
+from pyroify.program.structure import Leaf, Node, Opaque, Own, walk
+from pyroify.program.study import Study, always_assigned, declared_in, exclusive, parameters_in
+from pyroify.syntax.facts import Assignment, Function, Parameter, Path, SelfRead, Value
+
+NUMBERS = str.maketrans("", "", "0123456789")
+PARAMETERS = frozenset(
+    item.name.rpartition(".")[2].translate(NUMBERS)
+    for layer in LAYERS.values()
+    for item in layer.parameters
+)
+"""What layers call their parameters, without numbers."""
+TYING = ("assign", "chain", "register")
+WRITTEN = re.compile(r"TiedTo\(self((?:\.\w+)*), ['\"](\w+)['\"]\)")
+
+TIED_TO = '''\
+class TiedTo:
+    """A prior that reads the parameter of another module, so that both share one latent."""
+
+    def __init__(self, module, name):
+        self.module, self.name = module, name
+
+    def __call__(self, _):
+        return getattr(self.module, self.name)
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """``self.<left> = self.<right>`` between two parameters, as dotted paths."""
+
+    left: str
+    right: str
+    line: int
+    column: int
+    condition: str | None = ""
+    """Source that says whether it is made; None where only comparing the two tells."""
+    late: Assignment | None = None
+    """What makes it, where another class has declared the right side by then, if it is random."""
+    written: str = ""
+    """Where it stands in the source as a declaration already: ``amid`` a method, at its ``end``."""
+    unseen: bool = False
+    """Whether the name of the right side alone tells that it is a parameter, if it is one."""
+    may_be_frozen: bool = False
+    """Whether only run time knows if the right side is frozen, and stays what it is."""
+    may_be_none: bool = False
+    """Whether the right side may be None, so that there is nothing to read."""
+
+
+def find_ties(study: Study) -> tuple[Tie, ...]:
+    """Ties made during construction between parameters the source shows.
+
+    Each reads the parameter that is declared, not another that reads it.
+    """
+    found: list[Tie] = []
+    owners: dict[str, str] = {}
+    for method in study.cls.cls.methods:
+        late = list(_of_others(study, method))
+        places = {(tie.line, tie.left) for tie in late}
+        found += [*late, *_written(method)]
+        for tie in chain(_of_locals(method), _of_reads(study, method, owners)):
+            if (tie.line, tie.left) in places:
+                continue
+            right = owners.get(tie.right, tie.right)
+            found.append(replace(tie, right=right))
+            if tie.condition == "":
+                owners[tie.left] = right
+    found = [
+        replace(tie, may_be_none=_may_be_none(study, tuple(tie.right.split(".")))) for tie in found
+    ]
+    made = {(tie.left, tie.right) for tie in found}
+    written = (tie for method in study.cls.cls.methods for tie in _written_at_end(method))
+    return (*found, *(tie for tie in written if (tie.left, tie.right) not in made))
+
+
+def _of_others(study: Study, method: Function) -> Iterator[Tie]:
+    """Ties to what a part of the class, or a base, declares before they are made."""
+    for item in method.assignments if method.name in study.building else ():
+        if not isinstance(item.value, SelfRead) or item.how not in TYING or "*" in item.path:
+            continue
+        right = item.value.path
+        if right != item.path and _is_of_other(study, right):
+            yield replace(_tie(item.path, right, item, condition(method, item)), late=item)
+
+
+def _is_of_other(study: Study, path: Path) -> bool:
+    """Whether ``self.<path>`` is a parameter that another class declares."""
+    if len(path) == 1 and any(own.name == path[0] for own in study.all_parameters):
+        return False
+    nodes = [item.node for item in study.everything if item.name == path[0]]
+    inside = [inner for node in nodes for inner in walk(node)]
+    if any(isinstance(inner, Own) and _has_parameter(inner, path[1:], study) for inner in inside):
+        return True
+    return not nodes and any(
+        (len(path) == 1 and any(own.name == path[0] for own in base.all_parameters))
+        or (len(path) > 1 and _is_parameter(base, path))
+        for base in (Study(item, study.resolver, ()) for item in study.cls.lineage[1:])
+    )
+
+
+def _written(method: Function) -> Iterator[Tie]:
+    """``self.head.weight = PyroSample(TiedTo(self.embed, "weight"))``, amid a method."""
+    for item in method.assignments:
+        for made in declared_in(item.value):
+            if match := WRITTEN.search(made.text):
+                left, right = ".".join(item.path), f"{match[1]}.{match[2]}".lstrip(".")
+                yield Tie(left, right, item.line, item.column, written="amid")
+
+
+def _written_at_end(method: Function) -> Iterator[Tie]:
+    """Ties among the declarations that a method ends in, where nothing else tells of them."""
+    there = method.declarations
+    for text, line in zip(there.texts, there.lines, strict=True) if there else ():
+        left, _, source = text.partition(" = ")
+        if not left.startswith("if ") and (match := WRITTEN.search(source)):
+            right = f"{match[1]}.{match[2]}".lstrip(".")
+            yield Tie(left.removeprefix("self."), right, line, 0, written="end")
+
+
+def _of_reads(study: Study, method: Function, aliases: Container[str]) -> Iterator[Tie]:
+    """``self.left = self.right``; ``aliases`` are names that read a parameter by then."""
+    own = {parameter.name for parameter in study.all_parameters}
+    for item in method.assignments:
+        if not isinstance(item.value, SelfRead) or item.how not in TYING or not item.path:
+            continue
+        if _is_replaced(method, item):
+            continue
+        left, right = item.path, item.value.path
+        is_own = right[0] in own or (len(left) == 1 and right[0] in aliases)
+        if len(right) == 1:
+            if is_own and left != right:
+                yield _tie(left, right, item, condition(method, item))
+        elif len(left) > 1 or method.name in study.building:
+            is_seen = _is_parameter(study, right)
+            if is_seen or _may_be_parameter(study, right, item):
+                tie = _tie(left, right, item, condition(method, item))
+                yield replace(tie, unseen=not is_seen)
+
+
+def _may_be_parameter(study: Study, path: Path, item: Assignment) -> bool:
+    """Whether what ``self.<path>`` gives may be a parameter, though the source does not show it.
+
+    What a class keeps under a name of its own may as well be a number.
+    """
+    nodes = [attribute.node for attribute in study.everything if attribute.name == path[0]]
+    inside = [inner for node in nodes for inner in walk(node)]
+    if any(_has_parameter(inner, path[-1:], study) for inner in inside):
+        return True
+    if nodes or len(item.path) > 1 or item.how == "register":
+        return (not nodes or any(map(_hides, inside))) and path[-1].translate(NUMBERS) in PARAMETERS
+    return False
+
+
+def _hides(node: Node) -> bool:
+    """Whether a module may have parameters that are not known by their names."""
+    return isinstance(node, Opaque | Own) or (isinstance(node, Leaf) and node.layer.kind != "layer")
+
+
+def _is_parameter(study: Study, path: Path) -> bool:
+    """Whether ``self.<path>`` is a parameter of a layer, or of a class of the project."""
+    nodes = [item.node for item in study.everything if item.name == path[0]]
+    return any(_has_parameter(inner, path[1:], study) for node in nodes for inner in walk(node))
+
+
+def _has_parameter(node: Node, path: Path, study: Study) -> bool:
+    if not path:
+        return False  # it is the module itself
+    match node:
+        case Leaf(layer=layer):
+            return path[-1] in [parameter.name for parameter in layer.parameters]
+        case Own(cls=cls) if len(path) == 1:
+            held = [Study(item, study.resolver, ()) for item in cls.lineage]
+            return any(path[0] == own.name for item in held for own in item.all_parameters)
+        case Own(cls=cls):
+            return any(_is_parameter(Study(item, study.resolver, ()), path) for item in cls.lineage)
+    return False
+
+
+def _may_be_none(study: Study, path: Path) -> bool:
+    """Whether the source does not show that there is a parameter at ``self.<path>``."""
+    lineage = [Study(cls, study.resolver, ()) for cls in study.cls.lineage]
+    if len(path) == 1:
+        parameters = (own for one in lineage for own in one.all_parameters)
+        return any(own.optional for own in parameters if own.name == path[0])
+    made = ([item.node for item in one.everything if item.name == path[0]] for one in lineage)
+    nodes = next(filter(None, made), [])
+    inside = [inner for node in nodes for inner in walk(node)]
+    return any(_may_lack(inner, path[1:], study) for inner in inside)
+
+
+def _may_lack(node: Node, path: Path, study: Study) -> bool:
+    match node:
+        case Leaf(layer=layer, call=call):
+            named = [item for item in layer.parameters if item.name == ".".join(path)]
+            return any(presence(item, call) is not True for item in named)
+        case Own(cls=cls):
+            held = (Study(item, study.resolver, ()) for item in cls.lineage)
+            return any(_may_be_none(item, path) for item in held)
+    return isinstance(node, Opaque)
+
+
+def _of_locals(method: Function) -> Iterator[Tie]:
+    """One ``nn.Parameter(...)`` under several names: of a chain, or by a local variable."""
+    owners: dict[Value, Assignment] = {}
+    for item in method.assignments:
+        is_shared = item.local or item.how == "chain"
+        if not is_shared or item.how not in TYING or not parameters_in(item.value):
+            continue
+        if not item.path or "*" in item.path or _is_replaced(method, item):
+            continue
+        first = owners.setdefault(item.value, item)
+        if first.path != item.path and not exclusive(first, item):
+            yield _tie(item.path, first.path, item, _when_same(method, first, item))
+
+
+def _when_same(method: Function, first: Assignment, second: Assignment) -> str | None:
+    """The test under which two names are given one parameter; None where it may be another."""
+    places = (first.line, first.column), (second.line, second.column)
+    if places[0] != places[1]:
+        is_looped = any(kind == "for" for kind, _, _ in (*first.branches, *second.branches))
+        is_sure = first.how == "chain" or first.local == second.local
+        if is_looped or not is_sure or first.branches not in ((), second.branches):
+            return None
+    return condition(method, second) if isinstance(first.value, Parameter) else None
+
+
+def _is_replaced(method: Function, item: Assignment) -> bool:
+    """Whether something else is assigned to the same name further down."""
+    return any(
+        other.path == item.path and other.line > item.line and always_assigned([other])
+        for other in method.assignments
+    )
+
+
+def _tie(left: Path, right: Path, item: Assignment, test: str | None) -> Tie:
+    return Tie(".".join(left), ".".join(right), item.line, item.column, test)
+
+
+def condition(method: Function, item: Assignment) -> str | None:
+    """The test under which an assignment is made: empty for none, None where it is not one test."""
+    deciding = [branch for branch in item.branches if branch[0] != "with"]
+    if not deciding:
+        return ""
+    tests = dict(method.conditions)
+    kind, line, arm = deciding[0]
+    if len(deciding) > 1 or kind != "if" or line not in tests:
+        return None
+    return f"not ({tests[line]})" if arm else tests[line]
+
+
+def tied_source(tie: Tie, names: FileNames) -> str:
+    """The declaration that makes the left side read the right."""
+    owner, _, name = f"self.{tie.right}".rpartition(".")
+    names.use("PyroSample")
+    names.define("TiedTo", TIED_TO)
+    return f'{names.local("PyroSample")}(TiedTo({owner}, "{name}"))'
+
+
+def late_source(tie: Tie, names: FileNames) -> str:
+    """What takes the place of the right side, where it has been declared when the tie is made."""
+    source = tied_source(tie, names)
+    return f"{source} if self.{tie.right} is not None else None" if tie.may_be_none else source
+
+
+def tie_statements(
+    ties: Iterable[Tie], names: FileNames, late: Iterable[Tie]
+) -> tuple[list[str], list[str]]:
+    """Statements before the declarations, and after them, that make the left side read the right.
+
+    Where the source does not show whether the tie is made, the two are compared before either is
+    declared; so it is seen whether the right side will be. Ties that are ``late`` stand where they
+    are made.
+    """
+    before = [
+        f"self.{tie.left} = {tied_source(tie, names)}" for tie in late if tie.written == "end"
+    ]
+    statements: list[str] = []
+    tests: list[str] = []
+    for tie in ties:
+        if tie.late is not None or tie.written:
+            continue
+        statement = f"self.{tie.left} = {tied_source(tie, names)}"
+        test = _test_after(tie)
+        if test is None or tie.may_be_frozen:
+            test = f"tied_{len(tests)}" if tests else "tied"
+            tests.append(test)
+            before.append(f"{test} = {_test_before(tie)}")
+        statements.append(f"if {test}:\n    {statement}" if test else statement)
+    return before, statements
+
+
+def _test_after(tie: Tie) -> str | None:
+    """A test, after the declarations, whether a tie is made; None where that is too late."""
+    if not tie.may_be_none or tie.condition is None:
+        return tie.condition
+    there = f"self.{tie.left} is not None"
+    made = tie.condition if tie.condition.isidentifier() else f"({tie.condition})"
+    return f"{made} and {there}" if tie.condition else there
+
+
+def _test_before(tie: Tie) -> str:
+    """A test whether the left side will read the right one."""
+    made = _comparison(tie) if tie.condition is None else tie.condition
+    trained = f"self.{tie.right}.requires_grad" if tie.may_be_frozen else ""
+    if trained and (tie.unseen or tie.may_be_none):
+        trained = f'getattr(self.{tie.right}, "requires_grad", False)'
+    if made and trained:
+        plain = tie.condition is None or made.isidentifier()
+        return f"{made} and {trained}" if plain else f"({made}) and {trained}"
+    return made or trained
+
+
+def _comparison(tie: Tie) -> str:
+    """A test whether both names are one parameter by now; one's own may be None, or missing."""
+    if "." in tie.left:
+        same = f"self.{tie.left} is self.{tie.right}"
+        return f"{same} is not None" if tie.may_be_none else same
+    right = f"self.{tie.right}" if "." in tie.right else f'getattr(self, "{tie.right}", None)'
+    return f'getattr(self, "{tie.left}", None) is {right} is not None'

@@ -1,0 +1,185 @@
+"""Which statements at the end of a function are declarations of random attributes.
+
+The plan writes these anew on every run and compares, so that a second run changes nothing and a
+changed spec changes just what it concerns. Code written by hand in the same idiom is recognised
+in the same way.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container, Iterator, Sequence
+
+from pyroify.syntax.facts import Exit
+from pyroify.syntax.source import Source, chain
+
+DECLARING = {
+    "pyro.nn.PyroSample",
+    "pyro.nn.module.PyroSample",
+    "pyro.nn.PyroParam",
+    "pyro.nn.module.PyroParam",
+}
+DECLARING_FUNCTION = "declare_priors"
+"""What the rewrite calls a function of its own that declares what it is given."""
+LOOPED = "undeclared"
+"""What it calls the function that gives modules whose parameters are to be declared."""
+WEIGHT_OF = "weight_of"
+"""What it calls the function that gives the weight beside a bias, where weights are computed."""
+WEIGHTS = ("values.get(", f"{WEIGHT_OF}(")
+"""How the rewrite finds it in a loop."""
+CALLED = {DECLARING_FUNCTION, "follow_module"}
+WRITTEN = {
+    "TiedTo": "self.module",
+    "PyroABCMeta": "PyroModule",
+    "PyroGenericMeta": "PyroModule",
+    "Following": "_prior_anchor",
+    "follow_module": "_prior_anchor",
+    "load_original": "_pyro_samples",
+    DECLARING_FUNCTION: "requires_grad",
+    LOOPED: "to_pyro_module_",
+    WEIGHT_OF: "module.eval",
+}
+"""What the rewrite calls classes and functions that declarations need, and what tells them from
+others of that name."""
+CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
+
+
+def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
+    """Where a function may return before its end; of one that gives a value, its last statement."""
+    index = exiting_index(body)
+    if index is None:
+        return None
+    last = max(found.lineno for statement in body for found in _returns(statement))
+    # Statements on one line are one statement to those who edit.
+    before = len({statement.lineno for statement in body[:index]})
+    return Exit(body[index].lineno, last, before)
+
+
+def exiting_index(body: Sequence[ast.stmt]) -> int | None:
+    """The position of the first statement that may return; of one with a value, if it is last."""
+    exits = {index: list(_returns(statement)) for index, statement in enumerate(body)}
+    if any(found.value is not None for each in exits.values() for found in each):
+        return len(body) - 1 if isinstance(body[-1], ast.Return) else None
+    return next((index for index, found in exits.items() if found), None)
+
+
+def _returns(node: ast.AST) -> Iterator[ast.Return]:
+    """The statements ``return``, those of functions defined inside apart."""
+    if isinstance(node, ast.Return):
+        yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        for inner in ast.iter_child_nodes(node):
+            yield from _returns(inner)
+
+
+def definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Classes and functions of a file that a rewrite has written: name, normalised source."""
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and _is_written(node):
+            yield node.name, ast.unparse(node)
+
+
+def _is_written(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    if mark := WRITTEN.get(node.name.removeprefix("_")):
+        return mark in ast.unparse(node)
+    if isinstance(node, ast.ClassDef) or not node.name.endswith("_prior"):
+        return False
+    first = [argument.arg for argument in node.args.args[:1]]
+    return first == ["module"] and isinstance(node.body[0], ast.Return)
+
+
+def unnamed_declarations(
+    file: Source, body: Sequence[ast.stmt], this: str | None
+) -> Iterator[tuple[int, str]]:
+    """Statements that declare by ``setattr``, or on something with another name than ``self``."""
+    made = {
+        target.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Assign) and _is_declaration(file, node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for statement in body:
+        if any(_declares_unnamed(file, node, this, made) for node in ast.walk(statement)):
+            yield statement.lineno, ast.unparse(statement)
+
+
+def _declares_unnamed(file: Source, node: ast.AST, this: str | None, made: Container[str]) -> bool:
+    def is_made(value: ast.expr) -> bool:
+        return _is_declaration(file, value) or (isinstance(value, ast.Name) and value.id in made)
+
+    match node:
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, name, value]):
+            is_named = isinstance(name, ast.Constant)
+            return is_made(value) and not (is_named and chain(node.args[0]) == (this,))
+        case ast.Assign(targets=[ast.Attribute() as target], value=value):
+            return is_made(value) and chain(target)[:1] != (this,)
+    return False
+
+
+def _is_declaration(file: Source, value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and file.dotted(value.func) in DECLARING
+
+
+def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[str]) -> str:
+    """Normalised source of a declaration at the end of a function, or ``""`` for another statement.
+
+    ``self.w = PyroSample(...)`` counts only where ``self.w`` exists before: where the class assigns
+    it elsewhere (``known``), or the declaration reads it; so does the noise of a prior that is not
+    centred. Else it stands in place of the original assignment, and belongs to the body.
+    """
+    if not _declares(file, node):
+        return ""
+    for item in ast.walk(node):
+        if isinstance(item, ast.Assign):
+            parts = chain(item.targets[0])
+            if len(parts) == 2 and parts[0] == this and parts[1] not in known:
+                reads_itself = parts in {chain(inner)[:2] for inner in ast.walk(item.value)}
+                if not reads_itself and parts[1].removesuffix("_noise") not in known:
+                    return ""
+    return ast.unparse(node)
+
+
+def _declares(file: Source, node: ast.stmt) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            if name == "weight":  # whose fans a bias has
+                return ast.unparse(node.value).lstrip("_").startswith(WEIGHTS)
+            return name in ("prior", "kept", "order") or name.startswith("tied")
+        case ast.Assign(targets=[ast.Attribute(attr="original_init")], value=ast.Dict()):
+            return True
+        case ast.Assign(
+            targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))],
+            value=ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_modules"), attr="pop")),
+        ):
+            return True
+        case ast.Assign(targets=[target], value=ast.Call() as call):
+            return file.dotted(call.func) in DECLARING and isinstance(
+                target, ast.Attribute | ast.Subscript
+            )
+        case ast.Expr(value=ast.Call() as call):
+            name = file.dotted(call.func)
+            if ast.unparse(call.func) == "kept.update":
+                return True
+            if name.endswith(".register_buffer"):
+                return ast.unparse(call.args[0]) == "'_anchor'" if call.args else False
+            if name == "setattr" and len(call.args) == 3:
+                value = call.args[2]
+                named = isinstance(value, ast.Name) and value.id == "module"
+                return named or file.dotted(value) in DECLARING
+            if name.endswith(".register_load_state_dict_pre_hook"):
+                return ast.unparse(call.args[0]).lstrip("_") == "load_original"
+            return name in CONVERTING or name.rpartition(".")[2].lstrip("_") in CALLED
+        case ast.If():
+            return bool(node.body) and all(
+                _declares(file, item) for item in [*node.body, *node.orelse]
+            )
+        case ast.For(iter=over, body=[ast.Pass()]):
+            calls = (item for item in ast.walk(over) if isinstance(item, ast.Call))
+            return any(ast.unparse(call.func).lstrip("_") == LOOPED for call in calls)
+        case ast.For():
+            return all(_declares(file, item) for item in node.body) and not node.orelse
+        case ast.Continue():
+            return True
+    return False

@@ -1,0 +1,210 @@
+"""Source text to facts: one parse, one walk over each function, nothing of another file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pyroify.syntax.declarations import definitions
+from pyroify.syntax.facts import Call, Class, File, Function, Name, Unknown, Value
+from pyroify.syntax.functions import Definition, read_function, read_method
+from pyroify.syntax.interpret.expressions import Expressions
+from pyroify.syntax.interpret.values import choose, substitute
+from pyroify.syntax.liftings import liftings
+from pyroify.syntax.observe.observations import type_tests
+from pyroify.syntax.source import Source, chain, own_statements
+
+SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
+LINE_LENGTHS = (88, 100, 120)
+
+
+def extract(text: str, path: str, module: str, is_package: bool = False) -> File:
+    """Read the facts of one file.
+
+    ``module`` is its dotted name, from which relative imports are resolved. Raises SyntaxError.
+    """
+    tree = ast.parse(text, filename=path)
+    source = Source(text, tree, module, is_package)
+    found = _Found(source)
+    found.read_module(tree.body)
+    return File(
+        path=path,
+        module=module,
+        imports=tuple(source.imports.items()),
+        stars=tuple(source.stars),
+        classes=tuple(found.classes),
+        functions=tuple(found.functions),
+        aliases=tuple(found.aliases.items()),
+        bound=frozenset(_bound(source.nodes)) | source.names,
+        suppressed=tuple(_suppressions(source.lines)) if "pyroify:" in text else (),
+        module_calls=tuple(found.module_calls),
+        type_tests=type_tests(source),
+        definitions=tuple(definitions(tree.body)),
+        line_length=_usual_length(source.lines),
+        liftings=liftings(source),
+    )
+
+
+@dataclass
+class _Found:
+    """Classes and functions wherever they stand, and what a file assigns and calls by itself."""
+
+    source: Source
+    classes: list[Class] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    aliases: dict[str, Value] = field(default_factory=dict)
+    module_calls: list[Call] = field(default_factory=list)
+
+    def read_module(self, body: Sequence[ast.stmt]) -> None:
+        """Read the statements of a file."""
+        expressions = Expressions(self.source)
+        top = set(map(id, body))
+        for node in own_statements(body):
+            match node:
+                case ast.ClassDef():
+                    self._read_class(node, node.name)
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    self._read_function(node, node.name)
+                case ast.Assign(targets=[ast.Name(), *_], value=value):
+                    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                    self._assign(names, expressions.evaluate(value), id(node) in top)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    self._assign([name], expressions.evaluate(value), id(node) in top)
+                case _:
+                    expressions.evaluate_within(node)
+        self.module_calls = expressions.calls
+
+    def _assign(self, names: Sequence[str], value: Value, surely: bool) -> None:
+        """Give names of the file a value, which may be made of what they stood for."""
+        for name in names:
+            old = self.aliases.get(name)
+            new = value if old is None else substitute(value, f"{self.source.module}.{name}", old)
+            keeps = not surely and old is not None and not isinstance(new, Name)
+            self.aliases[name] = choose(old, new) if old is not None and keeps else new
+        self.source.names.update(names)
+
+    def _read_function(self, node: Definition, name: str) -> None:
+        function = read_function(self.source, node, name)
+        self._read_within(node, name)
+        self.functions.append(function)
+
+    def _read_within(self, function: Definition, name: str) -> None:
+        """Read the classes and functions that are defined in a function."""
+        for node in _definitions(function):
+            inner = f"{name}.<locals>.{node.name}"
+            if isinstance(node, ast.ClassDef):
+                self._read_class(node, inner)
+            else:
+                self._read_function(node, inner)
+
+    def _read_class(self, node: ast.ClassDef, qualname: str) -> None:
+        source, expressions = self.source, Expressions(self.source)
+        methods: list[Function] = []
+        attributes: list[tuple[str, Value]] = []
+        known = _assigned_names(node)
+        for item in own_statements(node.body):
+            match item:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    methods.append(read_method(source, item, known))
+                    self._read_within(item, item.name)
+                case ast.ClassDef():
+                    self._read_class(item, f"{qualname}.{item.name}")
+                case ast.Assign(targets=[ast.Name(id=name), *_], value=value):
+                    attributes.append((name, expressions.evaluate(value)))
+                case ast.AnnAssign(target=ast.Name(id=name), value=default):
+                    made = expressions.evaluate(default) if default else Unknown()
+                    attributes.append((name, made))
+        metaclasses = [source.dotted(k.value) for k in node.keywords if k.arg == "metaclass"]
+        self.classes.append(
+            Class(
+                name=node.name,
+                qualname=qualname,
+                line=node.lineno,
+                column=source.column(node),
+                bases=tuple(
+                    (source.source(base), source.dotted(base), base.lineno, source.column(base))
+                    for base in node.bases
+                ),
+                metaclass=metaclasses[0] if metaclasses else "",
+                is_generic=bool(getattr(node, "type_params", ())),  # from Python 3.12 on
+                decorators=tuple(map(source.dotted, node.decorator_list)),
+                registered=tuple(
+                    source.dotted(item.func if isinstance(item, ast.Call) else item)
+                    for item in node.decorator_list
+                ),
+                methods=tuple(methods),
+                class_attributes=tuple(attributes),
+                body_column=source.column(node.body[0]),
+                end_line=node.end_lineno or node.lineno,
+            )
+        )
+
+
+def _definitions(node: ast.AST) -> Iterator[ast.ClassDef | Definition]:
+    """Classes and functions among the statements of a function, however deep in its blocks."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from _definitions(child)
+
+
+def _assigned_names(node: ast.ClassDef) -> frozenset[str]:
+    """Names given to ``self`` anywhere in a class, other than by a declaration."""
+    names: set[str] = set()
+    for item in ast.walk(node):
+        if isinstance(item, ast.Assign | ast.AnnAssign):
+            if not _declares_later(item.value):
+                targets = item.targets if isinstance(item, ast.Assign) else [item.target]
+                found = [inner for target in targets for inner in ast.walk(target)]
+                stored = [n for n in found if isinstance(getattr(n, "ctx", None), ast.Store)]
+                names.update(parts[1] for parts in map(chain, stored) if len(parts) == 2)
+        elif isinstance(item, ast.Call):
+            name, *values = _name_given(item) or (item,)
+            if isinstance(name, ast.Constant) and not any(map(_declares_later, values)):
+                names.add(str(name.value))
+    return frozenset(names)
+
+
+def _name_given(call: ast.Call) -> Sequence[ast.expr]:
+    """The name that ``register_parameter`` or ``setattr`` gives, and the value, if it is one."""
+    by_keyword = {item.arg: item.value for item in call.keywords}
+    match chain(call.func)[-1:]:
+        case ("register_parameter",):
+            name = by_keyword.pop("name", None)
+            return [*([name] if name else []), *call.args, *by_keyword.values()]
+        case ("setattr",):
+            return call.args[1:]
+    return ()
+
+
+def _declares_later(value: ast.expr | None) -> bool:
+    """Whether a value is a declaration, or a constant such as None until it is declared."""
+    if isinstance(value, ast.Call):
+        return chain(value.func)[-1:] in (("PyroSample",), ("PyroParam",))
+    return isinstance(value, ast.Constant)
+
+
+def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """Names that are assigned, or are arguments, anywhere in a file."""
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def _suppressions(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(lines, 1):
+        if match := SUPPRESSION.search(line):
+            yield number, match[1]
+
+
+def _usual_length(lines: Sequence[str]) -> int:
+    """The usual limit that nearly all lines keep to."""
+    for limit in LINE_LENGTHS[:-1]:
+        if sum(len(line) > limit for line in lines) <= len(lines) // 100:
+            return limit
+    return LINE_LENGTHS[-1]

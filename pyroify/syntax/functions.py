@@ -1,0 +1,147 @@
+"""What is known of one function or method: how it is declared, and what its body does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pyroify.syntax.declarations import (
+    DECLARING_FUNCTION,
+    declaration_text,
+    exiting_index,
+    find_exit,
+    unnamed_declarations,
+)
+from pyroify.syntax.declared import read_decorated
+from pyroify.syntax.facts import Argument, Declarations, Function
+from pyroify.syntax.interpret.expressions import Expressions
+from pyroify.syntax.interpret.statements import Statements
+from pyroify.syntax.observe.freezes import find_freezes
+from pyroify.syntax.observe.handling import collect_handling
+from pyroify.syntax.observe.observations import observe, observe_members, plates
+from pyroify.syntax.observe.slices import observe_slices
+from pyroify.syntax.observe.steady import moving_names
+from pyroify.syntax.observe.uses import collect_uses
+from pyroify.syntax.observe.writes import collect_writes
+from pyroify.syntax.source import Source
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def read_function(source: Source, node: Definition, name: str) -> Function:
+    """The facts of a function; those of functions and classes within it are left out."""
+    return _read(source, node, name, None, node.body)
+
+
+def read_method(source: Source, node: Definition, known: frozenset[str]) -> Function:
+    """The facts of a method of a class that assigns the attributes ``known``."""
+    this = _instance(source, node)
+    if this is None:
+        return read_function(source, node, node.name)
+    body, declarations = _split_declarations(source, node.body, this, known)
+    function = _read(source, node, node.name, this, body)
+    nodes = [inner for statement in body for inner in ast.walk(statement)]
+    uses = collect_uses(source, body, this)
+    return replace(
+        function,
+        arguments=function.arguments[1:],
+        declarations=declarations,
+        exit=find_exit(body),
+        uses=uses,
+        self_calls=frozenset(
+            use.path[0] for use in uses if use.how == "call" and len(use.path) == 1
+        ),
+        writes=collect_writes(source, body, this),
+        observations=(
+            *observe(source, nodes, this),
+            *observe_members(source, nodes, this),
+            *observe_slices(source, nodes, this),
+        ),
+        plates=plates(source, nodes),
+        declared=read_decorated(source, node) if isinstance(node, ast.FunctionDef) else None,
+    )
+
+
+def _read(
+    source: Source, node: Definition, name: str, this: str | None, body: Sequence[ast.stmt]
+) -> Function:
+    parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    arguments = [parameter.arg for parameter in parameters]
+    rest = [parameter for parameter in (node.args.vararg, node.args.kwarg) if parameter]
+    expressions = Expressions(source, this, moving_names(node, arguments))
+    given = [*parameters, *rest]
+    expressions.scope.update((item.arg, Argument(item.arg)) for item in given)
+    statements = Statements(source, name, expressions)
+    statements.run(body)
+    everything = list(ast.walk(node))
+    return Function(
+        name=name,
+        line=node.lineno,
+        column=source.column(node),
+        arguments=tuple(arguments),
+        defaults=tuple((key, source.source(value)) for key, value in _defaults(node.args)),
+        annotations=tuple((p.arg, source.source(p.annotation)) for p in given if p.annotation),
+        decorators=tuple(map(source.dotted, node.decorator_list)),
+        assignments=tuple(statements.assignments),
+        super_calls=frozenset(expressions.super_calls),
+        super_init=expressions.super_init,
+        base_calls=tuple(expressions.base_calls),
+        returns=tuple(statements.returns),
+        yields=tuple(expressions.yields),
+        handled=collect_handling(source, body, this, arguments),
+        return_lines=tuple(statements.return_lines),
+        generator=any(isinstance(item, ast.Yield | ast.YieldFrom) for item in everything),
+        coroutine=isinstance(node, ast.AsyncFunctionDef),
+        layer_calls=tuple(expressions.calls),
+        parameter_calls=tuple(expressions.parameters),
+        names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
+        conditions=tuple(statements.conditions),
+        guards=tuple(statements.guards),
+        indirect=tuple(statements.indirect),
+        fills=frozenset(statements.fills),
+        reshapes=statements.reshapes,
+        freezes=find_freezes(source, body, this),
+        cleared=frozenset(statements.cleared),
+        source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
+        declaring=tuple(unnamed_declarations(source, body, this)),
+    )
+
+
+def _instance(source: Source, node: Definition) -> str | None:
+    """The name of the instance in a method, which is its first argument."""
+    positional = [*node.args.posonlyargs, *node.args.args]
+    if not positional or "staticmethod" in map(source.dotted, node.decorator_list):
+        return None
+    return positional[0].arg
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    given = positional[len(positional) - len(arguments.defaults) :]
+    for argument, default in zip(given, arguments.defaults, strict=True):
+        yield argument.arg, default
+    for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if keyword_default is not None:
+            yield argument.arg, keyword_default
+
+
+def _split_declarations(
+    source: Source, body: Sequence[ast.stmt], this: str, known: frozenset[str]
+) -> tuple[list[ast.stmt], Declarations | None]:
+    """Part a body from its declarations, which the plan writes anew.
+
+    They stand at its end, or where it may return for the first time.
+    """
+    for end in (len(body), exiting_index(body) or 0):
+        texts: list[str] = []
+        start = end
+        while start and (text := declaration_text(source, body[start - 1], this, known)):
+            texts.insert(0, text)
+            start -= 1
+        if texts:
+            lines = tuple(node.lineno for node in body[start:end])
+            last = body[end - 1].end_lineno or lines[-1]
+            found = Declarations(lines[0], last, len(texts), tuple(texts), lines)
+            return [*body[:start], *body[end:]], found
+    return list(body), None

@@ -1,0 +1,1 @@
+"""Abstract interpretation of a function body: what its expressions and statements make."""

@@ -1,0 +1,159 @@
+"""Where a function sets ``requires_grad`` of what hangs below ``self``, or of what it is given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from pyroify.syntax.facts import Freeze, Path
+from pyroify.syntax.source import Source, chain
+
+PARAMETERS = {"parameters", "named_parameters"}
+MODULES = {"modules", "named_modules", "children", "named_children", "values", "items"}
+"""Methods that give all that is below a module or in a container."""
+WHOLE = {"list", "tuple", "iter", "reversed", "enumerate", "set"}
+"""Functions that leave nothing out of what they are given."""
+
+
+def find_freezes(file: Source, body: Sequence[ast.stmt], this: str | None) -> tuple[Freeze, ...]:
+    """What a function freezes, or may freeze, in the order of the source.
+
+    Of a function that has no ``self`` only whether it freezes anything at all is of use.
+    """
+    if not any(_names_it(node) for statement in body for node in ast.walk(statement)):
+        return ()
+    names = {this: _Held(())} if this else {}
+    return tuple(_Walk(file, {**_attached(body, this), **names}).run(body))
+
+
+def _names_it(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("requires_grad", "requires_grad_")
+    return isinstance(node, ast.Constant) and node.value == "requires_grad"
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What an expression stands for: something below ``self``. ``whole``: all there is there."""
+
+    path: Path
+    whole: bool = True
+
+
+NOWHERE = _Held((), False)
+"""Something that may be anything below ``self``, or nothing of it."""
+
+
+def _attached(body: Sequence[ast.stmt], this: str | None) -> dict[str, _Held]:
+    """Local names of what becomes an attribute: ``self.w = w``."""
+    found = {}
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+                parts = chain(node.targets[0])
+                if len(parts) > 1 and parts[0] == this:
+                    found[node.value.id] = _Held(parts[1:])
+    return found
+
+
+@dataclass
+class _Walk:
+    file: Source
+    names: dict[str, _Held] = field(default_factory=dict)
+
+    def run(self, body: Iterable[ast.stmt], sure: bool = True) -> Iterator[Freeze]:
+        for node in body:
+            yield from self._statement(node, sure)
+
+    def _statement(self, node: ast.stmt, sure: bool) -> Iterator[Freeze]:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return
+            case ast.For(target=target, iter=over, body=body):
+                self._bind(target, self._held(over))
+                leaves = any(isinstance(item, ast.Break | ast.Continue) for item in ast.walk(node))
+                yield from self.run([*body, *node.orelse], sure and not leaves)
+            case ast.With(body=body):
+                yield from self.run(body, sure)
+            case ast.If() | ast.While() | ast.Try() | ast.Match():
+                yield from self._expressions(node, False)
+                for child in ast.iter_child_nodes(node):
+                    inner = child if isinstance(child, ast.stmt) else None
+                    parts = [inner] if inner else getattr(child, "body", [])
+                    if isinstance(parts, list):
+                        yield from self.run(parts, False)
+            case ast.Assign(targets=targets, value=value):
+                yield from self._expressions(node, sure)
+                for target in targets:
+                    yield from self._assigned(target, value, node.lineno, sure)
+            case _:
+                yield from self._expressions(node, sure)
+
+    def _assigned(
+        self, target: ast.expr, value: ast.expr, line: int, sure: bool
+    ) -> Iterator[Freeze]:
+        if isinstance(target, ast.Name):
+            if held := self._held(value):
+                self.names[target.id] = held
+        elif isinstance(target, ast.Attribute) and target.attr == "requires_grad":
+            yield self._freeze(target.value, value, line, sure)
+
+    def _expressions(self, node: ast.stmt, sure: bool) -> Iterator[Freeze]:
+        """Calls that freeze, in the expressions of a statement itself."""
+        own = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+        inner = [item for child in own for item in ast.walk(child)]
+        for item in inner:
+            if isinstance(item, ast.comprehension):
+                self._bind(item.target, self._held(item.iter))
+        for item in inner:
+            if isinstance(item, ast.Call):
+                alone = isinstance(node, ast.Expr) and node.value is item
+                yield from self._call(item, sure and alone)
+
+    def _call(self, node: ast.Call, sure: bool) -> Iterator[Freeze]:
+        match node:
+            case ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_")):
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                value = given[0] if given else ast.Constant(True)
+                if isinstance(owner, ast.Call) and self._held(owner) is None:
+                    if isinstance(value, ast.Constant):
+                        return  # what is made there, which says by itself whether it is frozen
+                yield self._freeze(owner, value, node.lineno, sure)
+            case ast.Call(
+                func=ast.Name(id="setattr"),
+                args=[owner, ast.Constant(value="requires_grad"), value],
+            ):
+                yield self._freeze(owner, value, node.lineno, sure)
+
+    def _freeze(self, owner: ast.expr, value: ast.expr, line: int, sure: bool) -> Freeze:
+        held = self._held(owner) or NOWHERE
+        is_false = isinstance(value, ast.Constant) and value.value is False
+        return Freeze(held.path, line, sure and held.whole and is_false)
+
+    def _bind(self, target: ast.expr, held: _Held | None) -> None:
+        for item in ast.walk(target):
+            if isinstance(item, ast.Name):
+                self.names[item.id] = held or NOWHERE
+
+    def _held(self, node: ast.expr) -> _Held | None:
+        """What an expression stands for; None for what is not below ``self``, as far as seen."""
+        match node:
+            case ast.Name(id=name):
+                return self.names.get(name)
+            case ast.Attribute(value=owner, attr=name):
+                held = self._held(owner)
+                if held is None or not held.whole:
+                    return held
+                return _Held((*held.path, name))
+            case ast.Subscript(value=owner):
+                held = self._held(owner)
+                return held and replace(held, whole=False)
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)):
+                held = self._held(owner)
+                is_whole = name in PARAMETERS | MODULES
+                return held if held is None or is_whole else replace(held, whole=False)
+            case ast.Call(func=ast.Name(id=name), args=[first, *_]):
+                held = self._held(first)
+                return held if held is None or name in WHOLE else replace(held, whole=False)
+        return None

@@ -1,0 +1,249 @@
+"""Expressions that mean something else once layers are PyroModules and parameters are random."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence, Set
+from typing import TypeGuard
+
+from pyroify.catalog.layers import LAYERS, lookup
+from pyroify.syntax.facts import Observation, Plate
+from pyroify.syntax.observe.slices import ITERATING
+from pyroify.syntax.observe.uses import SIZES
+from pyroify.syntax.parameters import PARAMETER
+from pyroify.syntax.source import Source, chain
+
+PARAMETERS = {"parameters", "named_parameters"}
+"""Methods of a module that give its parameters."""
+MODULES = {"modules", "named_modules", "children", "named_children"}
+
+
+def observe(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
+    """What the nodes of a method do that depends on parameters being parameters.
+
+    ``training``: step after step, or by a trainer.
+    """
+    return tuple(found for node in nodes if (found := _observation(file, node, this)))
+
+
+def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
+    match node:
+        case ast.Call(func=ast.Name(id="next"), args=[ast.Call(func=asked)]):
+            parts = chain(asked)
+            if parts[:1] == (this,) and parts[-1] == "parameters":
+                return _seen(file, "anchor", node, ".".join(parts[1:-1]))
+        case ast.Call(args=[data, *_]) if file.dotted(node.func) in PARAMETER:
+            if _is_transposed(data):
+                return _seen(file, "transposed", data, "")
+        case ast.For(body=body) | ast.While(body=body):
+            inner = (item for statement in body for item in ast.walk(statement))
+            if step := next((item for item in inner if _calls(item, "backward")), None):
+                return _seen(file, "training", step, "")
+        case ast.Call(func=ast.Attribute(value=owner, attr="fit")) if chain(owner) != (this,):
+            return _seen(file, "training", node, "")
+        case ast.Subscript(value=owner, slice=ast.Constant(value=key)):
+            if chain(owner) == (this, "_parameters"):
+                return _seen(file, "parameters_dict", node, str(key))
+    return None
+
+
+def _calls(node: ast.AST, method: str) -> TypeGuard[ast.Call]:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == method
+    )
+
+
+def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterator[Observation]:
+    """What a method does with the parameters and the modules it goes over, or takes by number.
+
+    ``sizes``: only sizes and the like of the parameters. ``layers``: it calls the modules, or reads
+    their weights.
+    """
+    for node in nodes:
+        for target, over, body in _loops(node):
+            inner = [item for statement in body for item in ast.walk(statement)]
+            names = [item.id for item in ast.walk(target) if isinstance(item, ast.Name)]
+            if _asks(over, this, PARAMETERS) and names and not _values_read(inner, names[-1]):
+                yield _seen(file, "sizes", over, "")
+            used = any(_is_among(_used_layer(item), names) for item in inner)
+            if used and _gives_modules(over, this):
+                yield _seen(file, "layers", over, "")
+        if isinstance(node, ast.expr) and _is_member(_used_layer(node), this):
+            yield _seen(file, "layers", node, "")
+
+
+def _asks(node: ast.expr, this: str, names: Set[str]) -> bool:
+    """Whether an expression calls a method of these names, of ``this`` or of what is below it."""
+    parts = chain(node.func) if isinstance(node, ast.Call) else ()
+    return parts[:1] == (this,) and parts[-1] in names
+
+
+def _gives_modules(node: ast.expr, this: str) -> bool:
+    """Whether an expression gives the modules below ``this``, or the members of a container."""
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=args) if name in ITERATING:
+            return any(_gives_modules(argument, this) for argument in args)
+        case ast.Subscript(value=owner, slice=ast.Slice()):
+            return _gives_modules(owner, this)
+        case ast.Name(id=name):
+            return name == this
+    return _asks(node, this, MODULES)
+
+
+def _used_layer(node: ast.AST) -> ast.expr | None:
+    """What a node calls as it calls layers, or reads the weight of."""
+    match node:
+        case ast.Call(func=ast.Name() | ast.Subscript() as layer):
+            return layer
+        case ast.Attribute(value=layer, attr="weight" | "bias", ctx=ast.Load()):
+            return layer
+    return None
+
+
+def _is_among(node: ast.expr | None, names: Sequence[str]) -> bool:
+    """Whether an expression is one of these names, or something below one."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def _is_member(node: ast.expr | None, this: str) -> bool:
+    """Whether an expression is a member of the container that ``this`` is."""
+    return isinstance(node, ast.Subscript) and chain(node.value) == (this,)
+
+
+def _loops(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, Sequence[ast.AST]]]:
+    """Target, what is gone over, and the nodes that see the target."""
+    match node:
+        case ast.For(target=target, iter=over, body=body):
+            yield target, over, body
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            for generator in node.generators:
+                yield generator.target, generator.iter, [node]
+
+
+def _values_read(nodes: Sequence[ast.AST], name: str) -> bool:
+    """Whether the nodes do more with a tensor than ask for its size and the like."""
+    loaded = sum(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        for node in nodes
+    )
+    asked = sum(
+        isinstance(node, ast.Attribute)
+        and chain(node)[:-1] == (name,)
+        and node.attr in SIZES | {"nelement", "element_size", "is_cuda", "requires_grad"}
+        and isinstance(node.ctx, ast.Load)
+        for node in nodes
+    )
+    return loaded > asked
+
+
+def _is_transposed(node: ast.expr) -> bool:
+    """Whether a tensor is a view whose numbers stand in another order."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr in ("t", "transpose", "permute", "swapaxes", "movedim")
+    return isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
+
+
+def type_tests(file: Source) -> tuple[Observation, ...]:
+    """Comparisons of a module's exact class with a layer of torch; ``detail`` is what to write."""
+    return tuple(
+        _seen(file, "type_test", node, replacement)
+        for node in file.nodes
+        if isinstance(node, ast.Compare)
+        and len(node.ops) == 1
+        and (replacement := _isinstance_test(file, node))
+    )
+
+
+def _isinstance_test(file: Source, node: ast.Compare) -> str:
+    """``isinstance(m, nn.Linear)`` for ``type(m) is nn.Linear`` and its like; ``""`` for others."""
+    operator = node.ops[0]
+    variable, wanted = _class_test(file, node.left, operator, node.comparators[0])
+    if not variable or not wanted:
+        return ""
+    negated = isinstance(operator, ast.IsNot | ast.NotEq | ast.NotIn)
+    return f"{'not ' if negated else ''}isinstance({variable}, {wanted})"
+
+
+def _class_test(
+    file: Source, left: ast.expr, operator: ast.cmpop, right: ast.expr
+) -> tuple[str, str]:
+    """The module whose class is compared, and the layers; empty where it is another test."""
+    if variable := _whose_type(file, left):
+        return variable, _layers(file, operator, right)
+    match operator, right:
+        case ast.Eq() | ast.NotEq(), ast.Constant(value=str(name)) if name in LAYERS:
+            nn = _torch_nn(file)
+            return _whose_class_name(file, left), f"{nn}.{name}" if nn else ""
+    return "", ""
+
+
+def _layers(file: Source, operator: ast.cmpop, right: ast.expr) -> str:
+    """The layers of torch that a class is compared with."""
+    if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
+        return file.source(right) if lookup(file.dotted(right)) else ""
+    if isinstance(operator, ast.In | ast.NotIn) and isinstance(
+        right, ast.Tuple | ast.List | ast.Set
+    ):
+        layers = [file.source(item) for item in right.elts if lookup(file.dotted(item))]
+        if len(layers) == len(right.elts):
+            return f"({', '.join(layers)})" if len(layers) > 1 else "".join(layers)
+    return ""
+
+
+def _whose_type(file: Source, node: ast.expr) -> str:
+    """``m`` for ``type(m)`` and ``m.__class__``."""
+    if isinstance(node, ast.Call) and chain(node.func) == ("type",) and len(node.args) == 1:
+        return file.source(node.args[0])
+    if isinstance(node, ast.Attribute) and node.attr == "__class__":
+        return file.source(node.value)
+    return ""
+
+
+def _whose_class_name(file: Source, node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute) and node.attr == "__name__":
+        return _whose_type(file, node.value)
+    return ""
+
+
+def _torch_nn(file: Source) -> str:
+    for name in ("nn", "torch.nn"):
+        if file.resolve(tuple(name.split("."))) == "torch.nn":
+            return name
+    return ""
+
+
+def plates(file: Source, nodes: Sequence[ast.AST]) -> tuple[Plate, ...]:
+    """The plates of a method, and which of their first statements could as well stand before."""
+    return tuple(
+        _plate(file, node)
+        for node in nodes
+        if isinstance(node, ast.With) and any(file.is_plate(e.context_expr) for e in node.items)
+    )
+
+
+def _plate(file: Source, node: ast.With) -> Plate:
+    indices = {
+        name.id
+        for entry in node.items
+        if entry.optional_vars is not None
+        for name in ast.walk(entry.optional_vars)
+        if isinstance(name, ast.Name)
+    }
+    movable = []
+    for statement in node.body:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign):
+            break
+        names = {item.id for item in ast.walk(statement) if isinstance(item, ast.Name)}
+        calls = [item for item in ast.walk(statement) if isinstance(item, ast.Call)]
+        if names & indices or any(file.dotted(call.func).startswith("pyro.") for call in calls):
+            break
+        movable.append((statement.lineno, statement.end_lineno or statement.lineno))
+    return Plate(node.lineno, file.column(node), tuple(movable))
+
+
+def _seen(file: Source, kind: str, node: ast.expr, detail: str) -> Observation:
+    return Observation(kind, node.lineno, file.column(node), file.source(node), detail)

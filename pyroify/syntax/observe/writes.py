@@ -1,0 +1,160 @@
+"""Where a method writes into what hangs below ``self``, directly or by a local name for it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from pyroify.syntax.facts import Path, Write
+
+SAME_STORAGE = ("data", "T", "mT")
+"""Attributes that give the same numbers under another name."""
+VIEWS = frozenset(
+    [
+        *("detach", "view", "view_as", "t", "transpose", "permute", "squeeze", "unsqueeze"),
+        *("narrow", "select", "expand", "diagonal", "movedim", "swapaxes", "unfold", "ravel"),
+        *("reshape", "flatten"),
+    ]
+)
+"""Methods that give, or may give, the same numbers in another shape."""
+INITIALISERS = "torch.nn.init."
+
+
+class Source(Protocol):
+    """What is needed of a file: columns in characters, dotted names and sources."""
+
+    def column(self, node: ast.expr | ast.stmt) -> int: ...
+    def dotted(self, node: ast.AST) -> str: ...
+    def source(self, node: ast.AST) -> str: ...
+
+
+def collect_writes(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Write, ...]:
+    """Every write in place into something below ``this``, in the order of the source."""
+    return tuple(_run(file, body, {this: ()}))
+
+
+def _run(file: Source, body: Sequence[ast.stmt], names: dict[str, Path]) -> Iterator[Write]:
+    """Walk statements in order; ``names`` are local names for what hangs below ``self``."""
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                continue
+            case ast.If(test=test, body=then, orelse=otherwise):
+                yield from _in_expression(file, test, names)
+                arms = [dict(names), dict(names)]
+                yield from _run(file, then, arms[0])
+                yield from _run(file, otherwise, arms[1])
+                names.clear()
+                names.update({**arms[0], **arms[1]})
+            case ast.For(target=target, iter=over) | ast.AsyncFor(target=target, iter=over):
+                yield from _in_expression(file, over, names)
+                _bind_element(target, over, names)
+                yield from _run(file, [*node.body, *node.orelse], names)
+            case ast.While(test=test):
+                yield from _in_expression(file, test, names)
+                yield from _run(file, [*node.body, *node.orelse], names)
+            case ast.With(items=items) | ast.AsyncWith(items=items):
+                for item in items:
+                    yield from _in_expression(file, item.context_expr, names)
+                yield from _run(file, node.body, names)
+            case ast.Try():
+                for part in (
+                    node.body,
+                    *(h.body for h in node.handlers),
+                    node.orelse,
+                    node.finalbody,
+                ):
+                    yield from _run(file, part, names)
+            case _:
+                yield from _in_statement(file, node, names)
+
+
+def _in_statement(file: Source, node: ast.stmt, names: dict[str, Path]) -> Iterator[Write]:
+    yield from _in_expression(file, node, names)
+    if isinstance(node, ast.AugAssign):
+        target = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+        if path := _path(target, names):
+            yield Write(path, "augmented", node.lineno, file.column(node))
+    elif isinstance(node, ast.Assign):
+        for assigned in node.targets:
+            yield from _in_target(file, node, assigned, names)
+        path = _path(node.value, names)
+        for assigned in node.targets:
+            _forget(assigned, names)
+            if isinstance(assigned, ast.Name) and path:
+                names[assigned.id] = path
+
+
+def _in_target(
+    file: Source, node: ast.stmt, target: ast.expr, names: dict[str, Path]
+) -> Iterator[Write]:
+    """``w[0] = x`` and ``w.data = x``."""
+    match target:
+        case ast.Subscript(value=written):
+            how = "item"
+        case ast.Attribute(value=written, attr="data"):
+            how = "data"
+        case _:
+            return
+    if path := _path(written, names):
+        yield Write(path, how, node.lineno, file.column(node))
+
+
+def _in_expression(file: Source, node: ast.AST, names: dict[str, Path]) -> Iterator[Write]:
+    for item in ast.walk(node):
+        if not isinstance(item, ast.Call):
+            continue
+        written, how = None, "init"
+        if file.dotted(item.func).startswith(INITIALISERS):
+            written = item.args[0] if item.args else None
+        elif isinstance(item.func, ast.Attribute) and _is_in_place(item.func.attr):
+            written, how = item.func.value, "method"
+        if written is not None and (path := _path(written, names)):
+            yield Write(path, how, item.lineno, file.column(item), file.source(item))
+
+
+def _is_in_place(method: str) -> bool:
+    return method.endswith("_") and not method.startswith("_") and method != "requires_grad_"
+
+
+def _bind_element(target: ast.expr, over: ast.expr, names: dict[str, Path]) -> None:
+    """``for layer in self.layers`` and ``for i, layer in enumerate(self.layers)``."""
+    if (
+        isinstance(over, ast.Call)
+        and isinstance(over.func, ast.Name)
+        and over.func.id == "enumerate"
+    ):
+        over = over.args[0] if over.args else over
+        target = target.elts[-1] if isinstance(target, ast.Tuple) else target
+    path = _path(over, names)
+    _forget(target, names)
+    if isinstance(target, ast.Name) and path:
+        names[target.id] = (*path, "*")
+
+
+def _forget(target: ast.expr, names: dict[str, Path]) -> None:
+    for item in ast.walk(target):
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
+            names.pop(item.id, None)
+
+
+def _path(node: ast.expr, names: dict[str, Path]) -> Path:
+    """What an expression stands for below ``self``; empty for anything else."""
+    path = _chain(node, names)
+    return tuple(name for name in path or () if name not in SAME_STORAGE)
+
+
+def _chain(node: ast.expr, names: dict[str, Path]) -> Path | None:
+    match node:
+        case ast.Name(id=name):
+            return names.get(name)
+        case ast.Attribute(value=value, attr=attr):
+            owner = _chain(value, names)
+            return None if owner is None else (*owner, attr)
+        case ast.Subscript(value=value):
+            owner = _chain(value, names)
+            return (*owner, "*") if owner else None
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in VIEWS:
+            return _chain(value, names)
+    return None

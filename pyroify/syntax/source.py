@@ -1,0 +1,160 @@
+"""The syntax nodes of one file as text: where they stand, what they say, what their names mean."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from pyroify.catalog.layers import LAYERS
+from pyroify.syntax.facts import Path
+
+PLATES = {"pyro.plate", "pyro.primitives.plate"}
+
+
+class Source:
+    """One file. ``module`` is its dotted name, from which relative imports are resolved."""
+
+    def __init__(self, text: str, tree: ast.Module, module: str, is_package: bool) -> None:
+        # ast splits lines at \n, \r\n and \r only; str.splitlines would split at more.
+        self.lines = re.split(r"\r\n|\n|\r", text)
+        self.module = module
+        self.tree = tree
+        self.nodes = tuple(ast.walk(tree))
+        self.imports: dict[str, str] = {}
+        self.stars: list[str] = []
+        self.names = {
+            node.name
+            for node in own_statements(tree.body)
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        """What the file defines; names it assigns are added as they are read."""
+        package = _package(module, is_package)
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                self._import(node)
+            elif isinstance(node, ast.ImportFrom):
+                self._import_from(node, package)
+        self._plates = frozenset(self._plate_names())
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            if alias.asname:
+                self.imports[alias.asname] = alias.name
+            else:
+                head = alias.name.partition(".")[0]
+                self.imports.setdefault(head, head)
+
+    def _import_from(self, node: ast.ImportFrom, package: Sequence[str]) -> None:
+        source = _absolute(node, package)
+        for alias in node.names:
+            if alias.name == "*":
+                self.stars.append(source)
+            else:
+                self.imports[alias.asname or alias.name] = f"{source}.{alias.name}"
+
+    def _plate_names(self) -> Iterator[str]:
+        """Names given to plates anywhere in the file."""
+        for node in self.nodes:
+            if isinstance(node, ast.Assign) and self._makes_plate(node.value):
+                yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+    # Where nodes stand
+
+    def column(self, node: ast.expr | ast.stmt) -> int:
+        """Column of a node in characters, from 0."""
+        line = self.lines[node.lineno - 1]
+        if line.isascii():
+            return node.col_offset
+        return len(line.encode()[: node.col_offset].decode())
+
+    def trailing(self, node: ast.expr) -> int:
+        """Characters after an expression on its last line, comments included."""
+        line = self.lines[(node.end_lineno or node.lineno) - 1].encode()
+        return len(line[node.end_col_offset :].decode())
+
+    def extent(self, node: ast.expr, statement: int) -> tuple[int, int, int, int] | None:
+        """Where a call stands on one line, as in ``Call``; None where it takes several."""
+        if node.lineno != node.end_lineno:
+            return None
+        line = self.lines[node.lineno - 1]
+        return len(line) - len(line.lstrip()), self.trailing(node), len(line), statement
+
+    # What nodes say and mean
+
+    def source(self, node: ast.AST) -> str:
+        """Source of an expression: as written where it stands on one line, else normalised."""
+        if not isinstance(node, ast.expr) or node.lineno != node.end_lineno:
+            return ast.unparse(node)
+        line = self.lines[node.lineno - 1].encode()
+        return line[node.col_offset : node.end_col_offset].decode()
+
+    def dotted(self, node: ast.AST) -> str:
+        """Dotted name of an expression through the imports; ``""`` for what is not a name."""
+        if isinstance(node, ast.Call):
+            return self.dotted(node.func)
+        if isinstance(node, ast.Subscript):
+            return self.dotted(node.value)
+        parts = chain(node)
+        return self.resolve(parts) if parts else ""
+
+    def resolve(self, parts: Path) -> str:
+        """Dotted name of a chain of names through the imports and definitions of the file."""
+        head, *rest = parts
+        if head in self.imports:
+            head = self.imports[head]
+        elif head in self.names:
+            head = f"{self.module}.{head}"
+        elif "torch.nn" in self.stars and (head in LAYERS or head in ("Module", "Parameter")):
+            head = f"torch.nn.{head}"
+        elif head == "nn" and self.stars:
+            head = "torch.nn"  # by way of a star import: nobody calls anything else nn
+        return ".".join([head, *rest])
+
+    def is_plate(self, node: ast.expr) -> bool:
+        """Whether an expression is ``pyro.plate(...)``, or a name that was given to one."""
+        if isinstance(node, ast.Name):
+            return node.id in self._plates
+        return self._makes_plate(node)
+
+    def _makes_plate(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Call) and self.dotted(node.func) in PLATES
+
+
+def chain(node: ast.AST | None) -> Path:
+    """``("a", "b", "c")`` for ``a.b.c``; empty for anything that is not names and dots."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ()
+    return (node.id, *reversed(parts))
+
+
+def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of a module or class body, those under ``if``, ``try`` and ``with`` included."""
+    for node in body:
+        match node:
+            case ast.If():
+                yield from own_statements([*node.body, *node.orelse])
+            case ast.Try():
+                handled = [item for handler in node.handlers for item in handler.body]
+                yield from own_statements([*node.body, *handled, *node.orelse, *node.finalbody])
+            case ast.With():
+                yield from own_statements(node.body)
+            case _:
+                yield node
+
+
+def _package(module: str, is_package: bool) -> list[str]:
+    """Names of the package a module belongs to, which is itself where it is one."""
+    parts = module.split(".")
+    return parts if is_package else parts[:-1]
+
+
+def _absolute(node: ast.ImportFrom, package: Sequence[str]) -> str:
+    if not node.level:
+        return node.module or ""
+    base = package[: max(len(package) - node.level + 1, 0)]
+    return ".".join([*base, *([node.module] if node.module else [])])
