@@ -233,25 +233,6 @@ SPREAD = {
         "C",
         "A HOLDER C, B BASE A",
     ),
-    "not where a base makes a PyroModule of the holder": (
-        graph(A=RANDOM, B=derives("A"), C=derives("A", holds="B")),
-        "C",
-        "",
-    ),
-    "but where it is in a container of that": (
-        graph(
-            A=RANDOM,
-            B=RANDOM,
-            C=derives("A", holds="B", containers=(Container(keys("B")),)),
-        ),
-        "C",
-        "B HOLDER C",
-    ),
-    "and where the holder needs its parameters": (
-        graph(A=RANDOM, B=derives("A"), C=derives("A", holds="B", asks_for_parameters=True)),
-        "C",
-        "B ASKED C",
-    ),
     "but not with plain parameters": (
         graph(A=PLAIN, B=derives("A", is_random=True), C=holds("B")),
         "C",

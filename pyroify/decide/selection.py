@@ -28,7 +28,6 @@ class Reason(Enum):
     ADDS = "{other}, which is not converted, puts plain layers into its containers"
     TAKES_OVER = "{other}, which is not converted, takes over what it makes random"
     METACLASS = "{other} is not converted, and its metaclass is at odds with PyroModule's"
-    ASKED = "{other}, which holds it and is not converted, asks for its parameters"
     HOLDER = "{other}, which holds it, is not converted: its sites would lose their prefix"
 
 
@@ -61,8 +60,6 @@ class Vertex:
     has_parameters: bool = True
     needs_metaclass: bool = False
     """With a base that is a PyroModule it would need a metaclass of both."""
-    asks_for_parameters: bool = False
-    """It cannot be converted as it needs the parameters of what it holds while it is built."""
     adds_to_inherited: bool = False
     """It puts layers into containers that its bases make."""
     bases: tuple[Key, ...] = ()
@@ -107,15 +104,15 @@ class Graph:
         return {key: tuple(keys) for key, keys in found.items()}
 
     @cached_property
-    def holders(self) -> Mapping[Key, tuple[tuple[Key, Key], ...]]:
-        """What holds each class, or is handed it, with what is held: that or a subclass."""
-        found: dict[Key, dict[tuple[Key, Key], None]] = {}
+    def holders(self) -> Mapping[Key, tuple[tuple[Key, bool], ...]]:
+        """What holds each class, or is handed it; and whether only one that derives from it."""
+        found: dict[Key, dict[Key, bool]] = {}
         for key, vertex in self.classes.items():
             for held in (*vertex.holds, *vertex.handed):
-                bases = self.classes[held].bases if held in self.classes else ()
-                for one in (held, *bases):
-                    found.setdefault(one, {})[key, held] = None
-        return {key: tuple(holders) for key, holders in found.items()}
+                found.setdefault(held, {})[key] = False
+                for base in self.classes[held].bases if held in self.classes else ():
+                    found.setdefault(base, {}).setdefault(key, True)
+        return {key: tuple(holders.items()) for key, holders in found.items()}
 
 
 def company(graph: Graph, seeds: Set[Key], refused: Set[Key] = frozenset()) -> frozenset[Key]:
@@ -197,19 +194,9 @@ class _State:
         for sub in self.graph.subclasses.get(key, ()):
             yield from self._of_subclass(key, vertex, sub)
         if not vertex.is_pyro_by_itself:
-            yield from self._of_holders(key, vertex)
-
-    def _of_holders(self, key: Key, vertex: Vertex) -> Iterator[tuple[Reason, Key]]:
-        """A base that is a PyroModule names the parts of a holder, but not of its containers."""
-        for holder, held in self.graph.holders.get(key, ()):
-            if holder not in self.refused or not (held == key or vertex.is_random):
-                continue
-            around = self.graph.classes[holder]
-            contained = any(held in container.members for container in around.containers)
-            if self.is_plain(holder) or contained:
-                yield Reason.HOLDER, holder
-            elif held == key and around.asks_for_parameters:
-                yield Reason.ASKED, holder
+            for holder, by_subclass in self.graph.holders.get(key, ()):
+                if holder in self.refused and (vertex.is_random or not by_subclass):
+                    yield Reason.HOLDER, holder
 
     def _in_containers(self, key: Key, vertex: Vertex) -> Iterator[tuple[Reason, Key]]:
         for container in vertex.containers:

@@ -279,7 +279,6 @@ class _Planner:
             is_suppressed=case.ignored,
             has_parameters=case.study.has_parameters,
             needs_metaclass=needs_metaclass(case.cls, self.index),
-            asks_for_parameters=any(found.code == "PYR021" for found in case.findings),
             adds_to_inherited=case.study.adds_to_inherited,
             bases=tuple(base.key for base in case.cls.lineage[1:] if base.key in self.cases),
             holds=tuple(cls.key for cls in case.study.held),
