@@ -69,7 +69,7 @@ def _read(
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     arguments = [parameter.arg for parameter in parameters]
     rest = [parameter for parameter in (node.args.vararg, node.args.kwarg) if parameter]
-    expressions = Expressions(source, this, moving_names(node, arguments))
+    expressions = Expressions(source, this, moving_names(body, arguments))
     given = [*parameters, *rest]
     expressions.scope.update((item.arg, Argument(item.arg)) for item in given)
     statements = Statements(source, name, expressions)

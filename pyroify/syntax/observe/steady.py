@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from itertools import chain
 
 SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator, ast.expr_context)
 TESTS = (*SIZES, ast.UnaryOp, ast.Not, ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop)
@@ -33,11 +34,11 @@ def _is_steady(
     )
 
 
-def moving_names(node: ast.AST, arguments: Sequence[str]) -> frozenset[str]:
+def moving_names(body: Sequence[ast.stmt], arguments: Sequence[str]) -> frozenset[str]:
     """Names of a function that do not keep one value from their first use to its end."""
     counts = dict.fromkeys(arguments, 1)
     moving: set[str] = set()
-    for item in ast.walk(node):
+    for item in chain.from_iterable(map(ast.walk, body)):
         if isinstance(item, ast.For | ast.AsyncFor | ast.comprehension):
             moving |= {n.id for n in ast.walk(item.target) if isinstance(n, ast.Name)}
         if isinstance(item, ast.For | ast.AsyncFor | ast.While):
@@ -46,7 +47,7 @@ def moving_names(node: ast.AST, arguments: Sequence[str]) -> frozenset[str]:
                 for n in ast.walk(item)
                 if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
             }
-        if isinstance(item, ast.Lambda | ast.FunctionDef) and item is not node:
+        if isinstance(item, ast.Lambda | ast.FunctionDef):
             moving |= {argument.arg for argument in item.args.args}
         if isinstance(item, ast.Name) and not isinstance(item.ctx, ast.Load):
             counts[item.id] = counts.get(item.id, 0) + 1
