@@ -88,6 +88,18 @@ class EditPlanner:
         return frozenset(key for key, case in self.cases.items() if case.wanted and case.refused)
 
     @cached_property
+    def _plain(self) -> frozenset[Key]:
+        """The refused classes that stay plain modules: no base makes PyroModules of them."""
+        return frozenset(
+            key
+            for key in self._refused
+            if not any(
+                base.key in self.cases and self.cases[base.key].converts
+                for base in self.cases[key].cls.lineage[1:]
+            )
+        )
+
+    @cached_property
     def _left_alone(self) -> Mapping[str, frozenset[str]]:
         return left_alone(self.resolver.index, self.cases)
 
@@ -137,7 +149,7 @@ class EditPlanner:
                 found = {}
                 if file:
                     limit = self._limit(file)
-                    made = function_wraps(file, name, self.resolver, limit, self._refused)
+                    made = function_wraps(file, name, self.resolver, limit, self._plain)
                     found = dict.fromkeys(made)
             if file and found:
                 edits.setdefault(path, {}).update(found)
@@ -155,7 +167,7 @@ class EditPlanner:
             yield from self._at_end(
                 case, method, with_call(tail, self._shared.get(case.key[0], ""))
             )
-        yield from class_wraps(case, self.resolver, self._limit(case.cls.file), self._refused)
+        yield from class_wraps(case, self.resolver, self._limit(case.cls.file), self._plain)
         random = self._random_of(case)
         by_hand = self._drawn_by_hand(case)
         yield from read_edits(case.study, random, case.own_random & random, by_hand)
