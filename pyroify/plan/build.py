@@ -431,12 +431,13 @@ def _containers(study: Study) -> Iterator[tuple[str, list[Node]]]:
     """
     for attribute in study.everything:
         hidden: list[Node] = [item for item in options_of(attribute.node) if _is_hidden(item)]
-        hidden += [Own(cls) for cls in study.classes_hidden_in(attribute)]
+        made = list(study.made_out_of_sight(attribute))
+        hidden += [item for item in made if isinstance(item, Own)]
         for item in walk(attribute.node) if attribute.name else ():
             if isinstance(item, Box) or _may_be_inside(item):
                 yield attribute.name, [*walk(item), *hidden]
-        if isinstance(attribute.node, Opaque):
-            yield attribute.name, [item for item in hidden if isinstance(item, Own)]
+        if any(isinstance(item, Opaque) for item in options_of(attribute.node)):
+            yield attribute.name, [*made]
     if study.is_container:
         yield "", _all_nodes(study)
 

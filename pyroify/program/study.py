@@ -1013,6 +1013,17 @@ class Study:
                 if isinstance(value, Name):
                     yield from self.resolver.registered_in(value.dotted)
 
+    def made_out_of_sight(self, attribute: Attribute) -> Iterator[Leaf | Own]:
+        """Layers and instances that are made for an attribute where no source shows their place."""
+        if not any(isinstance(item, Opaque) for item in walk(attribute.node)):
+            return
+        yield from map(Own, self.classes_hidden_in(attribute))
+        for item in attribute.assignments:
+            for value in values_in(item.value):
+                if isinstance(value, Call | MethodCall):
+                    made = self.resolver.resolve(value, self.scope)
+                    yield from (inner for inner in walk(made) if isinstance(inner, Leaf | Own))
+
     def dotted(self, name: str) -> str:
         """A name, as the file of the class has it, with the module that it is from."""
         head, _, rest = name.partition(".")
