@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Set
 from dataclasses import replace
 
 from pyroify.code.names import FileNames
@@ -43,7 +43,7 @@ def class_wraps(
     kept = _kept_calls(case, resolver, refused)
     waits = case.is_built_at_run_time or case.study.by_hand.is_throughout
     building = case.study.building if waits else frozenset()
-    named = _of_named_frozen(case) if building else ()
+    named = _of_named_frozen(case, resolver) if building else ()
     calls = [
         call
         for method in case.cls.cls.methods
@@ -150,10 +150,11 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = F
     return True
 
 
-def _of_named_frozen(case: Case) -> set[Spot]:
+def _of_named_frozen(case: Case, resolver: Resolver) -> set[Spot]:
     """Where layers are made of which what may be frozen is declared all the same.
 
-    A rule without wildcards does that, or another class that ties it to what is random.
+    A rule without wildcards does that, or another class that ties it to what is random. What is
+    copied counts as its copies do.
     """
     declared = [
         site.path
@@ -165,12 +166,19 @@ def _of_named_frozen(case: Case) -> set[Spot]:
         for path in (*declared, *case.lent, *case.tied_outside)
         if case.study.is_frozen(path) or case.study.may_be_frozen(path)
     }
-    return {
+    spots = {
         found.leaf.call.place
         for attribute in case.study.everything
         for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
         if isinstance(found, placements.Spot) and found.where.path in owners and found.leaf.call
     }
+    names = {path.partition(".")[0] for path in owners}
+    copied = _with_copied(case, resolver, names)
+    spots |= _made_to_copy(case, resolver, copied)
+    for attribute in case.study.everything:
+        if attribute.name.partition(".")[0] in copied - names:
+            spots.update(places(attribute.node))
+    return spots
 
 
 def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[Spot]:
@@ -185,11 +193,10 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
     for tie in case.ties:
         if tie.right.partition(".")[0] in random and not case.keeps(tie):
             random.add(tie.left.partition(".")[0])
-    copied = tuple(_copied(case, resolver, random))
-    random.update(item.path[0] for item in copied if isinstance(item, SelfRead))
+    random = _with_copied(case, resolver, random)
     calls = [call for method in case.cls.cls.methods for call in method.layer_calls]
     kept = set(_handed_to(calls, case.cls.file.path, resolver, refused))
-    made = {item.place for item in copied if isinstance(item, Call)}
+    made = _made_to_copy(case, resolver, random)
     listed = _listed(case)
     for attribute in case.study.everything:
         spots = {spot for item in walk(attribute.node) for spot in places(item)}
@@ -213,10 +220,22 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
     return kept - made
 
 
-def _copied(case: Case, resolver: Resolver, random: Container[str]) -> Iterator[Value]:
-    """What attributes that come to be declared are copies of: a copy is of the same class."""
+def _with_copied(case: Case, resolver: Resolver, names: Set[str]) -> set[str]:
+    """Attributes, with those that they are copies of, be it by way of others."""
+    copied = _copied(case, resolver, names)
+    read = {item.path[0] for item in copied if isinstance(item, SelfRead)} - names
+    return _with_copied(case, resolver, names | read) if read else {*names}
+
+
+def _made_to_copy(case: Case, resolver: Resolver, names: Container[str]) -> set[Spot]:
+    """Where that is made which attributes are copies of, without a name of its own."""
+    return {item.place for item in _copied(case, resolver, names) if isinstance(item, Call)}
+
+
+def _copied(case: Case, resolver: Resolver, names: Container[str]) -> Iterator[Value]:
+    """What attributes are copies of: a copy is of the same class."""
     for attribute in case.study.everything:
-        made = attribute.assignments if attribute.name.partition(".")[0] in random else ()
+        made = attribute.assignments if attribute.name.partition(".")[0] in names else ()
         for call in (call for item in made for call in calls_in(item.value)):
             if isinstance(call.callee, Name) and call.args:
                 if resolver.index.canonical(call.callee.dotted, case.cls.file.path) in CLONES:
