@@ -12,8 +12,9 @@ from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sight import find_unseen
 from pyroify.diagnostics import Finding
 from pyroify.edits.reads import movable
-from pyroify.program.structure import Owned, walk
-from pyroify.program.study import declared_in
+from pyroify.program.frozen import FrozenBy
+from pyroify.program.structure import Owned, is_opaque, walk
+from pyroify.program.study import Study, declared_in
 from pyroify.program.ties import find_ties
 from pyroify.syntax.facts import (
     Assignment,
@@ -238,7 +239,8 @@ def thawed_parameter(subject: Subject) -> Iterator[Finding]:
 
 def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
     """Frozen parameters that PyroModules read, and where they are made, or frozen if unseen."""
-    for name, item in _frozen_in_sight(subject):
+    seen = tuple(_frozen_in_sight(subject))
+    for name, item in seen:
         yield name, item.line, item.column
     if subject.at_run_time:
         for _, covered in subject.study.stages[:1]:
@@ -246,6 +248,29 @@ def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
             whole = [freeze for freeze in subject.study.freezes if not freeze.path]
             if unseen.own and whole:
                 yield "a parameter of self", whole[-1].line, 0
+        said = {item.path[0] for _, item in seen if item.path}
+        yield from (found for name, found in _frozen_out_of_sight(subject) if name not in said)
+
+
+def _frozen_out_of_sight(subject: Subject) -> Iterator[tuple[str, tuple[str, int, int]]]:
+    """What other classes freeze after the loop has come upon it, by name, where no source shows."""
+    study, cls = subject.study, subject.cls.cls
+    opaque = [item for item in study.everything if is_opaque(item.node) and item.assignments]
+    places = {i.name: (i.assignments[0].line, i.assignments[0].column) for i in opaque}
+    if _goes_over_all(study):
+        hidden = {"".join(by.path[:1]) for by in study.frozen_by_others} - {*_attached(study)}
+        places |= dict.fromkeys(hidden, (cls.line, cls.column))
+    for by in study.frozen_by_others:
+        if (name := "".join(by.path[:1])) in places:
+            yield name, (".".join(("self", *by.path)), *places[name])
+
+
+def _attached(study: Study) -> Iterator[str]:
+    """Names of what a class and its bases are seen to attach."""
+    for cls in study.cls.lineage:
+        inner = Study(cls, study.resolver, ())
+        yield from (item.name for item in inner.everything)
+        yield from (own.name for own in inner.all_parameters)
 
 
 def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
@@ -284,7 +309,34 @@ def _is_converted(subject: Subject, path: str) -> bool:
         return True
     owner = path.rpartition(".")[0]
     beside = [site for site in sites.kept if site.rpartition(".")[0] == owner]
-    return subject.at_run_time and not all(map(study.is_frozen, beside))
+    whole = all(map(study.is_frozen, beside))
+    if subject.at_run_time and (not whole or study.frozen_by(path)):
+        return True
+    return any(_is_converted_before(subject, by, whole) for by in study.all_frozen_by(path))
+
+
+def _is_converted_before(subject: Subject, by: FrozenBy, whole: bool) -> bool:
+    """Whether a loop of a subclass makes a PyroModule of what another class freezes.
+
+    ``whole``: nothing beside it is trained. A class that freezes it so keeps it from its own loop.
+    """
+    project, subclasses = subject.project, subject.study.relatives
+    freezing = [
+        cls for cls in subclasses if (cls.file.path, cls.cls.qualname) == (by.file, by.name)
+    ]
+    return any(
+        cls.key in project.at_run_time
+        and subject.cls in cls.lineage[1:]
+        and not (whole and cls in freezing)
+        and _goes_over_all(project.studies[cls.key])
+        for cls in (freezing[0].lineage if freezing else subclasses)
+    )
+
+
+def _goes_over_all(study: Study) -> bool:
+    """Whether the loop of a class comes upon what its bases attach."""
+    stages = (find_unseen(study, covered, study.attributes(covered)) for _, covered in study.stages)
+    return any(unseen.layers or unseen.own for unseen in stages)
 
 
 def _holds(name: str, path: str) -> bool:

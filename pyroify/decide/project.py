@@ -71,6 +71,8 @@ class Project:
     spec: Spec
     studies: Mapping[Key, Study]
     sites: Mapping[Key, Sites]
+    at_run_time: frozenset[Key] = frozenset()
+    """Classes of which a loop over what is there converts the layers."""
 
     @cached_property
     def anew(self) -> Project:

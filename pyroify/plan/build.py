@@ -323,6 +323,7 @@ class _Planner:
             self.spec,
             {key: case.study for key, case in cases.items()},
             {key: case.sites for key, case in cases.items()},
+            frozenset(key for key, case in cases.items() if case.at_run_time),
         )
 
     def _unused_comments(self) -> Iterator[Finding]:

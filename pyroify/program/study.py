@@ -343,14 +343,23 @@ class Study:
 
     def frozen_by(self, path: str) -> FrozenBy | None:
         """What freezes a site in an instance, or in those of a subclass."""
-        found = self.resolver.frozen.get(self.cls.key, ())
+        return next(self.all_frozen_by(path), None)
+
+    def all_frozen_by(self, path: str) -> Iterator[FrozenBy]:
+        """All that freezes a site so."""
+        found = self.frozen_by_others
         names = (path, *(name for name, _ in self._further_names(path))) if found else ()
-        return next((by for by in found if any(_covers(by.path, name) for name in names)), None)
+        yield from (by for by in found if any(_covers(by.path, name) for name in names))
+
+    @property
+    def frozen_by_others(self) -> tuple[FrozenBy, ...]:
+        """What holders and subclasses freeze of what it attaches."""
+        return self.resolver.frozen.get(self.cls.key, ())
 
     @property
     def frozen_outside(self) -> tuple[str, ...]:
         """Paths that other classes freeze: of parameters, or of all there is below."""
-        found = self.resolver.frozen.get(self.cls.key, ())
+        found = self.frozen_by_others
         return tuple(dict.fromkeys(".".join(by.path) for by in found if by.path))
 
     @cached_property
