@@ -10,7 +10,6 @@ from pyroify.checks import check_class, check_files
 from pyroify.checks.gone_over import methods_gone_over
 from pyroify.checks.handed_over import stale_methods
 from pyroify.checks.networks import networks_outside
-from pyroify.checks.notebooks import notebook_findings
 from pyroify.checks.suppressions import Suppressions
 from pyroify.code.layout import line_limit
 from pyroify.code.names import FileNames
@@ -28,6 +27,7 @@ from pyroify.diagnostics import Finding, lookup
 from pyroify.edits.bases import needs_metaclass
 from pyroify.migration.migrate import Migration, migrate
 from pyroify.plan.files import EditPlanner
+from pyroify.plan.notebooks import notebook_findings
 from pyroify.program.faults import FileFault, looking_at
 from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.ownership import foreign_definitions
