@@ -250,7 +250,7 @@ class _Planner:
 
     def _drop_needless(self) -> None:
         """Classes that would only change for the sake of refused ones stay as they are."""
-        left = needed(self._graph(), self._refused)
+        left = needed(self.graph, self._refused)
         for key, case in self.cases.items():
             if not case.refused and key not in left:
                 case.wanted = False
@@ -258,6 +258,11 @@ class _Planner:
     @property
     def _refused(self) -> frozenset[Key]:
         return frozenset(key for key, case in self.cases.items() if case.refused)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What decides about others once all classes are checked: no refusal adds to it."""
+        return self._graph()
 
     def _graph(self) -> Graph:
         """What is known by now of each class, as far as it decides about others."""
@@ -361,7 +366,7 @@ class _Planner:
     def _spread_refusals(self) -> None:
         """What is wrong without a refused class is refused with it."""
         wanted = frozenset(key for key, case in self.cases.items() if case.wanted)
-        for refusal in spread(self._graph(), wanted, self._refused):
+        for refusal in spread(self.graph, wanted, self._refused):
             case, other = self.cases[refusal.key], self.cases[refusal.other]
             message = refusal.reason.value.format(other=other.cls.cls.qualname)
             cls = case.cls.cls
