@@ -258,19 +258,13 @@ def _frozen_out_of_sight(subject: Subject) -> Iterator[tuple[str, tuple[str, int
     opaque = [item for item in study.everything if is_opaque(item.node) and item.assignments]
     places = {i.name: (i.assignments[0].line, i.assignments[0].column) for i in opaque}
     if _goes_over_all(study):
-        hidden = {"".join(by.path[:1]) for by in study.frozen_by_others} - {*_attached(study)}
+        attached = (inner.names_attached for inner in study.lineage)
+        frozen = {"".join(by.path[:1]) for by in study.frozen_by_others}
+        hidden = frozen.difference(*attached)
         places |= dict.fromkeys(hidden, (cls.line, cls.column))
     for by in study.frozen_by_others:
         if (name := "".join(by.path[:1])) in places:
             yield name, (".".join(("self", *by.path)), *places[name])
-
-
-def _attached(study: Study) -> Iterator[str]:
-    """Names of what a class and its bases are seen to attach."""
-    for cls in study.cls.lineage:
-        inner = Study(cls, study.resolver, ())
-        yield from (item.name for item in inner.everything)
-        yield from (own.name for own in inner.all_parameters)
 
 
 def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:

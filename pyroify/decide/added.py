@@ -24,15 +24,11 @@ def added_to_instances(study: Study, attributes: Sequence[Attribute]) -> Iterato
         own = tuple(node for node in nodes if isinstance(node, Own))
         if len(own) < len(nodes) or not all(_declares(study, node) for node in own):
             continue
-        names = {name for node in own for name in _names_of(study, node)}
+        names = frozenset[str]().union(*(_names_of(study, node) for node in own))
         for item in study.attached_as(attribute.name):
             is_new = len(item.path) == 2 and item.how in ATTACHING and item.path[1] not in names
             if is_new and parameters_in(item.value):
                 yield item, own
-
-
-def _studies(study: Study, node: Own) -> Iterator[Study]:
-    return (Study(cls, study.resolver, ()) for cls in node.cls.lineage)
 
 
 def _declares(study: Study, node: Own) -> bool:
@@ -40,11 +36,10 @@ def _declares(study: Study, node: Own) -> bool:
     return Study(node.cls, study.resolver, ()).has_parameters
 
 
-def _names_of(study: Study, node: Own) -> Iterator[str]:
-    """What a class attaches itself."""
-    for inner in _studies(study, node):
-        yield from (attribute.name for attribute in inner.everything)
-        yield from (parameter.name for parameter in inner.all_parameters)
+def _names_of(study: Study, node: Own) -> frozenset[str]:
+    """What a class attaches itself, or a base of it."""
+    lineage = Study(node.cls, study.resolver, ()).lineage
+    return frozenset[str]().union(*(inner.names_attached for inner in lineage))
 
 
 def declare_added(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
@@ -65,14 +60,8 @@ def _declare(item: Assignment, own: Sequence[Own], sites: Sites) -> Iterator[str
     if not pairs:
         return
     sites.lent += [Lent(node.cls.key, item.path[1]) for node in own]
-    tests = [] if always_assigned([item]) else [_is_there(item, owner, sites)]
+    there = f'getattr({owner}, "{item.path[1]}", None)'
+    tests = [] if always_assigned([item]) else [sites.is_parameter(there)]
     if sites.asks_for_frozen(path, decision, maybe=states != {False}):
         tests.append(f"self.{path}.requires_grad")
     yield guarded(" and ".join(tests), [f"{name} = {source}" for name, source in pairs])
-
-
-def _is_there(item: Assignment, owner: str, sites: Sites) -> str:
-    sites.names.use("nn")
-    return (
-        f'isinstance(getattr({owner}, "{item.path[1]}", None), {sites.names.local("nn")}.Parameter)'
-    )

@@ -240,8 +240,7 @@ def _is_there(part: Part, sites: Sites) -> str:
     """A test whether an instance has a parameter that its class makes under a condition."""
     if part.inner not in part.study.buffers:
         return f"{part.place.target} is not None"
-    sites.names.use("nn")
-    return f"isinstance({part.place.target}, {sites.names.local('nn')}.Parameter)"
+    return sites.is_parameter(part.place.target)
 
 
 def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:

@@ -104,7 +104,7 @@ def find_parts(
 
 def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
     """The parts that rules spell out, under names that the source does not show."""
-    line, shown = sites.study.cls.cls.line, set(_names_shown(sites.study))
+    line, shown = sites.study.cls.cls.line, _names_shown(sites.study)
     frozen = [path.split(".") for path in sites.study.frozen_outside]
     hidden = (first for first, *rest in frozen if rest and first not in shown)
     return _innermost_first(
@@ -128,22 +128,18 @@ def spelled_names(sites: Sites) -> Iterator[str]:
 def _is_shown(path: Sequence[str], study: Study) -> bool:
     """Whether the source shows parameters at or below a path, of which rules name the start."""
     name, *rest = path
-    studies = [study, *(Study(base, study.resolver, ()) for base in study.cls.lineage[1:])]
-    if any(name == own.name for one in studies for own in one.all_parameters):
+    if any(name == own.name for one in study.lineage for own in one.all_parameters):
         return True
-    everything = [attribute for one in studies for attribute in one.everything]
+    everything = [attribute for one in study.lineage for attribute in one.everything]
     held = [item.node for item in everything if item.name.partition(".")[0] == name]
     if any(map(has_wildcard, rest)) or not all(isinstance(node, Own) for node in held):
         return bool(held)
     return any(study.owners_of(tuple(path)))
 
 
-def _names_shown(study: Study) -> Iterator[str]:
+def _names_shown(study: Study) -> set[str]:
     """Names under which a class, or a base, is seen to hold something with parameters."""
-    for cls in study.cls.lineage:
-        inner = study if cls is study.cls else Study(cls, study.resolver, ())
-        yield from (attribute.name.partition(".")[0] for attribute in inner.everything)
-        yield from (parameter.name for parameter in inner.all_parameters)
+    return {name.partition(".")[0] for one in study.lineage for name in one.names_attached}
 
 
 def _innermost_first(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -267,7 +263,7 @@ def report_hidden_places(attributes: Sequence[Attribute], sites: Sites) -> None:
     """The same, in what is attached under names that the source does not show."""
     lines = (attribute.line for attribute in attributes if attribute.name == "*")
     line = next(lines, sites.study.cls.cls.line)
-    shown = {*_names_shown(sites.study)}
+    shown = _names_shown(sites.study)
     for rule in sites.spec.rules:
         names = [name for name in rule.match.split(".") if name.isidentifier()]
         hidden = (name for name in names if name not in shown)

@@ -271,6 +271,11 @@ class Sites:
             )
         )
 
+    def is_parameter(self, source: str) -> str:
+        """The test whether what an expression gives is a parameter."""
+        self.names.use("nn")
+        return f"isinstance({source}, {self.names.local('nn')}.Parameter)"
+
     def report_if_spared(self, path: str, decision: Decision, line: int, column: int = 0) -> None:
         """Report what stays a parameter because another class freezes it."""
         if decision.spared == "frozen" and (by := self.study.frozen_by(path)):

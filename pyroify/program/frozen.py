@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pyroify.program.resolve import ModuleClass
 from pyroify.program.structure import Own, is_opaque, walk
 from pyroify.program.study import ATTACHING, PARAMETERS, Study, always_assigned
 from pyroify.program.wrapped import places_inside, wrapped_of_bases
@@ -146,18 +145,11 @@ def frozen_from_outside(studies: Mapping[Key, Study]) -> dict[Key, tuple[FrozenB
 def _reached(study: Study, by: FrozenBy, method: Function) -> Iterator[tuple[Key, FrozenBy]]:
     """Bases and parts of a class that one of its freezes is about."""
     yield from _below(study, by, method)
-    shown = {base.key: _names_in(base, study) for base in study.cls.lineage}
+    shown = {base.cls.key: base.names_attached for base in study.lineage}
     is_hidden = bool(by.path) and all(by.path[0] not in names for names in shown.values())
     for base in study.cls.lineage[1:]:
         if not by.path or is_hidden or by.path[0] in shown[base.key]:
             yield base.key, by
-
-
-def _names_in(cls: ModuleClass, study: Study) -> frozenset[str]:
-    """Names of what a class is seen to attach; ``study`` is that of a subclass, or its own."""
-    inner = study if cls is study.cls else Study(cls, study.resolver, ())
-    names = [attribute.name for attribute in inner.everything]
-    return frozenset(names).union(parameter.name for parameter in inner.all_parameters)
 
 
 def _below(

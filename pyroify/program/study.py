@@ -293,6 +293,17 @@ class Study:
         return _as_box(self.cls) is not None
 
     @cached_property
+    def lineage(self) -> tuple[Study, ...]:
+        """Itself, and its bases, each by itself."""
+        return (self, *(Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:]))
+
+    @cached_property
+    def names_attached(self) -> frozenset[str]:
+        """Names of what the class is seen to attach: what it holds, and its own parameters."""
+        names = frozenset(attribute.name for attribute in self.everything)
+        return names.union(parameter.name for parameter in self.all_parameters)
+
+    @cached_property
     def scope(self) -> Scope:
         """Where the values of the class stand."""
         return Scope(self.cls.file.path, self.cls, user=self.cls.key)
