@@ -8,7 +8,7 @@ from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, INTERFACES, REMAKING,
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
 from pyroify.edits.bases import bases_beside, is_abstract_here, is_generic
-from pyroify.syntax.facts import Name
+from pyroify.syntax.values import Name
 
 SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
 

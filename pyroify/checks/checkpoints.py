@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pyroify.checks.subject import Subject
 from pyroify.decide.methods import touches
 from pyroify.diagnostics import Finding
-from pyroify.syntax.facts import Call, Constant, Function, Name, SelfRead
+from pyroify.syntax.facts import Function
+from pyroify.syntax.values import Call, Constant, Name, SelfRead
 
 CHECKPOINT = re.compile(r".*checkpoint\w*\.(checkpoint|checkpoint_sequential)")
 OPTION = re.compile(r"\bself\.(?!training\b)\w+")

@@ -9,14 +9,8 @@ from pyroify.checks.subject import Subject, uses_in
 from pyroify.diagnostics import Finding
 from pyroify.edits.exits import returns_past_declarations
 from pyroify.program.ties import find_ties
-from pyroify.syntax.facts import (
-    Call,
-    Declared,
-    Name,
-    Parameter,
-    SelfRead,
-    Use,
-)
+from pyroify.syntax.facts import Use
+from pyroify.syntax.values import Call, Declared, Name, Parameter, SelfRead
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
 PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")

@@ -8,9 +8,9 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
 from pyroify.program.lists import is_registered, module_lists
-from pyroify.program.structure import Box, Leaf, Many, OneOf, Own, Plain, holds_parameters, walk
 from pyroify.program.study import NUMBERED
-from pyroify.syntax.facts import Unknown
+from pyroify.program.values import Box, Leaf, Own, holds_parameters
+from pyroify.syntax.values import Many, OneOf, Plain, Unknown, walk
 
 EDITS = {"insert", "pop", "__delitem__"}
 

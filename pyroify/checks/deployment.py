@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from pyroify.checks.instances import Place, Script, dotted
 from pyroify.diagnostics import Finding
 from pyroify.program.resolve import ModuleClass
-from pyroify.syntax.facts import Call, SelfRead
+from pyroify.syntax.values import Call, SelfRead
 
 SCRIPTING = {
     *("torch.jit.script", "torch.jit.trace", "torch.jit.trace_module"),

@@ -10,9 +10,9 @@ from pyroify.checks.subject import Subject
 from pyroify.checks.training import CONSUMERS, asks_first_parameter
 from pyroify.decide.project import Key, Project
 from pyroify.diagnostics import Finding
-from pyroify.program.structure import calls_in
-from pyroify.syntax.facts import Function, Items, Path, Repeat, SelfRead, Unknown, Use, Value
+from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
+from pyroify.syntax.values import Items, Path, SelfRead, Unknown, Value, calls_in, member_of
 
 FOR_AN_OPTIMISER = re.compile(r"param|optim|decay|trainable")
 """Names of methods whose result is meant for an optimiser."""
@@ -128,7 +128,7 @@ def _holds_draws(subject: Subject, method: Function, value: Value) -> bool:
     if not isinstance(value, Items):
         return False
     for item in value.items:
-        member = item.item if isinstance(item, Repeat) else item
+        member = member_of(item)
         if isinstance(member, SelfRead) and subject.is_random(member.path):
             return True
         if isinstance(member, Unknown) and member.path[-1:] in (("weight",), ("bias",)):

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Set
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.project import Project
 from pyroify.diagnostics import Finding
-from pyroify.program.structure import Own, is_opaque, walk
 from pyroify.program.study import Study
-from pyroify.syntax.facts import Function, Path, Use
+from pyroify.program.values import Own, is_opaque
+from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
+from pyroify.syntax.values import Path, walk
 
 OPTIMIZER = re.compile(r"^torch\.optim\.|[oO]ptim")
 KEEPER = re.compile(rf"^filter$|^self\.|{OPTIMIZER.pattern}")

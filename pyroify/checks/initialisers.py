@@ -11,7 +11,8 @@ from pyroify.decide.replaceable import becomes_buffer
 from pyroify.diagnostics import Finding
 from pyroify.program.resolve import ModuleClass
 from pyroify.program.study import Study
-from pyroify.syntax.facts import Argument, Call, Function, Name, Path, SelfRead, Unknown, Value
+from pyroify.syntax.facts import Function
+from pyroify.syntax.values import Argument, Call, Name, Path, SelfRead, Unknown, Value
 
 PARAMETRIZING = re.compile(r"torch\.nn\.utils\.parametriz(e|ations)\.")
 EVERYWHERE = {"modules", "named_modules", "parameters", "named_parameters", "children"}

@@ -9,20 +9,10 @@ from functools import cached_property
 from pyroify.decide.project import Key, Project
 from pyroify.diagnostics import Finding
 from pyroify.program.resolve import ModuleClass
-from pyroify.program.structure import Own, Resolver, Scope
-from pyroify.syntax.facts import (
-    Argument,
-    Call,
-    Choice,
-    Class,
-    File,
-    Function,
-    MethodCall,
-    Name,
-    SelfRead,
-    Unknown,
-    Value,
-)
+from pyroify.program.structure import Resolver, Scope
+from pyroify.program.values import Own
+from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.values import Argument, Call, MethodCall, Name, OneOf, SelfRead, Unknown, Value
 
 SAME_MODULE = {"to", "cuda", "cpu", "train", "eval", "float", "double", "half", "requires_grad_"}
 """Methods of a module that return the module itself."""
@@ -81,7 +71,7 @@ class Script:
         if depth > MAX_DEPTH:
             return None
         match value:
-            case Choice(options=options):
+            case OneOf(options=options):
                 found = (self.instance(option, place, depth + 1) for option in options)
                 return next((cls for cls in found if cls is not None), None)
             case Argument(name=name):

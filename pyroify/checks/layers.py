@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pyroify.catalog.layers import Layer
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
-from pyroify.program.structure import Leaf, computes_weight, walk
+from pyroify.program.structure import computes_weight
+from pyroify.program.values import Leaf
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep
-from pyroify.syntax.facts import Call, Function, Name, SelfRead, Value
+from pyroify.syntax.facts import Function
+from pyroify.syntax.values import Call, Name, SelfRead, Value, walk
 
 EMBEDDINGS = {"Embedding", "EmbeddingBag"}
 SCRIPTING = {"torch.jit.script", "torch.jit.trace", "torch.fx.symbolic_trace"}

@@ -15,10 +15,12 @@ from functools import cached_property
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import looking_at
 from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.structure import Leaf, Resolver, Scope, calls_in, values_in, walk
+from pyroify.program.structure import Resolver, Scope
+from pyroify.program.values import Leaf
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
-from pyroify.syntax.facts import Call, Closure, File, Function, Name, Spot, Value
+from pyroify.syntax.facts import File, Function
+from pyroify.syntax.values import Call, Closure, Name, Spot, Value, calls_in, walk
 
 CODE = "PYR046"
 HELP = "make it a class that derives from nn.Module, or from nn.Sequential"
@@ -297,7 +299,7 @@ class _Search:
 
 def _places_within_closures(value: Value) -> frozenset[Spot]:
     """Where calls stand that are made only when a closure is called, each time anew."""
-    closures = (item for item in values_in(value) if isinstance(item, Closure))
+    closures = (item for item in walk(value) if isinstance(item, Closure))
     return frozenset(call.place for closure in closures for call in calls_in(closure))
 
 

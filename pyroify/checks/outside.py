@@ -9,7 +9,7 @@ from pyroify.decide.project import random
 from pyroify.diagnostics import Finding
 from pyroify.program.resolve import ModuleClass
 from pyroify.program.study import METADATA
-from pyroify.syntax.facts import Call, Name, Path, Unknown, Value
+from pyroify.syntax.values import Call, Name, Path, Unknown, Value
 
 
 def draw_handed_on(script: Script) -> Iterator[Finding]:

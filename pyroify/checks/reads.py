@@ -13,20 +13,12 @@ from pyroify.decide.sight import find_unseen
 from pyroify.diagnostics import Finding
 from pyroify.edits.reads import movable
 from pyroify.program.frozen import FrozenBy
-from pyroify.program.structure import Owned, is_opaque, walk
 from pyroify.program.study import Study, declared_in
 from pyroify.program.ties import find_ties
-from pyroify.syntax.facts import (
-    Assignment,
-    Call,
-    Choice,
-    Constant,
-    Function,
-    Name,
-    Parameter,
-    SelfRead,
-)
+from pyroify.program.values import is_opaque
+from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.liftings import KINDS
+from pyroify.syntax.values import Call, Constant, Name, OneOf, Parameter, SelfRead, walk
 
 CACHES = {"functools.lru_cache", "functools.cache"}
 STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primitives.param"}
@@ -185,7 +177,7 @@ def _is_asked_for_before(method: Function, item: Assignment) -> bool:
 
 def _is_state(method: Function, item: Assignment) -> bool:
     """Whether each call computes an attribute anew, from its own value or whatever that was."""
-    chosen = isinstance(item.value, Choice) and SelfRead(item.path) in item.value.options
+    chosen = isinstance(item.value, OneOf) and SelfRead(item.path) in item.value.options
     reads_itself = any(use.path == item.path for use in uses_in(method, item))
     return not chosen and (reads_itself or _always_runs(method, item))
 
@@ -281,7 +273,7 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
             yield f"self.{tie.left}", there[-1]
     seen = {""}
     for held in study.everything:
-        made = [item.parameter for item in walk(held.node) if isinstance(item, Owned)]
+        made = [item for item in walk(held.node) if isinstance(item, Parameter)]
         frozen = any(parameter.frozen is not False for parameter in made)
         if held.name and frozen and _is_converted(subject, f"{held.name}.*"):
             seen.add(held.name)

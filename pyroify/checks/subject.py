@@ -11,7 +11,8 @@ from pyroify.diagnostics import Finding
 from pyroify.program.aliases import other_names
 from pyroify.program.resolve import ModuleClass
 from pyroify.program.study import METADATA, Study
-from pyroify.syntax.facts import Assignment, Function, Path, Use
+from pyroify.syntax.facts import Assignment, Function, Use
+from pyroify.syntax.values import Path
 
 
 @dataclass(frozen=True)

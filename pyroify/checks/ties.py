@@ -13,7 +13,8 @@ from pyroify.program.study import ATTACHING, Study, always_assigned, exclusive
 from pyroify.program.ties import Tie
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
-from pyroify.syntax.facts import Assignment, Call, Declared, Path, SelfRead
+from pyroify.syntax.facts import Assignment
+from pyroify.syntax.values import Call, Declared, Path, SelfRead
 
 
 def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pyroify.checks.instances import Script, called_on, dotted
 from pyroify.decide.project import Key, kept
 from pyroify.diagnostics import Finding
-from pyroify.program.structure import calls_in
-from pyroify.syntax.facts import Call, Constant
 from pyroify.syntax.observe.observations import PARAMETERS
+from pyroify.syntax.values import Call, Constant, calls_in
 
 CONSUMERS = re.compile(
     r"torch\.optim\.(?!lr_scheduler)\w+|torch\.nn\.utils\.(clip_grad\w*|parameters_to_vector"

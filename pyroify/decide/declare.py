@@ -31,8 +31,8 @@ from pyroify.decide.visible import declare_each, declare_layer, declare_visible
 from pyroify.diagnostics import Finding
 from pyroify.program.placements import Each, Spot, Where
 from pyroify.program.present import present_within
-from pyroify.program.structure import Leaf, is_opaque
 from pyroify.program.study import OwnParameter, Study
+from pyroify.program.values import Leaf, is_opaque
 from pyroify.spec.expressions import to_text
 from pyroify.spec.match import SiteKey
 from pyroify.spec.model import Spec

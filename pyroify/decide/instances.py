@@ -18,13 +18,13 @@ from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.sites import Lent, Sites, needs_first_value
 from pyroify.decide.visible import placements_of
 from pyroify.program.cleared import is_present
-from pyroify.program.placements import Instance, Spot, Where, join, place
+from pyroify.program.placements import Instance, Spot, Where, place, subpath
 from pyroify.program.present import present_at_end
 from pyroify.program.study import Attribute, OwnParameter, Study
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
 from pyroify.spec.model import Deterministic, Keep, Sample
 from pyroify.spec.render import NOISE, Place
-from pyroify.syntax.facts import Declared
+from pyroify.syntax.values import Declared
 
 SIZES = re.compile(r"\.expand\(\[([\d, ]*)\]\)")
 RANK = re.compile(r"\.to_event\((\d+)\)")
@@ -132,7 +132,7 @@ def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParame
             ndim=None if shape is None else len(shape),
             initial=f"{target}.detach()",
         ),
-        path=join(where.path, own.name),
+        path=subpath(where.path, own.name),
         inner=own.name,
         frozen=own.frozen is True or study.is_frozen(own.name),
         present=None if own.optional else True,
@@ -146,7 +146,7 @@ def _buffer_parts(
     """Frozen parameters that have become buffers, where one instance has a declaration instead."""
     where = instance.where
     for name in sorted(study.buffers - {own.name for own in study.all_parameters}):
-        path = join(where.path, name)
+        path = subpath(where.path, name)
         if there := sites.present.get(path):
             target = f"{where.target}.{name}"
             sizes, rank = SIZES.search(there.text), RANK.search(there.text)
@@ -181,7 +181,7 @@ def _layer_part(
         return qualify(expression, where.target, target)
 
     is_kept = layer.kind == "layer" and parameter.shape is not None
-    path = join(where.path, parameter.name)
+    path = subpath(where.path, parameter.name)
     inner = path.removeprefix(f"{instance.where.path}.")
     there = present_at_end(study.constructor).get(inner)
     return Part(

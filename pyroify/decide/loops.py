@@ -12,17 +12,17 @@ from pyroify.code.computed import weight_call
 from pyroify.code.statements import block, each_parameter, reads_weight
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sites import OTHER, Chain, Sites
-from pyroify.program.placements import Each, Placement, Search, Spot, Where, join, place
-from pyroify.program.structure import Own, is_opaque
+from pyroify.program.placements import Each, Placement, Search, Spot, Where, place, subpath
 from pyroify.program.study import Attribute, Study
+from pyroify.program.values import Own, is_opaque
 from pyroify.spec.match import fits_right_below, has_wildcard, path_below, tells_by_place
 from pyroify.spec.model import Keep, Rule
-from pyroify.syntax.facts import Parameter
+from pyroify.syntax.values import Parameter
 
 REASON = "# Which layers these are, only run time shows."
 REASON_OF_NAMES = "# Which parameters these are, only run time shows."
 
-BELOW = join(OTHER, OTHER)
+BELOW = subpath(OTHER, OTHER)
 """Stands for whatever is between a part and a parameter."""
 
 
@@ -155,7 +155,7 @@ def _parts_below(
     below_class = cls.file.module, f"{cls.cls.qualname}.{name}"
     for path in (name, *_paths_below(name, sites)):
         around = known[max((above for above in known if path.startswith(above)), key=len)]
-        known[f"{path}."] = below = tables_below(join(path, BELOW), sites)
+        known[f"{path}."] = below = tables_below(subpath(path, BELOW), sites)
         if path == name or below != around:
             _record(path, below, line, sites)
         if below != around:
@@ -179,7 +179,7 @@ def _parts_below(
 def _record_names(path: str, chain: Chain, line: int, sites: Sites) -> None:
     """Note the parameters right at a path that rules mention."""
     for name, action in chain.mentioned:
-        site = join(path, name)
+        site = subpath(path, name)
         sites.record(site, sites.decide(site), sites.render_looped(action, line), line)
 
 
@@ -278,11 +278,11 @@ def _report_place(rule: Rule, names: Sequence[str], line: int, sites: Sites) -> 
     for name in names:
         if not tells_by_place(rule, cls.file.module, f"{cls.cls.qualname}.{name}"):
             continue
-        general = sites.consult(join(name, join(BELOW, ending)))
+        general = sites.consult(subpath(name, subpath(BELOW, ending)))
         is_beaten = general.rule is not None and general.rule.index > rule.index
         if not is_beaten and general.action != rule.action:
-            sites.decide(join(name, join(BELOW, ending)))
-            sites.decide(join(name, ending))
+            sites.decide(subpath(name, subpath(BELOW, ending)))
+            sites.decide(subpath(name, ending))
             sites.report_place(rule, name.replace("*", "self"), line)
             return
 
@@ -342,11 +342,13 @@ def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
     Of layers that rules treat apart, which may be none of what is there, only what they declare is.
     """
     for name, action in tables.default.named:
-        decision = sites.decide(join(path, join(BELOW, name)))
+        decision = sites.decide(subpath(path, subpath(BELOW, name)))
         sites.record(_unseen(path, name), decision, sites.render_looped(action, line), line)
     for chain, layers in tables.apart.items():
         for name, action in chain.named:
-            decisions = [sites.decide(join(path, join(BELOW, name)), one.name) for one in layers]
+            decisions = [
+                sites.decide(subpath(path, subpath(BELOW, name)), one.name) for one in layers
+            ]
             rule = decisions[0].rule
             if rule is not None and not isinstance(action, Keep):
                 source, kinds = sites.render_looped(action, line), ", ".join(rule.layers)
@@ -355,7 +357,7 @@ def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
 
 def _unseen(path: str, name: str) -> str:
     """What stands for all parameters of a name below a path."""
-    return join(path, "**" if name == OTHER else f"**.{name}")
+    return subpath(path, "**" if name == OTHER else f"**.{name}")
 
 
 def declare_in_loop(

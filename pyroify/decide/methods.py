@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
 
-from pyroify.program.structure import Box, Leaf, Own
 from pyroify.program.study import METADATA, Study
+from pyroify.program.values import Box, Leaf, Own
 from pyroify.syntax.declarations import DECLARING
-from pyroify.syntax.facts import NONE, Function
+from pyroify.syntax.facts import Function
+from pyroify.syntax.values import NOTHING
 
 DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
 NEVER = {"staticmethod", "classmethod", "abc.abstractmethod", "abstractmethod"}
@@ -145,7 +146,7 @@ def _trains(study: Study, method: Function) -> bool:
 
 def _returns_nothing(method: Function) -> bool:
     """Whether no value comes out of a method."""
-    return all(value == NONE for value in method.returns)
+    return all(value == NOTHING for value in method.returns)
 
 
 def _is_setter(method: Function) -> bool:

@@ -17,7 +17,7 @@ from pyroify.program.study import OwnParameter, always_assigned
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep, Sample
 from pyroify.spec.render import NOISE, Place, standard_noise
-from pyroify.syntax.facts import Declared
+from pyroify.syntax.values import Declared
 
 
 @dataclass

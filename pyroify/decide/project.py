@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.structure import Own, walk
 from pyroify.program.study import Study
+from pyroify.program.values import Own
 from pyroify.spec.model import Spec
-from pyroify.syntax.facts import Path
+from pyroify.syntax.values import Path, walk
 
 Key = tuple[str, str]
 """A class: the path of its file and its qualified name."""

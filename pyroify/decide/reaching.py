@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pyroify.decide.case import Case, Key
 from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.structure import calls_in
-from pyroify.syntax.facts import Call, Name
+from pyroify.syntax.values import Call, Name, calls_in
 
 
 def left_alone(index: Index, cases: Mapping[Key, Case]) -> Mapping[str, frozenset[str]]:

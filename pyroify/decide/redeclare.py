@@ -14,12 +14,13 @@ from dataclasses import replace
 from pyroify.code.meaning import meaning, unchanged
 from pyroify.code.statements import normalised
 from pyroify.decide.sites import Sites, needs_first_value
-from pyroify.program.structure import is_opaque
 from pyroify.program.study import Attribute
+from pyroify.program.values import is_opaque
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
 from pyroify.spec.render import NOISE, Place, RenderError, mentions, render_sample
-from pyroify.syntax.facts import Assignment, Declared, Function
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import Declared
 
 NAME_TEST = re.compile(r"if name (?:==|in) (.*):")
 LOOPED = re.compile(r"^ +([\w.\[\]]+) = [\w.]*Pyro(?:Sample|Param)\(", re.MULTILINE)

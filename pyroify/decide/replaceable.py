@@ -10,7 +10,8 @@ from itertools import combinations
 
 from pyroify.program.resolve import ModuleClass
 from pyroify.program.study import PARAMETERS, OwnParameter, Study, exclusive, parameters_in
-from pyroify.syntax.facts import Assignment, Choice, Function, Parameter
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import OneOf, Parameter
 
 DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float", "torch.get_default_dtype()")
 
@@ -77,7 +78,7 @@ def _changes_all(study: Study) -> bool:
 
 
 def _is_direct(assignment: Assignment, made: Parameter) -> bool:
-    is_arm = isinstance(assignment.value, Choice)
+    is_arm = isinstance(assignment.value, OneOf)
     if is_arm and assignment.how == "register":
         return False
     if (made.line, made.column) == (assignment.value_line, assignment.value_column):

@@ -39,11 +39,12 @@ from pyroify.decide.visible import (
     report_partial_rules,
 )
 from pyroify.program.cleared import is_present
-from pyroify.program.placements import Placement, Spot, Where, join, misses_parameters, place
-from pyroify.program.structure import Node, Opaque, Owned, is_certain, is_opaque, options_of
+from pyroify.program.placements import Placement, Spot, Where, misses_parameters, place, subpath
 from pyroify.program.study import Attribute, Study
+from pyroify.program.values import is_certain, is_opaque
 from pyroify.spec.match import spells_out
 from pyroify.spec.model import Keep, Param
+from pyroify.syntax.values import Parameter, Unknown, Value, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def _grown(study: Study) -> set[str]:
 
 def _apart_in_grown(attribute: Attribute, study: Study, sites: Sites) -> Iterator[str]:
     """The ids of what a base has in a container, and makes something else of than the loop."""
-    tables = tables_below(join(attribute.name, BELOW), sites)
+    tables = tables_below(subpath(attribute.name, BELOW), sites)
     inner = replace(sites, study=study, method=study.constructor)
     for found in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
         decisions = {path: (inner.consult(path, i.layer), i) for path, i in _named(found, inner)}
@@ -186,15 +187,15 @@ def _named(found: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter
 def _is_apart(attribute: Attribute, study: Study, sites: Sites) -> bool:
     """Whether a base may make something else of parameters below an attribute."""
     common, inner = tables_below(OTHER, sites), replace(sites, study=study)
-    paths = (attribute.name, join(attribute.name, BELOW))
+    paths = (attribute.name, subpath(attribute.name, BELOW))
     if any(tables_below(path, inner) != common for path in paths):
         return True
     module, name = study.cls.file.module, f"{study.cls.cls.qualname}.{attribute.name}"
     return any(spells_out(rule, module, name) for rule in sites.spec.rules)
 
 
-def _is_module(node: Node) -> bool:
-    return is_certain(node) and not isinstance(node, Owned | Opaque)
+def _is_module(node: Value) -> bool:
+    return is_certain(node) and not isinstance(node, Parameter | Unknown)
 
 
 def _all_apart(
@@ -221,7 +222,7 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterat
     # The loop goes by names, but what is kept stays what it is under each of them.
     named_twice = {tie.right for tie in sites.study.ties}
     for parameter in spot.leaf.layer.parameters:
-        path = join(where.path, parameter.name)
+        path = subpath(where.path, parameter.name)
         decision = sites.consult(path, parameter.layer)
         action = decision.action
         looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])

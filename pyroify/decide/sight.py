@@ -10,25 +10,21 @@ from pyroify.decide.added import added_to_instances
 from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import misses_parameters
 from pyroify.program.roles import is_filled_by_functions
-from pyroify.program.structure import (
-    Box,
-    Leaf,
+from pyroify.program.structure import Scope, computes_weight
+from pyroify.program.study import REMOVING, Attribute, Study, parameters_in
+from pyroify.program.values import Box, Leaf, Own, holds_only_parameters, is_certain, is_opaque
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import (
+    Call,
     Many,
-    Node,
-    Opaque,
-    Own,
-    Owned,
-    Scope,
+    Name,
+    Parameter,
+    Unknown,
+    Value,
     calls_in,
-    computes_weight,
-    holds_only_parameters,
-    is_certain,
-    is_opaque,
     options_of,
     walk,
 )
-from pyroify.program.study import REMOVING, Attribute, Study, parameters_in
-from pyroify.syntax.facts import Assignment, Call, Function, Name, Parameter
 
 Covered = tuple[Function, ...]
 
@@ -117,23 +113,23 @@ def _takes_out(study: Study, covered: Covered) -> bool:
     return False
 
 
-def _nodes(attributes: Sequence[Attribute]) -> Iterator[Node]:
+def _nodes(attributes: Sequence[Attribute]) -> Iterator[Value]:
     for attribute in attributes:
         yield from walk(attribute.node)
 
 
-def _is_hidden(node: Node) -> bool:
+def _is_hidden(node: Value) -> bool:
     """Whether a part of a structure has parameters whose names are not known."""
     if isinstance(node, Leaf):
         return node.layer.kind in ("compound", "lazy")
     if isinstance(node, Box) and holds_only_parameters(node.layer):
-        return any(isinstance(inner, Box) for child in node.children for inner in walk(child))
-    return isinstance(node, Opaque)
+        return any(isinstance(inner, Box) for child in node.items for inner in walk(child))
+    return isinstance(node, Unknown)
 
 
-def _is_partly_parameter(node: Node) -> bool:
+def _is_partly_parameter(node: Value) -> bool:
     """Whether an attribute is a parameter in one case, and something else that has some in one."""
-    return any(isinstance(item, Owned) for item in options_of(node))
+    return any(isinstance(item, Parameter) for item in options_of(node))
 
 
 def _inherited_unseen(study: Study, covered: Covered) -> Layer | None:
@@ -215,8 +211,8 @@ def _misses_parameter(study: Study, covered: Covered, attributes: Sequence[Attri
             own.add((item.value.line, item.value.column))
     for item, _ in added_to_instances(study, attributes):
         own.update((made.line, made.column) for made in parameters_in(item.value))
-    nodes = [node for node in _nodes(attributes) if isinstance(node, Owned)]
-    return not made <= own | {(n.parameter.line, n.parameter.column) for n in nodes}
+    nodes = [node for node in _nodes(attributes) if isinstance(node, Parameter)]
+    return not made <= own | {(n.line, n.column) for n in nodes}
 
 
 def _misses_layer(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:

@@ -15,7 +15,7 @@ from pyroify.decide.model import Action as ActionName
 from pyroify.decide.model import RuleRef, SitePlan
 from pyroify.decide.starts import Start, start_of
 from pyroify.diagnostics import Finding
-from pyroify.program.placements import join
+from pyroify.program.placements import subpath
 from pyroify.program.present import Present, present_at_end
 from pyroify.program.study import Study
 from pyroify.spec.match import (
@@ -37,7 +37,8 @@ from pyroify.spec.render import (
     render_declarations,
     render_functions,
 )
-from pyroify.syntax.facts import Assignment, Declared, Function
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import Declared
 
 OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for any name or layer that no rule mentions."""
@@ -195,11 +196,11 @@ class Sites:
 
     def chain(self, path: str, layer: str = "") -> Chain:
         """What becomes of all parameters of a layer, whatever their names."""
-        other = self.consult(join(path, OTHER), layer).action
+        other = self.consult(subpath(path, OTHER), layer).action
         rest = Chain(tuple(self._globs(path, layer, other)), other)
         names = {*map(_ending, self.spec.rules), *self._frozen_at(path)}
         found = {
-            name: self.consult(join(path, name), layer).action
+            name: self.consult(subpath(path, name), layer).action
             for name in sorted(names)
             if name and ":" not in name and not has_wildcard(name)
         }
@@ -219,7 +220,7 @@ class Sites:
         for rule in reversed(self.spec.rules):
             glob = _ending(rule)
             if has_wildcard(glob) and glob.strip("*"):
-                decision = self.consult(join(path, glob), layer)
+                decision = self.consult(subpath(path, glob), layer)
                 if decision.rule is rule:
                     found.append((glob, decision.action))
         while found and found[-1][1] == other:
@@ -395,7 +396,7 @@ class Sites:
     def report_nested(self, path: str, looped: Chain, layer: Layer, line: int) -> None:
         """Note rules about a layer at a path, where a loop treats the layer in another way."""
         for parameter in layer.parameters:
-            decision = self.consult(join(path, parameter.name), layer.name)
+            decision = self.consult(subpath(path, parameter.name), layer.name)
             if decision.action != looped.of(parameter.name) and decision.rule is not None:
                 self.report_place(decision.rule, path, line)
 
@@ -460,7 +461,9 @@ class Sites:
         """Note what a prior reads; report it where that leads back to its own site."""
         around = place.owner.removeprefix("self").removeprefix(".")
         path = place.target.removeprefix("self.")
-        self.reads[path] = tuple(join(around, name) for name in attributes_read(action.expression))
+        self.reads[path] = tuple(
+            subpath(around, name) for name in attributes_read(action.expression)
+        )
         reached = list(self.reads[path])
         for name in reached:
             reached += [read for read in self.reads.get(name, ()) if read not in reached]

@@ -14,13 +14,13 @@ from pyroify.decide.loops import spelled_names
 from pyroify.decide.sight import is_out_of_sight
 from pyroify.decide.sites import OTHER, Sites
 from pyroify.decide.visible import named_in
-from pyroify.program.placements import Instance, Spot, Where, join, place
+from pyroify.program.placements import Instance, Spot, Where, place, subpath
 from pyroify.program.resolve import ModuleClass
-from pyroify.program.structure import Own, is_opaque, values_in, walk
 from pyroify.program.study import Attribute, Study
+from pyroify.program.values import Own, is_opaque
 from pyroify.spec.match import SiteKey, decide, has_wildcard, spells_out
 from pyroify.spec.model import Rule
-from pyroify.syntax.facts import Argument, Name
+from pyroify.syntax.values import Argument, Name, walk
 
 WILDCARD = re.compile(r"\*+|\?|\[[^\]]*\]")
 
@@ -65,7 +65,7 @@ def _parts_in(
     attribute: Attribute, study: Study, holder: _Part | None, sites: Sites
 ) -> Iterator[_Part]:
     """The instances in an attribute of a class, and what they are made of in turn."""
-    name = join(holder.path, attribute.name) if holder else attribute.name
+    name = subpath(holder.path, attribute.name) if holder else attribute.name
     around = holder.around | {holder.cls.key} if holder else frozenset()
     where = Where("", name, attribute.line)
     placed = [item for item in place(attribute.node, where) if isinstance(item, Instance)]
@@ -94,7 +94,7 @@ def _hidden(attribute: Attribute, study: Study) -> Iterator[ModuleClass]:
     if not is_opaque(attribute.node):
         return
     defaults = {n: text for m in study.cls.cls.methods for n, text in m.defaults}
-    for item in (found for made in attribute.assignments for found in values_in(made.value)):
+    for item in (found for made in attribute.assignments for found in walk(made.value)):
         if isinstance(item, Argument):
             yield from study.resolver.handed_over.get(study.cls.key, ())
         elif isinstance(item, Name):
@@ -178,7 +178,7 @@ def _not_followed(part: _Part, site: _Site, sites: Sites) -> Iterator[Rule]:
     """The rules for a parameter of one instance of which its class says otherwise."""
     cls, owner, study = sites.study.cls, site.study.cls, site.study
     frozen, own = study.is_frozen(site.path), study.by_hand.has(site.path)
-    path, layer = join(part.path, site.path), site.layer
+    path, layer = subpath(part.path, site.path), site.layer
     key = SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen, part.whole, own)
     decision = decide(sites.spec, key)
     rules = (*decision.partial, *([decision.rule] if decision.rule else []))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pyroify.program.lists import is_registered, module_lists
-from pyroify.program.structure import Leaf, walk
 from pyroify.program.study import Attribute, Study
+from pyroify.program.values import Leaf
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
+from pyroify.syntax.values import walk
 
 
 def hides_random_layers(study: Study, spec: Spec) -> bool:

@@ -32,15 +32,15 @@ from pyroify.program.placements import (
     Search,
     Spot,
     Where,
-    join,
     place,
+    subpath,
 )
-from pyroify.program.structure import Leaf
 from pyroify.program.study import Attribute
 from pyroify.program.ties import condition
+from pyroify.program.values import Leaf
 from pyroify.spec.model import Action, Deterministic, Keep
 from pyroify.spec.render import Place
-from pyroify.syntax.facts import Declared, Items
+from pyroify.syntax.values import Declared, Items
 
 LONG_RUN = 3
 """So many layers under one prior are declared in a loop."""
@@ -137,18 +137,18 @@ def named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerPar
     match placement:
         case Spot(where=where, leaf=leaf):
             for parameter in leaf.layer.parameters:
-                path = join(where.path, parameter.name)
+                path = subpath(where.path, parameter.name)
                 if is_present(parameter, leaf, sites.study, sites.method, path) is not False:
                     yield path, parameter
         case Search(found=found):
             for path, layer in found:
                 for parameter in layer.parameters:
-                    yield join(path, parameter.name), parameter
+                    yield subpath(path, parameter.name), parameter
         case Each(where=where, layer=layer):
             for depth in () if placement.is_recurrent else placement.depths:
-                yield join(where.path, ".".join("*" * depth)), None
+                yield subpath(where.path, ".".join("*" * depth)), None
             for parameter in layer.parameters if placement.is_recurrent else ():
-                yield join(where.path, parameter.name), parameter
+                yield subpath(where.path, parameter.name), parameter
 
 
 def _further_layers(placement: Placement) -> Iterator[tuple[str, LayerParameter]]:
@@ -159,12 +159,12 @@ def _further_layers(placement: Placement) -> Iterator[tuple[str, LayerParameter]
     match placement:
         case Each(where=where, layer=layer) if placement.is_recurrent:
             further = _further_parameters(layer, *(_argument(placement, name) for name in _DEPTH))
-            yield from ((join(where.path, item.name), item) for item in further)
+            yield from ((subpath(where.path, item.name), item) for item in further)
         case Search(found=found):
             for path, layer in found:
                 if layer.kind == "recurrent":
                     further = _further_parameters(layer)
-                    yield from ((join(path, item.name), item) for item in further)
+                    yield from ((subpath(path, item.name), item) for item in further)
 
 
 def _further_parameters(layer: Layer, depth: str = "", both: str = "") -> Iterator[LayerParameter]:
@@ -243,7 +243,7 @@ def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
 
 def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> list[str]:
     """The statements that declare one parameter of a layer; none where it is not declared."""
-    path = join(spot.where.path, parameter.name)
+    path = subpath(spot.where.path, parameter.name)
     present = is_present(parameter, spot.leaf, sites.study, sites.method, path)
     if present is False or path in sites.tied:
         return []

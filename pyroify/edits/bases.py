@@ -13,7 +13,7 @@ from pyroify.decide.case import Case, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program.resolve import MODULE, Index, ModuleClass
-from pyroify.syntax.facts import Call
+from pyroify.syntax.values import Call
 
 PYRO_ABC_META = '''\
 class PyroABCMeta(type({pyro_module}), {abc_meta}):

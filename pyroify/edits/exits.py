@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 
 from pyroify.program.study import METADATA, Study
-from pyroify.syntax.facts import Constant, Exit, Function
+from pyroify.syntax.facts import Exit, Function
+from pyroify.syntax.values import NOTHING
 
 HARMLESS = {"register_buffer"}
 
@@ -72,7 +73,7 @@ def _lines_in(names: Container[str], method: Function) -> list[int]:
     return [
         item.line
         for item in method.assignments
-        if item.path and item.path[0] in names and item.value != Constant("None")
+        if item.path and item.path[0] in names and item.value != NOTHING
     ]
 
 

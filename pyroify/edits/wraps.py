@@ -11,23 +11,23 @@ from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program import placements
 from pyroify.program.placements import Where, place
-from pyroify.program.structure import (
-    CLONES,
-    Box,
-    Node,
-    Opaque,
-    Own,
-    Resolver,
-    Scope,
+from pyroify.program.structure import CLONES, Resolver, Scope, computes_weight
+from pyroify.program.values import Box, Own, holds_parameters, places
+from pyroify.spec.match import has_wildcard
+from pyroify.syntax.facts import File
+from pyroify.syntax.values import (
+    Call,
+    Items,
+    Name,
+    OneOf,
+    SelfRead,
+    Spot,
+    Unknown,
+    Value,
     calls_in,
-    computes_weight,
-    holds_parameters,
-    places,
-    values_in,
+    options_of,
     walk,
 )
-from pyroify.spec.match import has_wildcard
-from pyroify.syntax.facts import Call, Choice, File, Items, Name, SelfRead, Spot, Value
 
 
 def class_wraps(
@@ -120,7 +120,7 @@ def _computed(calls: Iterable[Call]) -> Iterator[Spot]:
             yield from (inner.place for inner in given)
 
 
-def _filled(nodes: Iterable[Node]) -> set[Spot]:
+def _filled(nodes: Iterable[Value]) -> set[Spot]:
     """Where containers are made that hold parameters in the end: some are given them later."""
     return {
         item.call.place
@@ -132,9 +132,9 @@ def _filled(nodes: Iterable[Node]) -> set[Spot]:
 
 def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = False) -> bool:
     """Whether a call surely makes a layer or container that may have parameters."""
-    if call.wrapped or not isinstance(call.callee, Name | Choice):
+    if call.wrapped or not isinstance(call.callee, Name | OneOf):
         return False
-    options = call.callee.options if isinstance(call.callee, Choice) else (call.callee,)
+    options = options_of(call.callee)
     kinds = set()
     for option in options:
         layer = (
@@ -145,7 +145,7 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = F
         return False
     if kinds == {"container"}:
         node = resolver.resolve(call, replace(scope, inside=True))
-        empty = isinstance(node, Box) and not node.children
+        empty = isinstance(node, Box) and not node.items
         return filled or empty or holds_parameters(node)
     return True
 
@@ -208,7 +208,7 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
             continue
         nodes = tuple(walk(attribute.node))
         whole = not any(
-            isinstance(item, Opaque) or (isinstance(item, Own) and item.cls.key not in refused)
+            isinstance(item, Unknown) or (isinstance(item, Own) and item.cls.key not in refused)
             for item in nodes
         )
         if not whole:
@@ -239,7 +239,7 @@ def _copied(case: Case, resolver: Resolver, names: Container[str]) -> Iterator[V
         for call in (call for item in made for call in calls_in(item.value)):
             if isinstance(call.callee, Name) and call.args:
                 if resolver.index.canonical(call.callee.dotted, case.cls.file.path) in CLONES:
-                    yield from values_in(call.args[0].value)
+                    yield from walk(call.args[0].value)
 
 
 def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
@@ -255,7 +255,7 @@ def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
                 continue
             layer = resolver.index.layer(call.callee.dotted, cls.file.path)
             if layer is not None and layer.kind == "container":
-                given = (inner for passed in call.args for inner in values_in(passed.value))
+                given = (inner for passed in call.args for inner in walk(passed.value))
                 names = (value.path[0] for value in given if isinstance(value, SelfRead))
                 yield from (name for name in names if name in trained)
 

@@ -25,8 +25,9 @@ from pyroify.program.resolve import ModuleClass
 from pyroify.spec.expressions import Call, to_text
 from pyroify.spec.model import Sample
 from pyroify.spec.render import RenderError
-from pyroify.syntax import facts
-from pyroify.syntax.facts import File, LiftedModule, Lifting, OldPrior, Spot
+from pyroify.syntax import values
+from pyroify.syntax.facts import File, LiftedModule, Lifting, OldPrior
+from pyroify.syntax.values import Spot
 
 LEFT = "PYR043"
 OVERRULED = "PYR066"
@@ -135,7 +136,7 @@ class _Migrator:
         return found
 
     def _class_of_argument(
-        self, lifting: Lifting, call: facts.Call, place: Place
+        self, lifting: Lifting, call: values.Call, place: Place
     ) -> ModuleClass | None:
         source = lifting.module.source
         for passed in call.args:
@@ -143,7 +144,7 @@ class _Migrator:
                 return cls
         if lifting.kind == "module" and source.startswith("self."):
             # A PyroModule registers what it holds, layers of torch included.
-            return self.script.instance(facts.Argument("self"), place)
+            return self.script.instance(values.Argument("self"), place)
         return None
 
     def _class(self, lifting: Lifting) -> ModuleClass | None:

@@ -32,11 +32,13 @@ from pyroify.program.faults import FileFault, looking_at
 from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.ownership import foreign_definitions
 from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.structure import Box, Leaf, Node, Opaque, Own, Resolver, options_of, walk
+from pyroify.program.structure import Resolver
 from pyroify.program.study import Study
 from pyroify.program.ties import find_ties
+from pyroify.program.values import Box, Leaf, Own
 from pyroify.program.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.spec.model import Spec
+from pyroify.syntax.values import Unknown, Value, options_of, walk
 
 LEFT = ("PYR060", "PYR067", "PYR072")
 """A declaration that is there and stays, while the rest of its class follows the spec."""
@@ -425,53 +427,53 @@ def _reads_draws_of(sub: Case, base: Case) -> bool:
     )
 
 
-def _is_hidden(node: Node) -> bool:
+def _is_hidden(node: Value) -> bool:
     """Whether a node stands for layers that only run time shows."""
-    return isinstance(node, Opaque) and node.sure
+    return isinstance(node, Unknown) and node.sure
 
 
-def _containers(study: Study) -> Iterator[tuple[str, list[Node]]]:
+def _containers(study: Study) -> Iterator[tuple[str, list[Value]]]:
     """The containers of a class, itself perhaps: the attribute they are in, and all they hold.
 
     What is put into an attribute out of sight may be in each of its containers.
     """
     for attribute in study.everything:
-        hidden: list[Node] = [item for item in options_of(attribute.node) if _is_hidden(item)]
+        hidden: list[Value] = [item for item in options_of(attribute.node) if _is_hidden(item)]
         made = list(study.made_out_of_sight(attribute))
         hidden += [item for item in made if isinstance(item, Own)]
         for item in walk(attribute.node) if attribute.name else ():
             if isinstance(item, Box) or _may_be_inside(item):
                 yield attribute.name, [*walk(item), *hidden]
-        if any(isinstance(item, Opaque) for item in options_of(attribute.node)):
+        if any(isinstance(item, Unknown) for item in options_of(attribute.node)):
             yield attribute.name, [*made]
     if study.is_container:
         yield "", _all_nodes(study)
 
 
-def _all_nodes(study: Study) -> list[Node]:
+def _all_nodes(study: Study) -> list[Value]:
     return [item for attribute in study.everything for item in walk(attribute.node)]
 
 
-def _parts_added_to(study: Study) -> list[Node]:
+def _parts_added_to(study: Study) -> list[Value]:
     """What is in attributes of which others get layers: ``self.net.head = nn.Linear(...)``."""
     names = {item.name.partition(".")[0] for item in study.everything if "." in item.name}
     added_to = (item.node for item in study.everything if item.name in names)
     return [inner for node in added_to for inner in walk(node)]
 
 
-def _members(nodes: Sequence[Node]) -> tuple[Key, ...]:
+def _members(nodes: Sequence[Value]) -> tuple[Key, ...]:
     """The classes of the project among some members."""
     return tuple(node.cls.key for node in nodes if isinstance(node, Own))
 
 
-def _has_layers(nodes: Sequence[Node]) -> bool:
+def _has_layers(nodes: Sequence[Value]) -> bool:
     return any(isinstance(node, Leaf) or _is_hidden(node) for node in nodes)
 
 
-def _may_be_inside(node: Node) -> bool:
+def _may_be_inside(node: Value) -> bool:
     """Whether one part may have been put into another, where only run time knows the place."""
     parts = options_of(node)
-    return all(any(isinstance(item, kind) for item in parts) for kind in (Box, Own, Opaque))
+    return all(any(isinstance(item, kind) for item in parts) for kind in (Box, Own, Unknown))
 
 
 def _refuses(finding: Finding) -> bool:

@@ -26,11 +26,13 @@ from pyroify.migration.migrate import Migration
 from pyroify.program.aliases import other_names
 from pyroify.program.faults import looking_at
 from pyroify.program.ownership import foreign_definitions
-from pyroify.program.structure import Own, Resolver, walk
+from pyroify.program.structure import Resolver
 from pyroify.program.study import OwnParameter, Study, parameters_in
 from pyroify.program.ties import late_source, tie_statements
+from pyroify.program.values import Own
 from pyroify.spec.model import Spec
 from pyroify.syntax.facts import File, Function
+from pyroify.syntax.values import walk
 
 
 @dataclass

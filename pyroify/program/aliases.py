@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from pyroify.program.structure import places
 from pyroify.program.study import Study
-from pyroify.syntax.facts import Choice, Items, Repeat, SelfRead, Value
+from pyroify.program.values import places
+from pyroify.syntax.values import Items, Many, OneOf, SelfRead, Value
 
 
 def other_names(study: Study, names: Collection[str]) -> frozenset[str]:
@@ -31,8 +31,8 @@ def _members(value: Value) -> Iterator[str]:
     match value:
         case SelfRead(path=(name,)):
             yield name
-        case Choice(options=values) | Items(items=values):
+        case OneOf(options=values) | Items(items=values):
             for inner in values:
                 yield from _members(inner)
-        case Repeat(item=inner):
+        case Many(item=inner):
             yield from _members(inner)

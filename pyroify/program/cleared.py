@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pyroify.catalog.layers import LayerParameter
 from pyroify.program.placements import presence
-from pyroify.program.structure import Leaf
 from pyroify.program.study import Study, always_assigned
-from pyroify.syntax.facts import NONE, Assignment, Function, Name
+from pyroify.program.values import Leaf
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import NOTHING, Name
 
 
 def is_present(
@@ -28,7 +29,7 @@ def _is_left(study: Study, method: Function | None, path: str) -> bool | None:
         item
         for other in building
         for item in other.assignments
-        if item.path == names and item.value == NONE
+        if item.path == names and item.value == NOTHING
     ]
     if method is not None and any(_is_final(item, method) for item in cleared):
         return False

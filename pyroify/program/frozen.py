@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pyroify.program.structure import Own, is_opaque, walk
 from pyroify.program.study import ATTACHING, PARAMETERS, Study, always_assigned
+from pyroify.program.values import Own, is_opaque
 from pyroify.program.wrapped import places_inside, wrapped_of_bases
-from pyroify.syntax.facts import Assignment, Freeze, Function, Name, Path, SelfRead, Use
+from pyroify.syntax.facts import Assignment, Freeze, Function, Use
+from pyroify.syntax.values import Name, Path, SelfRead, walk
 
 Key = tuple[str, str]
 

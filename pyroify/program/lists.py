@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.program.structure import (
-    Box,
-    Leaf,
-    Listed,
+from pyroify.program.study import Attribute, Study
+from pyroify.program.values import Box, Leaf, Own, places
+from pyroify.syntax.facts import Assignment
+from pyroify.syntax.values import (
+    Call,
+    Items,
     Many,
-    Node,
     Nothing,
     OneOf,
-    Own,
-    Owned,
+    Parameter,
     Plain,
+    Spot,
+    Value,
     calls_in,
     options_of,
-    places,
     walk,
 )
-from pyroify.program.study import Attribute, Study
-from pyroify.syntax.facts import Assignment, Call, Spot
 
 REGISTERING = {f"torch.nn.{name}" for name in ("ModuleList", "ModuleDict", "Sequential")}
 """Calls that register the modules they are handed."""
@@ -67,24 +66,24 @@ def _calls_listed(study: Study, attribute: Attribute) -> set[Spot]:
     return {call.place for item in mine for call in calls_in(item.value)}
 
 
-def _may_be_module(node: Node) -> bool:
+def _may_be_module(node: Value) -> bool:
     """Whether a structure may be more than a parameter, a number or None."""
-    return any(not isinstance(item, Owned | Plain | Nothing) for item in options_of(node))
+    return any(not isinstance(item, Parameter | Plain | Nothing) for item in options_of(node))
 
 
-def _lists(node: Node) -> Iterator[Listed]:
+def _lists(node: Value) -> Iterator[Items]:
     """The lists that a structure is, or may be; those handed to a container are no more."""
     match node:
-        case Listed():
+        case Items():
             yield node
-        case Many(node=inner):
+        case Many(item=inner):
             yield from _lists(inner)
-        case OneOf(nodes=nodes):
+        case OneOf(options=nodes):
             for inner in nodes:
                 yield from _lists(inner)
 
 
-def _makes_more(node: Node, seen: set[tuple[int, int]]) -> bool:
+def _makes_more(node: Value, seen: set[tuple[int, int]]) -> bool:
     inside = [item for found in _lists(node) for item in walk(found)]
     made = {place for item in inside for place in places(item)}
     return not made <= seen if made else any(isinstance(item, Own) for item in inside)

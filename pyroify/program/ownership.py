@@ -15,7 +15,8 @@ from pyroify.lock import Entry
 from pyroify.program.present import present_at_end
 from pyroify.program.resolve import Index
 from pyroify.syntax.declarations import DECLARING_FUNCTION
-from pyroify.syntax.facts import Choice, Class, Declared, File, Function, Name, Spot, Value
+from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.values import Declared, Name, Spot, Value, options_of
 
 SEVERAL = "*"
 """The site of a statement about several, and the class of a helper function."""
@@ -65,8 +66,7 @@ def written_by(cls: Class) -> Iterator[Written]:
         if method.declared is not None:
             yield Written(cls.qualname, method.name, method.declared.text)
         for item in method.assignments:
-            options = item.value.options if isinstance(item.value, Choice) else (item.value,)
-            for value in options:
+            for value in options_of(item.value):
                 if isinstance(value, Declared):
                     yield Written(cls.qualname, ".".join(item.path) or SEVERAL, value.text)
         yield from (Written(cls.qualname, site, text) for site, text in _at_end(method))

@@ -9,23 +9,9 @@ from typing import Literal
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
 from pyroify.code.statements import Loop, nested
 from pyroify.program.resolve import ModuleClass
-from pyroify.program.structure import (
-    Box,
-    Leaf,
-    Listed,
-    Many,
-    Node,
-    Nothing,
-    OneOf,
-    Own,
-    Owned,
-    Plain,
-    holds_only_parameters,
-    is_filled,
-    walk,
-)
-from pyroify.syntax.facts import Call
-from pyroify.syntax.interpret.values import is_text
+from pyroify.program.values import Box, Leaf, Own, holds_only_parameters, is_filled
+from pyroify.syntax.interpret.collections import is_text
+from pyroify.syntax.values import Call, Items, Many, Nothing, OneOf, Parameter, Plain, Value, walk
 
 FLAGS = {"True": True, "False": False, "1": True, "0": False}
 
@@ -45,7 +31,7 @@ class Where:
 
     def child(self, target: str, name: str) -> Where:
         """Where a child of it is found."""
-        return replace(self, target=target, path=join(self.path, name))
+        return replace(self, target=target, path=subpath(self.path, name))
 
     def element(self, variable: str, over: str) -> Where:
         """Where any of its children is found: in a loop over all of them."""
@@ -126,7 +112,7 @@ Layers = Spot | Search | Each
 Placement = Layers | Instance
 
 
-def place(node: Node, where: Where) -> Iterator[Placement]:
+def place(node: Value, where: Where) -> Iterator[Placement]:
     """How the layers of a structure are reached from the source."""
     match node:
         case Leaf(layer=layer) if layer.kind == "recurrent":
@@ -135,7 +121,7 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
             if any(presence(item, node.call) is not False for item in layer.parameters):
                 yield Spot(where, node)
         case Box(layer=layer) if holds_only_parameters(layer):
-            owned = [item.parameter for item in walk(node) if isinstance(item, Owned)]
+            owned = [item for item in walk(node) if isinstance(item, Parameter)]
             maybe = any(parameter.frozen is not False for parameter in owned)
             depths = tuple(sorted(set(_depths(node)))) or (1,)
             yield Each(where, layer, may_be_frozen=maybe, depths=depths)
@@ -143,19 +129,19 @@ def place(node: Node, where: Where) -> Iterator[Placement]:
             yield Instance(where, cls)
         case Box():
             yield from _place_box(node, where)
-        case OneOf(nodes=nodes):
+        case OneOf(options=nodes):
             yield from _place_choice(nodes, where)
 
 
-def _depths(node: Node, depth: int = 0) -> Iterator[int]:
+def _depths(node: Value, depth: int = 0) -> Iterator[int]:
     """How many names lead to the parameters in a structure of lists, with what lists hold."""
     match node:
-        case Box(children=children) if children:
+        case Box(items=children) if children:
             for child in children:
                 yield from _depths(child, depth + 1)
-        case Many(node=inner):
+        case Many(item=inner):
             yield from _depths(inner, depth)
-        case OneOf(nodes=nodes):
+        case OneOf(options=nodes):
             for inner in nodes:
                 yield from _depths(inner, depth)
         case Box():
@@ -164,7 +150,7 @@ def _depths(node: Node, depth: int = 0) -> Iterator[int]:
             yield depth
 
 
-def misses_parameters(node: Node) -> bool:
+def misses_parameters(node: Value) -> bool:
     """Whether a list of parameters is in a structure where no loop reaches it."""
     lists = [item for item in walk(node) if isinstance(item, Box) and is_filled(item)]
     reached = place(node, Where("self", "", 0))
@@ -184,7 +170,7 @@ def presence(parameter: LayerParameter, call: Call | None) -> bool | None:
     return None if None in states else True
 
 
-def join(path: str, name: str) -> str:
+def subpath(path: str, name: str) -> str:
     """A path one name longer."""
     return f"{path}.{name}" if path else name
 
@@ -206,8 +192,8 @@ def _place_box(box: Box, where: Where) -> Iterator[Placement]:
     if not any(map(_is_placed, walk(box))):
         return
     over = f"{where.target}.values()" if box.layer.name == "ModuleDict" else where.target
-    match box.children:
-        case (Many(node=element),) if _is_plain_loop(element):
+    match box.items:
+        case (Many(item=element),) if _is_plain_loop(element):
             yield from place(element, where.element(_loop_variable(element, where), over))
         case children if all(map(_is_one, children)) and _has_all_keys(box):
             for index, child in enumerate(children):
@@ -219,7 +205,7 @@ def _place_box(box: Box, where: Where) -> Iterator[Placement]:
                 yield Search(where, found, *_extent(options, "each"), over=over)
 
 
-def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
+def _place_choice(nodes: tuple[Value, ...], where: Where) -> Iterator[Placement]:
     real = [node for node in nodes if not isinstance(node, Nothing)]
     if len(real) < len(nodes):
         where = where.under(f"{where.target} is not None")
@@ -230,7 +216,7 @@ def _place_choice(nodes: tuple[Node, ...], where: Where) -> Iterator[Placement]:
         yield Search(where, found, *_extent(real, "itself"))
 
 
-def _extent(options: Sequence[Node], simple: Extent) -> tuple[Extent, bool]:
+def _extent(options: Sequence[Value], simple: Extent) -> tuple[Extent, bool]:
     """Where layers are among what a container or attribute may hold, and whether all are some.
 
     Classes of the project are told from them unless they derive from one of these layers.
@@ -247,7 +233,7 @@ def _extent(options: Sequence[Node], simple: Extent) -> tuple[Extent, bool]:
 
 def _has_all_keys(box: Box) -> bool:
     """Whether the source shows the name of each child; by default that is its place."""
-    is_told = len(box.keys) == len(box.children) or box.layer.name != "ModuleDict"
+    is_told = len(box.keys) == len(box.items) or box.layer.name != "ModuleDict"
     return is_told and all(map(is_text, box.keys))
 
 
@@ -262,52 +248,52 @@ def _child(box: Box, index: int, where: Where) -> Where:
     return where.child(f"{where.target}.{key}" if key.isidentifier() else position, key)
 
 
-def _is_placed(node: Node) -> bool:
+def _is_placed(node: Value) -> bool:
     """Whether a part of a structure has parameters."""
     if isinstance(node, Box):
         return holds_only_parameters(node.layer)
-    return isinstance(node, Leaf | Own | Owned)
+    return isinstance(node, Leaf | Own | Parameter)
 
 
-def _is_one(node: Node) -> bool:
+def _is_one(node: Value) -> bool:
     """Whether a child of a container is exactly one module."""
     if isinstance(node, OneOf):
-        return not any(isinstance(item, Nothing) for item in node.nodes)
+        return not any(isinstance(item, Nothing) for item in node.options)
     return not isinstance(node, Many)
 
 
-def _options(node: Node) -> tuple[Node, ...]:
+def _options(node: Value) -> tuple[Value, ...]:
     """What a child of a container may be."""
     if isinstance(node, Many):
-        return _options(node.node)
-    return node.nodes if isinstance(node, OneOf) else (node,)
+        return _options(node.item)
+    return node.options if isinstance(node, OneOf) else (node,)
 
 
-def _is_plain_loop(node: Node) -> bool:
+def _is_plain_loop(node: Value) -> bool:
     """Whether a loop over a container can name every layer of its elements."""
     if isinstance(node, Box) and node.layer.name in ("Sequential", "ModuleList"):
-        return not any(isinstance(child, Many | OneOf) for child in node.children)
+        return not any(isinstance(child, Many | OneOf) for child in node.items)
     if isinstance(node, Box) and holds_only_parameters(node.layer):
         return True
     return isinstance(node, Leaf | Own)
 
 
-def _layers(node: Node, path: str) -> Iterator[tuple[str, Layer]]:
+def _layers(node: Value, path: str) -> Iterator[tuple[str, Layer]]:
     """The layers of torch.nn in a structure, with ``*`` for each position in a container."""
     match node:
         case Leaf(layer=layer):
             yield path, layer
-        case Box(children=children):
+        case Box(items=children):
             for child in children:
-                yield from _layers(child, join(path, "*"))
-        case Listed(children=children) | OneOf(nodes=children):
+                yield from _layers(child, subpath(path, "*"))
+        case Items(items=children) | OneOf(options=children):
             for child in children:
                 yield from _layers(child, path)
-        case Many(node=inner):
+        case Many(item=inner):
             yield from _layers(inner, path)
 
 
-def _loop_variable(node: Node, where: Where) -> str:
+def _loop_variable(node: Value, where: Where) -> str:
     names = ("layer",) if isinstance(node, Leaf) else ("block", "part", "piece")
     if isinstance(node, Box) and holds_only_parameters(node.layer):
         names = ("group", *names)

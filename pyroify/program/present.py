@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pyroify.syntax.facts import Assignment, Declared, Function
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import Declared
 
 TARGET = re.compile(r"(?:if [^\n]*:\n    )?self\.([\w.\[\]']+) = [^\n]*")
 KEY = re.compile(r"\['?(\w+)'?\]")

@@ -16,7 +16,8 @@ from pyroify.lock import Lock
 from pyroify.program.faults import FileFault, describe_fault, looking_at
 from pyroify.source import SourceError, decode_source, read_source
 from pyroify.syntax.extract import extract
-from pyroify.syntax.facts import Call, Class, File, Function, Name, Value
+from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.values import Call, Name, Value
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
 PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
@@ -510,7 +511,7 @@ def looks_like_module(cls: Class) -> bool:
     It attaches parameters or layers of torch to itself, or has ``forward`` and calls the base's
     ``__init__``.
     """
-    from pyroify.syntax.facts import Call, Parameter
+    from pyroify.syntax.values import Call, Parameter
 
     constructor = cls.method("__init__")
     if constructor is None:

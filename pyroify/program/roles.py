@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pyroify.catalog.calls import NO_MODULES
 from pyroify.catalog.members import DATA_MEMBERS
 from pyroify.program.resolve import Index, ModuleClass, Target
-from pyroify.syntax.facts import Element, Function, Handling, SelfRead
+from pyroify.syntax.facts import Function, Handling
+from pyroify.syntax.values import Element, SelfRead
 
 MODULE_MEMBERS = frozenset(
     """

@@ -1,7 +1,7 @@
 """What an attribute of a module holds: layers, containers of layers, classes of the project.
 
 The values of the facts are followed through helper functions and methods, local variables and
-aliases, over the whole project. Where the source does not show what is made, the answer is Opaque.
+aliases, over the whole project. Where the source does not show what is made, the answer is Unknown.
 """
 
 from __future__ import annotations
@@ -27,118 +27,51 @@ from pyroify.catalog.calls import (
 from pyroify.catalog.layers import Layer
 from pyroify.catalog.module import MODULE_NAMES
 from pyroify.program.resolve import MODULE, Index, ModuleClass, Target
-from pyroify.syntax.facts import (
+from pyroify.program.values import (
+    Box,
+    Leaf,
+    Own,
+    holds_parameters,
+    is_certain,
+    is_data,
+    without_call,
+)
+from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.interpret.collections import held_by_method, keyed, pick
+from pyroify.syntax.parameters import PARAMETER
+from pyroify.syntax.values import (
+    NOTHING,
+    PLAIN,
+    STATELESS,
     Argument,
     Call,
-    Choice,
-    Class,
     Closure,
     Computed,
     Constant,
     Declared,
     Element,
-    File,
-    Function,
     Items,
+    Many,
     MethodCall,
     Name,
+    Nothing,
+    OneOf,
     Parameter,
     Passed,
     Path,
-    Repeat,
+    Plain,
     SelfRead,
-    Spot,
     Unknown,
     Value,
+    join,
+    literal,
+    member_of,
+    options_of,
+    walk,
 )
-from pyroify.syntax.interpret.values import held_by_method, keyed, pick
-from pyroify.syntax.parameters import PARAMETER
 
 if TYPE_CHECKING:
     from pyroify.program.frozen import FrozenBy
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen."""
-
-    layer: Layer
-    call: Call | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """An instance of a class of the project, which declares its own parameters."""
-
-    cls: ModuleClass
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A container of torch.nn with its children; ``keys`` as far as they are written."""
-
-    layer: Layer
-    call: Call | None
-    children: tuple[Node, ...]
-    keys: tuple[str, ...] = ()
-    cls: ModuleClass | None = None
-    """The class of the project it is an instance of, where that adds no children itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Many:
-    """Any number of modules of one structure."""
-
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """One of several structures; which one is known at run time."""
-
-    nodes: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Modules in a Python list, tuple or dict."""
-
-    children: tuple[Node, ...]
-    keys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """Something that may be a module and whose structure is not visible; ``text`` is its source.
-
-    ``sure``: it is a module with parameters, as far as the name tells.
-    """
-
-    text: str
-    sure: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """A parameter."""
-
-    parameter: Parameter
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """Nothing that holds parameters; ``is_module``: a layer without any."""
-
-    is_module: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """None."""
-
-
-PLAIN, STATELESS, NOTHING = Plain(), Plain(is_module=True), Nothing()
-Node = Leaf | Own | Box | Many | OneOf | Listed | Opaque | Owned | Plain | Nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +122,7 @@ class Resolver:
     """What is frozen of a class by other classes, which hold it or derive from it."""
     handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
     """The classes whose instances a class is seen to be given."""
-    _constants: dict[tuple[str, str], Node] = field(default_factory=dict)
+    _constants: dict[tuple[str, str], Value] = field(default_factory=dict)
     _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 
     @cached_property
@@ -234,29 +167,29 @@ class Resolver:
             yield from (f"{target.file.module}.{name}" for name in target.function.names)
         yield decorator.rpartition(".")[0]
 
-    def resolve(self, value: Value, scope: Scope) -> Node:
+    def resolve(self, value: Value, scope: Scope) -> Value:
         """The structure of a value."""
         match value:
-            case Constant(text="None"):
+            case Nothing():
                 return NOTHING
             case Name(dotted=dotted):
                 return self._named(dotted, scope)
             case Constant() | Computed() | Declared() | Closure():
                 return PLAIN
             case Parameter():
-                return Owned(value)
+                return value
             case Argument(name=name):
                 if name in scope.arguments:
                     passed, outer = scope.arguments[name]
                     return self.resolve(passed.value, outer)
-                return Opaque(name)
+                return Unknown(name)
             case SelfRead(path=path):
                 return self._read(path, scope)
             case Element():
                 return self._element(value, scope)
-            case Choice(options=options):
-                return one_of(*[self.resolve(option, scope) for option in options])
-            case Repeat(item=item):
+            case OneOf(options=options):
+                return join(*[self.resolve(option, scope) for option in options])
+            case Many(item=item):
                 node = self.resolve(item, scope)
                 return node if isinstance(node, Plain | Nothing) else Many(node)
             case Items():
@@ -268,25 +201,25 @@ class Resolver:
             case Unknown(text=text):
                 holding = Holding(self)
                 holding.look_at(value, scope)
-                return Opaque(text, holding.sure)
+                return Unknown(text, sure=holding.sure)
         return PLAIN
 
     # Names, and what hangs below self
 
-    def _named(self, dotted: str, scope: Scope) -> Node:
+    def _named(self, dotted: str, scope: Scope) -> Value:
         """A name that is not called: a module built at file level, a class, a number."""
         target = self.index.resolve(dotted, scope.path)
         if target.alias is not None and target.file is not None and scope.depth <= MAX_DEPTH:
             key = (dotted, scope.path)
             if key not in self._constants:
-                self._constants[key] = Opaque(dotted)  # where it is made of itself
+                self._constants[key] = Unknown(dotted)  # where it is made of itself
                 made = self.resolve(target.alias, Scope(target.file.path, inside=False))
                 self._constants[key] = _made_elsewhere(made, dotted)
             return self._constants[key]
         name = self.index.canonical(dotted, scope.path)
         if target != Target() or name in BUILTINS or name.startswith("torch."):
             return PLAIN
-        return PLAIN if self.is_free(dotted, scope) else Opaque(dotted)
+        return PLAIN if self.is_free(dotted, scope) else Unknown(dotted)
 
     def is_free(self, dotted: str, scope: Scope) -> bool:
         """Whether a name from outside the project is known to be no module, and to make none."""
@@ -300,28 +233,28 @@ class Resolver:
             head in sys.stdlib_module_names or head in NO_MODULES or MODULE_FREE.fullmatch(name)
         )
 
-    def _read(self, path: Path, scope: Scope) -> Node:
+    def _read(self, path: Path, scope: Scope) -> Value:
         """The value of ``self.<path>``: another name for what an attribute holds and declares.
 
         A property makes what it gives; what nobody is seen to assign is not known.
         """
         text = f"self.{'.'.join(path)}"
         if scope.cls is None or scope.depth > MAX_DEPTH:
-            return Opaque(text)
+            return Unknown(text)
         if (found := scope.cls.find_method(path[0])) is not None:
             owner, method = found
             if not PROPERTIES.intersection(method.decorators):
                 return PLAIN
             call = Call(SelfRead(path), method.line, 0, (), text)
             node = self._returned(method, call, replace(scope, cls=owner), owner.file.path)
-            return node if len(path) == 1 else Opaque(text)
+            return node if len(path) == 1 else Unknown(text)
         if path[0] in MODULE_NAMES or any(self._assigned(path[:1], scope.cls)):
             return PLAIN
         for owner in scope.cls.lineage:
             if (value := dict(owner.cls.class_attributes).get(path[0])) is not None:
                 inner = _inside_file(owner.file, scope)
                 return _made_elsewhere(self.resolve(value, inner), text)
-        return Opaque(text)
+        return Unknown(text)
 
     def _assigned(self, path: Path, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
         """What a class and its bases assign to ``self.<path>``."""
@@ -331,7 +264,7 @@ class Resolver:
                     if item.path == path and item.how in ATTACHING:
                         yield item.value, owner
 
-    def _held(self, value: Value, scope: Scope) -> Node:
+    def _held(self, value: Value, scope: Scope) -> Value:
         """The structure of a value, looked up where it is only another name."""
         match value:
             case SelfRead(path=path) if scope.cls is not None and scope.depth <= MAX_DEPTH:
@@ -340,14 +273,14 @@ class Resolver:
                     self._held(found, replace(deeper, cls=owner, path=owner.file.path))
                     for found, owner in self._assigned(path, scope.cls)
                 ]
-                return one_of(*nodes) if nodes else self._read(path, scope)
+                return join(*nodes) if nodes else self._read(path, scope)
             case Element(of=SelfRead() as of, index=index, text=text):
                 return _element_of(self._held(of, scope), index, text, is_copied=True)
         return self.resolve(value, scope)
 
-    def _element(self, value: Element, scope: Scope) -> Node:
+    def _element(self, value: Element, scope: Scope) -> Value:
         if isinstance(value.of, SelfRead):
-            return Opaque(value.text)  # another name for a part of what is there
+            return Unknown(value.text)  # another name for a part of what is there
         if (found := self._behind(value.of, scope)) is not None:
             held, inner = found
             node = self.resolve(pick(held, value.index, value.text), inner)
@@ -383,15 +316,15 @@ class Resolver:
             return None
         return value, _inside_file(target.file, scope)
 
-    def _items(self, value: Items, scope: Scope) -> Listed:
-        return Listed(tuple(self.resolve(item, scope) for item in value.items), value.keys)
+    def _items(self, value: Items, scope: Scope) -> Items:
+        return Items(tuple(self.resolve(item, scope) for item in value.items), value.keys)
 
     # Functions and methods of the project
 
-    def _method_call(self, value: MethodCall, scope: Scope) -> Node:
+    def _method_call(self, value: MethodCall, scope: Scope) -> Value:
         call = value.call
         if scope.cls is None or scope.depth > MAX_DEPTH:
-            return Opaque(call.text)
+            return Unknown(call.text)
         found = scope.cls.find_method(value.name)
         if found is None:
             return self._attribute_call(value, scope, scope.cls)
@@ -406,10 +339,10 @@ class Resolver:
             if (other := sub.cls.method(value.name)) is not None:
                 nodes.append(self._returned(other, call, replace(scope, cls=sub), sub.file.path))
             else:
-                nodes.append(Opaque(call.text))
+                nodes.append(Unknown(call.text))
         return _any_of(nodes, call.text)
 
-    def _attribute_call(self, value: MethodCall, scope: Scope, cls: ModuleClass) -> Node:
+    def _attribute_call(self, value: MethodCall, scope: Scope, cls: ModuleClass) -> Value:
         """A call of ``self.name`` where that is no method: a class, a function or a module."""
         call = value.call
         for owner in cls.lineage:
@@ -418,7 +351,7 @@ class Resolver:
             if nested is not None:
                 return Own(nested)
         if any(self._overriding(value.name, cls)):
-            return Opaque(call.text)
+            return Unknown(call.text)
         attribute = dict(cls.cls.class_attributes).get(value.name)
         if isinstance(attribute, Name):
             return self._call(replace(call, callee=attribute), scope)
@@ -433,26 +366,28 @@ class Resolver:
             if sub.cls.method(name) is not None or name in dict(sub.cls.class_attributes):
                 yield sub
 
-    def _returned(self, function: Function, call: Call, scope: Scope, path: str) -> Node:
+    def _returned(self, function: Function, call: Call, scope: Scope, path: str) -> Value:
         """What a function gives for a call: the union of what it returns."""
         place = (path, function.line)
         if place in scope.callers or scope.depth > MAX_DEPTH:
-            return Opaque(call.text)
+            return Unknown(call.text)
         if function.reshapes:
-            return Opaque(call.text, sure=True)
+            return Unknown(call.text, sure=True)
         inner = self._inside(function, call, scope, path)
         if function.generator:
-            children = [self.resolve(Repeat(value), inner) for value in function.yields]
-            node: Node = Listed(tuple(children))
+            children = [self.resolve(Many(value), inner) for value in function.yields]
+            node: Value = Items(tuple(children))
         elif not function.returns:
             return PLAIN
         else:
-            node = one_of(*[self.resolve(value, inner) for value in function.returns])
+            node = join(*[self.resolve(value, inner) for value in function.returns])
         if isinstance(node, Plain) and scope.cls is None and function.parameter_calls:
-            return Opaque(call.text, sure=True)  # it attaches them to what it gives
+            return Unknown(call.text, sure=True)  # it attaches them to what it gives
         if function.coroutine or not TRANSPARENT.issuperset(function.decorators):
-            unknown = Opaque(call.text, sure=any(map(is_certain, walk(node))))
-            return one_of(*(item for item in options_of(node) if isinstance(item, Owned)), unknown)
+            unknown = Unknown(call.text, sure=any(map(is_certain, walk(node))))
+            return join(
+                *(item for item in options_of(node) if isinstance(item, Parameter)), unknown
+            )
         return node
 
     def _inside(self, function: Function, call: Call, scope: Scope, path: str) -> Scope:
@@ -463,28 +398,28 @@ class Resolver:
                 arguments[name] = (passed, scope)
             elif default := dict(function.defaults).get(name):
                 if is_literal(default) and not call.starred:
-                    arguments[name] = (Passed("", "", default, True, Constant(default)), scope)
+                    arguments[name] = (Passed("", "", default, True, literal(default)), scope)
         callers = scope.callers | {(path, function.line)}
         return Scope(path, scope.cls, arguments, scope.depth + 1, False, callers, scope.user)
 
     # Calls
 
-    def _call(self, call: Call, scope: Scope) -> Node:
+    def _call(self, call: Call, scope: Scope) -> Value:
         if scope.depth > MAX_DEPTH:
-            return Opaque(call.text)
+            return Unknown(call.text)
         match call.callee:
             case Name(dotted=dotted):
                 return self._named_call(call, dotted, scope)
-            case Choice(options=options):
+            case OneOf(options=options):
                 nodes = [self._call(replace(call, callee=option), scope) for option in options]
-                return one_of(*_unwrapped(nodes, call))
+                return join(*_unwrapped(nodes, call))
             case Closure():
                 return self._closed(call, call.callee, scope, scope)
             case Constant():
                 return PLAIN
         return self._called(call, scope, call.callee)
 
-    def _called(self, call: Call, scope: Scope, callee: Value) -> Node:
+    def _called(self, call: Call, scope: Scope, callee: Value) -> Value:
         """A call of what is no plain name: of what is picked from a dict, handed in or returned.
 
         A layer cannot be wrapped there.
@@ -506,10 +441,10 @@ class Resolver:
             for node in nodes
             for item in walk(node)
         ):
-            return Opaque(call.text, sure=True)
-        return one_of(*nodes)
+            return Unknown(call.text, sure=True)
+        return join(*nodes)
 
-    def _made_by(self, call: Call, maker: Value, inner: Scope, scope: Scope) -> Node:
+    def _made_by(self, call: Call, maker: Value, inner: Scope, scope: Scope) -> Value:
         """What a call makes of a maker that is written elsewhere."""
         if isinstance(maker, Closure):
             return self._closed(call, maker, inner, scope)
@@ -517,7 +452,7 @@ class Resolver:
         made = replace(call, callee=maker)
         return self._call(made, replace(scope, path=inner.path, depth=depth))
 
-    def _closed(self, call: Call, closure: Closure, inner: Scope, scope: Scope) -> Node:
+    def _closed(self, call: Call, closure: Closure, inner: Scope, scope: Scope) -> Value:
         """What a lambda gives, made where its body stands."""
         arguments = dict(inner.arguments)
         for position, name in enumerate(closure.arguments):
@@ -537,7 +472,7 @@ class Resolver:
         match callee:
             case Closure() | Name() if not self._is_alias(callee, scope):
                 return [(callee, scope)]
-            case Choice(options=options):
+            case OneOf(options=options):
                 found = [self._makers(option, deeper) for option in options]
                 return None if None in found else [one for some in found if some for one in some]
             case Element(of=Name(dotted=of_name), index=str(key)) if of_name.endswith(NAMESPACE):
@@ -558,7 +493,7 @@ class Resolver:
                     return None
                 entry = pick(held, index, text)
                 if isinstance(entry, Element):
-                    entry = Choice(tuple(_entries(held)))
+                    entry = OneOf(tuple(_entries(held)))
                 return self._makers(entry, replace(inner, depth=deeper.depth))
             case Call(callee=Name(dotted="functools.partial"), args=args) if args:
                 return self._makers(args[0].value, deeper)
@@ -591,18 +526,18 @@ class Resolver:
         found = [self._makers(value, inner) for value in function.returns]
         return None if None in found else [one for some in found if some for one in some]
 
-    def _named_call(self, call: Call, dotted: str, scope: Scope) -> Node:
+    def _named_call(self, call: Call, dotted: str, scope: Scope) -> Value:
         index = self.index
         layer = index.layer(dotted, scope.path)
         if layer is not None:
             return self._layer_call(call, layer, scope)
         name = index.canonical(dotted, scope.path)
         if name in PARAMETER:
-            return Owned(_parameter_of(call))
+            return _parameter_of(call)
         if name in CLONES and call.args:
             return self._copied(call, call.args[0].value, scope)
         if name in NORMED:
-            return Opaque(call.text, sure=True)
+            return Unknown(call.text, sure=True)
         target = index.resolve(dotted, scope.path)
         if target.module_class is not None:
             return self._instance(call, target.module_class, scope)
@@ -623,7 +558,7 @@ class Resolver:
             return made
         return self._outside_call(call, name, scope)
 
-    def _copied(self, call: Call, value: Value, scope: Scope) -> Node:
+    def _copied(self, call: Call, value: Value, scope: Scope) -> Value:
         """A copy of a value; what a base makes is of the class that the base gives it."""
         node = without_call(self._held(value, scope))
         own = (
@@ -631,10 +566,10 @@ class Resolver:
             if scope.cls
             else ()
         )
-        reads = (item.path[:1] for item in values_in(value) if isinstance(item, SelfRead))
+        reads = (item.path[:1] for item in walk(value) if isinstance(item, SelfRead))
         return node if all(path in own for path in reads) else _made_elsewhere(node, call.text)
 
-    def _member_call(self, call: Call, dotted: str, scope: Scope) -> Node | None:
+    def _member_call(self, call: Call, dotted: str, scope: Scope) -> Value | None:
         """A call of something that belongs to a class or a constant of the project."""
         if dotted == "cls" and scope.cls is not None:
             return Own(scope.cls)
@@ -657,34 +592,34 @@ class Resolver:
             return self._called(call, replace(scope, depth=scope.depth + 1), held)
         return None
 
-    def _returned_by(self, method: Function, call: Call, scope: Scope, path: str) -> Node:
+    def _returned_by(self, method: Function, call: Call, scope: Scope, path: str) -> Value:
         """What ``Class.method(...)`` gives: the instance comes first, if there is one."""
         if not {"staticmethod", "classmethod"}.intersection(method.decorators):
             call = replace(call, args=call.args[1:])
         return self._returned(method, call, scope, path)
 
-    def _instance(self, call: Call, cls: ModuleClass, scope: Scope) -> Node:
+    def _instance(self, call: Call, cls: ModuleClass, scope: Scope) -> Value:
         """An instance of a class; what a bare container is given belongs to whoever gives it."""
         base = cls.library_base
         if base is None or base.kind != "container" or cls.find_method("__init__") is not None:
             return Own(cls)
         box = self.box(call, base, scope)
-        return replace(box, cls=cls) if box.children else Own(cls)
+        return replace(box, cls=cls) if box.items else Own(cls)
 
-    def _plain_instance(self, call: Call, cls: Class, file: File, scope: Scope) -> Node:
+    def _plain_instance(self, call: Call, cls: Class, file: File, scope: Scope) -> Value:
         """An instance of a class that is no module, unless its ``__new__`` gives something else."""
         if (method := cls.method("__new__")) is not None:
             node = self._returned(method, call, replace(scope, cls=None), file.path)
             return _made_elsewhere(node, call.text)
-        return PLAIN if self.index.is_known(file, cls) and not cls.metaclass else Opaque(call.text)
+        return PLAIN if self.index.is_known(file, cls) and not cls.metaclass else Unknown(call.text)
 
-    def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Node:
+    def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Value:
         deeper = replace(scope, depth=scope.depth + 1)
-        if isinstance(alias, Name | Choice):
+        if isinstance(alias, Name | OneOf):
             return self._call(replace(call, callee=alias), deeper)
         return self._called(call, deeper, alias)
 
-    def _outside_call(self, call: Call, name: str, scope: Scope) -> Node:
+    def _outside_call(self, call: Call, name: str, scope: Scope) -> Value:
         """A call of something outside the project: unknown of what it is given."""
         if ("." not in name and name in NUMBERS) or MODULE_FREE.fullmatch(name):
             return PLAIN
@@ -692,25 +627,25 @@ class Resolver:
             return PLAIN
         is_known = self.is_free(name, scope) or name in BUILTINS
         node = self._mixture(call, scope)
-        if is_known and name not in LOADING and isinstance(node, Opaque) and not node.sure:
+        if is_known and name not in LOADING and isinstance(node, Unknown) and not node.sure:
             holding = Holding(self)
             holding.look_at_all(call, scope)
             return node if holding.maybe else PLAIN
         return replace(node, sure=node.sure or (not is_known and _is_class_name(name)))
 
-    def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Opaque:
+    def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Unknown:
         """What an unknown function makes of what it is given."""
         holding = Holding(self)
         holding.look_at_all(call, scope)
         for value in more:
             holding.look_at(value, scope)
-        return Opaque(call.text, holding.sure)
+        return Unknown(call.text, sure=holding.sure)
 
-    def _layer_call(self, call: Call, layer: Layer, scope: Scope) -> Node:
+    def _layer_call(self, call: Call, layer: Layer, scope: Scope) -> Value:
         if layer.kind == "stateless":
             return STATELESS
         if call.indirect:
-            return Opaque(call.text, sure=True)  # it cannot be wrapped there
+            return Unknown(call.text, sure=True)  # it cannot be wrapped there
         if layer.kind == "container":
             return self.box(call, layer, scope)
         return Leaf(layer, call if scope.inside else self._seen_from_outside(call, scope))
@@ -732,7 +667,7 @@ class Resolver:
 
     def box(self, call: Call, layer: Layer, scope: Scope) -> Box:
         """A container with what a call gives it."""
-        children: list[Node] = []
+        children: list[Value] = []
         keys: list[str] = []
         for passed in call.args:
             value = passed.value
@@ -745,8 +680,8 @@ class Resolver:
                 node = self._members_of(value, scope)
             else:
                 node = self.resolve(value, scope)
-            if isinstance(node, Listed):
-                children.extend(node.children)
+            if isinstance(node, Items):
+                children.extend(node.items)
                 keys.extend(node.keys)
             elif passed.star or layer.name != "Sequential":
                 children.append(node if isinstance(node, Plain | Nothing) else Many(node))
@@ -754,7 +689,7 @@ class Resolver:
                 children.append(node)
         return Box(layer, call if scope.inside else None, tuple(children), tuple(keys))
 
-    def _members_of(self, read: SelfRead, scope: Scope) -> Node:
+    def _members_of(self, read: SelfRead, scope: Scope) -> Value:
         """What a container is given by ``*self.parts``: hidden if that is filled elsewhere."""
         methods = scope.cls.cls.methods if scope.cls else ()
         assigned = [
@@ -764,7 +699,7 @@ class Resolver:
             if item.path == read.path and item.how == "assign"
         ]
         hidden = assigned and all(isinstance(value, Items | Argument) for value in assigned)
-        return Opaque(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
+        return Unknown(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
 
 
 BUILTINS = frozenset(vars(builtins))
@@ -833,9 +768,9 @@ class Holding:
                 yield of, scope
             case Closure(body=body):
                 yield body, scope
-            case Items(items=values) | Choice(options=values):
+            case Items(items=values) | OneOf(options=values):
                 yield from ((item, scope) for item in values)
-            case Repeat(item=item):
+            case Many(item=item):
                 yield item, scope
             case Unknown(owner=None, parts=parts):
                 self.maybe = self.maybe or not parts
@@ -932,61 +867,51 @@ class Holding:
         self.sure, self.maybe = self.sure or sure, self.maybe or maybe
 
 
-def is_certain(node: Node) -> bool:
-    """Whether part of a structure surely has parameters, or surely is a module."""
-    return isinstance(node, Leaf | Own | Owned | Box) or (isinstance(node, Opaque) and node.sure)
-
-
 def _inside_file(file: File, scope: Scope) -> Scope:
     """Where what a file assigns by itself stands."""
     depth = scope.depth + 1
     return Scope(file.path, depth=depth, inside=False, callers=scope.callers, user=scope.user)
 
 
-def _made_elsewhere(node: Node, text: str) -> Node:
+def _made_elsewhere(node: Value, text: str) -> Value:
     """A structure whose layers are made where they cannot be wrapped."""
-    if isinstance(node, Listed):
-        children = tuple(_made_elsewhere(child, text) for child in node.children)
-        return replace(node, children=children)
+    if isinstance(node, Items):
+        children = tuple(_made_elsewhere(child, text) for child in node.items)
+        return replace(node, items=children)
     if isinstance(node, Many):
-        return Many(_made_elsewhere(node.node, text))
+        return Many(_made_elsewhere(node.item, text))
     if any(isinstance(item, Leaf | Box) for item in walk(node)):
-        return Opaque(text, sure=True)
+        return Unknown(text, sure=True)
     return node
 
 
-def _element_of(node: Node, index: int | str | None, text: str, is_copied: bool = False) -> Node:
+def _element_of(node: Value, index: int | str | None, text: str, is_copied: bool = False) -> Value:
     """What a structure holds at a position or under a key, or somewhere."""
     match node:
-        case OneOf(nodes=nodes):
-            return one_of(*[_element_of(inner, index, text, is_copied) for inner in nodes])
-        case Box() | Listed() if isinstance(node, Listed) or is_copied:
-            children = node.children
+        case OneOf(options=nodes):
+            return join(*[_element_of(inner, index, text, is_copied) for inner in nodes])
+        case Box() | Items() if isinstance(node, Items) or is_copied:
+            children = node.items
             if isinstance(index, int) and not node.keys and 0 <= index < len(children):
                 if not any(isinstance(child, Many) for child in children[: index + 1]):
                     return children[index]
-            inner = [child.node if isinstance(child, Many) else child for child in children]
-            return one_of(*inner) if inner else Opaque(text)
-        case Plain() | Nothing() | Owned():
+            inner = [*map(member_of, children)]
+            return join(*inner) if inner else Unknown(text)
+        case Plain() | Nothing() | Parameter():
             return PLAIN
-    return Opaque(text)
+    return Unknown(text)
 
 
 def _entries(items: Items) -> Iterator[Value]:
     for item in items.items:
-        yield item.item if isinstance(item, Repeat) else item
+        yield member_of(item)
 
 
-def options_of(node: Node) -> tuple[Node, ...]:
-    """What a structure may be."""
-    return node.nodes if isinstance(node, OneOf) else (node,)
-
-
-def _any_of(nodes: Sequence[Node], text: str) -> Node:
+def _any_of(nodes: Sequence[Value], text: str) -> Value:
     """What one of several methods gives, where only run time knows which."""
     if all(isinstance(node, Plain | Nothing) for node in nodes):
         return PLAIN
-    return Opaque(text, sure=any(is_certain(item) for node in nodes for item in walk(node)))
+    return Unknown(text, sure=any(is_certain(item) for node in nodes for item in walk(node)))
 
 
 def _is_class_name(name: str) -> bool:
@@ -1005,37 +930,15 @@ def _parameter_of(call: Call) -> Parameter:
     return Parameter(call.line, call.column, initial, None, False, frozen)
 
 
-def one_of(*nodes: Node) -> Node:
-    """One of several structures, flattened; a single one as it is."""
-    flat: dict[Node, None] = {}
-    for node in nodes:
-        for inner in node.nodes if isinstance(node, OneOf) else (node,):
-            flat[inner] = None
-    if len(flat) == 1:
-        return next(iter(flat))
-    return OneOf(tuple(flat)) if flat else PLAIN
-
-
-def _unwrapped(nodes: Sequence[Node], call: Call) -> Iterator[Node]:
+def _unwrapped(nodes: Sequence[Value], call: Call) -> Iterator[Value]:
     """What one call may make; its layers are hidden where it may as well make something else.
 
     A class of the project cannot be wrapped there, and so the layers are not either.
     """
-    mixed = any(isinstance(node, Own | Opaque) for node in nodes)
+    mixed = any(isinstance(node, Own | Unknown) for node in nodes)
     for node in nodes:
         is_layer = isinstance(node, Leaf | Box)
-        yield Opaque(call.text, sure=True) if mixed and is_layer else node
-
-
-def is_data(node: Node) -> bool:
-    """Whether a member of a list is a number, a size or the like and no module."""
-    if isinstance(node, Opaque):
-        return not node.sure
-    if isinstance(node, Many):
-        return is_data(node.node)
-    if isinstance(node, Listed):
-        return all(is_data(child) for child in node.children)
-    return isinstance(node, Plain | Nothing)
+        yield Unknown(call.text, sure=True) if mixed and is_layer else node
 
 
 def is_literal(text: str) -> bool:
@@ -1047,88 +950,3 @@ def reads_self(passed: Passed) -> bool:
     """Whether a size reads attributes of ``self`` and nothing else, so that any method may."""
     names = re.findall(r"(?<![\w.])[A-Za-z_]\w*", passed.text)
     return passed.stable and bool(names) and set(names) == {"self"}
-
-
-def without_call(node: Node) -> Node:
-    """The structure without the calls that made it: their names mean nothing elsewhere."""
-    match node:
-        case Leaf():
-            return replace(node, call=None)
-        case Box():
-            return replace(node, call=None, children=tuple(map(without_call, node.children)))
-        case Many():
-            return Many(without_call(node.node))
-        case OneOf():
-            return one_of(*map(without_call, node.nodes))
-        case Listed():
-            return replace(node, children=tuple(map(without_call, node.children)))
-    return node
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """A structure and everything inside it; classes of the project are not entered."""
-    yield node
-    if isinstance(node, Box) and node.cls is not None:
-        yield Own(node.cls)
-    match node:
-        case Box(children=children) | Listed(children=children):
-            for child in children:
-                yield from walk(child)
-        case Many(node=inner):
-            yield from walk(inner)
-        case OneOf(nodes=nodes):
-            for inner in nodes:
-                yield from walk(inner)
-
-
-def places(node: Node) -> Iterator[Spot]:
-    """Where the layers and containers of a structure are made."""
-    for item in walk(node):
-        if isinstance(item, Leaf | Box) and item.call:
-            yield item.call.place
-
-
-def calls_in(value: Value) -> Iterator[Call]:
-    """A value's calls, those in its arguments and in what it is picked from included."""
-    for item in values_in(value):
-        if isinstance(item, Call | MethodCall):
-            yield item.call if isinstance(item, MethodCall) else item
-
-
-def values_in(value: Value) -> Iterator[Value]:
-    """A value and all that it is made of."""
-    yield value
-    inner: tuple[Value, ...] = ()
-    match value:
-        case Call(callee=callee, args=args):
-            inner = (callee, *(passed.value for passed in args))
-        case MethodCall(call=call):
-            inner = tuple(passed.value for passed in call.args)
-        case Items(items=items) | Choice(options=items):
-            inner = items
-        case Repeat(item=item) | Closure(body=item) | Element(of=item):
-            inner = (item,)
-        case Unknown(owner=owner, parts=parts):
-            inner = parts if owner is None else (owner, *parts)
-    for item in inner:
-        yield from values_in(item)
-
-
-def holds_parameters(node: Node) -> bool:
-    """Whether a structure has, or may have, parameters."""
-    return any(isinstance(i, Leaf | Own | Opaque | Owned) or is_filled(i) for i in walk(node))
-
-
-def is_filled(node: Node) -> bool:
-    """Whether a node is a ParameterList or ParameterDict of something: tensors will do."""
-    return isinstance(node, Box) and holds_only_parameters(node.layer) and bool(node.children)
-
-
-def holds_only_parameters(layer: Layer) -> bool:
-    """Whether a container is one of parameters."""
-    return layer.name in ("ParameterList", "ParameterDict")
-
-
-def is_opaque(node: Node) -> bool:
-    """Whether part of a structure is not visible."""
-    return any(isinstance(item, Opaque) for item in walk(node))

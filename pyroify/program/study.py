@@ -11,48 +11,39 @@ from typing import TYPE_CHECKING
 from pyroify.program.ownership import ByHand, by_hand
 from pyroify.program.resolve import MODULE, ModuleClass
 from pyroify.program.roles import module_uses
-from pyroify.program.structure import (
-    NOTHING,
+from pyroify.program.structure import Resolver, Scope, computes_weight
+from pyroify.program.values import (
     Box,
     Leaf,
-    Listed,
-    Many,
-    Node,
-    Nothing,
-    OneOf,
-    Opaque,
     Own,
-    Owned,
-    Plain,
-    Resolver,
-    Scope,
-    calls_in,
-    computes_weight,
     holds_parameters,
     is_certain,
     is_data,
-    one_of,
-    options_of,
-    values_in,
-    walk,
     without_call,
 )
-from pyroify.syntax.facts import (
-    NONE,
+from pyroify.syntax.facts import Assignment, Freeze, Function, Use
+from pyroify.syntax.values import (
+    NOTHING,
     Argument,
-    Assignment,
     Call,
     Constant,
     Declared,
-    Freeze,
-    Function,
+    Items,
+    Many,
     MethodCall,
     Name,
+    Nothing,
+    OneOf,
     Parameter,
     Path,
+    Plain,
     SelfRead,
-    Use,
+    Unknown,
     Value,
+    calls_in,
+    join,
+    options_of,
+    walk,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +131,7 @@ class OwnParameter:
     def declared(self) -> Declared | None:
         """The declaration that stands in its place already, if any."""
         for assignment in self.assignments:
-            for item in _options(assignment.value):
+            for item in options_of(assignment.value):
                 if isinstance(item, Declared):
                     return item
         return None
@@ -148,7 +139,7 @@ class OwnParameter:
     @property
     def optional(self) -> bool:
         """Whether it may be None, or not be there at all."""
-        return NONE in self._final or self.may_be_none or not always_assigned(self.assignments)
+        return NOTHING in self._final or self.may_be_none or not always_assigned(self.assignments)
 
     @property
     def may_be_other(self) -> bool:
@@ -156,7 +147,7 @@ class OwnParameter:
         known = (Parameter, Declared)
         if self.found:
             return self.others
-        return any(not isinstance(item, known) and item != NONE for item in self._final)
+        return any(not isinstance(item, known) and item != NOTHING for item in self._final)
 
     @property
     def _final(self) -> tuple[Value, ...]:
@@ -165,7 +156,7 @@ class OwnParameter:
         if set(items) <= set(self.method.assignments):
             sure = [index for index, item in enumerate(items) if always_assigned([item])]
             items = items[sure[-1] :] if sure else items
-        return tuple(option for item in items for option in _options(item.value))
+        return tuple(option for item in items for option in options_of(item.value))
 
     @property
     def taken_back(self) -> bool:
@@ -190,7 +181,7 @@ class Attribute:
     """Something with parameters that hangs below ``self``: a layer, a container, a class."""
 
     name: str
-    node: Node
+    node: Value
     assignments: tuple[Assignment, ...]
     line: int
 
@@ -205,12 +196,6 @@ class Attribute:
         return f"self.{self.name}" if self.name else "self"
 
 
-def _options(value: Value) -> tuple[Value, ...]:
-    from pyroify.syntax.facts import Choice
-
-    return value.options if isinstance(value, Choice) else (value,)
-
-
 def exclusive(first: Assignment, second: Assignment) -> bool:
     """Whether two assignments stand in different arms of one ``if``."""
     arms = {branch[1]: branch[2] for branch in first.branches if branch[0] == "if"}
@@ -219,12 +204,12 @@ def exclusive(first: Assignment, second: Assignment) -> bool:
 
 def parameters_in(value: Value) -> tuple[Parameter, ...]:
     """The parameters a value may be."""
-    return tuple(item for item in _options(value) if isinstance(item, Parameter))
+    return tuple(item for item in options_of(value) if isinstance(item, Parameter))
 
 
 def declared_in(value: Value) -> tuple[Declared, ...]:
     """The declarations that a value may be."""
-    return tuple(item for item in _options(value) if isinstance(item, Declared))
+    return tuple(item for item in options_of(value) if isinstance(item, Declared))
 
 
 def always_assigned(assignments: Iterable[Assignment]) -> bool:
@@ -532,17 +517,17 @@ class Study:
         self, name: str, items: list[Assignment], method: Function
     ) -> OwnParameter | None:
         """The parameter that is assigned under a name, here or by functions that are called."""
-        values = [option for item in items for option in _options(item.value)]
+        values = [option for item in items for option in options_of(item.value)]
         if any(isinstance(value, Declared) for value in values):
             return OwnParameter(name, tuple(items), method)
         nodes = [node for item in items for node in options_of(self.node(item))]
-        owned = tuple(node.parameter for node in nodes if isinstance(node, Owned))
-        if not owned or any(is_certain(node) for node in nodes if not isinstance(node, Owned)):
+        owned = tuple(node for node in nodes if isinstance(node, Parameter))
+        if not owned or any(is_certain(node) for node in nodes if not isinstance(node, Parameter)):
             return None  # where it may be a layer as well, only run time knows
         if set(owned) <= set(values):
-            unknown = any(isinstance(node, Opaque) for node in nodes)
+            unknown = any(isinstance(node, Unknown) for node in nodes)
             return OwnParameter(name, tuple(items), method, may_be_handed_in=unknown)
-        others = any(not isinstance(node, Owned | Nothing) for node in nodes)
+        others = any(not isinstance(node, Parameter | Nothing) for node in nodes)
         return OwnParameter(name, tuple(items), method, owned, others, may_be_none=NOTHING in nodes)
 
     def attributes(self, covered: tuple[Function, ...]) -> tuple[Attribute, ...]:
@@ -597,11 +582,11 @@ class Study:
         paths = dict.fromkeys(item.path for item in inner)
         for path in paths:
             items = [item for item in inner if item.path == path]
-            node = one_of(*map(self.node, items))
+            node = join(*map(self.node, items))
             if holds_parameters(node):
                 yield Attribute(".".join(path), node, tuple(items), items[0].line)
 
-    def _made_elsewhere(self, name: str) -> Iterator[Node]:
+    def _made_elsewhere(self, name: str) -> Iterator[Value]:
         """What an attribute is by the constructor or by a base."""
         for cls in self.cls.lineage:
             study = self if cls is self.cls else Study(cls, self.resolver, ())
@@ -622,7 +607,7 @@ class Study:
         for method in covered:
             if method.super_init is not None and method.name in CONSTRUCTORS:
                 made = self.resolver.box(method.super_init, base, self.scope)
-                box = Box(base, None, made.children, made.keys)
+                box = Box(base, None, made.items, made.keys)
             for item in method.assignments:
                 if item.how in ADDING and len(item.path) <= 1 and item.path != ("*",):
                     if item.path and item.how != "setitem":
@@ -640,12 +625,12 @@ class Study:
         made = self.node(item)
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         plain = item.how in ("append", "setitem", "register") and not deciding
-        children = made.children if isinstance(made, Listed) else (made,)
+        children = made.items if isinstance(made, Items) else (made,)
         added = tuple(
             child if plain or isinstance(child, Plain | Many) else Many(child) for child in children
         )
         keys = (*box.keys, repr(item.path[-1])) if item.path and plain else box.keys
-        return Box(box.layer, box.call, (*box.children, *added), keys)
+        return Box(box.layer, box.call, (*box.items, *added), keys)
 
     def _attribute(self, name: str, items: list[Assignment]) -> Attribute | None:
         direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
@@ -654,7 +639,7 @@ class Study:
         if not direct and not added:
             return None
         direct, added = self._from_last(direct, added)
-        node: Node = self._one_of(direct) if direct else Opaque(name)
+        node: Value = self._one_of(direct) if direct else Unknown(name)
         for item in added:
             node = self._grown(node, item)
         if name in self.taken_from and isinstance(node, Box):
@@ -662,7 +647,7 @@ class Study:
         if not holds_parameters(node):
             return None
         late = all(item in self.late for item in items)
-        if late and isinstance(node, Opaque) and not self.is_used_as_module(name):
+        if late and isinstance(node, Unknown) and not self.is_used_as_module(name):
             return None
         if not any(is_certain(inner) for inner in walk(node)):
             if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
@@ -672,7 +657,7 @@ class Study:
     def gives_itself(self, item: Assignment) -> bool:
         """``self.fc = frozen(self.fc)``, where the function gives back what it is given."""
         function = self._function_called(item.value)
-        if function is None or self.node(item) != Opaque(f"self.{item.path[0]}"):
+        if function is None or self.node(item) != Unknown(f"self.{item.path[0]}"):
             return False
         callees = [call.callee for call in function.layer_calls]
         return not any(isinstance(c, Name) and computes_weight(c.dotted) for c in callees)
@@ -699,17 +684,17 @@ class Study:
                     names.add("".join(path))
         return frozenset(names)
 
-    def _one_of(self, direct: list[Assignment]) -> Node:
+    def _one_of(self, direct: list[Assignment]) -> Value:
         """What an attribute may be that is set in several places, one of which may wrap it."""
         *before, last = direct
         node = self.node(last)
         if isinstance(node, Box):
             inner = self._one_of(before) if before else self._made_before(last)
             if inner is not None and (wrapped := self._wrapped_again(node, inner, last)):
-                return wrapped if always_assigned([last]) else one_of(inner, wrapped)
-        return one_of(*[self.node(item) for item in direct])
+                return wrapped if always_assigned([last]) else join(inner, wrapped)
+        return join(*[self.node(item) for item in direct])
 
-    def _made_before(self, item: Assignment) -> Node | None:
+    def _made_before(self, item: Assignment) -> Value | None:
         """What an attribute is by a base, or by the constructor, where another method sets it."""
         if not isinstance(item.value, Call) or item.how not in ATTACHING:
             return None
@@ -722,22 +707,22 @@ class Study:
         nodes = (attribute.node for attribute in found if attribute.name == item.path[0])
         return next(map(without_call, nodes), None)
 
-    def _wrapped_again(self, box: Box, inner: Node, item: Assignment) -> Node | None:
+    def _wrapped_again(self, box: Box, inner: Value, item: Assignment) -> Value | None:
         """``self.fc = nn.Sequential(self.fc, nn.Tanh())``, with what was there in its place."""
         args = item.value.args if isinstance(item.value, Call) else ()
-        if len(args) != len(box.children) or isinstance(inner, Many | Listed):
+        if len(args) != len(box.items) or isinstance(inner, Many | Items):
             return None
-        children: list[Node] = []
-        for passed, child in zip(args, box.children, strict=True):
+        children: list[Value] = []
+        for passed, child in zip(args, box.items, strict=True):
             if passed.value != SelfRead(item.path):
                 children.append(child)
             elif not passed.star:
                 children.append(inner)
             elif isinstance(inner, Box):
-                children += inner.children
+                children += inner.items
         if all(passed.value != SelfRead(item.path) for passed in args):
             return None
-        return replace(box, children=tuple(children))
+        return replace(box, items=tuple(children))
 
     def _from_last(
         self, direct: list[Assignment], added: list[Assignment]
@@ -748,7 +733,7 @@ class Study:
         *before, last = direct
         if not always_assigned([last]) or last in self.late:
             return direct, added
-        lists = all(isinstance(self.node(item), Listed | Plain) for item in before)
+        lists = all(isinstance(self.node(item), Items | Plain) for item in before)
         if not lists or not isinstance(self.node(last), Box):
             return direct, added
         return [last], [item for item in added if item.line > last.line]
@@ -762,9 +747,9 @@ class Study:
         is_made = isinstance(item.value, Call | Parameter)
         return len(item.path) > 1 and is_made and item.how in ATTACHING
 
-    def _grown(self, node: Node, item: Assignment) -> Node:
+    def _grown(self, node: Value, item: Assignment) -> Value:
         """A structure with something added to it."""
-        if isinstance(node, Leaf) and item.value == NONE and item.how == "register":
+        if isinstance(node, Leaf) and item.value == NOTHING and item.how == "register":
             return node  # that takes a parameter away
         if isinstance(node, Leaf) and _is_tie(node, item):
             return node
@@ -773,8 +758,8 @@ class Study:
         if is_set and not isinstance(node, Plain) and not _is_new(node, item):
             return node  # a layer's own parameter, perhaps
         made = self.node(item)
-        if isinstance(made, Listed):
-            made = one_of(*made.children) if made.children else Plain()
+        if isinstance(made, Items):
+            made = join(*made.items) if made.items else Plain()
         if isinstance(node, Box) and len(item.path) == 2:
             is_module = isinstance(made, Leaf | Box | Own) and item not in self.late
             if item.how in ("register", "setattr") or is_module:
@@ -786,52 +771,52 @@ class Study:
             if item in self.late:  # what a method keeps when it runs is a state, unless it shows
                 sure = any(map(is_certain, walk(made)))
             own = [inner for inner in walk(made) if isinstance(inner, Own)]
-            return one_of(node, *own, Opaque(f"self.{'.'.join(item.path)}", sure=sure))
+            return join(node, *own, Unknown(f"self.{'.'.join(item.path)}", sure=sure))
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         if isinstance(node, Plain) and item.how in ADDING:
-            node = Listed(())  # so far it was empty
-        if isinstance(node, OneOf) and any(isinstance(one, Box | Listed) for one in node.nodes):
-            return one_of(
+            node = Items(())  # so far it was empty
+        if isinstance(node, OneOf) and any(isinstance(one, Box | Items) for one in node.options):
+            return join(
                 *(
-                    self._grown(one, item) if isinstance(one, Box | Listed) else one
-                    for one in node.nodes
+                    self._grown(one, item) if isinstance(one, Box | Items) else one
+                    for one in node.options
                 )
             )
-        if not isinstance(node, Box | Listed):
-            return one_of(node, made)
+        if not isinstance(node, Box | Items):
+            return join(node, made)
         plain = item.how == "append" and not deciding
         child = made if plain or isinstance(made, Plain) else Many(made)
         keys = node.keys
         if item.how == "setitem":
             child = Many(made)
-        if isinstance(node, Listed):
-            return Listed((*node.children, child), keys)
+        if isinstance(node, Items):
+            return Items((*node.items, child), keys)
         added = _members(made, item)
         if added and deciding:
-            added = (Many(one_of(*added)),)
-        return Box(node.layer, node.call, (*node.children, *(added or (child,))), keys)
+            added = (Many(join(*added)),)
+        return Box(node.layer, node.call, (*node.items, *(added or (child,))), keys)
 
-    def _added_by_name(self, box: Box, made: Node, item: Assignment) -> Node:
+    def _added_by_name(self, box: Box, made: Value, item: Assignment) -> Value:
         """``self.net.add_module("fc", layer)``; which members are left may not be known."""
         is_filled = box.call is not None and bool(box.call.args)
         if _replaces(box, item) or (item.how == "setattr" and is_filled):
-            return one_of(box, Opaque(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
-        if item.how == "setattr" or item.branches or len(box.keys) < len(box.children):
+            return join(box, Unknown(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
+        if item.how == "setattr" or item.branches or len(box.keys) < len(box.items):
             child = made if isinstance(made, Plain) else Many(made)
-            return Box(box.layer, box.call, (*box.children, child), box.keys)
-        return Box(box.layer, box.call, (*box.children, made), (*box.keys, repr(item.path[1])))
+            return Box(box.layer, box.call, (*box.items, child), box.keys)
+        return Box(box.layer, box.call, (*box.items, made), (*box.keys, repr(item.path[1])))
 
-    def node(self, item: Assignment) -> Node:
+    def node(self, item: Assignment) -> Value:
         """The structure of one assigned value, with what the annotations of arguments tell."""
         scope = self.scope
         if item in self.elsewhere:
             scope = replace(scope, inside=False)
         node = self.resolver.resolve(item.value, scope)
-        if isinstance(node, Opaque) and isinstance(item.value, Argument):
+        if isinstance(node, Unknown) and isinstance(item.value, Argument):
             return self._as_annotated(item.value.name, node)
-        return Plain() if isinstance(node, Listed) and is_data(node) else node
+        return Plain() if isinstance(node, Items) and is_data(node) else node
 
-    def _as_annotated(self, name: str, node: Opaque) -> Opaque | Plain:
+    def _as_annotated(self, name: str, node: Unknown) -> Unknown | Plain:
         """What an argument is, as far as its annotation and its default tell."""
         if self._is_data(name):
             return Plain()
@@ -1023,23 +1008,23 @@ class Study:
 
     def classes_hidden_in(self, attribute: Attribute) -> Iterator[ModuleClass]:
         """Classes of which instances are in an attribute where no source names them."""
-        if not any(isinstance(item, Opaque) for item in walk(attribute.node)):
+        if not any(isinstance(item, Unknown) for item in walk(attribute.node)):
             return
         for item in attribute.assignments:
             for call in calls_in(item.value):
                 if (made := self._class_called(call)) is not None:
                     yield made
-            for value in values_in(item.value):
+            for value in walk(item.value):
                 if isinstance(value, Name):
                     yield from self.resolver.registered_in(value.dotted)
 
     def made_out_of_sight(self, attribute: Attribute) -> Iterator[Leaf | Own]:
         """Layers and instances that are made for an attribute where no source shows their place."""
-        if not any(isinstance(item, Opaque) for item in walk(attribute.node)):
+        if not any(isinstance(item, Unknown) for item in walk(attribute.node)):
             return
         yield from map(Own, self.classes_hidden_in(attribute))
         for item in attribute.assignments:
-            for value in values_in(item.value):
+            for value in walk(item.value):
                 if isinstance(value, Call | MethodCall):
                     made = self.resolver.resolve(value, self.scope)
                     yield from (inner for inner in walk(made) if isinstance(inner, Leaf | Own))
@@ -1089,8 +1074,8 @@ def _any_left(node: Box) -> Box:
     """A container of which some members are gone again: no place in it is what it was."""
     if node.keys:  # those that are there have kept their names
         return node
-    anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.children)
-    return replace(node, children=tuple(anywhere), keys=())
+    anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.items)
+    return replace(node, items=tuple(anywhere), keys=())
 
 
 def _is_tie(leaf: Leaf, item: Assignment) -> bool:
@@ -1099,7 +1084,7 @@ def _is_tie(leaf: Leaf, item: Assignment) -> bool:
     return isinstance(item.value, SelfRead) and item.how == "register" and item.path[-1] in names
 
 
-def _is_new(node: Node, item: Assignment) -> bool:
+def _is_new(node: Value, item: Assignment) -> bool:
     """Whether what is set on a layer or container surely is none of its own parameters."""
     if len(item.path) != 2 or not isinstance(node, Leaf | Box):
         return False
@@ -1111,7 +1096,7 @@ def _replaces(box: Box, item: Assignment) -> bool:
     if len(item.path) != 2 or item.how not in ("assign", "register", "chain", "tuple"):
         return False
     name = item.path[1]
-    return repr(name) in box.keys or (name.isdigit() and int(name) < len(box.children))
+    return repr(name) in box.keys or (name.isdigit() and int(name) < len(box.items))
 
 
 def _covers(frozen: Path, path: str) -> str:
@@ -1125,7 +1110,7 @@ def _covers(frozen: Path, path: str) -> str:
     return "sure" if all(one == other for one, other in pairs) else "maybe"
 
 
-def _first_box(node: Node) -> Box | None:
+def _first_box(node: Value) -> Box | None:
     """The outermost container in a structure, or the class of the project that is one."""
     for item in walk(node):
         found = _as_box(item.cls) if isinstance(item, Own) else item
@@ -1134,10 +1119,10 @@ def _first_box(node: Node) -> Box | None:
     return None
 
 
-def _members(made: Node, item: Assignment) -> tuple[Node, ...]:
+def _members(made: Value, item: Assignment) -> tuple[Value, ...]:
     """The members of a container which ``extend`` adds one by one, and not the container."""
     if item.how == "extend" and isinstance(made, Box) and made.layer.name in NUMBERED:
-        return made.children
+        return made.items
     return ()
 
 

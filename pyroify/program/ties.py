@@ -10,9 +10,10 @@ from itertools import chain
 from pyroify.catalog.layers import LAYERS
 from pyroify.code.names import FileNames
 from pyroify.program.placements import presence
-from pyroify.program.structure import Leaf, Node, Opaque, Own, walk
 from pyroify.program.study import Study, always_assigned, declared_in, exclusive, parameters_in
-from pyroify.syntax.facts import Assignment, Function, Parameter, Path, SelfRead, Value
+from pyroify.program.values import Leaf, Own
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import Parameter, Path, SelfRead, Unknown, Value, walk
 
 NUMBERS = str.maketrans("", "", "0123456789")
 PARAMETERS = frozenset(
@@ -162,9 +163,11 @@ def _may_be_parameter(study: Study, path: Path, item: Assignment) -> bool:
     return False
 
 
-def _hides(node: Node) -> bool:
+def _hides(node: Value) -> bool:
     """Whether a module may have parameters that are not known by their names."""
-    return isinstance(node, Opaque | Own) or (isinstance(node, Leaf) and node.layer.kind != "layer")
+    return isinstance(node, Unknown | Own) or (
+        isinstance(node, Leaf) and node.layer.kind != "layer"
+    )
 
 
 def _is_parameter(study: Study, path: Path) -> bool:
@@ -173,7 +176,7 @@ def _is_parameter(study: Study, path: Path) -> bool:
     return any(_has_parameter(inner, path[1:], study) for node in nodes for inner in walk(node))
 
 
-def _has_parameter(node: Node, path: Path, study: Study) -> bool:
+def _has_parameter(node: Value, path: Path, study: Study) -> bool:
     if not path:
         return False  # it is the module itself
     match node:
@@ -199,7 +202,7 @@ def _may_be_none(study: Study, path: Path) -> bool:
     return any(_may_lack(inner, path[1:], study) for inner in inside)
 
 
-def _may_lack(node: Node, path: Path, study: Study) -> bool:
+def _may_lack(node: Value, path: Path, study: Study) -> bool:
     match node:
         case Leaf(layer=layer, call=call):
             named = [item for item in layer.parameters if item.name == ".".join(path)]
@@ -207,7 +210,7 @@ def _may_lack(node: Node, path: Path, study: Study) -> bool:
         case Own(cls=cls):
             held = (Study(item, study.resolver, ()) for item in cls.lineage)
             return any(_may_be_none(item, path) for item in held)
-    return isinstance(node, Opaque)
+    return isinstance(node, Unknown)
 
 
 def _of_locals(method: Function) -> Iterator[Tie]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.program.resolve import ModuleClass
-from pyroify.program.structure import Box
 from pyroify.program.study import ATTACHING, Study
-from pyroify.syntax.facts import Assignment, Call, Path, SelfRead
+from pyroify.program.values import Box
+from pyroify.syntax.facts import Assignment
+from pyroify.syntax.values import Call, Path, SelfRead
 
 
 def wrapped_of_bases(study: Study) -> frozenset[Path]:

@@ -6,9 +6,9 @@ import ast
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
 from pyroify.syntax.declarations import DECLARING
-from pyroify.syntax.facts import Declared
 from pyroify.syntax.interpret.shapes import initial_shape
 from pyroify.syntax.source import Source
+from pyroify.syntax.values import Declared
 
 PRIORS = "pyro.distributions."
 

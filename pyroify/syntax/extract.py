@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pyroify.syntax.declarations import definitions
-from pyroify.syntax.facts import Call, Class, File, Function, Name, Unknown, Value
+from pyroify.syntax.facts import Class, File, Function
 from pyroify.syntax.functions import Definition, read_function, read_method
+from pyroify.syntax.interpret.collections import substitute
 from pyroify.syntax.interpret.expressions import Expressions
-from pyroify.syntax.interpret.values import choose, substitute
 from pyroify.syntax.liftings import liftings
 from pyroify.syntax.observe.observations import type_tests
 from pyroify.syntax.source import Source, chain, own_statements
+from pyroify.syntax.values import Call, Name, Unknown, Value, join
 
 SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
 LINE_LENGTHS = (88, 100, 120)
@@ -82,7 +83,7 @@ class _Found:
             old = self.aliases.get(name)
             new = value if old is None else substitute(value, f"{self.source.module}.{name}", old)
             keeps = not surely and old is not None and not isinstance(new, Name)
-            self.aliases[name] = choose(old, new) if old is not None and keeps else new
+            self.aliases[name] = join(old, new) if old is not None and keeps else new
         self.source.names.update(names)
 
     def _read_function(self, node: Definition, name: str) -> None:

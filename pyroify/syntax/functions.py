@@ -14,7 +14,7 @@ from pyroify.syntax.declarations import (
     unnamed_declarations,
 )
 from pyroify.syntax.declared import read_decorated
-from pyroify.syntax.facts import Argument, Declarations, Function
+from pyroify.syntax.facts import Declarations, Function
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.interpret.statements import Statements
 from pyroify.syntax.observe.freezes import find_freezes
@@ -25,6 +25,7 @@ from pyroify.syntax.observe.steady import moving_names
 from pyroify.syntax.observe.uses import collect_uses
 from pyroify.syntax.observe.writes import collect_writes
 from pyroify.syntax.source import Source
+from pyroify.syntax.values import Argument
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyroify.syntax.facts import LiftedModule, Lifting, OldPriors, Sampling, Spot
+from pyroify.syntax.facts import LiftedModule, Lifting, OldPriors, Sampling
 from pyroify.syntax.observe.observations import plates
 from pyroify.syntax.old_priors import read_priors
 from pyroify.syntax.scopes import FUNCTIONS, Scopes
 from pyroify.syntax.source import Source
+from pyroify.syntax.values import Spot
 
 KINDS = {
     "pyro.random_module": "random_module",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from pyroify.syntax.facts import Call, Constant, Name, Parameter
 from pyroify.syntax.interpret.shapes import initial_shape
 from pyroify.syntax.observe.steady import is_steady_size
 from pyroify.syntax.source import Source
+from pyroify.syntax.values import Call, Constant, Name, Parameter
 
 UNINITIALIZED = {
     "torch.nn.UninitializedParameter",

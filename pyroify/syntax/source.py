@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pyroify.catalog.layers import LAYERS
-from pyroify.syntax.facts import Path
+from pyroify.syntax.values import Path
 
 PLATES = {"pyro.plate", "pyro.primitives.plate"}
 

@@ -8,27 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from pyroify.syntax.declarations import DECLARING
 from pyroify.syntax.declared import read_declared
-from pyroify.syntax.facts import (
-    NONE,
-    Argument,
-    Call,
-    Closure,
-    Computed,
-    Constant,
-    Items,
-    MethodCall,
-    Name,
-    Parameter,
-    Passed,
-    Path,
-    Repeat,
-    SelfRead,
-    Unknown,
-    Value,
-)
-from pyroify.syntax.interpret.values import (
+from pyroify.syntax.interpret.collections import (
     Building,
-    choose,
     collect,
     element_of,
     held_by_method,
@@ -42,6 +23,25 @@ from pyroify.syntax.interpret.values import (
 from pyroify.syntax.observe.steady import is_steady_size
 from pyroify.syntax.parameters import CHAINED, PARAMETER, chain_method, read_parameter
 from pyroify.syntax.source import Source, chain
+from pyroify.syntax.values import (
+    NOTHING,
+    Argument,
+    Call,
+    Closure,
+    Computed,
+    Items,
+    Many,
+    MethodCall,
+    Name,
+    Parameter,
+    Passed,
+    Path,
+    SelfRead,
+    Unknown,
+    Value,
+    join,
+    literal,
+)
 
 INITIALISERS = "torch.nn.init."
 ARITHMETIC = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.LShift, ast.RShift)
@@ -74,7 +74,7 @@ class Expressions:
         """What an expression makes. Every call in it is written down once."""
         match node:
             case ast.Constant():
-                return Constant(repr(node.value))
+                return literal(repr(node.value))
             case ast.Name():
                 return self._name(node)
             case ast.Attribute():
@@ -83,9 +83,9 @@ class Expressions:
                 return self._call(node)
             case ast.IfExp():
                 self.evaluate(node.test)
-                return choose(self.evaluate(node.body), self.evaluate(node.orelse))
+                return join(self.evaluate(node.body), self.evaluate(node.orelse))
             case ast.BoolOp():
-                return choose(*[self.evaluate(value) for value in node.values])
+                return join(*[self.evaluate(value) for value in node.values])
             case ast.NamedExpr():
                 value = self.evaluate(node.value)
                 self.bind(node.target, value)
@@ -96,11 +96,11 @@ class Expressions:
                 return self._dict(node)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
                 self._comprehension(node.generators)
-                return Items((Repeat(self.evaluate(node.elt)),))
+                return Items((Many(self.evaluate(node.elt)),))
             case ast.DictComp():
                 self._comprehension(node.generators)
                 self.evaluate(node.key)
-                return Items((Repeat(self.evaluate(node.value)),), ("*",))
+                return Items((Many(self.evaluate(node.value)),), ("*",))
             case ast.BinOp():
                 return self._binary(node)
             case ast.Subscript():
@@ -110,7 +110,7 @@ class Expressions:
             case ast.Lambda():
                 return self._lambda(node)
             case ast.Yield(value=value):
-                self.yields.append(self.evaluate(value) if value else NONE)
+                self.yields.append(self.evaluate(value) if value else NOTHING)
                 return Unknown()
             case ast.YieldFrom(value=value):
                 self.yields.append(element_of(self.evaluate(value)))
@@ -247,7 +247,7 @@ class Expressions:
         if isinstance(node.op, ast.Mult):
             for side in (left, right):
                 if isinstance(side, Items):
-                    return Items(tuple(map(Repeat, side.items)))
+                    return Items(tuple(map(Many, side.items)))
             if any(isinstance(side, Call | MethodCall | SelfRead) for side in (left, right)):
                 return self._unknown(node, parts=(left, right))  # a Sequential can be repeated
         if isinstance(node.op, ARITHMETIC) or is_number(left) or is_number(right):
@@ -260,7 +260,7 @@ class Expressions:
         self.evaluate(node.slice)
         if isinstance(node.slice, ast.Slice):
             if isinstance(value, Items):
-                return Items(tuple(map(Repeat, value.items)))
+                return Items(tuple(map(Many, value.items)))
             return Unknown(text, parts=(value,))
         index = node.slice.value if isinstance(node.slice, ast.Constant) else None
         return pick(value, index if isinstance(index, int | str) else None, text)

@@ -11,36 +11,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import lookup
-from pyroify.syntax.facts import (
-    NONE,
+from pyroify.syntax.facts import Assignment, Branch
+from pyroify.syntax.interpret.collections import Building, element_of, is_number, spread, taken_from
+from pyroify.syntax.interpret.expressions import Expressions
+from pyroify.syntax.observe.steady import is_steady_test
+from pyroify.syntax.source import Source, chain
+from pyroify.syntax.values import (
+    NOTHING,
     Argument,
-    Assignment,
-    Branch,
     Call,
-    Choice,
     Constant,
     Items,
+    Many,
     MethodCall,
     Name,
+    OneOf,
     Parameter,
     Passed,
     Path,
-    Repeat,
     SelfRead,
     Unknown,
     Value,
+    join,
 )
-from pyroify.syntax.interpret.expressions import Expressions
-from pyroify.syntax.interpret.values import (
-    Building,
-    choose,
-    element_of,
-    is_number,
-    spread,
-    taken_from,
-)
-from pyroify.syntax.observe.steady import is_steady_test
-from pyroify.syntax.source import Source, chain
 
 ADDING = {"append", "extend", "insert"}
 REMOVING = {"pop", "popitem", "remove", "clear", "reverse", "sort"}
@@ -105,7 +98,7 @@ class Statements:
                 self._delete(node)
             case ast.Return(value=value):
                 self.return_lines.append(node.lineno)
-                self.returns.append(self.expressions.evaluate(value) if value else NONE)
+                self.returns.append(self.expressions.evaluate(value) if value else NOTHING)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 dotted = f"{self.source.module}.{self.name}.<locals>.{node.name}"
                 self.expressions.scope[node.name] = Name(dotted)
@@ -220,7 +213,7 @@ class Statements:
             case _:
                 self.expressions.evaluate(target)
                 self._attach_elsewhere(target, given)
-                if isinstance(target, ast.Attribute) and given.value == NONE:
+                if isinstance(target, ast.Attribute) and given.value == NOTHING:
                     self.cleared.add(target.attr)
 
     def _held(self, given: _Given) -> Value | Building:
@@ -310,7 +303,7 @@ class Statements:
         self.reshapes = True
         assert isinstance(owner, ast.Name)
         if container := self._container(owner.id):
-            grown = Passed("", "", "", False, Items((Repeat(value),)))
+            grown = Passed("", "", "", False, Items((Many(value),)))
             self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
 
     def _delete(self, node: ast.Delete) -> None:
@@ -391,7 +384,7 @@ class Statements:
         if building := self._building(owner):
             building.add(value, self._depth, key)
         elif isinstance(owner, ast.Name) and (container := self._container(owner.id)):
-            item = Repeat(value) if self._depth else value
+            item = Many(value) if self._depth else value
             grown = Passed("", "", "", False, Items((item,), (key,) if key else ()))
             self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
 
@@ -408,7 +401,7 @@ class Statements:
         if isinstance(owner, ast.Name) and not isinstance(value.value, Parameter):
             container = self.expressions.scope.get(owner.id)
             if isinstance(container, Call):
-                grown = Passed("", "", value.text, False, Repeat(value.value))
+                grown = Passed("", "", value.text, False, Many(value.value))
                 self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
         self._attach_named(owner, name, given)
 
@@ -417,7 +410,7 @@ class Statements:
         path = self.expressions.path(owner)
         if not path and not self.expressions.is_this(owner):
             self._attach_elsewhere(owner, given)
-            if given.value == NONE and isinstance(name.value, Constant):
+            if given.value == NOTHING and isinstance(name.value, Constant):
                 self.cleared.add(name.text.strip("'\""))
         elif isinstance(name.value, Constant) and name.text[:1] in "'\"":
             self._attach((*path, ast.literal_eval(name.value.text)), "register", given)
@@ -440,7 +433,7 @@ def _members_read(name: Passed, value: Value) -> list[tuple[str, SelfRead]]:
     if not isinstance(value, Call) or value.callee != Name("getattr") or len(value.args) != 2:
         return []
     owner, key = value.args
-    if not isinstance(name.value, Choice) or not isinstance(owner.value, SelfRead):
+    if not isinstance(name.value, OneOf) or not isinstance(owner.value, SelfRead):
         return []
     keys = [ast.literal_eval(i.text) for i in name.value.options if isinstance(i, Constant)]
     if key.text != name.text or not keys or len(keys) < len(name.value.options):
@@ -467,4 +460,4 @@ def _joined(one: Value | Building, other: Value | Building | None) -> Value | Bu
         # One container, to which either branch may have added.
         added = [passed for passed in other.args if passed not in one.args]
         return replace(one, args=(*one.args, *added))
-    return choose(one, other)
+    return join(one, other)

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pyroify.syntax.facts import Freeze, Path
+from pyroify.syntax.facts import Freeze
 from pyroify.syntax.source import Source, chain
+from pyroify.syntax.values import Path
 
 PARAMETERS = {"parameters", "named_parameters"}
 MODULES = {"modules", "named_modules", "children", "named_children", "values", "items"}

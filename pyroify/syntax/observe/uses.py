@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pyroify.syntax.facts import Spot, Use
+from pyroify.syntax.facts import Use
 from pyroify.syntax.source import Source, chain
+from pyroify.syntax.values import Spot
 
 SIZES = {"shape", "size", "dim", "ndim", "numel", "device", "dtype"}
 """What is asked of a tensor, also of an element, that is no value of it."""

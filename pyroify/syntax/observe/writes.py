@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from pyroify.syntax.facts import Path, Write
+from pyroify.syntax.facts import Write
+from pyroify.syntax.values import Path
 
 SAME_STORAGE = ("data", "T", "mT")
 """Attributes that give the same numbers under another name."""

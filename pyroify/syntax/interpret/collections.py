@@ -6,19 +6,20 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pyroify.syntax.facts import (
+from pyroify.syntax.values import (
     Call,
-    Choice,
     Computed,
     Constant,
     Element,
     Items,
+    Many,
     MethodCall,
     Name,
+    OneOf,
     Passed,
-    Repeat,
     Unknown,
     Value,
+    member_of,
 )
 
 MAPPINGS = {"dict", "collections.OrderedDict"}
@@ -40,9 +41,9 @@ class Building:
         """Put in a value, or any number of it where that happens deeper in loops and branches."""
         if key in self.keys and self.is_mapping:
             place = self.keys.index(key)
-            self.items[place] = value if depth <= self.depth else choose(self.items[place], value)
+            self.items[place] = value if depth <= self.depth else join(self.items[place], value)
             return
-        self.items.append(Repeat(value) if depth > self.depth else value)
+        self.items.append(Many(value) if depth > self.depth else value)
         if key:
             self.keys.append(key)
 
@@ -53,8 +54,8 @@ class Building:
 
     def mix(self, *values: Value) -> None:
         """Put in values at places that are not known, or take some out: any may be left."""
-        every = [item.item if isinstance(item, Repeat) else item for item in (*self.items, *values)]
-        self.items = list(map(Repeat, every))
+        every = list(map(member_of, (*self.items, *values)))
+        self.items = list(map(Many, every))
         self.keys = ["*"] * len(every) if self.keys else []
 
     def freeze(self) -> Items:
@@ -62,13 +63,13 @@ class Building:
         return Items(tuple(self.items), tuple(self.keys))
 
 
-def choose(*values: Value) -> Value:
+def join(*values: Value) -> Value:
     """One of several values, nested choices made flat."""
     options: list[Value] = []
     for value in values:
-        options.extend(value.options if isinstance(value, Choice) else [value])
+        options.extend(value.options if isinstance(value, OneOf) else [value])
     unique = tuple(dict.fromkeys(options))
-    return unique[0] if len(unique) == 1 else Choice(unique)
+    return unique[0] if len(unique) == 1 else OneOf(unique)
 
 
 def substitute(value: Value, name: str, old: Value) -> Value:
@@ -91,9 +92,9 @@ def substitute(value: Value, name: str, old: Value) -> Value:
             return replace(value, call=replace(call, args=passed(call)))
         case Items(items=items):
             return replace(value, items=tuple(map(inner, items)))
-        case Choice(options=options):
-            return choose(*map(inner, options))
-        case Repeat(item=item):
+        case OneOf(options=options):
+            return join(*map(inner, options))
+        case Many(item=item):
             return replace(value, item=inner(item))
         case Element(of=item):
             return replace(value, of=inner(item))
@@ -124,9 +125,9 @@ def pick(value: Value, index: int | str | None, text: str = "") -> Value:
     at = _position(value, index)
     if at is not None:
         return value.items[at]
-    if index is not None and any(isinstance(item, Repeat) for item in value.items):
+    if index is not None and any(isinstance(item, Many) for item in value.items):
         return Element(value, index, text)  # another one at each position
-    return choose(*(item.item if isinstance(item, Repeat) else item for item in value.items))
+    return join(*(member_of(item) for item in value.items))
 
 
 def _position(value: Items, index: int | str | None) -> int | None:
@@ -137,7 +138,7 @@ def _position(value: Items, index: int | str | None) -> int | None:
     if not isinstance(index, int) or not 0 <= index < len(value.items):
         return None
     before = value.items[: index + 1]
-    return None if any(isinstance(item, Repeat) for item in before) else index
+    return None if any(isinstance(item, Many) for item in before) else index
 
 
 def is_text(key: str) -> bool:
@@ -151,14 +152,14 @@ def taken_from(value: Value, target: ast.Tuple | ast.List) -> Iterator[Value]:
     first = stars[0] if stars else len(target.elts)
     for at, item in enumerate(target.elts):
         if isinstance(item, ast.Starred):
-            yield Items((Repeat(element_of(value)),))
+            yield Items((Many(element_of(value)),))
         else:
             yield pick(value, at if at < first else None)
 
 
 def spread(value: Value) -> tuple[Value, ...]:
     """What ``*value`` stands for."""
-    return value.items if isinstance(value, Items) else (Repeat(element_of(value)),)
+    return value.items if isinstance(value, Items) else (Many(element_of(value)),)
 
 
 def collect(dotted: str, call: Call) -> Value | None:
@@ -188,8 +189,8 @@ def _filtered(given: tuple[Value, ...], call: Call) -> Value | None:
 def _members(held: Value) -> Items:
     """Any number of what a value holds, in any order."""
     if isinstance(held, Items):
-        return Items(tuple(i if isinstance(i, Repeat) else Repeat(i) for i in held.items))
-    return Items((Repeat(element_of(held)),))
+        return Items(tuple(i if isinstance(i, Many) else Many(i) for i in held.items))
+    return Items((Many(element_of(held)),))
 
 
 def _called(function: Value, arguments: tuple[Value, ...], call: Call) -> Call:
@@ -200,13 +201,13 @@ def _called(function: Value, arguments: tuple[Value, ...], call: Call) -> Call:
 
 def _mapped(given: tuple[Value, ...], call: Call) -> Value:
     function, *over = given
-    return Items((Repeat(_called(function, tuple(map(element_of, over)), call)),))
+    return Items((Many(_called(function, tuple(map(element_of, over)), call)),))
 
 
 def _star_mapped(given: tuple[Value, ...], call: Call) -> Value | None:
     if len(given) != 2:
         return None
-    return Items((Repeat(_called(given[0], (element_of(element_of(given[1])),), call)),))
+    return Items((Many(_called(given[0], (element_of(element_of(given[1])),), call)),))
 
 
 def _called_now(given: tuple[Value, ...], call: Call) -> Value:
@@ -214,11 +215,11 @@ def _called_now(given: tuple[Value, ...], call: Call) -> Value:
 
 
 def _zipped(given: tuple[Value, ...], call: Call) -> Value:
-    return Items((Repeat(Items(tuple(map(element_of, given)))),))
+    return Items((Many(Items(tuple(map(element_of, given)))),))
 
 
 def _numbered(given: tuple[Value, ...], call: Call) -> Value:
-    return Items((Repeat(Items((COUNTED, element_of(given[0])))),))
+    return Items((Many(Items((COUNTED, element_of(given[0])))),))
 
 
 def _chained(given: tuple[Value, ...], call: Call) -> Value:
@@ -226,13 +227,13 @@ def _chained(given: tuple[Value, ...], call: Call) -> Value:
 
 
 def _chained_each(given: tuple[Value, ...], call: Call) -> Value:
-    if isinstance(given[0], Items) and not any(isinstance(i, Repeat) for i in given[0].items):
+    if isinstance(given[0], Items) and not any(isinstance(i, Many) for i in given[0].items):
         return _chained(given[0].items, call)
-    return Items((Repeat(element_of(element_of(given[0]))),))
+    return Items((Many(element_of(element_of(given[0]))),))
 
 
 def _next(given: tuple[Value, ...], call: Call) -> Value:
-    return choose(element_of(given[0]), *given[1:])
+    return join(element_of(given[0]), *given[1:])
 
 
 def _cast(given: tuple[Value, ...], call: Call) -> Value | None:
@@ -260,7 +261,7 @@ def held_by_method(owner: Value, method: str, call: Call) -> Value | None:
         return None
     given = [passed.value for passed in call.args]
     if method in ("get", "pop", "setdefault"):
-        return choose(element_of(owner), *given[1:])
+        return join(element_of(owner), *given[1:])
     if method == "copy":
         return owner
     if method == "values":
@@ -274,8 +275,8 @@ def _pairs(owner: Items) -> Iterator[Value]:
     for at, item in enumerate(owner.items):
         key = owner.keys[at] if at < len(owner.keys) else ""
         name = Constant(key) if is_text(key) and key else COUNTED
-        pair = Items((name, item.item if isinstance(item, Repeat) else item))
-        yield Repeat(pair) if isinstance(item, Repeat) else pair
+        pair = Items((name, member_of(item)))
+        yield Many(pair) if isinstance(item, Many) else pair
 
 
 def _converted(dotted: str, held: Value, call: Call) -> Value:
@@ -321,7 +322,7 @@ def as_mapping(value: Value) -> Items:
     held = keyed(value) if isinstance(value, Items) else Items(spread(value))
     if len(held.keys) == len(held.items):
         return held
-    items = tuple(item if isinstance(item, Repeat) else Repeat(item) for item in held.items)
+    items = tuple(item if isinstance(item, Many) else Many(item) for item in held.items)
     return Items(items, ("*",) * len(items))
 
 
@@ -335,9 +336,9 @@ def keyed(held: Items) -> Items:
 
 def _pair(item: Value) -> tuple[str, Value] | None:
     """Key and value of ``("key", layer)``, or of any number of them."""
-    if isinstance(item, Repeat):
+    if isinstance(item, Many):
         inner = _pair(item.item)
-        return ("*", Repeat(inner[1])) if inner else None
+        return ("*", Many(inner[1])) if inner else None
     if not isinstance(item, Items) or len(item.items) != 2:
         return None
     key, value = item.items

@@ -1,0 +1,116 @@
+"""The elements of the lattice that the whole program tells: layers, containers, instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pyroify.catalog.layers import Layer
+from pyroify.program.resolve import ModuleClass
+from pyroify.syntax.values import (
+    Call,
+    Items,
+    Many,
+    Nothing,
+    OneOf,
+    Parameter,
+    Plain,
+    Spot,
+    Unknown,
+    Value,
+    join,
+    walk,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf(Value):
+    """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen."""
+
+    layer: Layer
+    call: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Own(Value):
+    """An instance of a class of the project, which declares its own parameters."""
+
+    cls: ModuleClass
+
+
+@dataclass(frozen=True, slots=True)
+class Box(Value):
+    """A container of torch.nn with what it holds; ``keys`` as far as they are written."""
+
+    layer: Layer
+    call: Call | None
+    items: tuple[Value, ...]
+    keys: tuple[str, ...] = ()
+    cls: ModuleClass | None = None
+    """The class of the project it is an instance of, where that adds no children itself."""
+
+    @property
+    def components(self) -> tuple[Value, ...]:
+        """The values that it is made of."""
+        return self.items if self.cls is None else (Own(self.cls), *self.items)
+
+
+def is_certain(node: Value) -> bool:
+    """Whether part of a structure surely has parameters, or surely is a module."""
+    return isinstance(node, Leaf | Own | Parameter | Box) or (
+        isinstance(node, Unknown) and node.sure
+    )
+
+
+def is_data(node: Value) -> bool:
+    """Whether a member of a list is a number, a size or the like and no module."""
+    if isinstance(node, Unknown):
+        return not node.sure
+    if isinstance(node, Many):
+        return is_data(node.item)
+    if isinstance(node, Items):
+        return all(is_data(child) for child in node.items)
+    return isinstance(node, Plain | Nothing)
+
+
+def without_call(node: Value) -> Value:
+    """The structure without the calls that made it: their names mean nothing elsewhere."""
+    match node:
+        case Leaf():
+            return replace(node, call=None)
+        case Box():
+            return replace(node, call=None, items=tuple(map(without_call, node.items)))
+        case Many():
+            return Many(without_call(node.item))
+        case OneOf():
+            return join(*map(without_call, node.options))
+        case Items():
+            return replace(node, items=tuple(map(without_call, node.items)))
+    return node
+
+
+def places(node: Value) -> Iterator[Spot]:
+    """Where the layers and containers of a structure are made."""
+    for item in walk(node):
+        if isinstance(item, Leaf | Box) and item.call:
+            yield item.call.place
+
+
+def holds_parameters(node: Value) -> bool:
+    """Whether a structure has, or may have, parameters."""
+    return any(isinstance(i, Leaf | Own | Unknown | Parameter) or is_filled(i) for i in walk(node))
+
+
+def is_filled(node: Value) -> bool:
+    """Whether a node is a ParameterList or ParameterDict of something: tensors will do."""
+    return isinstance(node, Box) and holds_only_parameters(node.layer) and bool(node.items)
+
+
+def holds_only_parameters(layer: Layer) -> bool:
+    """Whether a container is one of parameters."""
+    return layer.name in ("ParameterList", "ParameterDict")
+
+
+def is_opaque(node: Value) -> bool:
+    """Whether part of a structure is not visible."""
+    return any(isinstance(item, Unknown) for item in walk(node))
