@@ -63,3 +63,28 @@ TRANSPARENT = frozenset(
     """.split()
 )
 """Decorators under which a function gives what its body returns."""
+
+PROPERTIES = {"property", "functools.cached_property", "cached_property"}
+"""Decorators that make a method an attribute."""
+
+CLONES = {"copy.deepcopy", "copy.copy"}
+
+NAMESPACE = ".__dict__"
+NAMESPACES = {"torch.nn", "torch.nn.modules", "torch.nn.parameter"}
+"""Modules of Python whose entries, whichever is picked, are layers and parameters."""
+
+NORMED = {
+    "torch.nn.utils.weight_norm",
+    "torch.nn.utils.spectral_norm",
+    "torch.nn.utils.parametrizations.weight_norm",
+    "torch.nn.utils.parametrizations.spectral_norm",
+    "torch.nn.utils.parametrizations.orthogonal",
+}
+"""Functions that give a layer whose weight is computed."""
+
+
+def computes_weight(dotted: str) -> bool:
+    """Whether a function of torch replaces a weight by one computed from other parameters."""
+    if dotted in NORMED or dotted == "torch.nn.utils.parametrize.register_parametrization":
+        return True
+    return dotted.startswith("torch.nn.utils.prune.")

@@ -21,3 +21,14 @@ MODULE_NAMES: Final = frozenset(
     _modules _parameters
     """.split()
 )
+
+RETURNING_SELF: Final = frozenset(
+    "to cuda cpu xpu float double half bfloat16 type train eval requires_grad_ apply to_empty"
+    " share_memory compile".split()
+)
+"""Methods of a module that give the module."""
+
+RETURNING_IT_UNCHANGED: Final = RETURNING_SELF - set(
+    "double half bfloat16 type requires_grad_".split()
+)
+"""Those after which its parameters are what they were, for all that the source shows."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pyroify.catalog.module import RETURNING_SELF
 from pyroify.decide.project import Key, Project
 from pyroify.diagnostics import Finding
 from pyroify.program.resolve import ModuleClass
-from pyroify.program.structure import Resolver, Scope
-from pyroify.program.values import Own
+from pyroify.program.structure import Resolver
+from pyroify.program.values import Own, Scope
 from pyroify.syntax.facts import Class, File, Function
 from pyroify.syntax.values import Argument, Call, MethodCall, Name, OneOf, SelfRead, Unknown, Value
 
-SAME_MODULE = {"to", "cuda", "cpu", "train", "eval", "float", "double", "half", "requires_grad_"}
 """Methods of a module that return the module itself."""
 MAX_DEPTH = 8
 
@@ -78,14 +78,14 @@ class Script:
                 return self._argument(name, place)
             case SelfRead(path=(name,)):
                 return self._attribute(name, place, depth)
-            case MethodCall(name=name) if name in SAME_MODULE:
+            case MethodCall(name=name) if name in RETURNING_SELF:
                 return self._class_at(place)
             case Name(dotted=dotted):
                 target = self.project.index.resolve(dotted, self.file.path)
                 return self.instance(target.alias, Place(), depth + 1) if target.alias else None
             case Call():
                 owner, method = called_on(value)
-                if owner is not None and method in SAME_MODULE:
+                if owner is not None and method in RETURNING_SELF:
                     return self.instance(owner, place, depth + 1)
                 return self.made(value)
         return None

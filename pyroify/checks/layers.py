@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
-from pyroify.program.structure import computes_weight
 from pyroify.program.values import Leaf
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep

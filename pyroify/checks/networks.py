@@ -15,8 +15,8 @@ from functools import cached_property
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import looking_at
 from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.structure import Resolver, Scope
-from pyroify.program.values import Leaf
+from pyroify.program.structure import Resolver
+from pyroify.program.values import Leaf, Scope
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.facts import File, Function

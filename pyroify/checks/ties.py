@@ -9,11 +9,11 @@ from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
 from pyroify.program.placements import Spot, Where, place
 from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import ATTACHING, Study, always_assigned, exclusive
+from pyroify.program.study import Study, always_assigned, exclusive
 from pyroify.program.ties import Tie
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
-from pyroify.syntax.facts import Assignment
+from pyroify.syntax.facts import ATTACHING, Assignment
 from pyroify.syntax.values import Call, Declared, Path, SelfRead
 
 
@@ -72,7 +72,7 @@ def _loses(subject: Subject, study: Study, tie: Tie, item: Assignment, path: Pat
     else:
         if any(exclusive(one, item) for one in _made(subject) if one.line == tie.line):
             return False
-        if study.runs_after(item.line, tie.line) is not True:
+        if study.calls.runs_after(item.line, tie.line) is not True:
             return False
     if tie.left in subject.project.of(study.cls).same:
         return _is_ruled_alone(subject.project.spec, study, tie.left)

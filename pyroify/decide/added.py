@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from pyroify.code.statements import guarded
 from pyroify.decide.sites import Lent, Sites, measured
-from pyroify.program.study import ATTACHING, Attribute, Study, always_assigned, parameters_in
+from pyroify.program.study import Attribute, Study, always_assigned, parameters_in
 from pyroify.program.values import Own
-from pyroify.syntax.facts import Assignment
+from pyroify.syntax.facts import ATTACHING, Assignment
 from pyroify.syntax.values import NOTHING, options_of
 
 Added = tuple[Assignment, tuple[Own, ...]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
 
+from pyroify.catalog.calls import PROPERTIES
 from pyroify.program.study import METADATA, Study
 from pyroify.program.values import Box, Leaf, Own
 from pyroify.syntax.declarations import DECLARING
@@ -13,7 +14,6 @@ from pyroify.syntax.values import NOTHING
 
 DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
 NEVER = {"staticmethod", "classmethod", "abc.abstractmethod", "abstractmethod"}
-PROPERTY = {"property", "functools.cached_property"}
 HANDLING = {
     *("parameters", "named_parameters", "buffers", "named_buffers", "state_dict"),
     *("load_state_dict", "modules", "named_modules", "children", "named_children"),
@@ -155,6 +155,6 @@ def _is_setter(method: Function) -> bool:
 
 def _position(method: Function) -> int:
     for index, name in enumerate(method.decorators):
-        if name in PROPERTY:
+        if name in PROPERTIES:
             return index + 1
     return 0

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.decide.added import added_to_instances
 from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import misses_parameters
 from pyroify.program.roles import is_filled_by_functions
-from pyroify.program.structure import Scope, computes_weight
 from pyroify.program.study import REMOVING, Attribute, Study, parameters_in
-from pyroify.program.values import Box, Leaf, Own, holds_only_parameters, is_certain, is_opaque
+from pyroify.program.values import (
+    Box,
+    Leaf,
+    Own,
+    Scope,
+    holds_only_parameters,
+    is_certain,
+    is_opaque,
+)
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import (
     Call,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Set
 from dataclasses import replace
 
+from pyroify.catalog.calls import CLONES, computes_weight
 from pyroify.code.names import FileNames
 from pyroify.decide.case import Case, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program import placements
 from pyroify.program.placements import Where, place
-from pyroify.program.structure import CLONES, Resolver, Scope, computes_weight
-from pyroify.program.values import Box, Own, holds_parameters, places
+from pyroify.program.structure import Resolver
+from pyroify.program.values import Box, Own, Scope, holds_parameters, places
 from pyroify.spec.match import has_wildcard
 from pyroify.syntax.facts import File
 from pyroify.syntax.values import (

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pyroify.program.study import ATTACHING, PARAMETERS, Study, always_assigned
+from pyroify.program.study import PARAMETERS, Study, always_assigned
 from pyroify.program.values import Own, is_opaque
 from pyroify.program.wrapped import places_inside, wrapped_of_bases
-from pyroify.syntax.facts import Assignment, Freeze, Function, Use
+from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
 from pyroify.syntax.values import Name, Path, SelfRead, walk
 
 Key = tuple[str, str]
@@ -63,18 +63,20 @@ def freezes_in_the_end(study: Study) -> Iterator[Freeze]:
             for freeze in _of_base(Study(base, study.resolver, ()), wrapped):
                 yield from _in_the_end(study, replace(freeze, line=0))
     for method, freeze in freezes_of(study):
-        is_sure = freeze.sure and study.surely_runs(method)
+        is_sure = freeze.sure and study.calls.surely_runs(method)
         yield from _in_the_end(study, replace(freeze, sure=is_sure))
 
 
 def _of_base(base: Study, wrapped: frozenset[Path]) -> Iterator[Freeze]:
     """What a base freezes of attributes that a subclass puts elsewhere."""
     for method, freeze in freezes_of(base):
-        freeze = replace(freeze, sure=freeze.sure and base.surely_runs(method))
+        freeze = replace(freeze, sure=freeze.sure and base.calls.surely_runs(method))
         if freeze.path[:1] in wrapped:
             yield freeze
         for path in wrapped if not freeze.path else ():
-            orders = {base.runs_after(freeze.line, item.line) for item in base.attached_as(path[0])}
+            orders = {
+                base.calls.runs_after(freeze.line, item.line) for item in base.attached_as(path[0])
+            }
             if orders - {False}:
                 yield replace(freeze, path=path, sure=freeze.sure and orders == {True})
 
@@ -87,7 +89,7 @@ def _in_the_end(study: Study, freeze: Freeze) -> list[Freeze]:
     found = [freeze]
     for item in study.attached_as(freeze.path[0]) if freeze.path else ():
         places = places_inside(study, item)
-        is_later = True if freeze.line == 0 else study.runs_after(item.line, freeze.line)
+        is_later = True if freeze.line == 0 else study.calls.runs_after(item.line, freeze.line)
         if is_later is False:
             continue
         if places:
@@ -160,7 +162,7 @@ def _below(
     for attribute in study.everything:
         if by.path and attribute.name != by.path[0]:
             continue
-        if not by.path and method is not None and study.runs_after(attribute.line, by.line):
+        if not by.path and method is not None and study.calls.runs_after(attribute.line, by.line):
             continue
         for node in walk(attribute.node):
             if isinstance(node, Own):

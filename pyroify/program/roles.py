@@ -9,8 +9,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from pyroify.catalog.calls import NO_MODULES
+from pyroify.catalog.calls import NO_MODULES, PROPERTIES
 from pyroify.catalog.members import DATA_MEMBERS
+from pyroify.program.calls import CONSTRUCTORS
 from pyroify.program.resolve import Index, ModuleClass, Target
 from pyroify.syntax.facts import Function, Handling
 from pyroify.syntax.values import Element, SelfRead
@@ -31,8 +32,6 @@ CALLING = re.compile(
 """Functions that call what they are given first, or the members of that."""
 DEPTH = 4
 """Functions that hand on what they are given to others, at most."""
-CONSTRUCTORS = {"__init__", "__post_init__", "__attrs_post_init__"}
-PROPERTIES = {"property", "functools.cached_property", "cached_property"}
 
 
 def module_uses(classes: Iterable[ModuleClass], index: Index) -> frozenset[str]:

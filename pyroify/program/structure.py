@@ -17,26 +17,33 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from pyroify.catalog.calls import (
+    CLONES,
     LOADING,
     MODULE_FREE,
+    NAMESPACE,
     NO_MODULES,
+    NORMED,
     NUMBERS,
+    PROPERTIES,
     TRANSPARENT,
+    computes_weight,
     makes_function,
 )
 from pyroify.catalog.layers import Layer
-from pyroify.catalog.module import MODULE_NAMES
+from pyroify.catalog.module import MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
 from pyroify.program.resolve import MODULE, Index, ModuleClass, Target
+from pyroify.program.unknown import Ingredients
 from pyroify.program.values import (
     Box,
     Leaf,
     Own,
+    Scope,
     holds_parameters,
     is_certain,
     is_data,
     without_call,
 )
-from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.facts import ATTACHING, Class, File, Function
 from pyroify.syntax.interpret.collections import held_by_method, keyed, pick
 from pyroify.syntax.parameters import PARAMETER
 from pyroify.syntax.values import (
@@ -74,38 +81,9 @@ if TYPE_CHECKING:
     from pyroify.program.frozen import FrozenBy
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where a value stands: its file, the class whose method it is in, and the arguments known."""
-
-    path: str
-    cls: ModuleClass | None = None
-    arguments: Mapping[str, tuple[Passed, Scope]] = field(default_factory=dict)
-    depth: int = 0
-    inside: bool = True
-    """Whether names of the value are those of the declaring function itself."""
-    callers: frozenset[tuple[str, int]] = frozenset()
-    """The functions that were followed to get here: path and line of each."""
-    user: tuple[str, str] | None = None
-    """The class that the value is made for, whatever functions lead to it."""
-
-
 MAX_DEPTH = 12
-CLONES = {"copy.deepcopy", "copy.copy"}
-NORMED = {
-    "torch.nn.utils.weight_norm",
-    "torch.nn.utils.spectral_norm",
-    "torch.nn.utils.parametrizations.weight_norm",
-    "torch.nn.utils.parametrizations.spectral_norm",
-    "torch.nn.utils.parametrizations.orthogonal",
-}
-
-
-def computes_weight(dotted: str) -> bool:
-    """Whether a function of torch replaces a weight by one computed from other parameters."""
-    if dotted in NORMED or dotted == "torch.nn.utils.parametrize.register_parametrization":
-        return True
-    return dotted.startswith("torch.nn.utils.prune.")
+BUILTINS = frozenset(vars(builtins))
+KEYED = {"ModuleDict", "ParameterDict"}
 
 
 @dataclass
@@ -123,7 +101,7 @@ class Resolver:
     handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
     """The classes whose instances a class is seen to be given."""
     _constants: dict[tuple[str, str], Value] = field(default_factory=dict)
-    _makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
+    makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 
     @cached_property
     def computes_weights(self) -> bool:
@@ -199,7 +177,7 @@ class Resolver:
             case Call():
                 return self._call(value, scope)
             case Unknown(text=text):
-                holding = Holding(self)
+                holding = Ingredients(self)
                 holding.look_at(value, scope)
                 return Unknown(text, sure=holding.sure)
         return PLAIN
@@ -281,13 +259,13 @@ class Resolver:
     def _element(self, value: Element, scope: Scope) -> Value:
         if isinstance(value.of, SelfRead):
             return Unknown(value.text)  # another name for a part of what is there
-        if (found := self._behind(value.of, scope)) is not None:
+        if (found := self.behind(value.of, scope)) is not None:
             held, inner = found
             node = self.resolve(pick(held, value.index, value.text), inner)
             return node if isinstance(value.of, Argument) else _made_elsewhere(node, value.text)
         return _element_of(self.resolve(value.of, scope), value.index, value.text)
 
-    def _behind(self, value: Value, scope: Scope) -> tuple[Value, Scope] | None:
+    def behind(self, value: Value, scope: Scope) -> tuple[Value, Scope] | None:
         """What a name, an argument or a class attribute stands for, and where that is written."""
         if scope.depth > MAX_DEPTH:
             return None
@@ -427,9 +405,9 @@ class Resolver:
         if isinstance(callee, Unknown) and len(callee.path) == 1 and callee.owner is not None:
             if callee.path[0] in RETURNING_SELF:
                 owner = self.resolve(callee.owner, scope)
-                if callee.path[0] in RETURNING_THE_SAME or isinstance(owner, Own):
+                if callee.path[0] in RETURNING_IT_UNCHANGED or isinstance(owner, Own):
                     return owner
-            if (held := self._behind(callee.owner, scope)) is not None:
+            if (held := self.behind(callee.owner, scope)) is not None:
                 if (value := held_by_method(held[0], callee.path[0], call)) is not None:
                     return _made_elsewhere(self.resolve(value, held[1]), call.text)
         makers = self._makers(callee, scope)
@@ -488,7 +466,7 @@ class Resolver:
             ) if key[:1] in "'\"":
                 return [(Name(f"{owner}.{ast.literal_eval(key)}"), scope)]
             case Element(of=of, index=index, text=text):
-                held, inner = self._behind(of, scope) or (of, scope)
+                held, inner = self.behind(of, scope) or (of, scope)
                 if not isinstance(held, Items):
                     return None
                 entry = pick(held, index, text)
@@ -499,7 +477,7 @@ class Resolver:
                 return self._makers(args[0].value, deeper)
             case Call(callee=Name(dotted=dotted)):
                 return self._returned_makers(callee, dotted, deeper)
-        if (behind := self._behind(callee, deeper)) is not None:
+        if (behind := self.behind(callee, deeper)) is not None:
             return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
         return None
 
@@ -628,14 +606,14 @@ class Resolver:
         is_known = self.is_free(name, scope) or name in BUILTINS
         node = self._mixture(call, scope)
         if is_known and name not in LOADING and isinstance(node, Unknown) and not node.sure:
-            holding = Holding(self)
+            holding = Ingredients(self)
             holding.look_at_all(call, scope)
             return node if holding.maybe else PLAIN
         return replace(node, sure=node.sure or (not is_known and _is_class_name(name)))
 
     def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Unknown:
         """What an unknown function makes of what it is given."""
-        holding = Holding(self)
+        holding = Ingredients(self)
         holding.look_at_all(call, scope)
         for value in more:
             holding.look_at(value, scope)
@@ -700,171 +678,6 @@ class Resolver:
         ]
         hidden = assigned and all(isinstance(value, Items | Argument) for value in assigned)
         return Unknown(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
-
-
-BUILTINS = frozenset(vars(builtins))
-NAMESPACE = ".__dict__"
-NAMESPACES = {"torch.nn", "torch.nn.modules", "torch.nn.parameter"}
-"""Modules of Python whose entries, whichever is picked, are layers and parameters."""
-KEYED = {"ModuleDict", "ParameterDict"}
-PROPERTIES = {
-    "property",
-    "functools.cached_property",
-    "cached_property",
-    "torch.jit.unused",
-}
-ATTACHING = ("assign", "chain", "tuple", "register")
-RETURNING_SELF = frozenset(
-    "to cuda cpu xpu float double half bfloat16 type train eval requires_grad_ apply to_empty"
-    " share_memory compile".split()
-)
-"""Methods of a module that give the module."""
-RETURNING_THE_SAME = RETURNING_SELF - set("double half bfloat16 type requires_grad_".split())
-"""Those after which its parameters are what they were, for all that the source shows."""
-
-
-@dataclass
-class Holding:
-    """Whether modules, parameters, or what makes them, are somewhere in values.
-
-    ``sure``: some are. ``maybe``: there is something that is not known.
-    """
-
-    resolver: Resolver
-    sure: bool = False
-    maybe: bool = False
-    _seen: dict[int, Value] = field(default_factory=dict)
-
-    def look_at_all(self, call: Call, scope: Scope) -> None:
-        """Look at what a call is given."""
-        for passed in call.args:
-            self.look_at(passed.value, scope)
-
-    def look_at(self, value: Value, scope: Scope) -> None:
-        """Look at a value and all it is made of."""
-        waiting = [(value, scope)]
-        while waiting and not self.sure:
-            found, inner = waiting.pop()
-            if id(found) not in self._seen:
-                self._seen[id(found)] = found
-                waiting.extend((item, at) for item, at in self._within(found, inner))
-
-    def _within(self, value: Value, scope: Scope) -> Iterator[tuple[Value, Scope]]:
-        """What a value is made of, after it was looked at itself."""
-        match value:
-            case Parameter():
-                self.sure = True
-            case SelfRead():
-                self.maybe = True
-            case Argument(name=name):
-                if name in scope.arguments:
-                    passed, outer = scope.arguments[name]
-                    yield passed.value, outer
-                else:
-                    self.maybe = True
-            case Name(dotted=dotted):
-                yield from self._named(dotted, scope)
-            case Element(of=of):
-                yield of, scope
-            case Closure(body=body):
-                yield body, scope
-            case Items(items=values) | OneOf(options=values):
-                yield from ((item, scope) for item in values)
-            case Many(item=item):
-                yield item, scope
-            case Unknown(owner=None, parts=parts):
-                self.maybe = self.maybe or not parts
-                yield from ((item, scope) for item in parts)
-            case Unknown(owner=owner, path=path) if owner is not None:
-                if not self._is_number(owner, path, scope):
-                    self.maybe = True
-                    self.sure = self.sure or self._is_parameter(owner, path, scope)
-            case Call():
-                yield from self._call(value, scope)
-            case MethodCall(name=name, call=call):
-                yield from ((passed.value, scope) for passed in call.args)
-                found = scope.cls.find_method(name) if scope.cls is not None else None
-                if found is None:
-                    self.maybe = True
-                else:
-                    cls, method = found
-                    self._look_at_function(method, replace(scope, cls=cls), cls.file.path)
-
-    def _is_parameter(self, owner: Value, path: Path, scope: Scope) -> bool:
-        """Whether an attribute is the parameter of a layer that is made there."""
-        if not isinstance(owner, Call) or not isinstance(owner.callee, Name) or len(path) != 1:
-            return False
-        layer = self.resolver.index.layer(owner.callee.dotted, scope.path)
-        return layer is not None and path[0] in {found.name for found in layer.parameters}
-
-    def _is_number(self, owner: Value, path: Path, scope: Scope) -> bool:
-        """Whether an attribute or method of something is, or gives, no module and no parameter."""
-        if isinstance(owner, Parameter | Constant | Computed):
-            return True  # what is computed of a tensor
-        if not isinstance(owner, Call) or not isinstance(owner.callee, Name):
-            return False
-        layer = self.resolver.index.layer(owner.callee.dotted, scope.path)
-        if layer is not None:
-            return path[0] in layer.names and path[0] not in {p.name for p in layer.parameters}
-        name = self.resolver.index.canonical(owner.callee.dotted, scope.path)
-        return name in NUMBERS or bool(MODULE_FREE.fullmatch(name))
-
-    def _named(self, dotted: str, scope: Scope) -> Iterator[tuple[Value, Scope]]:
-        resolver = self.resolver
-        if dotted.removesuffix(NAMESPACE) in NAMESPACES:
-            self.sure = True
-            return
-        layer = resolver.index.layer(dotted, scope.path)
-        if layer is not None:
-            self.sure = self.sure or layer.kind != "stateless"
-            return
-        target = resolver.index.resolve(dotted, scope.path)
-        if target.module_class is not None:
-            self.sure = True
-        elif target.function is not None and target.file is not None:
-            self._look_at_function(target.function, scope, target.file.path)
-        elif (behind := resolver._behind(Name(dotted), scope)) is not None:
-            yield behind
-        elif not resolver.is_free(dotted, scope):
-            self.maybe = True
-
-    def _call(self, call: Call, scope: Scope) -> Iterator[tuple[Value, Scope]]:
-        resolver = self.resolver
-        if not isinstance(call.callee, Name):
-            yield call.callee, scope
-            match call.callee:
-                case Unknown(owner=owner, path=(*_, method)) if owner is not None:
-                    if method in RETURNING_SELF or not isinstance(owner, Call | MethodCall):
-                        yield owner, scope
-            yield from ((passed.value, scope) for passed in call.args)
-            return
-        dotted = call.callee.dotted
-        name = resolver.index.canonical(dotted, scope.path)
-        if name in NUMBERS or MODULE_FREE.fullmatch(name):
-            return
-        yield from ((passed.value, scope) for passed in call.args)
-        layer = resolver.index.layer(dotted, scope.path)
-        if layer is not None:
-            self.sure = self.sure or layer.kind not in ("stateless", "container")
-        elif name in PARAMETER:
-            self.sure = True
-        elif resolver.index.resolve(dotted, scope.path) == Target():
-            self.maybe = self.maybe or not resolver.is_free(name, scope) or name in LOADING
-        else:
-            yield call.callee, scope
-
-    def _look_at_function(self, function: Function, scope: Scope, path: str) -> None:
-        """Look at what a function gives, whatever it is given; each one is looked at once."""
-        makings, key = self.resolver._makings, (path, function.line)
-        if key not in makings:
-            makings[key] = (False, True)  # where it calls itself
-            inner = Scope(path, scope.cls, inside=False)
-            given = Holding(self.resolver)
-            for value in (*function.returns, *function.yields):
-                given.look_at(value, inner)
-            makings[key] = (given.sure, given.maybe)
-        sure, maybe = makings[key]
-        self.sure, self.maybe = self.sure or sure, self.maybe or maybe
 
 
 def _inside_file(file: File, scope: Scope) -> Scope:

@@ -8,20 +8,23 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pyroify.catalog.calls import computes_weight
+from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.ownership import ByHand, by_hand
 from pyroify.program.resolve import MODULE, ModuleClass
 from pyroify.program.roles import module_uses
-from pyroify.program.structure import Resolver, Scope, computes_weight
+from pyroify.program.structure import Resolver
 from pyroify.program.values import (
     Box,
     Leaf,
     Own,
+    Scope,
     holds_parameters,
     is_certain,
     is_data,
     without_call,
 )
-from pyroify.syntax.facts import Assignment, Freeze, Function, Use
+from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
 from pyroify.syntax.values import (
     NOTHING,
     Argument,
@@ -51,7 +54,6 @@ if TYPE_CHECKING:
     from pyroify.program.ties import Tie
 
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
-CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 DATA_ANNOTATIONS = (
     *("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]"),
     *("type[", "Type[", "typing.Type["),
@@ -62,7 +64,6 @@ NUMBERED = frozenset(("Sequential", "ModuleList"))
 """Containers whose members have a place."""
 PARAMETERS = frozenset(("parameters", "named_parameters"))
 """Methods of a module that give its parameters."""
-ATTACHING = ("assign", "chain", "tuple", "register")
 REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
 """Methods of containers after which a member is missing."""
 ADDING = ("append", "extend", "insert", "setitem")
@@ -234,27 +235,19 @@ class Study:
     """Bases and subclasses in the project: their methods see the same attributes."""
 
     @cached_property
+    def calls(self) -> CallGraph:
+        """Which of its methods run when."""
+        return CallGraph(self.cls, self.relatives)
+
+    @property
     def constructor(self) -> Function | None:
         """The method that runs at construction, if the class defines one."""
-        for name in reversed(CONSTRUCTORS):
-            if method := self.cls.cls.method(name):
-                return method
-        return None
+        return self.calls.constructor
 
-    @cached_property
+    @property
     def building(self) -> frozenset[str]:
         """Own methods that run during construction: the constructor and what it calls."""
-        if self.constructor is None:
-            return frozenset()
-        reached = {self.constructor.name}
-        waiting = [self.constructor]
-        while waiting:
-            method = waiting.pop()
-            for name in method.self_calls - reached:
-                if found := self.cls.cls.method(name):
-                    reached.add(name)
-                    waiting.append(found)
-        return frozenset(reached)
+        return self.calls.constructing
 
     @cached_property
     def stages(self) -> tuple[tuple[Function, tuple[Function, ...]], ...]:
@@ -389,51 +382,10 @@ class Study:
             if state := self._frozen_as(freeze, name):
                 sure = all(tie.condition == "" for tie in ties)
                 last = ties[-1] if name == ties[-1].left else None
-                order = last and self.runs_after(freeze.line, last.line)
+                order = last and self.calls.runs_after(freeze.line, last.line)
                 if order is not False:  # what was frozen under the name before is another one
                     states.append(state if sure and (last is None or order) else "maybe")
         return "sure" if "sure" in states else "maybe" if "maybe" in states else ""
-
-    def runs_after(self, line: int, other: int) -> bool | None:
-        """Whether one line runs after another while the class is built; None if that is not seen.
-
-        What a method does, which the constructor calls, happens where it is called.
-        """
-        one, two = self._moment(line), self._moment(other)
-        return one > two if one and two else None
-
-    def _moment(self, line: int) -> tuple[int, ...]:
-        """The lines that lead from the constructor to one; empty where that is not one way."""
-        found = [line]
-        while True:
-            methods = [method for method in self.cls.cls.methods if method.line <= found[0]]
-            method = max(methods, key=lambda method: method.line, default=None)
-            if method is None or len(found) > len(self.cls.cls.methods):
-                return ()
-            if method is self.constructor:
-                return tuple(found)
-            calls = [call for _, call in self._calls_of(method)]
-            if len(calls) != 1:
-                return ()
-            found.insert(0, calls[0].line)
-
-    def surely_runs(self, method: Function, depth: int = 0) -> bool:
-        """Whether a method runs in any case while the class is built."""
-        return method is self.constructor or (
-            depth < len(self.cls.cls.methods)
-            and any(
-                not any(first <= call.line <= last for first, last, _ in caller.guards)
-                and self.surely_runs(caller, depth + 1)
-                for caller, call in self._calls_of(method)
-            )
-        )
-
-    def _calls_of(self, method: Function) -> Iterator[tuple[Function, Call]]:
-        """Where methods that run during construction call another by its name."""
-        for caller in self.cls.cls.methods:
-            for call in caller.layer_calls if caller.name in self.building else ():
-                if call.callee == SelfRead((method.name,)):
-                    yield caller, call
 
     def _frozen_as(self, freeze: Freeze, path: str) -> str:
         """What a freeze says of a site under one of its names, if that is there by then."""
@@ -441,7 +393,7 @@ class Study:
         if not covers:
             return ""
         attached = list(self._attached_below(freeze.path, path))
-        orders = {self.runs_after(freeze.line, item.line) for item in attached}
+        orders = {self.calls.runs_after(freeze.line, item.line) for item in attached}
         if not freeze.path and orders == {False}:
             return ""
         is_seen = bool(freeze.path or attached) or self._is_inherited(path.partition(".")[0])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import Layer
 from pyroify.program.resolve import ModuleClass
@@ -14,6 +14,7 @@ from pyroify.syntax.values import (
     Nothing,
     OneOf,
     Parameter,
+    Passed,
     Plain,
     Spot,
     Unknown,
@@ -53,6 +54,22 @@ class Box(Value):
     def components(self) -> tuple[Value, ...]:
         """The values that it is made of."""
         return self.items if self.cls is None else (Own(self.cls), *self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a value stands: its file, the class whose method it is in, and the arguments known."""
+
+    path: str
+    cls: ModuleClass | None = None
+    arguments: Mapping[str, tuple[Passed, Scope]] = field(default_factory=dict)
+    depth: int = 0
+    inside: bool = True
+    """Whether names of the value are those of the declaring function itself."""
+    callers: frozenset[tuple[str, int]] = frozenset()
+    """The functions that were followed to get here: path and line of each."""
+    user: tuple[str, str] | None = None
+    """The class that the value is made for, whatever functions lead to it."""
 
 
 def is_certain(node: Value) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import ATTACHING, Study
+from pyroify.program.study import Study
 from pyroify.program.values import Box
-from pyroify.syntax.facts import Assignment
+from pyroify.syntax.facts import ATTACHING, Assignment
 from pyroify.syntax.values import Call, Path, SelfRead
 
 

@@ -10,6 +10,10 @@ Branch = tuple[str, int, int]
 """An enclosing compound statement: kind (``if``, ``for``, ``with``, ``try``), line, arm."""
 
 
+ATTACHING = ("assign", "chain", "tuple", "register")
+"""How something becomes an attribute, rather than part of what one holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """``self.<path> = value``, or another way to attach something to ``self``.
