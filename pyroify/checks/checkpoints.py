@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from pyroify.checks.subject import Subject
-from pyroify.decide.methods import touches
 from pyroify.diagnostics import Finding
 from pyroify.syntax.facts import Function
 from pyroify.syntax.values import Call, Constant, Name, SelfRead
@@ -56,12 +55,12 @@ def _may_draw(subject: Subject, call: Call) -> bool:
     if isinstance(value, SelfRead):
         method = subject.cls.find_method(value.path[0]) if len(value.path) == 1 else None
         if method is not None:
-            return touches(subject.study, method[1], subject.drawing)
-        return value.path[0] in subject.drawing
+            return subject.randomness.is_drawing(method[1])
+        return value.path[0] in subject.randomness.names
     if isinstance(value, Name):
         # A function of a module gets its weights as arguments; one defined here may read self.
-        return "<locals>" in value.dotted and bool(subject.drawing)
-    return bool(subject.drawing) and not isinstance(value, Constant)
+        return "<locals>" in value.dotted and bool(subject.randomness.names)
+    return bool(subject.randomness.names) and not isinstance(value, Constant)
 
 
 def _is_optional(subject: Subject, method: Function, line: int, depth: int = 0) -> bool:

@@ -50,7 +50,10 @@ def early_return(subject: Subject) -> Iterator[Finding]:
     """Declarations in a method that returns early, before all that it has is made."""
     study = subject.study
     for method, covered in study.stages:
-        if method is not study.constructor and not study.attached(covered) & subject.drawing:
+        if (
+            method is not study.constructor
+            and not study.attached(covered) & subject.randomness.names
+        ):
             continue
         if returns_past_declarations(study, method):
             yield subject.finding(
@@ -93,7 +96,7 @@ def tied_by_computed_name(subject: Subject) -> Iterator[Finding]:
             owner = call.args[0].value
             if call.callee != Name("getattr") or not isinstance(owner, SelfRead):
                 continue
-            if owner.path[0] in subject.drawing:
+            if owner.path[0] in subject.randomness.names:
                 source = ".".join(("self", *owner.path))
                 yield subject.finding(
                     item.line,
@@ -106,7 +109,7 @@ def tied_by_computed_name(subject: Subject) -> Iterator[Finding]:
 
 def _outlives(subject: Subject, use: Use) -> bool:
     """Whether a use takes the value of a parameter where only its first value was meant to go."""
-    if use.later or LIKE.fullmatch(use.within) or not subject.reads(use):
+    if use.later or LIKE.fullmatch(use.within) or not subject.randomness.reads(use):
         return False
     return subject.is_declared_before(use.path) or not SNAPSHOTS & set(use.path)
 

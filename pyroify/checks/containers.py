@@ -102,7 +102,7 @@ def sliced_container(subject: Subject) -> Iterator[Finding]:
 
 def _is_random(subject: Subject, name: str) -> bool:
     """Whether an attribute has random layers; of the module itself its holder may know."""
-    return not name or name in subject.drawing
+    return not name or name in subject.randomness.names
 
 
 def _kind(subject: Subject, name: str) -> str:

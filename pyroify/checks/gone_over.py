@@ -113,7 +113,7 @@ def _goes_over(subject: Subject) -> Iterator[tuple[Function, Use]]:
 
 def _reaches(subject: Subject, path: Path) -> bool:
     """Whether there are random parameters below ``self.<path>``."""
-    return path[0] in subject.drawing if path else subject.project.draws(subject.cls)
+    return path[0] in subject.randomness.names if path else subject.project.draws(subject.cls)
 
 
 def _lines_of_consumers(method: Function) -> set[int]:
@@ -129,7 +129,7 @@ def _holds_draws(subject: Subject, method: Function, value: Value) -> bool:
         return False
     for item in value.items:
         member = member_of(item)
-        if isinstance(member, SelfRead) and subject.is_random(member.path):
+        if isinstance(member, SelfRead) and subject.randomness.is_random(member.path):
             return True
         if isinstance(member, Unknown) and member.path[-1:] in (("weight",), ("bias",)):
             if any(seen.kind == "layers" for seen in method.observations):

@@ -61,7 +61,7 @@ def _handed_over(subject: Subject) -> Iterator[tuple[Function, Use]]:
         if method.name not in subject.building:
             continue
         for use in method.uses:
-            one = _is_method(subject, use) and subject.reads(use)
+            one = _is_method(subject, use) and subject.randomness.reads(use)
             if _gives_all(method, use) or (one and _holders(subject, method, use)):
                 yield method, use
 
@@ -94,9 +94,9 @@ def _holders(subject: Subject, method: Function, use: Use) -> frozenset[Path]:
     if assigned:
         return assigned
     called = {use.within.removeprefix("self.")} if _is_method(subject, use) else method.self_calls
-    return frozenset(
-        path for function in _closure(subject, called) for path in _written_paths(function)
-    )
+    calls = subject.study.calls
+    reached = calls.reached(calls.methods(*called), reads=True)
+    return frozenset(path for _, function in reached for path in _written_paths(function))
 
 
 def _is_method(subject: Subject, use: Use) -> bool:
@@ -121,27 +121,14 @@ def _read_when_called(subject: Subject, attributes: frozenset[Path]) -> bool:
 
 def _reads(subject: Subject, methods: Set[str], attributes: Set[Path]) -> bool:
     """Whether methods, or those they call, read one of these attributes."""
+    calls = subject.study.calls
+    reached = calls.reached(calls.methods(*methods), reads=True)
     return any(
         use.path[: len(path)] == path and use.how not in ("store", "delete")
-        for function in _closure(subject, methods)
+        for _, function in reached
         for use in function.uses
         for path in attributes
     )
-
-
-def _closure(subject: Subject, names: Set[str]) -> Iterator[Function]:
-    """Methods of these names and those they call, in the class and its relatives."""
-    seen: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for item in (subject.cls, *subject.study.relatives):
-            if function := item.cls.method(name):
-                yield function
-                waiting.extend(function.self_calls | {use.path[0] for use in function.uses})
 
 
 def _some_are_left(subject: Subject, use: Use) -> bool:

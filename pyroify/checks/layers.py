@@ -72,7 +72,7 @@ def padding_row(subject: Subject) -> Iterator[Finding]:
 def _random_embeddings(subject: Subject, argument: str) -> Iterator[Call]:
     """Calls that make a random embedding and give this argument."""
     for attribute in subject.study.everything:
-        if attribute.name not in subject.drawing:
+        if attribute.name not in subject.randomness.names:
             continue
         for item in walk(attribute.node):
             if not isinstance(item, Leaf) or not item.call or item.layer.name not in EMBEDDINGS:

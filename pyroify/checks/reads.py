@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.added import added_to_instances
-from pyroify.decide.methods import touches
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sight import find_unseen
 from pyroify.diagnostics import Finding
@@ -27,7 +26,7 @@ STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primi
 def late_child(subject: Subject) -> Iterator[Finding]:
     """A layer that becomes random, called first inside a plate, on what is made inside."""
     # What was random before is drawn there on purpose.
-    by_hand = subject.drawn_by_hand
+    by_hand = subject.randomness.by_hand
     subject = replace(subject, project=subject.project.anew)
     own = {parameter.name for parameter in subject.study.all_parameters}
     for method in subject.methods:
@@ -42,7 +41,7 @@ def late_child(subject: Subject) -> Iterator[Finding]:
             for use in method.uses:
                 if use.plate != (plate.line, plate.column) or use.line in moved:
                     continue
-                if use.path[0] not in own | before and subject.draws(use):
+                if use.path[0] not in own | before and subject.randomness.draws(use):
                     yield subject.finding(
                         use.line,
                         use.column,
@@ -88,7 +87,7 @@ def late_body(subject: Subject) -> Iterator[Finding]:
             continue
         if method.name.startswith("_") and method.name in called:
             continue
-        if touches(subject.study, method, subject.drawing):
+        if subject.randomness.is_drawing(method):
             kind = "generator" if method.generator else "coroutine"
             yield subject.finding(
                 method.line,
@@ -149,7 +148,7 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
                 continue
             if not _is_asked_for_before(method, item) or _is_state(method, item):
                 continue
-            use = next((u for u in uses_in(method, item) if subject.draws(u)), None)
+            use = next((u for u in uses_in(method, item) if subject.randomness.draws(u)), None)
             if use is not None:
                 yield subject.finding(
                     item.line,
@@ -191,7 +190,7 @@ def _always_runs(method: Function, item: Assignment) -> bool:
 def cached_method(subject: Subject) -> Iterator[Finding]:
     """A method whose result is cached, with the draws in it."""
     for method in subject.methods:
-        if CACHES & set(method.decorators) and touches(subject.study, method, subject.drawing):
+        if CACHES & set(method.decorators) and subject.randomness.is_drawing(method):
             yield subject.finding(
                 method.line,
                 method.column,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -78,6 +78,14 @@ class Project:
     def anew(self) -> Project:
         """The project as if nothing had been random before."""
         made = {key: replace(s, random=s.random - s.own) for key, s in self.sites.items()}
+        return replace(self, sites=made)
+
+    def with_random_in(self, classes: Collection[Key]) -> Project:
+        """The project as if parameters of these classes alone were random."""
+        made = {
+            key: sites if key in classes else replace(sites, random=frozenset())
+            for key, sites in self.sites.items()
+        }
         return replace(self, sites=made)
 
     def of(self, cls: ModuleClass) -> Sites:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pyroify.decide.methods import building_names
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program.study import Study
@@ -22,7 +21,7 @@ def read_edits(
 
     What the user has made random ``by_hand`` is read as it was.
     """
-    building = building_names(study)
+    building = study.calls.building
     for method in study.cls.cls.methods:
         yield from _slices(study, method, random)
         yield from _transposed(study, method, random | by_hand)

@@ -102,7 +102,10 @@ class _Planner:
                 yield made
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
-        editor = EditPlanner(self.cases, self.resolver, line_limit(self.index.root), self.spec)
+        limit = line_limit(self.index.root)
+        converting = frozenset(key for key, case in self.cases.items() if case.converts)
+        project = self._project_of(self.cases).with_random_in(converting).anew
+        editor = EditPlanner(self.cases, self.resolver, limit, self.spec, project)
         return editor.files(self._migrations())
 
     def _migrations(self) -> tuple[Migration, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.code.following import following_call
@@ -14,6 +14,8 @@ from pyroify.decide.case import Case, Key
 from pyroify.decide.declare import Declarations
 from pyroify.decide.methods import methods_to_decorate
 from pyroify.decide.model import Edit
+from pyroify.decide.project import Project
+from pyroify.decide.randomness import Randomness
 from pyroify.decide.reaching import bare_containers, left_alone
 from pyroify.edits import kinds
 from pyroify.edits.bases import base_edits, initialiser_edits
@@ -23,16 +25,13 @@ from pyroify.edits.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type
 from pyroify.edits.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.edits.wraps import class_wraps, function_wraps
 from pyroify.migration.migrate import Migration
-from pyroify.program.aliases import other_names
 from pyroify.program.faults import looking_at
 from pyroify.program.ownership import foreign_definitions
 from pyroify.program.structure import Resolver
 from pyroify.program.study import OwnParameter, Study, parameters_in
 from pyroify.program.ties import late_source, tie_statements
-from pyroify.program.values import Own
 from pyroify.spec.model import Spec
 from pyroify.syntax.facts import File, Function
-from pyroify.syntax.values import walk
 
 
 @dataclass
@@ -46,8 +45,8 @@ class EditPlanner:
     resolver: Resolver
     limit: int | None
     spec: Spec
-    _made_random: dict[Key, bool] = field(default_factory=dict)
-    _by_hand: dict[Key, bool] = field(default_factory=dict)
+    project: Project
+    """With nothing random but what is made so in the classes that convert."""
 
     def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
         """The edits of every file that has to change, by path."""
@@ -170,63 +169,13 @@ class EditPlanner:
                 case, method, with_call(tail, self._shared.get(case.key[0], ""))
             )
         yield from class_wraps(case, self.resolver, self._limit(case.cls.file), self._plain)
-        random = self._random_of(case)
-        by_hand = self._drawn_by_hand(case)
+        randomness = Randomness(self.project, case.study)
+        random, by_hand = randomness.names, randomness.by_hand
         yield from read_edits(case.study, random, case.own_random & random, by_hand)
-        for cls in self.resolver.subclasses.get(case.key, ()):
-            random |= self._random_of(self.cases[cls.key])
-        for function, position in methods_to_decorate(case.study, random):
+        for function, position in methods_to_decorate(case.study, randomness):
             case.names.use("pyro_method")
             local = case.names.local("pyro_method")
             yield kinds.Methods(function.line, function.column, local, position)
-
-    def _random_of(self, case: Case) -> frozenset[str]:
-        """Names that give random values when read or called, those of its bases included.
-
-        What the user made random himself is not among them: he reads it as he means it.
-        """
-        lineage = [self.cases[cls.key] for cls in case.cls.lineage if cls.key in self.cases]
-        found = {name for other in lineage for name in other.made_random}
-        for other in lineage:
-            for attribute in other.study.everything:
-                held = [item.cls.key for item in walk(attribute.node) if isinstance(item, Own)]
-                if any(key in self.cases and self._is_made_random(key) for key in held):
-                    found.add(attribute.name)
-        return frozenset(found).union(*(other_names(other.study, found) for other in lineage))
-
-    def _drawn_by_hand(self, case: Case) -> frozenset[str]:
-        """Names of attributes that are, or hold, what the user made random himself."""
-        lineage = [self.cases[cls.key] for cls in case.cls.lineage if cls.key in self.cases]
-        found = {path.partition(".")[0] for other in lineage for path in other.sites.own}
-        for other in lineage:
-            for attribute in other.study.everything:
-                held = {item.cls.key for item in walk(attribute.node) if isinstance(item, Own)}
-                if any(key in self.cases and self._draws_by_hand(key) for key in held):
-                    found.add(attribute.name)
-        return frozenset(found)
-
-    def _draws_by_hand(self, key: Key) -> bool:
-        """Whether a class has latents of the user's own, there or in what it holds."""
-        if key not in self._by_hand:
-            self._by_hand[key] = False  # a class may hold itself
-            case = self.cases[key]
-            around = {cls.key for cls in (*case.study.held, *case.cls.lineage[1:])}
-            self._by_hand[key] = bool(case.sites.own) or any(
-                self._draws_by_hand(k) for k in around if k in self.cases
-            )
-        return self._by_hand[key]
-
-    def _is_made_random(self, key: Key) -> bool:
-        """Whether a class converts for more than what its user has declared, there and below."""
-        if key not in self._made_random:
-            self._made_random[key] = False  # a class may hold itself
-            case = self.cases[key]
-            held = {cls.key for cls in case.study.held if cls.key in self.cases}
-            lineage = {cls.key for cls in case.cls.lineage[1:] if cls.key in self.cases}
-            self._made_random[key] = case.converts and (
-                not case.is_by_hand or any(self._is_made_random(k) for k in held | lineage)
-            )
-        return self._made_random[key]
 
     def _statements(
         self, case: Case, method: Function | None, declared: Declarations

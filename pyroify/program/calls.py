@@ -56,17 +56,17 @@ class CallGraph:
     @cached_property
     def calling(self) -> frozenset[str]:
         """Names of methods that run when the module is called."""
-        entries = (method for name in ENTRIES for method in self.methods(name))
-        return frozenset(method.name for _, method in self.reached(entries))
+        return frozenset(method.name for _, method in self.reached(self.methods(*ENTRIES)))
 
-    def methods(self, name: str) -> Iterator[Method]:
+    def methods(self, *names: str) -> Iterator[Method]:
         """What ``self.name()`` may call: the method of the class, or an override of a subclass."""
-        if found := self.cls.find_method(name):
-            yield found
         bases = {base.key for base in self.cls.lineage}
-        for cls in self.relatives:
-            if cls.key not in bases and (override := cls.cls.method(name)):
-                yield cls, override
+        for name in names:
+            if found := self.cls.find_method(name):
+                yield found
+            for cls in self.relatives:
+                if cls.key not in bases and (override := cls.cls.method(name)):
+                    yield cls, override
 
     def reached(self, start: Iterable[Method], reads: bool = False) -> Iterator[Method]:
         """Methods and all that they call, directly or not, each once.
@@ -82,8 +82,7 @@ class CallGraph:
             seen.add((cls.key, method.line))
             yield cls, method
             names = method.self_calls | {use.path[0] for use in method.uses if reads}
-            for name in names:
-                waiting += self.methods(name)
+            waiting += self.methods(*names)
             for name in method.super_calls:
                 found = (base.cls.method(name) for base in cls.lineage[1:])
                 bases = zip(cls.lineage[1:], found, strict=True)

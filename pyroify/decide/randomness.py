@@ -1,0 +1,105 @@
+"""What draws: which attributes, reads and methods of a class give random values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from pyroify.decide.project import Chosen, Project, own, random
+from pyroify.program.aliases import other_names
+from pyroify.program.calls import ENTRIES
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.study import METADATA, Study
+from pyroify.syntax.facts import Function, Use
+from pyroify.syntax.values import NOTHING, Path
+
+HANDLING = {
+    *("parameters", "named_parameters", "buffers", "named_buffers", "state_dict"),
+    *("load_state_dict", "modules", "named_modules", "children", "named_children"),
+    *("train", "eval", "to", "cuda", "cpu", "requires_grad_", "zero_grad"),
+}
+"""Methods of every module that draw nothing."""
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """What of one class draws, as far as the sites of a project tell."""
+
+    project: Project
+    study: Study
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of attributes that draw when they are read or called, in a subclass too."""
+        family = (self.study.cls, *self.study.relatives)
+        found = {name for cls in family for name in self._names_of(cls, random)}
+        return frozenset(found | other_names(self.study, found))
+
+    @cached_property
+    def by_hand(self) -> frozenset[str]:
+        """Names of attributes that are random by declarations of the user, or hold such."""
+        return frozenset(self._names_of(self.study.cls, own))
+
+    def _names_of(self, cls: ModuleClass, chosen: Chosen) -> Iterator[str]:
+        """Attributes of a class that are such sites, or hold classes with some."""
+        for base in cls.lineage:
+            yield from (site.partition(".")[0] for site in chosen(self.project.of(base)))
+            study = self.project.studies.get(base.key)
+            for attribute in study.everything if study else ():
+                held = self.project.classes_at(base, attribute.name)
+                if any(self.project.has(found, chosen) for found in held):
+                    yield attribute.name
+
+    def is_random(self, path: Path) -> bool:
+        """Whether ``self.<path>`` is a random parameter, here or further down."""
+        return self.project.leads_to(self.study.cls, path, random)
+
+    def reads(self, use: Use) -> bool:
+        """Whether a use reads the value of a random parameter, not only its shape or device."""
+        if use.how in ("store", "delete"):
+            return False
+        for length in range(1, len(use.path) + 1):
+            if self.is_random(use.path[:length]):
+                return not METADATA & set(use.path[length:])
+        return False
+
+    def draws(self, use: Use) -> bool:
+        """Whether a use reads a random parameter, or calls what does."""
+        if self.reads(use):
+            return True
+        if use.how != "call":
+            return False
+        if len(use.path) == 1 and (called := tuple(self.study.calls.methods(use.path[0]))):
+            return any(self.is_drawing(method) for _, method in called)
+        return use.path[0] in self.names and not METADATA & set(use.path)
+
+    def is_drawing(self, method: Function) -> bool:
+        """Whether a method draws: it reads what is random, or calls a method that does."""
+        reached = self.study.calls.reached([(self.study.cls, method)])
+        return any(
+            (current.self_calls | current.super_calls).intersection(ENTRIES)
+            or _reads_layers(current)
+            or any(is_read(use, self.names) for use in current.uses)
+            for _, current in reached
+        )
+
+
+def is_read(use: Use, names: frozenset[str]) -> bool:
+    """Whether a use of one of these attributes reads values, not only their shape or device."""
+    if use.path[0] not in names or use.how in ("store", "delete"):
+        return False
+    if use.how == "call" and use.path[-1] in HANDLING:
+        return False
+    is_method = use.how == "call" and use.path[-1] not in METADATA
+    return is_method or not METADATA.intersection(use.path[1:])
+
+
+def _reads_layers(method: Function) -> bool:
+    """Whether a method returns something of the weights of the modules that it goes over."""
+    return not gives_nothing(method) and any(o.kind == "layers" for o in method.observations)
+
+
+def gives_nothing(method: Function) -> bool:
+    """Whether no value comes out of a method."""
+    return all(value == NOTHING for value in method.returns)
