@@ -75,7 +75,7 @@ def make_plan(
     notebooks: Sequence[str] = (),
 ) -> Plan:
     """What the spec makes of the ``selected`` files; all ``files`` are looked at."""
-    index = indexing.build_index(root, files, notebooks)
+    index = indexing.build_index(root, files, selected, notebooks)
     return planning.build_plan(index, spec, frozenset(selected))
 
 
@@ -95,7 +95,7 @@ def rewrite_project(
     remaining = frozenset(files if selected is None else selected)
     if not remaining and not notebooks:
         return Outcome(Plan(), ())
-    index = indexing.build_index(root, files, notebooks)
+    index = indexing.build_index(root, files, remaining, notebooks)
     done: dict[FilePlan, FileResult] = {}
     failed: dict[str, FileResult] = {}
     refused: list[ClassPlan] = []

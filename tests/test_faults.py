@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import Ended, Run
 
-from pyroify.program import resolve
+from pyroify.program import load, resolve
 
 SPEC = """\
 version: 1
@@ -253,14 +253,14 @@ class TestFaultsOfPyroify:
     def test_in_the_index_cost_one_file(
         self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        original = resolve.extract
+        original = load.extract
 
         def fail(text: str, path: str, *rest: Any) -> Any:
             if path == "bad.py":
                 raise KeyError("weight")
             return original(text, path, *rest)
 
-        monkeypatch.setattr(resolve, "extract", fail)
+        monkeypatch.setattr(load, "extract", fail)
         sub = "from bad import Bad\n" + NET.replace("Net(nn.Module)", "Sub(Bad)")
         root = lay_out({**FILES, "sub.py": sub})
         ended = run("rewrite")

@@ -142,7 +142,7 @@ def test_a_fault_of_pyroify_costs_one_notebook(
     def fail(path: Path) -> None:
         raise KeyError(path.name)
 
-    monkeypatch.setattr("pyroify.plan.notebooks.read_notebook", fail)
+    monkeypatch.setattr("pyroify.program.load.read_notebook", fail)
     root = lay_out({**PROJECT, "try.ipynb": cells(NET)})
     ended = run("rewrite")
     assert ended.code == 2

@@ -20,7 +20,7 @@ class Suppressions:
     def filter(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """The findings less those that a comment on their line suppresses."""
         for finding in findings:
-            file = self.index.file(finding.path) if finding.path in self.index.paths else None
+            file = self.index.file(finding.path)
             if file is not None and (finding.line, "ignore") in file.suppressed:
                 self.used.add((finding.path, finding.line))
             else:

@@ -11,7 +11,6 @@ from pyroify.checks.gone_over import methods_gone_over
 from pyroify.checks.handed_over import stale_methods
 from pyroify.checks.networks import networks_outside
 from pyroify.checks.suppressions import Suppressions
-from pyroify.code.layout import line_limit
 from pyroify.code.names import FileNames
 from pyroify.decide.case import Case, Key
 from pyroify.decide.declare import Declarer
@@ -102,29 +101,33 @@ class _Planner:
                 yield made
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
-        limit = line_limit(self.index.root)
+        limit = self.index.loaded.line_limit
         converting = frozenset(key for key, case in self.cases.items() if case.converts)
         project = self._project_of(self.cases).with_random_in(converting).anew
         editor = EditPlanner(self.cases, self.resolver, limit, self.spec, project)
         return editor.files(self._migrations())
 
     def _migrations(self) -> tuple[Migration, ...]:
-        limit = line_limit(self.index.root)
+        limit = self.index.loaded.line_limit
         return tuple(migrate(self.project, self.cases, self.writable, limit))
 
     def _loose(self) -> Iterator[Finding]:
         """Findings that belong to no class."""
         converted = frozenset(key for key, case in self.cases.items() if case.converts)
-        keys = [key for case in self.cases.values() for _, made in case.stages for key in made.keys]
         yield from self.index.findings
         yield from check_files(self.project, converted, self.writable)
         yield from networks_outside(self.index, self.spec, self.writable)
         yield from notebook_findings(self.index, self.spec)
         yield from (finding for moved in self._migrations() for finding in moved.findings)
-        at_run_time = any(case.at_run_time for case in self.cases.values())
-        parts = [
-            (case.cls.cls.qualname, part) for case in self.cases.values() for part in case.parts
-        ]
+        if self.index.loaded.is_whole:  # else what a rule is about may be in another file
+            yield from self._about_spec()
+
+    def _about_spec(self) -> Iterator[Finding]:
+        """Findings about rules and latents, by the sites and classes that there are."""
+        cases = self.cases.values()
+        keys = [key for case in cases for _, made in case.stages for key in made.keys]
+        parts = [(case.cls.cls.qualname, part) for case in cases for part in case.parts]
+        at_run_time = any(case.at_run_time for case in cases)
         yield from rule_findings(self.spec, keys, parts, at_run_time)
         classes = [(cls.file.module, cls.cls.qualname) for cls in self.classes]
         yield from latent_findings(self.spec, classes)

@@ -11,20 +11,14 @@ from pyroify.program.resolve import Index
 from pyroify.program.structure import Resolver
 from pyroify.program.study import Study
 from pyroify.spec.model import Spec
-from pyroify.syntax.notebook import Cell, NotebookError, read_notebook
-
-CODE = "PYR240"
-HELP = "move the network into a .py file, or turn the notebook into one: jupytext --to py"
+from pyroify.syntax.notebook import CODE, HELP, Cell
 
 
 def notebook_findings(index: Index, spec: Spec) -> Iterator[Finding]:
     """At most one finding for each notebook of the index."""
-    for path in index.notebooks:
+    for path, cells in index.loaded.notebooks.items():
         try:
-            cells = read_notebook(index.root / path)
-            seen = tuple(_what_it_holds(index, spec, path, cells)) if cells else ()
-        except NotebookError as error:
-            yield Finding(path, 1, 1, CODE, f"cannot be read as a notebook: {error}", HELP)
+            seen = tuple(_what_it_holds(index, spec, path, cells))
         except Exception as error:  # it must not cost the user the files
             yield describe_fault(path, error, "read")
         else:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from pyroify.lock import read_lock
+from pyroify.program.load import load_project
 from pyroify.program.resolve import Index, ModuleClass
 
 __all__ = ["Index", "ModuleClass", "build_index"]
 
 
-def build_index(root: Path, files: Sequence[str], notebooks: Sequence[str] = ()) -> Index:
-    """Index the files of a project (paths relative to ``root``).
-
-    Only files that may hold a module class are parsed at once; others when a name leads to them.
-    """
-    from pyroify.program.scan import candidates
-
-    index = Index(root, tuple(files), tuple(notebooks), lock=read_lock(root))
-    for path in candidates(root, files):
-        index.file(path)
-    return index
+def build_index(
+    root: Path,
+    paths: Sequence[str],
+    selected: Collection[str] | None = None,
+    notebooks: Sequence[str] = (),
+) -> Index:
+    """What matters of a project for the ``selected`` files of it (None: all)."""
+    return Index(load_project(root, paths, selected, notebooks))

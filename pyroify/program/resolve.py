@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import posixpath
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal
 
 from pyroify.catalog.layers import Layer, lookup
 from pyroify.catalog.thirdparty import MODULE_BASES
 from pyroify.diagnostics import Finding
 from pyroify.lock import Lock
-from pyroify.program.faults import FileFault, describe_fault, looking_at
-from pyroify.source import SourceError, decode_source, read_source
+from pyroify.program.faults import FileFault, looking_at
+from pyroify.program.load import Loaded, facts_of
+from pyroify.source import decode_source
 from pyroify.syntax.extract import extract
 from pyroify.syntax.facts import Class, File, Function
 from pyroify.syntax.values import Call, Name, Value
@@ -99,102 +98,75 @@ class Target:
 
 @dataclass
 class Index:
-    """Files of a project and what their names mean. Files are read when they are asked for."""
+    """The files of a project, and what their names mean."""
 
-    root: Path
-    paths: tuple[str, ...]
-    notebooks: tuple[str, ...] = ()
-    findings: list[Finding] = field(default_factory=list)
-    lock: Lock = field(default_factory=Lock)
-    """What pyroify wrote in these files before."""
+    loaded: Loaded
     _files: dict[str, File | None] = field(default_factory=dict)
-    _by_module: dict[str, str] = field(default_factory=dict)
     _classes: dict[tuple[str, str], ModuleClass | None] = field(default_factory=dict)
     _pending: set[tuple[str, str]] = field(default_factory=set)
     _stars: dict[str, tuple[File, ...]] = field(default_factory=dict)
-    _modules: dict[tuple[str, tuple[str, str]], str | None] = field(default_factory=dict)
     _canonical: dict[tuple[str, str], str] = field(default_factory=dict)
     _targets: dict[tuple[str, str], Target] = field(default_factory=dict)
     _members: dict[str, dict[str, Class | Function]] = field(default_factory=dict)
-    _known: frozenset[str] = frozenset()
-    _roots: tuple[str, ...] = ()
     left: dict[str, FileFault] = field(default_factory=dict)
     """Files on which pyroify itself failed: they stay as they are, and what needs them too."""
     _uses: dict[str, frozenset[str]] = field(default_factory=dict)
     _left_modules: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._known = frozenset(self.paths)
-        self.findings.extend(self.lock.findings)
-        tops = {self._package_parent(path) for path in self.paths}
-        self._roots = tuple(dict.fromkeys(["", "src", *sorted(tops)]))
+        self._files.update(self.loaded.files)
 
     # Files
 
     @property
-    def existing(self) -> frozenset[str]:
-        """The paths of all files of the project, read or not."""
-        return self._known
-
-    def file(self, path: str) -> File | None:
-        """Facts of a file; None where it cannot be read, which is then among the findings."""
-        if path not in self._files:
-            self._files[path] = self._read(path)
-            if found := self._files[path]:
-                self._by_module.setdefault(found.module, path)
-        return self._files[path]
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with files and imports."""
+        yield from self.loaded.lock.findings
+        yield from self.loaded.findings
+        yield from self.loaded.names.findings
+        yield from (fault.finding for fault in self.left.values())
 
     @property
-    def files(self) -> tuple[File, ...]:
-        """All files read so far, in the project's order."""
-        return tuple(found for path in self.paths if (found := self._files.get(path)) is not None)
+    def lock(self) -> Lock:
+        """What pyroify wrote in these files before."""
+        return self.loaded.lock
 
-    def file_as_read(self, path: str) -> File | None:
-        """Facts of a file that has been read; None of one that could not matter so far."""
+    @property
+    def existing(self) -> frozenset[str]:
+        """The paths of all files of the project, read or not."""
+        return self.loaded.names.existing
+
+    def file(self, path: str) -> File | None:
+        """Facts of a file; None for one that cannot be read, or has nothing to do with modules."""
         return self._files.get(path)
 
     def file_as_rewritten(self, path: str, data: bytes) -> File:
         """Facts of a file with other contents, which are its own after a rewrite."""
-        return self._extracted(decode_source(data, path).text, path)
+        return facts_of(decode_source(data, path).text, path, self.loaded.names)
+
+    def find_module(self, dotted: str, importer: str) -> str | None:
+        """File of a module, as an import in ``importer`` finds it."""
+        return self.loaded.names.find_module(dotted, importer)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All files read so far, in the project's order."""
+        return tuple(
+            found
+            for path in self.loaded.names.paths
+            if (found := self._files.get(path)) is not None
+        )
 
     @property
     def unreadable(self) -> frozenset[str]:
         """The files that were looked at, of which nothing is known, or not all."""
         return frozenset(path for path, file in self._files.items() if file is None) | {*self.left}
 
-    def _extracted(self, text: str, path: str) -> File:
-        return extract(text, path, self.module_name(path), path.endswith("__init__.py"))
-
-    def _read(self, path: str) -> File | None:
-        try:
-            source = read_source(self.root / path, path)
-        except SourceError as error:
-            self.findings.append(error.finding)
-            return None
-        try:
-            return self._extracted(source.text, path)
-        except SyntaxError as error:
-            python = "{}.{}".format(*sys.version_info)
-            self.findings.append(
-                Finding(
-                    path,
-                    error.lineno or 1,
-                    max(error.offset or 1, 1),
-                    "PYR203",
-                    f"not valid Python {python}: {error.msg}",
-                    "mend the file, run pyroify with the Python it is for, or exclude it",
-                )
-            )
-        except Exception as error:  # it must not cost the user the other files
-            self.findings.append(describe_fault(path, error, "parsed"))
-        return None
-
     def leave_alone(self, fault: FileFault) -> None:
         """Go on without what is in the classes of a file: only that they are there is known."""
         file = self._files[fault.path]
         assert file is not None and fault.path not in self.left
         self.left[fault.path] = fault
-        self.findings.append(fault.finding)
         self._uses[fault.path] = frozenset(_names_called(file))
         self._files[fault.path] = _without_bodies(file)
         self._left_modules.update(key for key, made in self._classes.items() if made)
@@ -212,65 +184,6 @@ class Index:
         made = extract(code, path, f"<{path}>")
         self._files[path] = made
         return made
-
-    def module_name(self, path: str) -> str:
-        """Dotted name of a file, below the parent of its top-level package."""
-        parent = self._package_parent(path)
-        relative = path[len(parent) + 1 :] if parent else path
-        if not parent and relative.startswith("src/"):
-            relative = relative[4:]
-        stem = relative.removesuffix(".py").removesuffix(".pyi")
-        return stem.removesuffix("/__init__").replace("/", ".")
-
-    def _package_parent(self, path: str) -> str:
-        """Folder that holds the top-level package of a file, or the file itself."""
-        folder = posixpath.dirname(path)
-        if f"{folder}/__init__.py".lstrip("/") not in self._known:
-            # A script, or a package without __init__.py: named from the root.
-            return "src" if path.startswith("src/") else ""
-        while folder and f"{folder}/__init__.py" in self._known:
-            folder = posixpath.dirname(folder)
-        return folder
-
-    def find_module(self, dotted: str, importer: str) -> str | None:
-        """File of a module, as an import in ``importer`` finds it."""
-        if not dotted:
-            return None
-        own = (self._package_parent(importer), posixpath.dirname(importer))
-        if (dotted, own) not in self._modules:
-            self._modules[dotted, own] = self._look_up_module(dotted, importer, own)
-        return self._modules[dotted, own]
-
-    def _look_up_module(self, dotted: str, importer: str, own: tuple[str, str]) -> str | None:
-        tail = dotted.replace(".", "/")
-        for roots in (own, self._roots):
-            hits = {
-                path: None
-                for base in roots
-                for path in (
-                    posixpath.join(base, f"{tail}.py"),
-                    posixpath.join(base, tail, "__init__.py"),
-                )
-                if path in self._known
-            }
-            if len(hits) == 1 or (hits and roots is own):
-                return next(iter(hits))
-            if len(hits) > 1:
-                self._say_ambiguous(dotted, importer, sorted(hits))
-                return None
-        return None
-
-    def _say_ambiguous(self, dotted: str, importer: str, hits: list[str]) -> None:
-        finding = Finding(
-            importer,
-            1,
-            1,
-            "PYR206",
-            f"import of {dotted} may mean {' or '.join(hits)}",
-            "rewrite from the folder that is on the import path, or exclude one of them",
-        )
-        if finding not in self.findings:
-            self.findings.append(finding)
 
     # Names
 
@@ -489,7 +402,14 @@ def _without_bodies(file: File) -> File:
     classes = tuple(replace(cls, methods=(), class_attributes=()) for cls in file.classes)
     aliases = tuple((name, value) for name, value in file.aliases if isinstance(value, Name))
     return File(
-        file.path, file.module, file.imports, file.stars, classes, (), aliases, bound=file.bound
+        file.path,
+        file.module,
+        file.imports,
+        file.stars,
+        file.modules,
+        classes,
+        aliases=aliases,
+        bound=file.bound,
     )
 
 

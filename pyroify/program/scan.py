@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from pyroify.catalog.layers import LAYERS
 
@@ -16,7 +15,7 @@ SEEDS = {b"Module", b"PyroModule", b"LightningModule", *(name.encode() for name 
 BUILDS_MODULES = re.compile(rb"\bnn\b|\btorch\b|\bpyro\b")
 
 
-def candidates(root: Path, files: Sequence[str]) -> tuple[str, ...]:
+def candidates(files: Sequence[str], contents: Mapping[str, bytes | None]) -> tuple[str, ...]:
     """Files with a class that may descend from ``nn.Module``, and those that use torch at all.
 
     Base names are followed across files to a fixpoint, by their last component: too many files
@@ -25,9 +24,8 @@ def candidates(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     headers: dict[str, list[tuple[bytes, frozenset[bytes]]]] = {}
     using: set[str] = set()
     for path in files:
-        try:
-            data = (root / path).read_bytes().replace(b"\0", b"")  # UTF-16 is none, but looked at
-        except OSError:
+        data = contents[path]
+        if data is None:
             using.add(path)  # the reader says what is wrong with it
             continue
         headers[path] = [(name, _last_names(bases)) for name, bases in HEADER.findall(data)]

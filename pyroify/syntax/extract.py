@@ -35,6 +35,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         module=module,
         imports=tuple(source.imports.items()),
         stars=tuple(source.stars),
+        modules=tuple(source.modules),
         classes=tuple(found.classes),
         functions=tuple(found.functions),
         aliases=tuple(found.aliases.items()),

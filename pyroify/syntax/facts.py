@@ -322,6 +322,8 @@ class File:
     module: str
     imports: tuple[tuple[str, str], ...] = ()
     stars: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    """All that is imported: modules, and names in them, which may be modules too."""
     classes: tuple[Class, ...] = ()
     functions: tuple[Function, ...] = ()
     aliases: tuple[tuple[str, Value], ...] = ()

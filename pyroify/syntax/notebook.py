@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+CODE = "PYR240"
+HELP = "move the network into a .py file, or turn the notebook into one: jupytext --to py"
+
 LARGEST = 64 * 2**20
 """Bytes that are read at most: outputs may hold whole videos."""
 

@@ -23,6 +23,8 @@ class Source:
         self.nodes = tuple(ast.walk(tree))
         self.imports: dict[str, str] = {}
         self.stars: list[str] = []
+        self.modules: dict[str, None] = {}
+        """All that is imported: modules, and names in them, which may be modules too."""
         self.names = {
             node.name
             for node in own_statements(tree.body)
@@ -39,6 +41,7 @@ class Source:
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
+            self.modules[alias.name] = None
             if alias.asname:
                 self.imports[alias.asname] = alias.name
             else:
@@ -48,6 +51,7 @@ class Source:
     def _import_from(self, node: ast.ImportFrom, package: Sequence[str]) -> None:
         source = _absolute(node, package)
         for alias in node.names:
+            self.modules[source if alias.name == "*" else f"{source}.{alias.name}"] = None
             if alias.name == "*":
                 self.stars.append(source)
             else:

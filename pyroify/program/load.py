@@ -1,0 +1,171 @@
+"""All that is read of a project, at once: nothing of it is read after this."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyroify.diagnostics import Finding
+from pyroify.lock import Lock, read_lock
+from pyroify.program.faults import describe_fault
+from pyroify.program.layout import line_limit
+from pyroify.program.names import ModuleNames
+from pyroify.program.scan import candidates
+from pyroify.source import SourceError, read_source
+from pyroify.syntax.extract import extract
+from pyroify.syntax.facts import File
+from pyroify.syntax.notebook import CODE, HELP, Cell, NotebookError, read_notebook
+
+IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))",
+    re.MULTILINE,
+)
+WORD = re.compile(rb"[.\w]+")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What is read of a project: of its files, its notebooks, its lock and its settings.
+
+    ``files`` has None for those that cannot be read, which ``findings`` tell; those that cannot
+    matter are left out. ``is_whole``: no others are, for that they have to do with none selected.
+    """
+
+    names: ModuleNames
+    files: Mapping[str, File | None]
+    is_whole: bool = True
+    notebooks: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    lock: Lock = field(default_factory=Lock)
+    line_limit: int | None = None
+    """The longest line that the project's formatter makes, where it says so."""
+
+
+def load_project(
+    root: Path,
+    paths: Sequence[str],
+    selected: Collection[str] | None = None,
+    notebooks: Sequence[str] = (),
+) -> Loaded:
+    """Read what matters of a project (``paths`` relative to ``root``).
+
+    Those are the files that may hold a module class or use torch, and all that they import. Of a
+    project with few files ``selected``, it is what has to do with these: files that import them,
+    and whatever those import, directly or not.
+    """
+    names = ModuleNames(paths)
+    contents = dict(_read_bytes(root, paths))
+    wanted = candidates(paths, contents)
+    about = _closure(names, contents, paths if selected is None else selected)
+    findings: dict[Finding, None] = {}
+    files: dict[str, File | None] = {}
+    waiting = [path for path in wanted if path in about]
+    while waiting:
+        path = waiting.pop()
+        if path not in files:
+            files[path] = _read(root, path, names, findings)
+            waiting.extend(_imported(names, files[path]))
+    found = {path: _notebook(root, path, findings) for path in notebooks}
+    return Loaded(
+        names,
+        {path: files[path] for path in paths if path in files},
+        about.issuperset(wanted),
+        {path: cells for path, cells in found.items() if cells},
+        tuple(findings),
+        read_lock(root),
+        line_limit(root),
+    )
+
+
+def _read_bytes(root: Path, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    """Contents of files; None for those that cannot be read: the reader says what is wrong."""
+    for path in paths:
+        try:
+            yield path, (root / path).read_bytes().replace(b"\0", b"")  # UTF-16 has these
+        except OSError:
+            yield path, None
+
+
+def _closure(
+    names: ModuleNames, contents: Mapping[str, bytes | None], selected: Collection[str]
+) -> frozenset[str]:
+    """Files that import the selected ones, and whatever these and they import."""
+    if names.existing.issubset(selected):
+        return names.existing
+    imports = {path: frozenset(_imports(names, path, data)) for path, data in contents.items()}
+    importers: dict[str, set[str]] = {}
+    for path, found in imports.items():
+        for other in found:
+            importers.setdefault(other, set()).add(path)
+    return _reached(imports, _reached(importers, selected))
+
+
+def _reached(graph: Mapping[str, Collection[str]], start: Iterable[str]) -> frozenset[str]:
+    seen: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(graph.get(path, ()))
+    return frozenset(seen)
+
+
+def _imports(names: ModuleNames, path: str, data: bytes | None) -> Iterator[str]:
+    """Files that a file may import, told from its bytes: too many are harmless."""
+    package = names.module_name(path).split(".")
+    if not path.endswith("__init__.py"):
+        package.pop()
+    for source, listed, plain in IMPORT.findall(data or b""):
+        if plain:
+            modules = [word.decode() for word in WORD.findall(plain)]
+        else:
+            dots = len(source) - len(source.lstrip(b"."))
+            above = package[: len(package) - dots + 1] if dots else []
+            module = ".".join([*above, *filter(None, [source.lstrip(b".").decode()])])
+            modules = [f"{module}.{word.decode()}" for word in WORD.findall(listed)] or [module]
+        for dotted in modules:
+            yield from names.modules_on_the_way(dotted, path)
+
+
+def _imported(names: ModuleNames, file: File | None) -> Iterator[str]:
+    """The files of the project that a file imports."""
+    for dotted in file.modules if file else ():
+        yield from names.modules_on_the_way(dotted, file.path if file else "")
+
+
+def _read(root: Path, path: str, names: ModuleNames, findings: dict[Finding, None]) -> File | None:
+    """Facts of a file; None, and a finding, where they cannot be told."""
+    try:
+        return facts_of(read_source(root / path, path).text, path, names)
+    except SourceError as error:
+        findings[error.finding] = None
+    except SyntaxError as error:
+        python = "{}.{}".format(*sys.version_info)
+        message = f"not valid Python {python}: {error.msg}"
+        help = "mend the file, run pyroify with the Python it is for, or exclude it"
+        line, column = error.lineno or 1, max(error.offset or 1, 1)
+        findings[Finding(path, line, column, "PYR203", message, help)] = None
+    except Exception as error:  # it must not cost the user the other files
+        findings[describe_fault(path, error, "parsed")] = None
+    return None
+
+
+def facts_of(text: str, path: str, names: ModuleNames) -> File:
+    """Facts of a file of the project with this text. Raises SyntaxError."""
+    return extract(text, path, names.module_name(path), path.endswith("__init__.py"))
+
+
+def _notebook(root: Path, path: str, findings: dict[Finding, None]) -> tuple[Cell, ...]:
+    """The cells of a notebook; none, and a finding, where it cannot be read."""
+    try:
+        return read_notebook(root / path)
+    except NotebookError as error:
+        message = f"cannot be read as a notebook: {error}"
+        findings[Finding(path, 1, 1, CODE, message, HELP)] = None
+    except Exception as error:  # it must not cost the user the files
+        findings[describe_fault(path, error, "read")] = None
+    return ()
