@@ -12,7 +12,7 @@ from pyroify.diagnostics import Finding
 from pyroify.program.resolve import ModuleClass
 from pyroify.program.structure import Resolver
 from pyroify.program.values import Own, Scope
-from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.facts import Class, File, Function, Put
 from pyroify.syntax.values import Argument, Call, MethodCall, Name, OneOf, SelfRead, Unknown, Value
 
 """Methods of a module that return the module itself."""
@@ -56,6 +56,17 @@ class Script:
                 for call in method.layer_calls:
                     yield call, Place(method, cls)
 
+    @property
+    def puts(self) -> Iterator[tuple[Put, Place]]:
+        """What the file attaches to objects where no declaration follows, each with its place."""
+        yield from ((put, Place()) for put in self.file.puts)
+        for function in self.file.functions:
+            yield from ((put, Place(function)) for put in function.puts)
+        for cls in self.file.classes:
+            if self.project.index.module_class(self.file, cls) is None:
+                for method in cls.methods:
+                    yield from ((put, Place(method, cls)) for put in method.puts)
+
     @cached_property
     def concerned(self) -> bool:
         """Whether the file defines or imports a class that is converted."""
@@ -94,6 +105,10 @@ class Script:
         """The converted class that a constructor or factory makes an instance of."""
         node = self._resolver.resolve(call, Scope(self.file.path))
         return self._if_converted(node.cls) if isinstance(node, Own) else None
+
+    def structure(self, value: Value) -> Value:
+        """What a value of the file holds as a module."""
+        return self._resolver.resolve(value, Scope(self.file.path))
 
     def owner(self, call: Call, place: Place) -> tuple[ModuleClass | None, str]:
         """The converted class a method is called on, and the method's name."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pyroify.checks.subject import Subject, uses_in
-from pyroify.decide.added import added_to_instances
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sight import find_unseen
 from pyroify.diagnostics import Finding
 from pyroify.edits.reads import movable
 from pyroify.program.frozen import FrozenBy
+from pyroify.program.puts import put_into_instances
 from pyroify.program.study import Study, declared_in
 from pyroify.program.ties import find_ties
 from pyroify.program.values import is_opaque
@@ -101,7 +101,8 @@ def late_body(subject: Subject) -> Iterator[Finding]:
 def hidden_by_value(subject: Subject) -> Iterator[Finding]:
     """A plain value set over a parameter that has been declared."""
     ties = {tie.left for tie in find_ties(subject.study)}
-    added = [item for item, _ in added_to_instances(subject.study, subject.study.everything)]
+    puts = put_into_instances(subject.study, (), subject.study.everything)
+    added = {(put.line, put.column) for put in puts}
     for method in subject.methods:
         building = method.name in subject.building
         for item in method.assignments:
@@ -109,7 +110,9 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
                 continue
             if declared_in(item.value) or (building and ".".join(item.path) in ties):
                 continue
-            if isinstance(item.value, Parameter) and (len(item.path) == 1 or item in added):
+            if isinstance(item.value, Parameter) and (
+                len(item.path) == 1 or (item.line, item.column) in added
+            ):
                 continue
             late = subject.is_declared_before if building else subject.is_declared
             if late(item.path):
@@ -233,6 +236,14 @@ def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
     seen = tuple(_frozen_in_sight(subject))
     for name, item in seen:
         yield name, item.line, item.column
+    for _, covered in subject.study.stages:
+        for put in put_into_instances(subject.study, covered, subject.study.attributes(covered)):
+            if any(made.frozen is not False for made in put.parameters):
+                yield (
+                    f"what is put into {put.owners[0].cls.name} as {put.name}",
+                    put.line,
+                    put.column,
+                )
     if subject.at_run_time:
         for _, covered in subject.study.stages[:1]:
             unseen = find_unseen(subject.study, covered, subject.study.attributes(covered))

@@ -6,63 +6,82 @@ The other class does not know them, and has declared its own by then: the holder
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pyroify.code.statements import guarded
-from pyroify.decide.sites import Lent, Sites, measured
-from pyroify.program.study import Attribute, Study, always_assigned, parameters_in
-from pyroify.program.values import Own
-from pyroify.syntax.facts import ATTACHING, Assignment
-from pyroify.syntax.values import NOTHING, options_of
-
-Added = tuple[Assignment, tuple[Own, ...]]
-"""What is assigned, and what its owner may be."""
+from pyroify.decide.sites import OTHER, Lent, Sites, measured
+from pyroify.decide.visible import declare_layer
+from pyroify.program.placements import Spot, Where, subpath
+from pyroify.program.puts import PutIn
+from pyroify.spec.match import Decision
+from pyroify.spec.model import Keep
 
 
-def added_to_instances(study: Study, attributes: Sequence[Attribute]) -> Iterator[Added]:
-    """Where parameters are put into what is seen to be an instance that declares its own."""
-    for attribute in attributes:
-        nodes = [node for node in options_of(attribute.node) if node != NOTHING]
-        own = tuple(node for node in nodes if isinstance(node, Own))
-        if len(own) < len(nodes) or not all(_declares(study, node) for node in own):
-            continue
-        names = frozenset[str]().union(*(_names_of(study, node) for node in own))
-        for item in study.attached_as(attribute.name):
-            is_new = len(item.path) == 2 and item.how in ATTACHING and item.path[1] not in names
-            if is_new and parameters_in(item.value):
-                yield item, own
+def declare_added(puts: Sequence[PutIn], sites: Sites) -> Iterator[str]:
+    """Declarations of the parameters that are put into instances; what has none is said."""
+    for put in puts:
+        decided = {sites.consult_in(cls, put.name).action for cls in put.owners}
+        if put.is_named and len(decided) == 1:
+            declare = _declare if put.leaf is None else _declare_layer
+            for where in put.places:
+                yield from declare(put, where, sites)
+        else:
+            _report(put, sites)
 
 
-def _declares(study: Study, node: Own) -> bool:
-    """Whether a class has parameters, and so becomes a PyroModule together with its holder."""
-    return Study(node.cls, study.resolver, ()).has_parameters
+def _declare_layer(put: PutIn, where: Where, sites: Sites) -> Iterator[str]:
+    assert put.leaf is not None
+    there = where.child(f"{where.target}.{put.name}", put.name)
+    spot = Spot(replace(there, line=put.line, guards=(), loops=()), put.leaf)
+    statements = list(declare_layer(spot, sites))
+    test = "" if put.is_certain else f'hasattr({where.target}, "{put.name}")'
+    return _wrapped(statements, test, where)
 
 
-def _names_of(study: Study, node: Own) -> frozenset[str]:
-    """What a class attaches itself, or a base of it."""
-    lineage = Study(node.cls, study.resolver, ()).lineage
-    return frozenset[str]().union(*(inner.names_attached for inner in lineage))
-
-
-def declare_added(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
-    """Declarations of the parameters that are put into instances, by name, the last of each."""
-    found = {item.path: (item, own) for item, own in added_to_instances(sites.study, attributes)}
-    for item, own in found.values():
-        yield from _declare(item, own, sites)
-
-
-def _declare(item: Assignment, own: Sequence[Own], sites: Sites) -> Iterator[str]:
-    path = ".".join(item.path)
-    states = {made.frozen for made in parameters_in(item.value)}
-    decision = sites.decide(path, line=item.line, frozen=states == {True})
-    owner = f"self.{item.path[0]}"
-    place = measured(f"self.{path}", owner, sites.names.local("torch"))
-    pairs = sites.pairs(decision.action, place, item.line, item.column)
-    sites.record(path, decision, pairs[-1][1] if pairs else "", item.line, item.column)
+def _declare(put: PutIn, where: Where, sites: Sites) -> Iterator[str]:
+    path, target = subpath(where.path, put.name), f"{where.target}.{put.name}"
+    states = {made.frozen for made in put.parameters}
+    decision = sites.decide(path, line=put.line, frozen=states == {True})
+    place = measured(target, where.target, sites.names.local("torch"))
+    pairs = sites.pairs(decision.action, place, put.line, put.column)
+    sites.record(path, decision, pairs[-1][1] if pairs else "", put.line, put.column)
     if not pairs:
         return
-    sites.lent += [Lent(node.cls.key, item.path[1]) for node in own]
-    there = f'getattr({owner}, "{item.path[1]}", None)'
-    tests = [] if always_assigned([item]) else [sites.is_parameter(there)]
+    sites.lent += [Lent(cls.key, put.name) for cls in put.owners]
+    there = f'getattr({where.target}, "{put.name}", None)'
+    tests = [] if put.is_certain else [sites.is_parameter(there)]
     if sites.asks_for_frozen(path, decision, maybe=states != {False}):
-        tests.append(f"self.{path}.requires_grad")
-    yield guarded(" and ".join(tests), [f"{name} = {source}" for name, source in pairs])
+        tests.append(f"{target}.requires_grad")
+    statements = [f"{name} = {source}" for name, source in pairs]
+    yield from _wrapped(statements, " and ".join(tests), where)
+
+
+def _wrapped(statements: Sequence[str], test: str, where: Where) -> Iterator[str]:
+    """Statements about what is put somewhere, under a test and in the loops that lead there."""
+    if not (test or where.loops or where.guards):
+        yield from statements
+    elif statements:
+        yield where.wrap([guarded(test, statements)])
+
+
+def _report(put: PutIn, sites: Sites) -> None:
+    """Say of what no declaration reaches that it stays, if a rule is about it."""
+    names = [put.name] if put.parameters else [subpath(put.name, OTHER)]
+    if put.name == "*":
+        names = list(sites.names_mentioned)
+    random = [
+        cls.cls.name
+        for cls in put.owners
+        if any(not isinstance(sites.consult_in(cls, name).action, Keep) for name in names)
+    ]
+    if random and put.line not in sites.study.ignored_lines:
+        what = "what has a computed name" if put.name == "*" else put.name
+        owner = f"{'what may be ' if put.maybe else ''}an instance of {random[0]}"
+        message = f"{what} is put into {owner}, where no declaration reaches it"
+        help = f"declare it in {random[0]}, or put it into what self has under a name"
+        sites.report(put.line, put.column, "PYR079", message, help)
+        inner = put.name if put.parameters else subpath(put.name, "**")
+        for around in [where.path for where in put.places] or ["**"]:
+            kept = Decision(Keep(), None)
+            path = around if (around, inner) == ("**", "*") else subpath(around, inner)
+            sites.record(path, kept, "", put.line, put.column)

@@ -23,7 +23,7 @@ from pyroify.decide.redeclare import (
     report_by_hand,
     report_dropped,
 )
-from pyroify.decide.run_time import convert_at_run_time, declare_at_run_time
+from pyroify.decide.run_time import convert_at_run_time, declare_at_run_time, name_children
 from pyroify.decide.sight import find_unseen, is_out_of_sight, moves_members
 from pyroify.decide.sites import Anew, Lent, Sites
 from pyroify.decide.unreached import report_unreached
@@ -31,6 +31,7 @@ from pyroify.decide.visible import declare_each, declare_layer, declare_visible
 from pyroify.diagnostics import Finding
 from pyroify.program.placements import Each, Spot, Where
 from pyroify.program.present import present_within
+from pyroify.program.puts import instances_put_into, put_into_instances
 from pyroify.program.study import OwnParameter, Study
 from pyroify.program.values import Leaf, is_opaque
 from pyroify.spec.expressions import to_text
@@ -85,6 +86,8 @@ class Declarer:
         attributes = self.study.attributes(covered)
         is_late = False
         is_by_hand = self.study.by_hand.is_throughout
+        puts = tuple(put_into_instances(self.study, covered, attributes))
+        sites.put_into = instances_put_into(self.study, attributes, puts)
         at_run_time = not is_by_hand and is_out_of_sight(self.study, covered, attributes)
         sites.at_run_time = at_run_time
         statements: list[str] = []
@@ -100,6 +103,7 @@ class Declarer:
         if at_run_time:
             unseen = find_unseen(self.study, covered, attributes)
             statements.extend(declare_at_run_time(attributes, sites, unseen))
+            statements.extend(name_children(covered, self.study))
         else:
             if is_late := not is_by_hand and moves_members(self.study, covered):
                 statements.append(convert_at_run_time(sites))
@@ -108,7 +112,7 @@ class Declarer:
         if is_by_hand:
             leave_unnamed(attributes, sites)
         statements.extend(declare_instances(attributes, sites))
-        statements.extend(declare_added(attributes, sites))
+        statements.extend(declare_added(puts, sites))
         report_unreached(attributes, sites)
         statements.extend(leave_unseen(sites))
         report_by_hand(sites)

@@ -55,7 +55,9 @@ class OwnParameters:
         """Whether it is declared where it is made; one that is declared at the end stays there."""
         present, name = self.sites.present, parameter.name
         stays = name in present and f"{name}{NOISE}" not in present
-        if is_noncentered(decision.action) or stays:
+        # That it is frozen decides which rule holds: the next run has to see it too.
+        is_told = parameter.frozen is True and decision.rule != self.sites.consult(name).rule
+        if is_noncentered(decision.action) or stays or is_told:
             return False
         return is_replaceable(parameter, self.sites.study, self.sites.names.touched)
 

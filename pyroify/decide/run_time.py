@@ -41,10 +41,12 @@ from pyroify.decide.visible import (
 from pyroify.program.cleared import is_present
 from pyroify.program.placements import Placement, Spot, Where, misses_parameters, place, subpath
 from pyroify.program.study import Attribute, Study
-from pyroify.program.values import is_certain, is_opaque
+from pyroify.program.values import Own, is_certain, is_opaque
 from pyroify.spec.match import spells_out
 from pyroify.spec.model import Keep, Param
-from pyroify.syntax.values import Parameter, Unknown, Value, options_of
+from pyroify.syntax.declarations import NAMING
+from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.values import Parameter, Unknown, Value, options_of, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,19 @@ def convert_at_run_time(sites: Sites) -> str:
     """The statement that converts what is below ``self``, once it has its final structure."""
     over = undeclared_call(sites.names, "self")
     return block(f"# Members are exchanged before.\nfor _ in {over}:", ["pass"])
+
+
+def name_children(covered: Sequence[Function], study: Study) -> Iterator[str]:
+    """The statement by which Pyro learns the names of what is put where torch keeps children."""
+    put = (item for method in covered for item in method.assignments if _is_past_pyro(item))
+    nodes = (inner for item in put for inner in walk(study.node(item)))
+    if any(isinstance(node, Own | Unknown) for node in nodes):
+        head = "# Pyro does not see what is put into _modules."
+        yield block(f"{head}\nfor name, module in self.named_children():", [NAMING])
+
+
+def _is_past_pyro(item: Assignment) -> bool:
+    return item.how == "registry" or item.path == ("_modules",)
 
 
 def declare_at_run_time(

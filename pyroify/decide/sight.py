@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
-from pyroify.decide.added import added_to_instances
 from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import misses_parameters
+from pyroify.program.puts import put_into_instances
 from pyroify.program.roles import is_filled_by_functions
 from pyroify.program.study import REMOVING, Attribute, Study, parameters_in
 from pyroify.program.values import (
@@ -72,8 +72,11 @@ def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute])
     index = study.resolver.index
     named = [item for method in covered for item in method.assignments if _is_attached(study, item)]
     inherited = _inherited_unseen(study, covered)
+    puts = put_into_instances(study, covered, attributes)
+    seen = {(put.line, put.column) for put in puts if not put.maybe}
+    indirect = (put for m in covered for put in m.puts if (put.line, put.column) not in seen)
     anywhere = (
-        any(method.indirect for method in covered)
+        any(parameters_in(put.value) for put in indirect)
         or any(is_filled_by_functions(study.cls, method, index) for method in covered)
         or (_is_constructing(study, covered) and _mixes_in(study))
         or _misses_parameter(study, covered, attributes)
@@ -217,8 +220,8 @@ def _misses_parameter(study: Study, covered: Covered, attributes: Sequence[Attri
         is_seen = item.path == ("*",) or (len(item.path) > 1 and item.path[0] in hidden)
         if isinstance(item.value, Parameter) and is_seen:
             own.add((item.value.line, item.value.column))
-    for item, _ in added_to_instances(study, attributes):
-        own.update((made.line, made.column) for made in parameters_in(item.value))
+    for put in put_into_instances(study, covered, attributes):
+        own.update((made.line, made.column) for made in put.parameters)
     nodes = [node for node in _nodes(attributes) if isinstance(node, Parameter)]
     return not made <= own | {(n.line, n.column) for n in nodes}
 
@@ -233,6 +236,8 @@ def _misses_layer(study: Study, covered: Covered, attributes: Sequence[Attribute
     }
     seen = {n.call.place for n in _nodes(attributes) if isinstance(n, Leaf) and n.call}
     seen.update(*(_handed_over(study, method) for method in covered))
+    puts = put_into_instances(study, covered, attributes)
+    seen.update(call.place for put in puts for call in calls_in(put.value))
     return not layers <= seen
 
 

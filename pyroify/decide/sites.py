@@ -17,6 +17,7 @@ from pyroify.decide.starts import Start, start_of
 from pyroify.diagnostics import Finding
 from pyroify.program.placements import subpath
 from pyroify.program.present import Present, present_at_end
+from pyroify.program.resolve import ModuleClass
 from pyroify.program.study import Study
 from pyroify.spec.match import (
     Decision,
@@ -117,6 +118,8 @@ class Sites:
     """Paths that read another parameter: they are declared with the tie."""
     within: Mapping[str, Assignment] = field(default_factory=dict)
     """Parameters of children that are declared where the child is made, by path."""
+    put_into: Mapping[str, ModuleClass] = field(default_factory=dict)
+    """The instances of other classes into which something is put, by path, with their class."""
     at_run_time: bool = False
     """Loops find the layers, and leave alone what is frozen."""
     plans: list[SitePlan] = field(default_factory=list)
@@ -147,15 +150,25 @@ class Sites:
 
     def consult(self, path: str, layer: str = "", frozen: bool = False) -> Decision:
         """What the spec says of a site, which is not noted as one."""
-        return decide(self.spec, self._key(path, layer, frozen))
+        return self._first(self._keys(path, layer, frozen))
+
+    def consult_in(self, cls: ModuleClass, name: str) -> Decision:
+        """What the spec says of a parameter that others put into an instance of a class."""
+        return decide(self.spec, SiteKey(cls.file.module, cls.cls.qualname, name, ""))
+
+    @property
+    def names_mentioned(self) -> Iterator[str]:
+        """The names that rules end in, and one that stands for any other."""
+        yield from (name for rule in self.spec.rules if (name := _ending(rule)).strip("*"))
+        yield OTHER
 
     def decide(self, path: str, layer: str = "", line: int = 0, frozen: bool = False) -> Decision:
         """What becomes of a site; a comment on its line takes it out."""
-        key = self._key(path, layer, frozen)
-        self.keys.append(key)
+        keys = self._keys(path, layer, frozen)
+        self.keys += keys
         if line in self.study.ignored_lines:
             return Decision(Keep(), None, spared="ignored")
-        return decide(self.spec, key)
+        return self._first(keys)
 
     def decide_own(self, name: str, line: int, frozen: bool = False) -> Decision:
         """What becomes of an attribute of the class; a latent that was written decides itself."""
@@ -227,6 +240,24 @@ class Sites:
             found.pop()
         return found
 
+    def _first(self, keys: Sequence[SiteKey]) -> Decision:
+        """What the first key says that a rule decides, or the last of all."""
+        decisions = [decide(self.spec, key) for key in keys]
+        return next((found for found in decisions if found.rule is not None), decisions[-1])
+
+    def _keys(self, path: str, layer: str, frozen: bool) -> list[SiteKey]:
+        """The names of a site; of one in an instance its own name, then that which its class gives.
+
+        What the class puts into an instance of another one is named as if that declared it.
+        """
+        key = self._key(path, layer, frozen)
+        for instance, cls in self.put_into.items():
+            if path.startswith(f"{instance}."):
+                inner = path.removeprefix(f"{instance}.")
+                there = replace(key, module=cls.file.module, qualname=cls.cls.qualname, path=inner)
+                return [replace(key, instance=instance), there]
+        return [key]
+
     def _key(self, path: str, layer: str, frozen: bool) -> SiteKey:
         cls = self.study.cls
         frozen = frozen or self.study.is_frozen(path)
@@ -252,7 +283,7 @@ class Sites:
 
         ``hidden``: it belongs to a layer that only run time shows.
         """
-        self.report_if_spared(path, decision, line, column)
+        self.report_if_spared(path, decision, line, column, layer)
         self._report_if_frozen(path, layer, decision, line)
         if source and path not in self.present and path not in self.within:
             start = start_of(self.study, path, layer, hidden)
@@ -277,12 +308,31 @@ class Sites:
         self.names.use("nn")
         return f"isinstance({source}, {self.names.local('nn')}.Parameter)"
 
-    def report_if_spared(self, path: str, decision: Decision, line: int, column: int = 0) -> None:
-        """Report what stays a parameter because another class freezes it."""
-        if decision.spared == "frozen" and (by := self.study.frozen_by(path)):
-            message = f"self.{path} is frozen by {by.name} ({by.file}:{by.line}), and stays plain"
-            help = "keep it by a rule of its own, or do not freeze what is random"
-            self.report(line, column, "PYR072", message, help)
+    def report_if_spared(
+        self, path: str, decision: Decision, line: int, column: int = 0, layer: str = ""
+    ) -> None:
+        """Report what stays plain, or obeys another rule, because another class freezes it."""
+        by = self.study.frozen_by(path)
+        if by is None:
+            return
+        if decision.spared == "frozen":
+            what = "stays plain"
+        elif self._is_left_to(decision, path, layer):
+            what = f"{self.rule_name(decision)} decides, as no wildcard reaches it"
+        else:
+            return
+        message = f"self.{path} is frozen by {by.name} ({by.file}:{by.line}), and {what}"
+        help = "keep it by a rule of its own, or do not freeze what is random"
+        self.report(line, column, "PYR072", message, help)
+
+    def _is_left_to(self, decision: Decision, path: str, layer: str) -> bool:
+        """Whether another rule would decide, were a site not frozen by other classes."""
+        own = [item for item in self.study.all_parameters if item.name == path]
+        is_frozen = self.study.freezes_itself(path) or any(item.frozen for item in own)
+        if decision.rule is None or is_frozen:
+            return False
+        key = replace(self._key(path, layer, frozen=False), frozen=False)
+        return decide(self.spec, key).rule != decision.rule
 
     def _check_start(
         self, path: str, start: Start | None, decision: Decision, line: int, column: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from pyroify.program.study import METADATA, Study
+from pyroify.program.study import METADATA, Study, parameters_in
 from pyroify.syntax.facts import Exit, Function
 from pyroify.syntax.values import NOTHING
 
@@ -57,7 +57,7 @@ def _are_made_before(study: Study) -> bool:
     called = any(
         use.how == "call" and len(use.path) == 1 and use.path[0] not in HARMLESS for use in late
     )
-    handed_on = any(line >= exit.line for line in constructor.indirect)
+    handed_on = any(put.line >= exit.line and parameters_in(put.value) for put in constructor.puts)
     return not (touched or called or handed_on)
 
 

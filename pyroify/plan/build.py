@@ -39,8 +39,8 @@ from pyroify.program.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.spec.model import Spec
 from pyroify.syntax.values import Unknown, Value, options_of, walk
 
-LEFT = ("PYR060", "PYR067", "PYR072")
-"""A declaration that is there and stays, while the rest of its class follows the spec."""
+LEFT = ("PYR060", "PYR067", "PYR072", "PYR079")
+"""What stays as it is, while the rest of its class follows the spec."""
 
 
 def build_plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:

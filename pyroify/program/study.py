@@ -67,6 +67,7 @@ PARAMETERS = frozenset(("parameters", "named_parameters"))
 REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
 """Methods of containers after which a member is missing."""
 ADDING = ("append", "extend", "insert", "setitem")
+UNNAMED = ("setattr", "registry")
 METADATA = frozenset(
     [
         "shape",
@@ -318,8 +319,10 @@ class Study:
 
     def is_frozen(self, path: str) -> bool:
         """Whether a site is frozen in any case while the class, or what holds it, is built."""
-        if self.frozen_by(path) is not None:
-            return True
+        return self.frozen_by(path) is not None or self.freezes_itself(path)
+
+    def freezes_itself(self, path: str) -> bool:
+        """Whether the class freezes a site after it is made, in all its instances."""
         states = [state for freeze in self.freezes if (state := self._frozen_at(freeze, path))]
         return "sure" in states and states[-1] == "sure"
 
@@ -522,13 +525,19 @@ class Study:
         inner = [item for item in items if len(item.path) == 2 and item.how in ("assign", "chain")]
         if not inner:
             return []
-        direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
-        nodes = [self.node(item) for item in direct] or [*self._made_elsewhere(name)]
-        own = [node.cls for node in nodes if isinstance(node, Own)]
-        if not own or len(own) < len(nodes):
+        own = self.classes_of(name)
+        if not own:
             return []
         parts = {part for cls in own for base in cls.lineage for part in self.names_held_by(base)}
         return [item for item in inner if item.path[1] in parts or isinstance(item.value, Call)]
+
+    def classes_of(self, name: str) -> list[ModuleClass]:
+        """The classes of which an attribute is an instance, if all it may be is one of these."""
+        direct = [item for item in self.attached_as(name) if item.path == (name,)]
+        nodes = [self.node(item) for item in direct if item.how in ATTACHING]
+        nodes = nodes or [*self._made_elsewhere(name)]
+        own = [node.cls for node in nodes if isinstance(node, Own)]
+        return own if len(own) == len(nodes) else []
 
     def _of_parts(self, inner: list[Assignment]) -> Iterator[Attribute]:
         paths = dict.fromkeys(item.path for item in inner)
@@ -591,7 +600,9 @@ class Study:
         if not direct and not added:
             return None
         direct, added = self._from_last(direct, added)
-        node: Value = self._one_of(direct) if direct else Unknown(name)
+        own = [] if direct else self.classes_of(name)
+        node = join(*map(Own, own)) if own else Unknown(name)
+        node = self._one_of(direct) if direct else node
         for item in added:
             node = self._grown(node, item)
         if name in self.taken_from and isinstance(node, Box):
@@ -691,7 +702,7 @@ class Study:
         return [last], [item for item in added if item.line > last.line]
 
     def _adds(self, item: Assignment) -> bool:
-        if item.how in (*ADDING, "setattr"):
+        if item.how in (*ADDING, *UNNAMED):
             return True
         if item.how == "register" and len(item.path) == 2:
             return True
@@ -705,7 +716,7 @@ class Study:
             return node  # that takes a parameter away
         if isinstance(node, Leaf) and _is_tie(node, item):
             return node
-        setting = ATTACHING if isinstance(node, Own) else ("assign", "chain", "tuple")
+        setting = (*ATTACHING, "setattr") if isinstance(node, Own) else ("assign", "chain", "tuple")
         is_set = item.how in setting and isinstance(item.value, Parameter)
         if is_set and not isinstance(node, Plain) and not _is_new(node, item):
             return node  # a layer's own parameter, perhaps
@@ -718,7 +729,7 @@ class Study:
                 return self._added_by_name(node, made, item)
         if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
             return node
-        if item.how == "setattr" or len(item.path) > 1 or item.how == "insert":
+        if item.how in (*UNNAMED, "insert") or len(item.path) > 1:
             sure = holds_parameters(made)
             if item in self.late:  # what a method keeps when it runs is a state, unless it shows
                 sure = any(map(is_certain, walk(made)))

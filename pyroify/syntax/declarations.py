@@ -27,6 +27,8 @@ WEIGHT_OF = "weight_of"
 """What it calls the function that gives the weight beside a bias, where weights are computed."""
 WEIGHTS = ("values.get(", f"{WEIGHT_OF}(")
 """How the rewrite finds it in a loop."""
+NAMING = "self.add_module(name, module)"
+"""How the rewrite hands the names of children down, in a loop over them."""
 CALLED = {DECLARING_FUNCTION, "follow_module"}
 WRITTEN = {
     "TiedTo": "self.module",
@@ -178,6 +180,8 @@ def _declares(file: Source, node: ast.stmt) -> bool:
         case ast.For(iter=over, body=[ast.Pass()]):
             calls = (item for item in ast.walk(over) if isinstance(item, ast.Call))
             return any(ast.unparse(call.func).lstrip("_") == LOOPED for call in calls)
+        case ast.For(iter=over, body=[ast.Expr() as only]) if ast.unparse(only) == NAMING:
+            return ast.unparse(over) == "self.named_children()"  # of what nothing changes
         case ast.For():
             return all(_declares(file, item) for item in node.body) and not node.orelse
         case ast.Continue():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pyroify.syntax.declarations import definitions
-from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.facts import Class, File, Function, Put
 from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import substitute
 from pyroify.syntax.interpret.expressions import Expressions
@@ -42,6 +42,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         bound=frozenset(_bound(source.nodes)) | source.names,
         suppressed=tuple(_suppressions(source.lines)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
+        puts=tuple(found.puts),
         type_tests=type_tests(source),
         definitions=tuple(definitions(tree.body)),
         line_length=_usual_length(source.lines),
@@ -58,6 +59,7 @@ class _Found:
     functions: list[Function] = field(default_factory=list)
     aliases: dict[str, Value] = field(default_factory=dict)
     module_calls: list[Call] = field(default_factory=list)
+    puts: list[Put] = field(default_factory=list)
 
     def read_module(self, body: Sequence[ast.stmt]) -> None:
         """Read the statements of a file."""
@@ -74,6 +76,9 @@ class _Found:
                     self._assign(names, expressions.evaluate(value), id(node) in top)
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                     self._assign([name], expressions.evaluate(value), id(node) in top)
+                case ast.Assign(targets=[ast.Attribute(value=owner, attr=name)], value=value):
+                    made = expressions.evaluate(owner), name, expressions.evaluate(value)
+                    self.puts.append(Put(*made, node.lineno, self.source.column(node), sure=False))
                 case _:
                     expressions.evaluate_within(node)
         self.module_calls = expressions.calls

@@ -19,8 +19,8 @@ class Assignment:
     """``self.<path> = value``, or another way to attach something to ``self``.
 
     ``how``: ``assign``, ``register`` (``register_parameter``, ``add_module``), ``append``,
-    ``extend``, ``insert``, ``setitem``, ``setattr`` (a computed name), ``chain``
-    (``a = b = value``).
+    ``extend``, ``insert``, ``setitem``, ``setattr`` (a computed name), ``registry``
+    (``self._modules[name]``), ``chain`` (``a = b = value``).
     ``line`` and ``column`` are the statement's, ``value_line`` and ``value_column`` the value's,
     which ends on ``end_line``. ``local``: the local variable that the value is, if it is one.
     """
@@ -35,6 +35,21 @@ class Assignment:
     branches: tuple[Branch, ...] = ()
     end_line: int = 0
     local: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """``owner.name = value``, or another way to attach something to another object than ``self``.
+
+    ``name`` is ``*`` where it is computed. ``sure``: it is done for each owner, whatever happens.
+    """
+
+    owner: Value
+    name: str
+    value: Value
+    line: int
+    column: int
+    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +196,8 @@ class Function:
     """Tests of ``if`` statements by line, as far as they mean the same at the end."""
     observations: tuple[Observation, ...] = ()
     plates: tuple[Plate, ...] = ()
-    indirect: tuple[int, ...] = ()
-    """Lines that attach a parameter to another object than ``self``."""
+    puts: tuple[Put, ...] = ()
+    """Where parameters, and what calls give, are attached to other objects than ``self``."""
     fills: frozenset[str] = frozenset()
     """Arguments to which it attaches what may be a module or parameter."""
     reshapes: bool = False
@@ -330,6 +345,8 @@ class File:
     bound: frozenset[str] = frozenset()
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()
+    puts: tuple[Put, ...] = ()
+    """What the file itself attaches to objects: ``net.extra = ...``."""
     type_tests: tuple[Observation, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     """Functions and classes that a rewrite may have written, by name, with normalised source."""

@@ -99,7 +99,7 @@ def _read(
         names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
         conditions=tuple(statements.conditions),
         guards=tuple(statements.guards),
-        indirect=tuple(statements.indirect),
+        puts=tuple(statements.puts),
         fills=frozenset(statements.fills),
         reshapes=statements.reshapes,
         freezes=find_freezes(source, body, this),

@@ -19,7 +19,7 @@ from pyroify.spec.model import Action, Keep, Spec
 from pyroify.verify.expected import Found, find_parameters, spec_decision
 from pyroify.verify.model import PlannedClasses
 
-SAID = frozenset(("PYR060", "PYR072"))
+SAID = frozenset(("PYR060", "PYR072", "PYR079"))
 """Findings that say why a parameter does not become what a rule says."""
 
 
@@ -128,7 +128,10 @@ def _expect(planned: Planned, found: Found) -> Expected:
     entry = planned.entry(cls) or ClassPlan(*planned.name(cls), "", 0, 0, "unchanged")
     if _is_left(entry, line):
         return Expected(found, entry, Keep(), line)
-    decision = spec_decision(planned.spec, found, planned.name, cls, planned.builds)
+    inner = found.seats[0].classes
+    is_put_in = line is not None and "**" not in line.path and cls not in inner
+    declaring = inner[0] if is_put_in else cls  # what others put into it, its own class names
+    decision = spec_decision(planned.spec, found, planned.name, declaring, planned.builds)
     if line is None:
         return Expected(found, entry, decision.action, reason="it is not in the plan")
     if _is_said(entry, line):

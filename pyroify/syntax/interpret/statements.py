@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import lookup
-from pyroify.syntax.facts import Assignment, Branch
+from pyroify.syntax.facts import Assignment, Branch, Put
 from pyroify.syntax.interpret.collections import Building, element_of, is_number, spread, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.observe.steady import is_steady_test
@@ -65,12 +65,14 @@ class Statements:
     return_lines: list[int] = field(default_factory=list)
     conditions: list[tuple[int, str]] = field(default_factory=list)
     guards: list[tuple[int, int, str]] = field(default_factory=list)
-    indirect: list[int] = field(default_factory=list)
+    puts: list[Put] = field(default_factory=list)
     fills: set[str] = field(default_factory=set)
     reshapes: bool = False
     """Whether members of a local container are replaced or taken out."""
     cleared: set[str] = field(default_factory=set)
     _branches: tuple[Branch, ...] = ()
+    _skipping: int = 0
+    """How many of the loops around the statement at hand may be left, or go on, before it."""
 
     def run(self, body: Sequence[ast.stmt]) -> None:
         """Run statements in order."""
@@ -156,7 +158,10 @@ class Statements:
             values.scope[name] = _joined(value, values.scope.get(name))
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
+        skips = any(isinstance(inner, ast.Break | ast.Continue) for inner in ast.walk(node))
+        self._skipping += skips
         self._arm(node.body, ("for", node.lineno, 0))
+        self._skipping -= skips
         self.run(node.orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
@@ -210,11 +215,13 @@ class Statements:
             case _ if path := self.expressions.path(target):
                 self._attach(path, how, given)
                 self.expressions.hold(target, self._held(given))
+            case ast.Attribute():
+                self._note_put(self.expressions.evaluate(target.value), target.attr, given)
+                self._attach_elsewhere(target, given)
+                if given.value == NOTHING:
+                    self.cleared.add(target.attr)
             case _:
                 self.expressions.evaluate(target)
-                self._attach_elsewhere(target, given)
-                if isinstance(target, ast.Attribute) and given.value == NOTHING:
-                    self.cleared.add(target.attr)
 
     def _held(self, given: _Given) -> Value | Building:
         """What a name holds: a list or dict may yet be filled, under any name it is given."""
@@ -224,9 +231,15 @@ class Statements:
             return given.value
         return Building(self._depth, list(given.value.items), list(given.value.keys))
 
+    def _note_put(self, owner: Value, name: str, given: _Given) -> None:
+        if isinstance(given.value, Parameter | Call | MethodCall | OneOf):
+            sure = not self._skipping and all(
+                kind in ("for", "with") for kind, *_ in self._branches
+            )
+            column = self.source.column(given.statement)
+            self.puts.append(Put(owner, name, given.value, given.statement.lineno, column, sure))
+
     def _attach_elsewhere(self, target: ast.expr, given: _Given) -> None:
-        if isinstance(given.value, Parameter):
-            self.indirect.append(given.statement.lineno)
         owner = chain(target)[:1] if len(chain(target)) <= 2 else ()  # no module.weight.data
         local = "".join(owner)
         held = self.expressions.scope.get(local)
@@ -265,7 +278,7 @@ class Statements:
         else:
             self._put(target.value, given.value, key)
         if self._is_registry(target.value):
-            self._attach(("*",), "setattr", given)
+            self._attach(("*",), "registry", given)
         elif self.expressions.is_this(target.value):
             path: Path = (ast.literal_eval(key),) if key[:1] in "'\"" else ("*",)
             self._attach(path, "setitem", given)
@@ -348,14 +361,15 @@ class Statements:
         match node.func:
             case ast.Name(id="setattr") if len(node.args) == 3:
                 given = _argument(statement, node, call, call.args[2])
-                self._attach_named(node.args[0], call.args[1], given)
+                self._attach_named(node.args[0], call.args[0].value, call.args[1], given)
             case ast.Attribute(value=owner, attr=how) if how in ADDING:
                 self._add(owner, how, _argument(statement, node, call, call.args[-1]))
             case ast.Attribute(value=owner, attr=how) if how in REGISTERING:
                 name = call.argument("name", 0)
                 value = call.argument("param", 1) or call.argument("module", 1)
                 if name is not None and value is not None:
-                    self._register(owner, name, value, _argument(statement, node, call, value))
+                    given = _argument(statement, node, call, value)
+                    self._register(owner, _owner(call.callee), name, value, given)
             case ast.Attribute(value=owner, attr="update") if node.args:
                 if path := self.expressions.path(owner):
                     self._attach(path, "extend", _argument(statement, node, call, call.args[0]))
@@ -396,19 +410,23 @@ class Statements:
         layer = lookup(held.callee.dotted)
         return held if layer is not None and layer.kind == "container" else None
 
-    def _register(self, owner: ast.expr, name: Passed, value: Passed, given: _Given) -> None:
+    def _register(
+        self, owner: ast.expr, held: Value, name: Passed, value: Passed, given: _Given
+    ) -> None:
         """``register_parameter(name, value)``, ``add_module`` and their like."""
         if isinstance(owner, ast.Name) and not isinstance(value.value, Parameter):
             container = self.expressions.scope.get(owner.id)
             if isinstance(container, Call):
                 grown = Passed("", "", value.text, False, Many(value.value))
                 self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
-        self._attach_named(owner, name, given)
+        self._attach_named(owner, held, name, given)
 
-    def _attach_named(self, owner: ast.expr, name: Passed, given: _Given) -> None:
-        """Attach under a name that is a value itself."""
+    def _attach_named(self, owner: ast.expr, held: Value, name: Passed, given: _Given) -> None:
+        """Attach to what ``owner`` reads, ``held``, under a name that is a value itself."""
         path = self.expressions.path(owner)
         if not path and not self.expressions.is_this(owner):
+            for key in _keys(name.value):
+                self._note_put(held, key, given)
             self._attach_elsewhere(owner, given)
             if given.value == NOTHING and isinstance(name.value, Constant):
                 self.cleared.add(name.text.strip("'\""))
@@ -426,6 +444,24 @@ def _argument(statement: ast.stmt, node: ast.Call, call: Call, passed: Passed) -
     nodes = [*node.args, *(keyword.value for keyword in node.keywords)]
     position = next(index for index, item in enumerate(call.args) if item is passed)
     return _Given(statement, nodes[position], passed.value)
+
+
+def _owner(callee: Value) -> Value:
+    """What a method is called on."""
+    match callee:
+        case Unknown(owner=owner, path=(_,)) if owner is not None:
+            return owner
+        case Unknown(owner=owner, path=(*path, _)) if owner is not None:
+            return Unknown("", owner, tuple(path))
+    return Unknown()
+
+
+def _keys(name: Value) -> list[str]:
+    """The texts that a name is one after the other; ``*`` where that is not seen."""
+    options = name.options if isinstance(name, OneOf) else (name,)
+    keys = [ast.literal_eval(item.text) for item in options if isinstance(item, Constant)]
+    is_seen = len(keys) == len(options) and all(isinstance(key, str) for key in keys)
+    return keys if is_seen else ["*"]
 
 
 def _members_read(name: Passed, value: Value) -> list[tuple[str, SelfRead]]:

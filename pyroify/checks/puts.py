@@ -1,0 +1,66 @@
+"""Parameters that code puts into instances of converted classes, where no declaration follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyroify.checks.instances import Script
+from pyroify.checks.subject import Subject
+from pyroify.decide.sites import OTHER
+from pyroify.diagnostics import Finding
+from pyroify.program.placements import subpath
+from pyroify.program.puts import put_into_instances
+from pyroify.program.resolve import ModuleClass
+from pyroify.program.study import parameters_in
+from pyroify.program.values import Leaf
+from pyroify.spec.match import SiteKey, decide
+from pyroify.spec.model import Keep, Spec
+from pyroify.syntax.values import Value
+
+
+def put_when_called(subject: Subject) -> Iterator[Finding]:
+    """What a method puts into an instance, whose end has no declarations."""
+    study, spec = subject.study, subject.project.spec
+    declared = [method for _, covered in study.stages for method in covered]
+    for method in subject.methods:
+        lines = {put.line for put in method.puts} if method not in declared else ()
+        for put in put_into_instances(study, (method,), study.everything) if lines else ():
+            node = study.resolver.resolve(put.value, study.scope)
+            for cls in put.owners if put.line in lines else ():
+                if _is_wished(spec, cls, put.name, put.value, node):
+                    what = _message(cls, put.name)
+                    yield subject.finding(put.line, put.column, "PYR079", what, _help(cls))
+                    break
+
+
+def put_into_instance(script: Script) -> Iterator[Finding]:
+    """What a script or a function puts into an instance."""
+    for put, place in script.puts:
+        cls = script.instance(put.owner, place)
+        if cls is None:
+            continue
+        if _is_wished(script.project.spec, cls, put.name, put.value, script.structure(put.value)):
+            where = (script.file.path, put.line, put.column + 1)
+            yield Finding(*where, "PYR079", _message(cls, put.name), _help(cls), cls.name)
+
+
+def _message(cls: ModuleClass, name: str) -> str:
+    what = "what has a computed name" if name == "*" else name
+    return f"{what} is put into an instance of {cls.cls.name}, where no declaration reaches it"
+
+
+def _help(cls: ModuleClass) -> str:
+    return f"declare it in {cls.cls.name}, or in the constructor of the class that holds it"
+
+
+def _is_wished(spec: Spec, cls: ModuleClass, name: str, value: Value, node: Value) -> bool:
+    """Whether what is put somewhere is, or has, a parameter that a rule makes something else."""
+    name = OTHER if name == "*" else name
+    keys = [
+        SiteKey(cls.file.module, cls.cls.qualname, name, "", made.frozen is True)
+        for made in parameters_in(value)
+    ]
+    for parameter in node.layer.parameters if isinstance(node, Leaf) else ():
+        path = subpath(name, parameter.name)
+        keys.append(SiteKey(cls.file.module, cls.cls.qualname, path, parameter.layer))
+    return any(not isinstance(decide(spec, key).action, Keep) for key in keys)
