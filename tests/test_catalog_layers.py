@@ -15,6 +15,7 @@ from pyroify.catalog.layers import (
     LayerParameter,
     fill,
     lookup,
+    names_parameter,
     qualify,
     recurrent_parameters,
     substitute,
@@ -252,6 +253,12 @@ def test_kind(name):
     if layer.kind == "compound":
         assert any("." in parameter.name for parameter in layer.parameters)
     assert (layer.kind == "lazy") == name.startswith("Lazy")
+
+
+def test_names_of_parameters_are_known_whatever_their_numbers() -> None:
+    names = ("weight", "bias_ih_l7_reverse", "in_proj_weight", "weight_hh")
+    assert all(map(names_parameter, names))
+    assert not any(map(names_parameter, ("in_features", "block1", "data", "")))
 
 
 @pytest.mark.parametrize("name", sorted(n for n, row in LAYERS.items() if row.kind == "compound"))

@@ -80,6 +80,12 @@ COMPANY = {
         "A",
         "A B",
     ),
+    "what something unknown makes may be of any class": (
+        graph(A=RANDOM, B=vertex(holds_unknown=True), C=holds("B"), D=PLAIN),
+        "A",
+        "A B C",
+    ),
+    "and of none where nothing is wanted": (graph(A=vertex(holds_unknown=True)), "", ""),
     "what is only handed over does not": (graph(A=RANDOM, B=vertex(handed="A")), "A", "A"),
     "an interface is never wanted": (
         graph(A=vertex(is_interface=True), B=derives("A", is_random=True)),

@@ -598,3 +598,19 @@ def _table() -> dict[str, Layer]:
 LAYERS: Final[Mapping[str, Layer]] = _table()
 """Every public layer of ``torch.nn`` by bare name; ``Module`` itself and the abstract bases
 ``Container``, ``RNNBase`` and ``RNNCellBase`` are not layers."""
+
+_NO_DIGITS = str.maketrans("", "", "0123456789")
+_PARAMETER_NAMES: Final = frozenset(
+    parameter.name.rpartition(".")[2].translate(_NO_DIGITS)
+    for layer in LAYERS.values()
+    for parameter in (
+        recurrent_parameters(layer, 1, bidirectional=True)
+        if layer.kind == "recurrent"
+        else layer.parameters
+    )
+)
+
+
+def names_parameter(name: str) -> bool:
+    """Whether some layer has a parameter of this name, whatever its numbers (``bias_hh_l7``)."""
+    return name.translate(_NO_DIGITS) in _PARAMETER_NAMES

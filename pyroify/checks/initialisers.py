@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
-from pyroify.decide.replaceable import becomes_buffer
+from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding
 from pyroify.program.resolve import ModuleClass
 from pyroify.program.study import Study
@@ -67,9 +67,11 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
     for method in subject.methods:
         if method.name not in subject.study.building or _runs_in_base(subject, method):
             continue
-        is_late = declares or (freezes and not _goes_over_modules(method))
+        by_modules = _goes_over_modules(method)
+        over_all = goes_over_parameters(method, subject.cls, subject.project.index)
+        is_late = declares or (freezes and (over_all or not by_modules))
         if is_late and (call := _sweep(subject, method)):
-            if _goes_over_modules(method) and _reads_computed(subject):
+            if by_modules and _reads_computed(subject):
                 yield subject.finding(
                     call.line,
                     call.column,

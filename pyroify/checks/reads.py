@@ -10,6 +10,7 @@ from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sight import find_unseen
 from pyroify.diagnostics import Finding
 from pyroify.edits.reads import movable
+from pyroify.program.copies import with_copied
 from pyroify.program.frozen import FrozenBy
 from pyroify.program.puts import put_into_instances
 from pyroify.program.study import Study, declared_in
@@ -17,7 +18,7 @@ from pyroify.program.ties import find_ties
 from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.liftings import KINDS
-from pyroify.syntax.values import Call, Constant, Name, OneOf, Parameter, SelfRead, walk
+from pyroify.syntax.values import Call, Constant, Name, OneOf, Parameter, SelfRead, calls_in, walk
 
 CACHES = {"functools.lru_cache", "functools.cache"}
 STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primitives.param"}
@@ -300,8 +301,9 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
 def _is_converted(subject: Subject, path: str) -> bool:
     """Whether what owns a parameter becomes a PyroModule, as far as the source shows it."""
     study, sites = subject.study, subject.project.of(subject.cls)
+    declared = {site.partition(".")[0] for site in sites.declared}
     name, _, _ = path.partition(".")
-    if any(site.partition(".")[0] == name for site in sites.declared):
+    if name in with_copied(study, declared) or _is_made_by_function(study, name):
         return True
     owner = path.rpartition(".")[0]
     beside = [site for site in sites.kept if site.rpartition(".")[0] == owner]
@@ -309,6 +311,20 @@ def _is_converted(subject: Subject, path: str) -> bool:
     if subject.at_run_time and (not whole or study.frozen_by(path)):
         return True
     return any(_is_converted_before(subject, by, whole) for by in study.all_frozen_by(path))
+
+
+def _is_made_by_function(study: Study, name: str) -> bool:
+    """Whether a function makes layers of an attribute: it makes PyroModules for all who call it."""
+    held = (held for held in study.everything if held.name == name)
+    calls = (call for one in held for item in one.assignments for call in calls_in(item.value))
+    callees = (call.callee for call in calls if isinstance(call.callee, Name))
+    index, path = study.resolver.index, study.cls.file.path
+    return any(
+        target.function is not None
+        and target.file is not None
+        and (target.file.path, target.function.name) in study.resolver.functions
+        for target in (index.resolve(callee.dotted, path) for callee in callees)
+    )
 
 
 def _is_converted_before(subject: Subject, by: FrozenBy, whole: bool) -> bool:

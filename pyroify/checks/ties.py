@@ -36,6 +36,23 @@ def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
                     )
 
 
+def tied_to_kept(subject: Subject) -> Iterator[Finding]:
+    """A prior of what is, perhaps, a second name of a parameter that stays."""
+    study, sites = subject.study, subject.project.of(subject.cls)
+    for tie in study.ties:
+        is_drawn = tie.left in sites.random | sites.constrained
+        if tie.condition != "" and is_drawn and tie.right in sites.kept:
+            if not study.is_frozen(tie.right):
+                yield subject.finding(
+                    tie.line,
+                    tie.column,
+                    "PYR019",
+                    f"self.{tie.left} may be self.{tie.right}, which stays a parameter, and has a "
+                    "prior of its own",
+                    "let one rule decide both",
+                )
+
+
 def _made(subject: Subject) -> Iterator[Assignment]:
     """What the class assigns while it is built."""
     for method in subject.methods:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from keyword import iskeyword
 
-from pyroify.catalog.layers import LAYERS, Layer
+from pyroify.catalog.layers import LAYERS, Layer, names_parameter
 from pyroify.code.computed import weight_call
 from pyroify.code.statements import block, each_parameter, reads_weight
 from pyroify.decide.replaceable import becomes_buffer
@@ -305,7 +305,8 @@ def _paths_below(name: str, sites: Sites) -> list[str]:
         start, wildcard, _ = path.partition(".**")
         if wildcard and start != name and not has_wildcard(start):
             found[start] = None
-    frozen = (path for path in _frozen_below(name, sites) if not _is_parameter(path))
+    below = _frozen_below(name, sites)
+    frozen = (path for path in below if not names_parameter(path.rpartition(".")[2]))
     found.update(dict.fromkeys(frozen))
     return sorted(found, key=lambda path: path.count("."))
 
@@ -322,12 +323,6 @@ def _rules_below(name: str, sites: Sites) -> Iterator[str]:
 def _frozen_below(name: str, sites: Sites) -> list[str]:
     """What other classes freeze below an attribute."""
     return [path for path in sites.study.frozen_outside if path.startswith(f"{name}.")]
-
-
-def _is_parameter(path: str) -> bool:
-    """Whether a name is that of a parameter of some layer, with nothing below it."""
-    name = path.rpartition(".")[2]
-    return any(name == item.name for layer in LAYERS.values() for item in layer.parameters)
 
 
 def _can_be_read(segment: str) -> bool:

@@ -6,13 +6,26 @@ declaration draws, and what is done to a draw is lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 
-from pyroify.program.resolve import ModuleClass
+from pyroify.program.resolve import Index, ModuleClass
 from pyroify.program.study import PARAMETERS, OwnParameter, Study, exclusive, parameters_in
 from pyroify.syntax.facts import Assignment, Function
-from pyroify.syntax.values import OneOf, Parameter
+from pyroify.syntax.values import (
+    Call,
+    Closure,
+    MethodCall,
+    Name,
+    OneOf,
+    Parameter,
+    Passed,
+    SelfRead,
+    Value,
+)
 
+MODULES = frozenset(("self.modules()", "self.named_modules()"))
+"""What a loop over a module and all that is below it is about."""
 DEFAULT_DTYPES = ("", "None", "torch.float32", "torch.float", "torch.get_default_dtype()")
 
 TOUCHING_ALL = frozenset(
@@ -70,11 +83,52 @@ def becomes_buffer(parameter: OwnParameter, study: Study) -> bool:
 def _changes_all(study: Study) -> bool:
     """Whether the class, or a relative, goes over its parameters to do more than freeze them."""
     return any(
-        method.self_calls & PARAMETERS and not method.freezes
+        (method.self_calls & PARAMETERS and not method.freezes)
+        or goes_over_parameters(method, cls, study.resolver.index)
         for cls in (study.cls, *study.relatives)
         for method in cls.cls.methods
         if method.name in study.building or _initialises(method)
     )
+
+
+def goes_over_parameters(method: Function, cls: ModuleClass, index: Index) -> bool:
+    """Whether a method goes over the parameters of all modules, to do more than freeze them.
+
+    It may do so in a loop over modules, or by a function that it hands to ``apply`` or calls.
+    """
+    if any(item.name in MODULES and item.detail in PARAMETERS for item in method.handled):
+        return not method.freezes
+    return any(
+        _is_over_parameters(function, cls, index)
+        for call in method.layer_calls
+        for function in _sent_over(call, cls, index)
+    )
+
+
+def _sent_over(call: Call, cls: ModuleClass, index: Index) -> Iterator[Value]:
+    """What a call sends over the module, as far as it is not a library that does so."""
+    if call.callee == SelfRead(("apply",)):
+        yield from (passed.value for passed in call.args[:1])
+    elif isinstance(call.callee, Name) and any(passed.text == "self" for passed in call.args):
+        if index.resolve(call.callee.dotted, cls.file.path).function is not None:
+            yield call.callee
+
+
+def _is_over_parameters(applied: Value, cls: ModuleClass, index: Index) -> bool:
+    """Whether a function goes over the parameters of a module, or is not known."""
+    function = None
+    match applied:
+        case Call(callee=Name(dotted="functools.partial"), args=(Passed(value=inner), *_)):
+            return _is_over_parameters(inner, cls, index)
+        case Closure(body=Call(callee=inner) | MethodCall(call=Call(callee=inner))):
+            return _is_over_parameters(inner, cls, index)
+        case Name(dotted=dotted):
+            function = index.resolve(dotted, cls.file.path).function
+        case SelfRead(path=(name,)) if found := cls.find_method(name):
+            function = found[1]
+    if function is None:
+        return True
+    return not function.freezes and any(item.detail in PARAMETERS for item in function.handled)
 
 
 def _is_direct(assignment: Assignment, made: Parameter) -> bool:

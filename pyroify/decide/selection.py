@@ -66,6 +66,8 @@ class Vertex:
     holds: tuple[Key, ...] = ()
     handed: tuple[Key, ...] = ()
     """Classes of which it may be given instances by code that makes both."""
+    holds_unknown: bool = False
+    """It holds what something unknown makes: an instance of any class, for all that shows."""
     reached: tuple[Key, ...] = ()
     """Those that a run-time loop of its own comes upon."""
     declares: tuple[Key, ...] = ()
@@ -134,10 +136,11 @@ def company(graph: Graph, seeds: Set[Key], refused: Set[Key] = frozenset()) -> f
             bases = [base for base in vertex.bases if base in classes]
             drawing = (graph.classes[other].bases for other in around if other in refused)
             drawn = any(map(wanted.intersection, drawing))
+            unknown = vertex.holds_unknown and bool(wanted)
             if key in wanted:
                 wanted.update(bases)
                 wanted.update(other for other in held if classes[other].has_parameters)
-            elif drawn or wanted.intersection(held) or wanted.intersection(bases):
+            elif drawn or unknown or wanted.intersection(held) or wanted.intersection(bases):
                 wanted.add(key)
         if len(wanted) == before:
             return frozenset(wanted)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from pyroify.catalog.calls import CLONES, computes_weight
+from pyroify.catalog.calls import computes_weight
 from pyroify.code.names import FileNames
 from pyroify.decide.case import Case, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program import placements
+from pyroify.program.copies import made_to_copy, with_copied
 from pyroify.program.placements import Where, place
 from pyroify.program.structure import Resolver
 from pyroify.program.values import Box, Own, Scope, holds_parameters, places
@@ -44,7 +45,7 @@ def class_wraps(
     kept = _kept_calls(case, resolver, refused)
     waits = case.is_built_at_run_time or case.study.by_hand.is_throughout
     building = case.study.building if waits else frozenset()
-    named = _of_named_frozen(case, resolver) if building else ()
+    named = _of_named_frozen(case) if building else ()
     calls = [
         call
         for method in case.cls.cls.methods
@@ -151,10 +152,10 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = F
     return True
 
 
-def _of_named_frozen(case: Case, resolver: Resolver) -> set[Spot]:
+def _of_named_frozen(case: Case) -> set[Spot]:
     """Where layers are made of which what may be frozen is declared all the same.
 
-    A rule without wildcards does that, or another class that ties it to what is random. What is
+    A rule without wildcards does that, or a tie to what is random, also by another class. What is
     copied counts as its copies do.
     """
     declared = [
@@ -162,9 +163,11 @@ def _of_named_frozen(case: Case, resolver: Resolver) -> set[Spot]:
         for site in case.all_sites
         if site.action != "keep" and site.rule and not has_wildcard(site.rule.match)
     ]
+    declared += (*case.lent, *case.tied_outside)
+    declared += [tie.left for tie in case.ties if tie.right in declared]
     owners = {
         path.rpartition(".")[0]
-        for path in (*declared, *case.lent, *case.tied_outside)
+        for path in declared
         if case.study.is_frozen(path) or case.study.may_be_frozen(path)
     }
     spots = {
@@ -174,8 +177,8 @@ def _of_named_frozen(case: Case, resolver: Resolver) -> set[Spot]:
         if isinstance(found, placements.Spot) and found.where.path in owners and found.leaf.call
     }
     names = {path.partition(".")[0] for path in owners}
-    copied = _with_copied(case, resolver, names)
-    spots |= _made_to_copy(case, resolver, copied)
+    copied = with_copied(case.study, names)
+    spots |= made_to_copy(case.study, copied)
     for attribute in case.study.everything:
         if attribute.name.partition(".")[0] in copied - names:
             spots.update(places(attribute.node))
@@ -194,10 +197,10 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
     for tie in case.ties:
         if tie.right.partition(".")[0] in random and not case.keeps(tie):
             random.add(tie.left.partition(".")[0])
-    random = _with_copied(case, resolver, random)
+    random = with_copied(case.study, random)
     calls = [call for method in case.cls.cls.methods for call in method.layer_calls]
     kept = set(_handed_to(calls, case.cls.file.path, resolver, refused))
-    made = _made_to_copy(case, resolver, random)
+    made = made_to_copy(case.study, random)
     listed = _listed(case)
     for attribute in case.study.everything:
         spots = {spot for item in walk(attribute.node) for spot in places(item)}
@@ -219,28 +222,6 @@ def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[
             made.update(spot for item in boxes for spot in places(item))
         kept |= spots
     return kept - made
-
-
-def _with_copied(case: Case, resolver: Resolver, names: Set[str]) -> set[str]:
-    """Attributes, with those that they are copies of, be it by way of others."""
-    copied = _copied(case, resolver, names)
-    read = {item.path[0] for item in copied if isinstance(item, SelfRead)} - names
-    return _with_copied(case, resolver, names | read) if read else {*names}
-
-
-def _made_to_copy(case: Case, resolver: Resolver, names: Container[str]) -> set[Spot]:
-    """Where that is made which attributes are copies of, without a name of its own."""
-    return {item.place for item in _copied(case, resolver, names) if isinstance(item, Call)}
-
-
-def _copied(case: Case, resolver: Resolver, names: Container[str]) -> Iterator[Value]:
-    """What attributes are copies of: a copy is of the same class."""
-    for attribute in case.study.everything:
-        made = attribute.assignments if attribute.name.partition(".")[0] in names else ()
-        for call in (call for item in made for call in calls_in(item.value)):
-            if isinstance(call.callee, Name) and call.args:
-                if resolver.index.canonical(call.callee.dotted, case.cls.file.path) in CLONES:
-                    yield from walk(call.args[0].value)
 
 
 def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:

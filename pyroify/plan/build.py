@@ -34,7 +34,7 @@ from pyroify.program.resolve import Index, ModuleClass
 from pyroify.program.structure import Resolver
 from pyroify.program.study import Study
 from pyroify.program.ties import find_ties
-from pyroify.program.values import Box, Leaf, Own
+from pyroify.program.values import Box, Leaf, Own, may_be_any_class
 from pyroify.program.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.spec.model import Spec
 from pyroify.syntax.values import Unknown, Value, options_of, walk
@@ -296,6 +296,7 @@ class _Planner:
             bases=tuple(base.key for base in case.cls.lineage[1:] if base.key in self.cases),
             holds=tuple(cls.key for cls in case.study.held),
             handed=tuple(handed),
+            holds_unknown=any(map(may_be_any_class, _all_nodes(case.study))),
             reached=tuple(cls.key for cls in reached),
             declares=tuple(lent.key for lent in case.borrowed),
             puts_into=_members(_parts_added_to(case.study)),

@@ -141,12 +141,14 @@ def frozen_from_outside(studies: Mapping[Key, Study]) -> dict[Key, tuple[FrozenB
         if by in found.setdefault(key, {}) or key not in studies:
             continue
         found[key][by] = None
-        waiting += _below(studies[key], by)
+        waiting += _reached(studies[key], by)
     return {key: tuple(items) for key, items in found.items()}
 
 
-def _reached(study: Study, by: FrozenBy, method: Function) -> Iterator[tuple[Key, FrozenBy]]:
-    """Bases and parts of a class that one of its freezes is about."""
+def _reached(
+    study: Study, by: FrozenBy, method: Function | None = None
+) -> Iterator[tuple[Key, FrozenBy]]:
+    """Bases and parts of a class that a freeze is about, which one of its methods may make."""
     yield from _below(study, by, method)
     shown = {base.cls.key: base.names_attached for base in study.lineage}
     is_hidden = bool(by.path) and all(by.path[0] not in names for names in shown.values())

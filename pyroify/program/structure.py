@@ -38,8 +38,8 @@ from pyroify.program.values import (
     Leaf,
     Own,
     Scope,
+    hidden,
     holds_parameters,
-    is_certain,
     is_data,
     without_call,
 )
@@ -362,7 +362,7 @@ class Resolver:
         if isinstance(node, Plain) and scope.cls is None and function.parameter_calls:
             return Unknown(call.text, sure=True)  # it attaches them to what it gives
         if function.coroutine or not TRANSPARENT.issuperset(function.decorators):
-            unknown = Unknown(call.text, sure=any(map(is_certain, walk(node))))
+            unknown = hidden(call.text, node)
             return join(
                 *(item for item in options_of(node) if isinstance(item, Parameter)), unknown
             )
@@ -407,12 +407,14 @@ class Resolver:
                 owner = self.resolve(callee.owner, scope)
                 if callee.path[0] in RETURNING_IT_UNCHANGED or isinstance(owner, Own):
                     return owner
+                return hidden(call.text, owner)
             if (held := self.behind(callee.owner, scope)) is not None:
                 if (value := held_by_method(held[0], callee.path[0], call)) is not None:
                     return _made_elsewhere(self.resolve(value, held[1]), call.text)
         makers = self._makers(callee, scope)
         if makers is None:
-            return self._mixture(call, scope, (callee,))
+            any_class = not self._is_of_library(callee, scope)
+            return replace(self._mixture(call, scope, (callee,)), any_class=any_class)
         nodes = [self._made_by(call, maker, inner, scope) for maker, inner in makers]
         if any(
             isinstance(item, Leaf | Box) and item.call is not None and item.call.place == call.place
@@ -480,6 +482,22 @@ class Resolver:
         if (behind := self.behind(callee, deeper)) is not None:
             return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
         return None
+
+    def _is_of_library(self, callee: Value, scope: Scope) -> bool:
+        """Whether a callee is looked up, by a computed name, in a module outside the project."""
+        match callee:
+            case Call(callee=Name(dotted="getattr"), args=(Passed(value=Name(dotted=of)), *_)):
+                owner = of
+            case Element(of=Name(dotted=of)) if of.endswith(NAMESPACE):
+                owner = of.removesuffix(NAMESPACE)
+            case Element(
+                of=Call(callee=Name(dotted="vars"), args=(Passed(value=Name(dotted=of)),))
+            ):
+                owner = of
+            case _:
+                return False
+        is_known = self.index.resolve(owner, scope.path) != Target()
+        return not is_known and self.index.find_module(owner, scope.path) is None
 
     def _is_alias(self, value: Value, scope: Scope) -> bool:
         if not isinstance(value, Name):
@@ -609,7 +627,8 @@ class Resolver:
             holding = Ingredients(self)
             holding.look_at_all(call, scope)
             return node if holding.maybe else PLAIN
-        return replace(node, sure=node.sure or (not is_known and _is_class_name(name)))
+        sure = node.sure or (not is_known and _is_class_name(name))
+        return replace(node, sure=sure, any_class=name in LOADING)
 
     def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Unknown:
         """What an unknown function makes of what it is given."""
@@ -724,7 +743,7 @@ def _any_of(nodes: Sequence[Value], text: str) -> Value:
     """What one of several methods gives, where only run time knows which."""
     if all(isinstance(node, Plain | Nothing) for node in nodes):
         return PLAIN
-    return Unknown(text, sure=any(is_certain(item) for node in nodes for item in walk(node)))
+    return hidden(text, *nodes)
 
 
 def _is_class_name(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyroify.catalog.calls import computes_weight
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.ownership import ByHand, by_hand
-from pyroify.program.resolve import MODULE, ModuleClass
+from pyroify.program.resolve import MODULE, ModuleClass, Target
 from pyroify.program.roles import module_uses
 from pyroify.program.structure import Resolver
 from pyroify.program.values import (
@@ -196,6 +196,18 @@ class Attribute:
     def target(self) -> str:
         """Source that reads it."""
         return f"self.{self.name}" if self.name else "self"
+
+
+def _as_made(item: Assignment) -> Value:
+    """What is assigned, without the call that freezes it there: that is seen by itself."""
+    match item:
+        case Assignment(
+            how="assign",
+            local="",
+            value=Call(callee=Unknown(owner=Call() as made, path=("requires_grad_",))),
+        ) if "*" not in item.path:
+            return made
+    return item.value
 
 
 def exclusive(first: Assignment, second: Assignment) -> bool:
@@ -396,11 +408,11 @@ class Study:
         if not covers:
             return ""
         attached = list(self._attached_below(freeze.path, path))
-        orders = {self.calls.runs_after(freeze.line, item.line) for item in attached}
-        if not freeze.path and orders == {False}:
+        made_later = {self.calls.runs_after(item.line, freeze.line) for item in attached}
+        if not freeze.path and made_later == {True}:
             return ""
         is_seen = bool(freeze.path or attached) or self._is_inherited(path.partition(".")[0])
-        return covers if freeze.sure and is_seen and orders <= {True} else "maybe"
+        return covers if freeze.sure and is_seen and made_later <= {False} else "maybe"
 
     def _attached_below(self, around: Path, path: str) -> Iterator[Assignment]:
         """What is assigned below ``around``, or put into it, that a site is or is a part of."""
@@ -774,7 +786,8 @@ class Study:
         scope = self.scope
         if item in self.elsewhere:
             scope = replace(scope, inside=False)
-        node = self.resolver.resolve(item.value, scope)
+        value = item.value if item in self.late else _as_made(item)
+        node = self.resolver.resolve(value, scope)
         if isinstance(node, Unknown) and isinstance(item.value, Argument):
             return self._as_annotated(item.value.name, node)
         return Plain() if isinstance(node, Items) and is_data(node) else node
@@ -981,8 +994,11 @@ class Study:
                 if isinstance(value, Name):
                     yield from self.resolver.registered_in(value.dotted)
 
-    def made_out_of_sight(self, attribute: Attribute) -> Iterator[Leaf | Own]:
-        """Layers and instances that are made for an attribute where no source shows their place."""
+    def made_out_of_sight(self, attribute: Attribute) -> Iterator[Leaf | Own | Unknown]:
+        """Layers and instances that are made for an attribute where no source shows their place.
+
+        A function from outside may put layers of its own beside what it is given.
+        """
         if not any(isinstance(item, Unknown) for item in walk(attribute.node)):
             return
         yield from map(Own, self.classes_hidden_in(attribute))
@@ -991,6 +1007,18 @@ class Study:
                 if isinstance(value, Call | MethodCall):
                     made = self.resolver.resolve(value, self.scope)
                     yield from (inner for inner in walk(made) if isinstance(inner, Leaf | Own))
+                if isinstance(value, Call) and self._is_from_outside(value.callee):
+                    if any(call for passed in value.args for call in calls_in(passed.value)):
+                        yield Unknown(value.text, sure=True)
+
+    def _is_from_outside(self, callee: Value) -> bool:
+        """Whether nothing is known of what is called: it is neither the project's nor torch's."""
+        if not isinstance(callee, Name):
+            return isinstance(callee, Argument)
+        resolver, path = self.resolver, self.cls.file.path
+        is_torch = resolver.index.canonical(callee.dotted, path).startswith("torch.")
+        is_seen = is_torch or resolver.index.resolve(callee.dotted, path) != Target()
+        return not is_seen and not resolver.is_free(callee.dotted, self.scope)
 
     def dotted(self, name: str) -> str:
         """A name, as the file of the class has it, with the module that it is from."""

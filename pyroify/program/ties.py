@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from pyroify.catalog.layers import LAYERS
+from pyroify.catalog.layers import names_parameter
 from pyroify.code.names import FileNames
 from pyroify.program.placements import presence
 from pyroify.program.study import Study, always_assigned, declared_in, exclusive, parameters_in
@@ -15,13 +15,6 @@ from pyroify.program.values import Leaf, Own
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import Parameter, Path, SelfRead, Unknown, Value, walk
 
-NUMBERS = str.maketrans("", "", "0123456789")
-PARAMETERS = frozenset(
-    item.name.rpartition(".")[2].translate(NUMBERS)
-    for layer in LAYERS.values()
-    for item in layer.parameters
-)
-"""What layers call their parameters, without numbers."""
 TYING = ("assign", "chain", "register")
 WRITTEN = re.compile(r"TiedTo\(self((?:\.\w+)*), ['\"](\w+)['\"]\)")
 
@@ -159,7 +152,7 @@ def _may_be_parameter(study: Study, path: Path, item: Assignment) -> bool:
     if any(_has_parameter(inner, path[-1:], study) for inner in inside):
         return True
     if nodes or len(item.path) > 1 or item.how == "register":
-        return (not nodes or any(map(_hides, inside))) and path[-1].translate(NUMBERS) in PARAMETERS
+        return (not nodes or any(map(_hides, inside))) and names_parameter(path[-1])
     return False
 
 

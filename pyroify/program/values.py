@@ -79,6 +79,18 @@ def is_certain(node: Value) -> bool:
     )
 
 
+def hidden(text: str, *nodes: Value) -> Unknown:
+    """What may be one of several structures, or made of them, and is not visible."""
+    inside = [item for node in nodes for item in walk(node)]
+    any_class = any(map(may_be_any_class, inside))
+    return Unknown(text, sure=any(map(is_certain, inside)), any_class=any_class)
+
+
+def may_be_any_class(node: Value) -> bool:
+    """Whether something may be an instance of any class of the project."""
+    return isinstance(node, Unknown) and node.any_class
+
+
 def is_data(node: Value) -> bool:
     """Whether a member of a list is a number, a size or the like and no module."""
     if isinstance(node, Unknown):

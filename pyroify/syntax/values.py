@@ -86,7 +86,8 @@ class Unknown(Value):
     """Anything at all; ``text`` is its source, and ``parts`` are the values it is computed of.
 
     Where it is an attribute of something made before, ``owner`` is that and ``path`` the names.
-    ``sure``: it is, or holds, a module with parameters or a parameter.
+    ``sure``: it is, or holds, a module with parameters or a parameter. ``any_class``: what makes it
+    is not known either, so that it may be an instance of any class of the project.
     """
 
     text: str = ""
@@ -94,6 +95,7 @@ class Unknown(Value):
     path: Path = ()
     parts: tuple[Value, ...] = ()
     sure: bool = False
+    any_class: bool = False
 
     def __hash__(self) -> int:
         return hash((self.text, self.path))

@@ -84,6 +84,9 @@ class _Walk:
                     parts = [inner] if inner else getattr(child, "body", [])
                     if isinstance(parts, list):
                         yield from self.run(parts, False)
+            case ast.AnnAssign(target=target, value=ast.Call() as value):
+                yield from self._expressions(node, sure)
+                yield from self._assigned(target, value, node.lineno, sure)
             case ast.Assign(targets=targets, value=value):
                 yield from self._expressions(node, sure)
                 for target in targets:
@@ -99,6 +102,9 @@ class _Walk:
                 self.names[target.id] = held
         elif isinstance(target, ast.Attribute) and target.attr == "requires_grad":
             yield self._freeze(target.value, value, line, sure)
+        elif isinstance(value, ast.Call) and self._is_of_what_it_makes(value):
+            if self._held(target) is not None and not _is_true(_flag(value)):
+                yield self._freeze(target, _flag(value), line, sure)
 
     def _expressions(self, node: ast.stmt, sure: bool) -> Iterator[Freeze]:
         """Calls that freeze, in the expressions of a statement itself."""
@@ -115,17 +121,20 @@ class _Walk:
     def _call(self, node: ast.Call, sure: bool) -> Iterator[Freeze]:
         match node:
             case ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_")):
-                given = [*node.args, *(keyword.value for keyword in node.keywords)]
-                value = given[0] if given else ast.Constant(True)
-                if isinstance(owner, ast.Call) and self._held(owner) is None:
-                    if isinstance(value, ast.Constant):
-                        return  # what is made there, which says by itself whether it is frozen
-                yield self._freeze(owner, value, node.lineno, sure)
+                if not self._is_of_what_it_makes(node):
+                    yield self._freeze(owner, _flag(node), node.lineno, sure)
             case ast.Call(
                 func=ast.Name(id="setattr"),
                 args=[owner, ast.Constant(value="requires_grad"), value],
             ):
                 yield self._freeze(owner, value, node.lineno, sure)
+
+    def _is_of_what_it_makes(self, node: ast.Call) -> bool:
+        """``nn.Linear(d, d).requires_grad_(False)``: it is about nothing that was there before."""
+        match node.func:
+            case ast.Attribute(value=ast.Call() as made, attr="requires_grad_"):
+                return self._held(made) is None
+        return False
 
     def _freeze(self, owner: ast.expr, value: ast.expr, line: int, sure: bool) -> Freeze:
         held = self._held(owner) or NOWHERE
@@ -158,3 +167,13 @@ class _Walk:
                 held = self._held(first)
                 return held if held is None or name in WHOLE else replace(held, whole=False)
         return None
+
+
+def _flag(node: ast.Call) -> ast.expr:
+    """What a call of ``requires_grad_`` sets."""
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return given[0] if given else ast.Constant(True)
+
+
+def _is_true(flag: ast.expr) -> bool:
+    return isinstance(flag, ast.Constant) and flag.value is True
