@@ -246,8 +246,8 @@ class TestFaultsOfPyroify:
     def classes(self, args: tuple[Any, ...]) -> Iterator[Any]:
         """The class that a stage is at work on, wherever its arguments have it."""
         for item in args:
-            study = getattr(item, "study", item)
-            if isinstance(found := getattr(study, "cls", None), resolve.ModuleClass):
+            summary = getattr(item, "summary", item)
+            if isinstance(found := getattr(summary, "cls", None), resolve.ModuleClass):
                 yield found
 
     def test_in_the_index_cost_one_file(

@@ -17,14 +17,14 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.project import Key, Project
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import looking_at
-from pyroify.program.study import Study
+from pyroify.program.summary import ClassSummary
 
 Check = Callable[..., Iterator[Finding]]
 
 
-def check_class(project: Project, study: Study, at_run_time: bool) -> Iterator[Finding]:
+def check_class(project: Project, summary: ClassSummary, at_run_time: bool) -> Iterator[Finding]:
     """All findings about one class, in the order of the source."""
-    subject = Subject(project, study, at_run_time)
+    subject = Subject(project, summary, at_run_time)
     found = {finding: None for check in checks("subject") for finding in check(subject)}
     yield from sorted(found)
 

@@ -97,7 +97,7 @@ def _is_known(subject: Subject, metaclass: str) -> bool:
 
 def generic_base(subject: Subject) -> Iterator[Finding]:
     """A generic class that is abstract too: three metaclasses would have to be one."""
-    relatives = (subject.cls, *subject.study.relatives)
+    relatives = (subject.cls, *subject.summary.relatives)
     index = subject.project.index
     if is_generic(subject.cls) and any(is_abstract_here(cls, index) for cls in relatives):
         yield _at_class(

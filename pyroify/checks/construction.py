@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.diagnostics import Finding
-from pyroify.edits.exits import returns_past_declarations
+from pyroify.edits.returns import returns_past_declarations
 from pyroify.program.ties import find_ties
 from pyroify.syntax.facts import Use
 from pyroify.syntax.values import Call, Declared, Name, Parameter, SelfRead
@@ -25,12 +25,12 @@ SETTABLE = {"data", "grad", "requires_grad"}
 
 def no_base_constructor(subject: Subject) -> Iterator[Finding]:
     """A constructor from which PyroModule's own is not reached."""
-    constructor = subject.study.constructor
+    constructor = subject.summary.constructor
     if constructor is None:
         return
     bases = MODULE | {dotted for _, dotted, _, _ in subject.cls.cls.bases}
     for method in subject.methods:
-        if method.name not in subject.study.building | BEFORE:
+        if method.name not in subject.summary.building | BEFORE:
             continue
         passed_by = method.super_init and PAST_PYRO_MODULE.match(method.super_init.text)
         if "__init__" in method.super_calls and not passed_by:
@@ -48,14 +48,14 @@ def no_base_constructor(subject: Subject) -> Iterator[Finding]:
 
 def early_return(subject: Subject) -> Iterator[Finding]:
     """Declarations in a method that returns early, before all that it has is made."""
-    study = subject.study
-    for method, covered in study.stages:
+    summary = subject.summary
+    for method, covered in summary.stages:
         if (
-            method is not study.constructor
-            and not study.attached(covered) & subject.randomness.names
+            method is not summary.constructor
+            and not summary.attached(covered) & subject.randomness.names
         ):
             continue
-        if returns_past_declarations(study, method):
+        if returns_past_declarations(summary, method):
             yield subject.finding(
                 method.return_lines[0],
                 0,
@@ -67,7 +67,7 @@ def early_return(subject: Subject) -> Iterator[Finding]:
 
 def kept_value(subject: Subject) -> Iterator[Finding]:
     """A value computed from a random parameter in the constructor, or the parameter itself."""
-    late = [tie.late for tie in find_ties(subject.study) if tie.late is not None]
+    late = [tie.late for tie in find_ties(subject.summary) if tie.late is not None]
     for method in subject.methods:
         if method.name not in subject.building:
             continue
@@ -153,7 +153,7 @@ def _is_of_itself(subject: Subject, call: Call) -> bool:
 
 def reserved_name(subject: Subject) -> Iterator[Finding]:
     """An attribute with a name that PyroModule keeps for itself."""
-    parameters = {parameter.name for parameter in subject.study.all_parameters}
+    parameters = {parameter.name for parameter in subject.summary.all_parameters}
     for method in subject.methods:
         for item in method.assignments:
             if not item.path:

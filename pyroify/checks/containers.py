@@ -8,8 +8,8 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
 from pyroify.program.lists import is_registered, module_lists
-from pyroify.program.study import NUMBERED
-from pyroify.program.values import Box, Leaf, Own, holds_parameters
+from pyroify.program.summary import NUMBERED
+from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, holds_parameters
 from pyroify.syntax.values import Many, OneOf, Plain, Unknown, walk
 
 EDITS = {"insert", "pop", "__delitem__"}
@@ -17,12 +17,12 @@ EDITS = {"insert", "pop", "__delitem__"}
 
 def python_list(subject: Subject) -> Iterator[Finding]:
     """Modules kept in a Python list or dict are not registered."""
-    study, project = subject.study, subject.project
-    for attribute in module_lists(study):
-        if is_registered(study, attribute):
+    summary, project = subject.summary, subject.project
+    for attribute in module_lists(summary):
+        if is_registered(summary, attribute):
             continue
-        owned = [item.cls for item in walk(attribute.node) if isinstance(item, Own)]
-        if has_random_layers(study, attribute, project.spec) or any(map(project.draws, owned)):
+        owned = [item.cls for item in walk(attribute.node) if isinstance(item, ClassInstance)]
+        if has_random_layers(summary, attribute, project.spec) or any(map(project.draws, owned)):
             first = attribute.assignments[0]
             yield subject.finding(
                 first.line,
@@ -52,17 +52,17 @@ def edited_container(subject: Subject) -> Iterator[Finding]:
 
 def replaced_member(subject: Subject) -> Iterator[Finding]:
     """A member that gives way to a module of Pyro, in a container that is one already."""
-    study = subject.study
+    summary = subject.summary
     for method in subject.methods:
         is_building = method.name in subject.building
-        for name, item in study.members_replaced(method):
-            if not holds_parameters(study.node(item)):
+        for name, item in summary.members_replaced(method):
+            if not holds_parameters(summary.node(item)):
                 continue
             plain = is_building and all(
-                isinstance(node, Leaf | Box | Plain | Many | OneOf)
-                for node in walk(study.node(item))
+                isinstance(node, LayerInstance | ContainerInstance | Plain | Many | OneOf)
+                for node in walk(summary.node(item))
             )
-            if plain or (is_building and study.is_container_made_here(name)):
+            if plain or (is_building and summary.is_container_made_here(name)):
                 continue
             if _is_random(subject, name):
                 what = "gets a new member, which Pyro puts last"
@@ -95,7 +95,7 @@ def sliced_container(subject: Subject) -> Iterator[Finding]:
         for seen in method.observations:
             if seen.kind != "slice" or not _is_random(subject, seen.detail):
                 continue
-            if subject.study.loses_names_in_slices(seen.detail):
+            if subject.summary.loses_names_in_slices(seen.detail):
                 what = "is sliced, and its layers lose their prefix"
                 yield _moved(subject, seen.line, seen.column, seen.detail, what)
 
@@ -106,7 +106,7 @@ def _is_random(subject: Subject, name: str) -> bool:
 
 
 def _kind(subject: Subject, name: str) -> str:
-    box = subject.study.container(name)
+    box = subject.summary.container(name)
     return box.layer.name if box else ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 
 from pyroify.checks.instances import Place, Script, dotted
 from pyroify.diagnostics import Finding
-from pyroify.program.resolve import ModuleClass
+from pyroify.program.index import ModuleClass
 from pyroify.syntax.values import Call, SelfRead
 
 SCRIPTING = {
@@ -41,8 +41,8 @@ def _is_before_declaring(script: Script, call: Call, place: Place) -> bool:
     """Whether a constructor loads its own state, which it declares afterwards."""
     if place.cls is None or place.function is None or call.callee != SelfRead(("load_state_dict",)):
         return False
-    study = script.project.studies.get((script.file.path, place.cls.qualname))
-    return study is not None and place.function.name in study.building
+    summary = script.project.summaries.get((script.file.path, place.cls.qualname))
+    return summary is not None and place.function.name in summary.building
 
 
 def pickled_lambda(script: Script) -> Iterator[Finding]:

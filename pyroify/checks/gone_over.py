@@ -61,7 +61,7 @@ def methods_gone_over(project: Project) -> Mapping[Key, frozenset[str]]:
 
     So does what gives the ``state_dict``, which holds no random parameters.
     """
-    subjects = {key: Subject(project, study) for key, study in project.studies.items()}
+    subjects = {key: Subject(project, summary) for key, summary in project.summaries.items()}
     found = {
         key: {method.name for method, _ in _goes_over(subject)}
         | {method.name for method in subject.methods if "state_dict" in method.self_calls}

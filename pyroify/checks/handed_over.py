@@ -8,8 +8,8 @@ from collections.abc import Iterator, Set
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.project import Project
 from pyroify.diagnostics import Finding
-from pyroify.program.study import Study
-from pyroify.program.values import Own, is_opaque
+from pyroify.program.summary import ClassSummary
+from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
 from pyroify.syntax.values import Path, walk
@@ -33,12 +33,12 @@ def parameters_kept(subject: Subject) -> Iterator[Finding]:
             yield _finding(subject, use, "PYR010", "keeps what is no longer trained")
 
 
-def stale_methods(project: Project, study: Study) -> tuple[str, ...]:
+def stale_methods(project: Project, summary: ClassSummary) -> tuple[str, ...]:
     """Methods of a class that go on with parameters kept from its construction."""
     subjects = [
-        Subject(project, project.studies[cls.key])
-        for cls in study.cls.lineage
-        if cls.key in project.studies
+        Subject(project, project.summaries[cls.key])
+        for cls in summary.cls.lineage
+        if cls.key in project.summaries
     ]
     holders = {
         holder
@@ -94,7 +94,7 @@ def _holders(subject: Subject, method: Function, use: Use) -> frozenset[Path]:
     if assigned:
         return assigned
     called = {use.within.removeprefix("self.")} if _is_method(subject, use) else method.self_calls
-    calls = subject.study.calls
+    calls = subject.summary.calls
     reached = calls.reached(calls.methods(*called), reads=True)
     return frozenset(path for _, function in reached for path in _written_paths(function))
 
@@ -121,7 +121,7 @@ def _read_when_called(subject: Subject, attributes: frozenset[Path]) -> bool:
 
 def _reads(subject: Subject, methods: Set[str], attributes: Set[Path]) -> bool:
     """Whether methods, or those they call, read one of these attributes."""
-    calls = subject.study.calls
+    calls = subject.summary.calls
     reached = calls.reached(calls.methods(*methods), reads=True)
     return any(
         use.path[: len(path)] == path and use.how not in ("store", "delete")
@@ -136,13 +136,14 @@ def _some_are_left(subject: Subject, use: Use) -> bool:
     if len(use.path) > 1:
         return _is_of_torch(subject, use.path[0])
     names = {site.split(".")[0] for site in subject.project.of(subject.cls).declared}
-    own = {parameter.name for parameter in subject.study.all_parameters}
+    own = {parameter.name for parameter in subject.summary.all_parameters}
     return any(name in own or _is_of_torch(subject, name) for name in names)
 
 
 def _is_of_torch(subject: Subject, name: str) -> bool:
     """Whether an attribute is seen to hold layers of torch alone."""
-    nodes = [item.node for item in subject.study.everything if item.name == name]
+    nodes = [item.node for item in subject.summary.everything if item.name == name]
     return bool(nodes) and not any(
-        is_opaque(node) or any(isinstance(item, Own) for item in walk(node)) for node in nodes
+        is_opaque(node) or any(isinstance(item, ClassInstance) for item in walk(node))
+        for node in nodes
     )

@@ -9,8 +9,8 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
 from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import Study
+from pyroify.program.index import ModuleClass
+from pyroify.program.summary import ClassSummary
 from pyroify.syntax.facts import Function
 from pyroify.syntax.values import Argument, Call, Name, Path, SelfRead, Unknown, Value
 
@@ -65,7 +65,7 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
     """An initialiser sent over all modules, of which some have declared their parameters."""
     declares, freezes = any(_declares(subject)), any(_makes_buffers(subject))
     for method in subject.methods:
-        if method.name not in subject.study.building or _runs_in_base(subject, method):
+        if method.name not in subject.summary.building or _runs_in_base(subject, method):
             continue
         by_modules = _goes_over_modules(method)
         over_all = goes_over_parameters(method, subject.cls, subject.project.index)
@@ -127,27 +127,27 @@ def _reads_computed(subject: Subject) -> bool:
 def _makes_buffers(subject: Subject) -> Iterator[bool]:
     """For each base and all that it holds: whether frozen parameters of it become buffers."""
     for cls in _reached(subject):
-        if study := subject.project.studies.get(cls.key):
-            kept = (own for own in study.all_parameters if own.declared is None)
-            yield any(becomes_buffer(own, study) for own in kept)
+        if summary := subject.project.summaries.get(cls.key):
+            kept = (own for own in summary.all_parameters if own.declared is None)
+            yield any(becomes_buffer(own, summary) for own in kept)
 
 
 def _reached(subject: Subject) -> Iterator[ModuleClass]:
     """Bases, the classes that it holds, and what is part of these."""
-    waiting = [*subject.cls.lineage[1:], *subject.study.held]
+    waiting = [*subject.cls.lineage[1:], *subject.summary.held]
     reached: set[tuple[str, str]] = set()
     while waiting:
         cls = waiting.pop()
         if cls.key not in reached:
             reached.add(cls.key)
             yield cls
-            waiting += (*cls.lineage[1:], *Study(cls, subject.study.resolver, ()).held)
+            waiting += (*cls.lineage[1:], *ClassSummary(cls, subject.summary.resolver, ()).held)
 
 
 def _declares(subject: Subject) -> Iterator[bool]:
     """For each base and each class it holds: whether it declares anything."""
     project = subject.project
-    for cls in (*subject.cls.lineage[1:], *subject.study.held):
+    for cls in (*subject.cls.lineage[1:], *subject.summary.held):
         yield project.draws(cls) or bool(project.of(cls).declared)
     yield _builds_what_it_is_given(subject)
 
@@ -161,7 +161,7 @@ def _builds_what_it_is_given(subject: Subject) -> bool:
     return beside and any(
         isinstance(call.callee, Argument)
         for method in subject.methods
-        if method.name in subject.study.building
+        if method.name in subject.summary.building
         for call in method.layer_calls
     )
 

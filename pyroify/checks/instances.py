@@ -9,9 +9,9 @@ from functools import cached_property
 from pyroify.catalog.module import RETURNING_SELF
 from pyroify.decide.project import Key, Project
 from pyroify.diagnostics import Finding
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.structure import Resolver
-from pyroify.program.values import Own, Scope
+from pyroify.program.index import ModuleClass
+from pyroify.program.resolve import Resolver
+from pyroify.program.values import ClassInstance, Scope
 from pyroify.syntax.facts import Class, File, Function, Put
 from pyroify.syntax.values import Argument, Call, MethodCall, Name, OneOf, SelfRead, Unknown, Value
 
@@ -104,7 +104,7 @@ class Script:
     def made(self, call: Call) -> ModuleClass | None:
         """The converted class that a constructor or factory makes an instance of."""
         node = self._resolver.resolve(call, Scope(self.file.path))
-        return self._if_converted(node.cls) if isinstance(node, Own) else None
+        return self._if_converted(node.cls) if isinstance(node, ClassInstance) else None
 
     def structure(self, value: Value) -> Value:
         """What a value of the file holds as a module."""

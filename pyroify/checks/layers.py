@@ -8,7 +8,7 @@ from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
-from pyroify.program.values import Leaf
+from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep
 from pyroify.syntax.facts import Function
@@ -33,7 +33,7 @@ def lazy_layer(subject: Subject) -> Iterator[Finding]:
 
 def shapeless_parameter(subject: Subject) -> Iterator[Finding]:
     """A parameter that is made without data gets its shape later."""
-    for own in subject.study.all_parameters:
+    for own in subject.summary.all_parameters:
         for made in own.made:
             if not made.initial and subject.is_declared((own.name,)):
                 yield subject.finding(
@@ -71,15 +71,19 @@ def padding_row(subject: Subject) -> Iterator[Finding]:
 
 def _random_embeddings(subject: Subject, argument: str) -> Iterator[Call]:
     """Calls that make a random embedding and give this argument."""
-    for attribute in subject.study.everything:
+    for attribute in subject.summary.everything:
         if attribute.name not in subject.randomness.names:
             continue
         for item in walk(attribute.node):
-            if not isinstance(item, Leaf) or not item.call or item.layer.name not in EMBEDDINGS:
+            if (
+                not isinstance(item, LayerInstance)
+                or not item.call
+                or item.layer.name not in EMBEDDINGS
+            ):
                 continue
             position = [name for name, _ in item.layer.signature].index(argument)
             passed = item.call.argument(argument, position)
-            kept = item.call.line in subject.study.ignored_lines
+            kept = item.call.line in subject.summary.ignored_lines
             if passed is not None and passed.text != "None" and not kept:
                 yield item.call
 
@@ -162,7 +166,7 @@ def scripted_child(subject: Subject) -> Iterator[Finding]:
 def _is_module(subject: Subject, value: Value) -> bool:
     """Whether a value is a child, or makes a layer or a class of the project."""
     if isinstance(value, SelfRead):
-        return any(attribute.name == value.path[0] for attribute in subject.study.everything)
+        return any(attribute.name == value.path[0] for attribute in subject.summary.everything)
     if not isinstance(value, Call) or not isinstance(value.callee, Name):
         return False
     index, path = subject.project.index, subject.cls.file.path

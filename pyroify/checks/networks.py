@@ -14,13 +14,13 @@ from functools import cached_property
 
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import looking_at
-from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.structure import Resolver
-from pyroify.program.values import Leaf, Scope
+from pyroify.program.index import Index, ModuleClass
+from pyroify.program.resolve import Resolver
+from pyroify.program.values import LayerInstance, Scope
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.facts import File, Function
-from pyroify.syntax.values import Call, Closure, Name, Spot, Value, calls_in, walk
+from pyroify.syntax.values import Call, Closure, Location, Name, Value, calls_in, walk
 
 CODE = "PYR046"
 HELP = "make it a class that derives from nn.Module, or from nn.Sequential"
@@ -30,7 +30,7 @@ SHOWN = 3
 Key = tuple[str, str]
 """A function: the path of its file and its name."""
 
-Place = tuple[str, Spot]
+Place = tuple[str, Location]
 """Where a call stands: the path of its file, and line and column."""
 
 
@@ -105,13 +105,13 @@ class _Search:
     def _networks(self, code: Code) -> dict[Call, tuple[str, ...]]:
         """The outermost calls that make layers the spec would make random, and those layers."""
         found: dict[Call, tuple[str, ...]] = {}
-        inner: set[Spot] = set()
+        inner: set[Location] = set()
         with looking_at(code.file.path):
             for call in code.calls:
                 if not self._makes_layer(call, code.file):
                     continue
                 node = self._resolver.resolve(call, Scope(code.file.path))
-                leaves = [item for item in walk(node) if isinstance(item, Leaf)]
+                leaves = [item for item in walk(node) if isinstance(item, LayerInstance)]
                 layers = [leaf.layer.name for leaf in leaves if self._is_wanted(leaf, code)]
                 if layers:
                     found[call] = tuple(dict.fromkeys(layers))
@@ -131,7 +131,7 @@ class _Search:
             and self.index.layer(call.callee.dotted, file.path) is not None
         )
 
-    def _is_wanted(self, leaf: Leaf, code: Code) -> bool:
+    def _is_wanted(self, leaf: LayerInstance, code: Code) -> bool:
         """Whether the spec makes something of a parameter of such a layer, whatever its class."""
         owner = code.name or code.file.module.rpartition(".")[2]
         keys = (
@@ -165,13 +165,13 @@ class _Search:
                     made = calls_in(target.alias)
                     yield from ((target.file.path, inner.place) for inner in made)
 
-    def _places_left(self, code: Code) -> frozenset[Spot]:
+    def _places_left(self, code: Code) -> frozenset[Location]:
         """Where modules are made that old Pyro code lifts, or in closures that classes call."""
         lifted = {item.module.made[0] for item in code.file.liftings if item.module.made}
         places = {call.place for call in code.calls if call.line in lifted}
         return frozenset(places.union(*map(_places_within_closures, self._values_read(code))))
 
-    def _places_shared(self, code: Code) -> frozenset[Spot]:
+    def _places_shared(self, code: Code) -> frozenset[Location]:
         """Where modules are made, once, that classes read by a name of the file."""
         return frozenset(c.place for v in self._values_read(code) for c in calls_in(v))
 
@@ -226,7 +226,7 @@ class _Search:
                 yield Code(file, cls.qualname, calls)
             else:
                 values = [value for _, value in cls.class_attributes]
-                made_later = frozenset[Spot]().union(*map(_places_within_closures, values))
+                made_later = frozenset[Location]().union(*map(_places_within_closures, values))
                 held = (call for value in values for call in calls_in(value))
                 calls = tuple(call for call in held if call.place not in made_later)
                 yield Code(file, cls.qualname, calls, is_body=True)
@@ -297,7 +297,7 @@ class _Search:
                     yield from self._functions_of(target.alias, target.file)
 
 
-def _places_within_closures(value: Value) -> frozenset[Spot]:
+def _places_within_closures(value: Value) -> frozenset[Location]:
     """Where calls stand that are made only when a closure is called, each time anew."""
     closures = (item for item in walk(value) if isinstance(item, Closure))
     return frozenset(call.place for closure in closures for call in calls_in(closure))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pyroify.checks.instances import Place, Script
 from pyroify.decide.project import random
 from pyroify.diagnostics import Finding
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import METADATA
+from pyroify.program.index import ModuleClass
+from pyroify.program.summary import METADATA
 from pyroify.syntax.values import Call, Name, Path, Unknown, Value
 
 

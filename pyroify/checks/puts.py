@@ -8,11 +8,11 @@ from pyroify.checks.instances import Script
 from pyroify.checks.subject import Subject
 from pyroify.decide.sites import OTHER
 from pyroify.diagnostics import Finding
+from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
 from pyroify.program.puts import put_into_instances
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import parameters_in
-from pyroify.program.values import Leaf
+from pyroify.program.summary import parameters_in
+from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.values import Value
@@ -20,12 +20,12 @@ from pyroify.syntax.values import Value
 
 def put_when_called(subject: Subject) -> Iterator[Finding]:
     """What a method puts into an instance, whose end has no declarations."""
-    study, spec = subject.study, subject.project.spec
-    declared = [method for _, covered in study.stages for method in covered]
+    summary, spec = subject.summary, subject.project.spec
+    declared = [method for _, covered in summary.stages for method in covered]
     for method in subject.methods:
         lines = {put.line for put in method.puts} if method not in declared else ()
-        for put in put_into_instances(study, (method,), study.everything) if lines else ():
-            node = study.resolver.resolve(put.value, study.scope)
+        for put in put_into_instances(summary, (method,), summary.everything) if lines else ():
+            node = summary.resolver.resolve(put.value, summary.scope)
             for cls in put.owners if put.line in lines else ():
                 if _is_wished(spec, cls, put.name, put.value, node):
                     what = _message(cls, put.name)
@@ -60,7 +60,7 @@ def _is_wished(spec: Spec, cls: ModuleClass, name: str, value: Value, node: Valu
         SiteKey(cls.file.module, cls.cls.qualname, name, "", made.frozen is True)
         for made in parameters_in(value)
     ]
-    for parameter in node.layer.parameters if isinstance(node, Leaf) else ():
+    for parameter in node.layer.parameters if isinstance(node, LayerInstance) else ():
         path = subpath(name, parameter.name)
         keys.append(SiteKey(cls.file.module, cls.cls.qualname, path, parameter.layer))
     return any(not isinstance(decide(spec, key).action, Keep) for key in keys)

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.replaceable import becomes_buffer
-from pyroify.decide.sight import find_unseen
+from pyroify.decide.visibility import find_unseen
 from pyroify.diagnostics import Finding
 from pyroify.edits.reads import movable
 from pyroify.program.copies import with_copied
 from pyroify.program.frozen import FrozenBy
 from pyroify.program.puts import put_into_instances
-from pyroify.program.study import Study, declared_in
+from pyroify.program.summary import ClassSummary, declared_in
 from pyroify.program.ties import find_ties
 from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import Assignment, Function
@@ -29,7 +29,7 @@ def late_child(subject: Subject) -> Iterator[Finding]:
     # What was random before is drawn there on purpose.
     by_hand = subject.randomness.by_hand
     subject = replace(subject, project=subject.project.anew)
-    own = {parameter.name for parameter in subject.study.all_parameters}
+    own = {parameter.name for parameter in subject.summary.all_parameters}
     for method in subject.methods:
         for plate in method.plates:
             free = movable(method, plate, by_hand)
@@ -101,8 +101,8 @@ def late_body(subject: Subject) -> Iterator[Finding]:
 
 def hidden_by_value(subject: Subject) -> Iterator[Finding]:
     """A plain value set over a parameter that has been declared."""
-    ties = {tie.left for tie in find_ties(subject.study)}
-    puts = put_into_instances(subject.study, (), subject.study.everything)
+    ties = {tie.left for tie in find_ties(subject.summary)}
+    puts = put_into_instances(subject.summary, (), subject.summary.everything)
     added = {(put.line, put.column) for put in puts}
     for method in subject.methods:
         building = method.name in subject.building
@@ -128,7 +128,7 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
 
 def tied_too_late(subject: Subject) -> Iterator[Finding]:
     """A tie to what another class has declared, made where no declaration can stand yet."""
-    for tie in find_ties(subject.study):
+    for tie in find_ties(subject.summary):
         if tie.late is None or not subject.is_declared(tuple(tie.right.split("."))):
             continue
         is_plain = subject.at_run_time and "." in tie.left
@@ -237,8 +237,10 @@ def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
     seen = tuple(_frozen_in_sight(subject))
     for name, item in seen:
         yield name, item.line, item.column
-    for _, covered in subject.study.stages:
-        for put in put_into_instances(subject.study, covered, subject.study.attributes(covered)):
+    for _, covered in subject.summary.stages:
+        for put in put_into_instances(
+            subject.summary, covered, subject.summary.attributes(covered)
+        ):
             if any(made.frozen is not False for made in put.parameters):
                 yield (
                     f"what is put into {put.owners[0].cls.name} as {put.name}",
@@ -246,9 +248,9 @@ def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
                     put.column,
                 )
     if subject.at_run_time:
-        for _, covered in subject.study.stages[:1]:
-            unseen = find_unseen(subject.study, covered, subject.study.attributes(covered))
-            whole = [freeze for freeze in subject.study.freezes if not freeze.path]
+        for _, covered in subject.summary.stages[:1]:
+            unseen = find_unseen(subject.summary, covered, subject.summary.attributes(covered))
+            whole = [freeze for freeze in subject.summary.freezes if not freeze.path]
             if unseen.own and whole:
                 yield "a parameter of self", whole[-1].line, 0
         said = {item.path[0] for _, item in seen if item.path}
@@ -257,33 +259,33 @@ def _frozen_there(subject: Subject) -> Iterator[tuple[str, int, int]]:
 
 def _frozen_out_of_sight(subject: Subject) -> Iterator[tuple[str, tuple[str, int, int]]]:
     """What other classes freeze after the loop has come upon it, by name, where no source shows."""
-    study, cls = subject.study, subject.cls.cls
-    opaque = [item for item in study.everything if is_opaque(item.node) and item.assignments]
+    summary, cls = subject.summary, subject.cls.cls
+    opaque = [item for item in summary.everything if is_opaque(item.node) and item.assignments]
     places = {i.name: (i.assignments[0].line, i.assignments[0].column) for i in opaque}
-    if _goes_over_all(study):
-        attached = (inner.names_attached for inner in study.lineage)
-        frozen = {"".join(by.path[:1]) for by in study.frozen_by_others}
+    if _goes_over_all(summary):
+        attached = (inner.names_attached for inner in summary.lineage)
+        frozen = {"".join(by.path[:1]) for by in summary.frozen_by_others}
         hidden = frozen.difference(*attached)
         places |= dict.fromkeys(hidden, (cls.line, cls.column))
-    for by in study.frozen_by_others:
+    for by in summary.frozen_by_others:
         if (name := "".join(by.path[:1])) in places:
             yield name, (".".join(("self", *by.path)), *places[name])
 
 
 def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
-    study, sites = subject.study, subject.project.of(subject.cls)
-    for own in study.all_parameters:
-        frozen = own.frozen is not False or study.is_frozen(own.name)
-        maybe = study.may_be_frozen(own.name)
-        if own.declared is None and (frozen or maybe) and not becomes_buffer(own, study):
+    summary, sites = subject.summary, subject.project.of(subject.cls)
+    for own in summary.all_parameters:
+        frozen = own.frozen is not False or summary.is_frozen(own.name)
+        maybe = summary.may_be_frozen(own.name)
+        if own.declared is None and (frozen or maybe) and not becomes_buffer(own, summary):
             yield f"self.{own.name}", own.assignments[0]
-    for tie in study.ties:
-        frozen = study.is_frozen(tie.left) or study.may_be_frozen(tie.left)
-        there = [item for item in study.attached_as(tie.left) if item.path == (tie.left,)]
+    for tie in summary.ties:
+        frozen = summary.is_frozen(tie.left) or summary.may_be_frozen(tie.left)
+        there = [item for item in summary.attached_as(tie.left) if item.path == (tie.left,)]
         if frozen and there and tie.left not in sites.declared:
             yield f"self.{tie.left}", there[-1]
     seen = {""}
-    for held in study.everything:
+    for held in summary.everything:
         made = [item for item in walk(held.node) if isinstance(item, Parameter)]
         frozen = any(parameter.frozen is not False for parameter in made)
         if held.name and frozen and _is_converted(subject, f"{held.name}.*"):
@@ -291,8 +293,8 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
             yield f"a parameter of self.{held.name}", held.assignments[0]
     for path in sorted(sites.kept | sites.random):
         owner = path.rpartition(".")[0]
-        frozen = study.may_be_frozen(path) or (path in sites.kept and study.is_frozen(path))
-        where = [a.assignments[0] for a in study.everything if _holds(a.name, path)]
+        frozen = summary.may_be_frozen(path) or (path in sites.kept and summary.is_frozen(path))
+        where = [a.assignments[0] for a in summary.everything if _holds(a.name, path)]
         if owner not in seen and frozen and where and _is_converted(subject, path):
             seen.add(owner)
             yield f"a parameter of self.{owner}", where[0]
@@ -300,29 +302,29 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
 
 def _is_converted(subject: Subject, path: str) -> bool:
     """Whether what owns a parameter becomes a PyroModule, as far as the source shows it."""
-    study, sites = subject.study, subject.project.of(subject.cls)
+    summary, sites = subject.summary, subject.project.of(subject.cls)
     declared = {site.partition(".")[0] for site in sites.declared}
     name, _, _ = path.partition(".")
-    if name in with_copied(study, declared) or _is_made_by_function(study, name):
+    if name in with_copied(summary, declared) or _is_made_by_function(summary, name):
         return True
     owner = path.rpartition(".")[0]
     beside = [site for site in sites.kept if site.rpartition(".")[0] == owner]
-    whole = all(map(study.is_frozen, beside))
-    if subject.at_run_time and (not whole or study.frozen_by(path)):
+    whole = all(map(summary.is_frozen, beside))
+    if subject.at_run_time and (not whole or summary.frozen_by(path)):
         return True
-    return any(_is_converted_before(subject, by, whole) for by in study.all_frozen_by(path))
+    return any(_is_converted_before(subject, by, whole) for by in summary.all_frozen_by(path))
 
 
-def _is_made_by_function(study: Study, name: str) -> bool:
+def _is_made_by_function(summary: ClassSummary, name: str) -> bool:
     """Whether a function makes layers of an attribute: it makes PyroModules for all who call it."""
-    held = (held for held in study.everything if held.name == name)
+    held = (held for held in summary.everything if held.name == name)
     calls = (call for one in held for item in one.assignments for call in calls_in(item.value))
     callees = (call.callee for call in calls if isinstance(call.callee, Name))
-    index, path = study.resolver.index, study.cls.file.path
+    index, path = summary.resolver.index, summary.cls.file.path
     return any(
         target.function is not None
         and target.file is not None
-        and (target.file.path, target.function.name) in study.resolver.functions
+        and (target.file.path, target.function.name) in summary.resolver.functions
         for target in (index.resolve(callee.dotted, path) for callee in callees)
     )
 
@@ -332,7 +334,7 @@ def _is_converted_before(subject: Subject, by: FrozenBy, whole: bool) -> bool:
 
     ``whole``: nothing beside it is trained. A class that freezes it so keeps it from its own loop.
     """
-    project, subclasses = subject.project, subject.study.relatives
+    project, subclasses = subject.project, subject.summary.relatives
     freezing = [
         cls for cls in subclasses if (cls.file.path, cls.cls.qualname) == (by.file, by.name)
     ]
@@ -340,14 +342,16 @@ def _is_converted_before(subject: Subject, by: FrozenBy, whole: bool) -> bool:
         cls.key in project.at_run_time
         and subject.cls in cls.lineage[1:]
         and not (whole and cls in freezing)
-        and _goes_over_all(project.studies[cls.key])
+        and _goes_over_all(project.summaries[cls.key])
         for cls in (freezing[0].lineage if freezing else subclasses)
     )
 
 
-def _goes_over_all(study: Study) -> bool:
+def _goes_over_all(summary: ClassSummary) -> bool:
     """Whether the loop of a class comes upon what its bases attach."""
-    stages = (find_unseen(study, covered, study.attributes(covered)) for _, covered in study.stages)
+    stages = (
+        find_unseen(summary, covered, summary.attributes(covered)) for _, covered in summary.stages
+    )
     return any(unseen.layers or unseen.own for unseen in stages)
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from pyroify.decide.project import Project, declared, matches
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import Study
+from pyroify.program.index import ModuleClass
+from pyroify.program.summary import ClassSummary
 from pyroify.syntax.facts import Assignment, Function, Use
 from pyroify.syntax.values import Path
 
@@ -19,13 +19,13 @@ class Subject:
     """A class under check. ``at_run_time``: a loop over what is there converts its layers."""
 
     project: Project
-    study: Study
+    summary: ClassSummary
     at_run_time: bool = False
 
     @property
     def cls(self) -> ModuleClass:
         """The class itself."""
-        return self.study.cls
+        return self.summary.cls
 
     @property
     def methods(self) -> tuple[Function, ...]:
@@ -35,17 +35,17 @@ class Subject:
     @property
     def building(self) -> frozenset[str]:
         """Names of methods that run during construction, of the class or of a relative."""
-        return self.study.calls.building
+        return self.summary.calls.building
 
     @property
     def calling(self) -> frozenset[str]:
         """Names of methods that run when the module is called, as far as the source shows."""
-        return self.study.calls.calling
+        return self.summary.calls.calling
 
     @cached_property
     def randomness(self) -> Randomness:
         """What of the class draws."""
-        return Randomness(self.project, self.study)
+        return Randomness(self.project, self.summary)
 
     def is_declared(self, path: Path) -> bool:
         """Whether ``self.<path>`` is a parameter that is declared at last, here or further down."""

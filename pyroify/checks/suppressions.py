@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pyroify.diagnostics import Finding
-from pyroify.program.resolve import Index
+from pyroify.program.index import Index
 from pyroify.syntax.facts import File
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
-from pyroify.program.placements import Spot, Where, place
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import Study, always_assigned, exclusive
+from pyroify.program.index import ModuleClass
+from pyroify.program.placements import Single, Where, place
+from pyroify.program.summary import ClassSummary, always_assigned, exclusive
 from pyroify.program.ties import Tie
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
@@ -22,10 +22,10 @@ def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
     for item in _made(subject):
         if item.how not in ATTACHING or "*" in item.path or not item.path or _stays(item):
             continue
-        for cls, path in _made_by(subject.study, item.path):
-            study = subject.study if cls is subject.cls else _study(cls, subject)
-            for tie in study.ties:
-                if _loses(subject, study, tie, item, path):
+        for cls, path in _made_by(subject.summary, item.path):
+            summary = subject.summary if cls is subject.cls else _study(cls, subject)
+            for tie in summary.ties:
+                if _loses(subject, summary, tie, item, path):
                     name, other = ".".join(item.path), f"{cls.cls.name}.{tie.left}"
                     yield subject.finding(
                         item.line,
@@ -38,11 +38,11 @@ def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
 
 def tied_to_kept(subject: Subject) -> Iterator[Finding]:
     """A prior of what is, perhaps, a second name of a parameter that stays."""
-    study, sites = subject.study, subject.project.of(subject.cls)
-    for tie in study.ties:
+    summary, sites = subject.summary, subject.project.of(subject.cls)
+    for tie in summary.ties:
         is_drawn = tie.left in sites.random | sites.constrained
         if tie.condition != "" and is_drawn and tie.right in sites.kept:
-            if not study.is_frozen(tie.right):
+            if not summary.is_frozen(tie.right):
                 yield subject.finding(
                     tie.line,
                     tie.column,
@@ -59,14 +59,14 @@ def _made(subject: Subject) -> Iterator[Assignment]:
         yield from method.assignments if method.name in subject.building else ()
 
 
-def _made_by(study: Study, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
+def _made_by(summary: ClassSummary, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
     """The class, a base or the classes of parts that make what is at a path."""
-    yield from dict.fromkeys((cls, path) for cls in study.cls.lineage)
-    yield from study.owners_of(path)
+    yield from dict.fromkeys((cls, path) for cls in summary.cls.lineage)
+    yield from summary.owners_of(path)
 
 
-def _study(cls: ModuleClass, subject: Subject) -> Study:
-    return Study(cls, subject.study.resolver, ())
+def _study(cls: ModuleClass, subject: Subject) -> ClassSummary:
+    return ClassSummary(cls, subject.summary.resolver, ())
 
 
 def _stays(item: Assignment) -> bool:
@@ -76,38 +76,40 @@ def _stays(item: Assignment) -> bool:
     return isinstance(item.value, Declared) or SelfRead(item.path) in reads
 
 
-def _loses(subject: Subject, study: Study, tie: Tie, item: Assignment, path: Path) -> bool:
+def _loses(subject: Subject, summary: ClassSummary, tie: Tie, item: Assignment, path: Path) -> bool:
     """Whether a tie would come to read what takes the place of its right side."""
     right = tuple(tie.right.split("."))
     if right[: len(path)] != path or tie.left == ".".join(path):
         return False
     left = (*item.path[: len(item.path) - len(path)], *tie.left.split("."))
-    if study is not subject.study:
+    if summary is not subject.summary:
         others = (one for one in _made(subject) if one.path == left)
         if always_assigned(others):
             return False  # the second name is given away as well
     else:
         if any(exclusive(one, item) for one in _made(subject) if one.line == tie.line):
             return False
-        if study.calls.runs_after(item.line, tie.line) is not True:
+        if summary.calls.runs_after(item.line, tie.line) is not True:
             return False
-    if tie.left in subject.project.of(study.cls).same:
-        return _is_ruled_alone(subject.project.spec, study, tie.left)
-    return subject.project.leads_to(study.cls, right, declared)
+    if tie.left in subject.project.of(summary.cls).same:
+        return _is_ruled_alone(subject.project.spec, summary, tie.left)
+    return subject.project.leads_to(summary.cls, right, declared)
 
 
-def _is_ruled_alone(spec: Spec, study: Study, path: str) -> bool:
+def _is_ruled_alone(spec: Spec, summary: ClassSummary, path: str) -> bool:
     """Whether rules declare a second name, should that come to be the only one of a parameter."""
     owner = path.rpartition(".")[0]
-    layer = next((spot.leaf.layer.name for spot in _spots(study) if spot.where.path == owner), "")
-    cls, frozen = study.cls, study.is_frozen(path)
+    layer = next(
+        (single.leaf.layer.name for single in _spots(summary) if single.where.path == owner), ""
+    )
+    cls, frozen = summary.cls, summary.is_frozen(path)
     key = SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
     return not isinstance(decide(spec, key).action, Keep)
 
 
-def _spots(study: Study) -> Iterator[Spot]:
+def _spots(summary: ClassSummary) -> Iterator[Single]:
     """The layers that a class makes, each with the way to it."""
-    for attribute in study.everything:
+    for attribute in summary.everything:
         for found in place(attribute.node, Where(attribute.target, attribute.name, 0)):
-            if isinstance(found, Spot):
+            if isinstance(found, Single):
                 yield found

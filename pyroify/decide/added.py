@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pyroify.code.statements import guarded
-from pyroify.decide.sites import OTHER, Lent, Sites, measured
+from pyroify.decide.sites import OTHER, InstanceSite, Sites, measured
 from pyroify.decide.visible import declare_layer
-from pyroify.program.placements import Spot, Where, subpath
+from pyroify.program.placements import Single, Where, subpath
 from pyroify.program.puts import PutIn
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep
@@ -32,8 +32,8 @@ def declare_added(puts: Sequence[PutIn], sites: Sites) -> Iterator[str]:
 def _declare_layer(put: PutIn, where: Where, sites: Sites) -> Iterator[str]:
     assert put.leaf is not None
     there = where.child(f"{where.target}.{put.name}", put.name)
-    spot = Spot(replace(there, line=put.line, guards=(), loops=()), put.leaf)
-    statements = list(declare_layer(spot, sites))
+    single = Single(replace(there, line=put.line, guards=(), loops=()), put.leaf)
+    statements = list(declare_layer(single, sites))
     test = "" if put.is_certain else f'hasattr({where.target}, "{put.name}")'
     return _wrapped(statements, test, where)
 
@@ -47,7 +47,7 @@ def _declare(put: PutIn, where: Where, sites: Sites) -> Iterator[str]:
     sites.record(path, decision, pairs[-1][1] if pairs else "", put.line, put.column)
     if not pairs:
         return
-    sites.lent += [Lent(cls.key, put.name) for cls in put.owners]
+    sites.lent += [InstanceSite(cls.key, put.name) for cls in put.owners]
     there = f'getattr({where.target}, "{put.name}", None)'
     tests = [] if put.is_certain else [sites.is_parameter(there)]
     if sites.asks_for_frozen(path, decision, maybe=states != {False}):
@@ -74,7 +74,7 @@ def _report(put: PutIn, sites: Sites) -> None:
         for cls in put.owners
         if any(not isinstance(sites.consult_in(cls, name).action, Keep) for name in names)
     ]
-    if random and put.line not in sites.study.ignored_lines:
+    if random and put.line not in sites.summary.ignored_lines:
         what = "what has a computed name" if put.name == "*" else put.name
         owner = f"{'what may be ' if put.maybe else ''}an instance of {random[0]}"
         message = f"{what} is put into {owner}, where no declaration reaches it"

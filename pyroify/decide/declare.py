@@ -14,7 +14,7 @@ from pyroify.code.statements import joined
 from pyroify.decide.added import declare_added
 from pyroify.decide.instances import declare_instances
 from pyroify.decide.model import SitePlan
-from pyroify.decide.own import OwnParameters
+from pyroify.decide.own_parameters import OwnParameters
 from pyroify.decide.redeclare import (
     leave_decorated,
     leave_unnamed,
@@ -24,16 +24,16 @@ from pyroify.decide.redeclare import (
     report_dropped,
 )
 from pyroify.decide.run_time import convert_at_run_time, declare_at_run_time, name_children
-from pyroify.decide.sight import find_unseen, is_out_of_sight, moves_members
-from pyroify.decide.sites import Anew, Lent, Sites
+from pyroify.decide.sites import Anew, InstanceSite, Sites
 from pyroify.decide.unreached import report_unreached
+from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
 from pyroify.decide.visible import declare_each, declare_layer, declare_visible
 from pyroify.diagnostics import Finding
-from pyroify.program.placements import Each, Spot, Where
+from pyroify.program.placements import Each, Single, Where
 from pyroify.program.present import present_within
 from pyroify.program.puts import instances_put_into, put_into_instances
-from pyroify.program.study import OwnParameter, Study
-from pyroify.program.values import Leaf, is_opaque
+from pyroify.program.summary import ClassSummary, OwnParameter
+from pyroify.program.values import LayerInstance, is_opaque
 from pyroify.spec.expressions import to_text
 from pyroify.spec.match import SiteKey
 from pyroify.spec.model import Spec
@@ -58,7 +58,7 @@ class Declarations:
     sites: tuple[SitePlan, ...]
     keys: tuple[SiteKey, ...]
     findings: tuple[Finding, ...]
-    lent: tuple[Lent, ...]
+    lent: tuple[InstanceSite, ...]
     """Parameters of other classes that it declares, in single instances."""
     at_run_time: bool
     left: bool
@@ -69,7 +69,7 @@ class Declarations:
 class Declarer:
     """Decides the sites of one class and writes their declarations."""
 
-    study: Study
+    summary: ClassSummary
     spec: Spec
     names: FileNames
     tied: frozenset[str] = frozenset()
@@ -81,31 +81,31 @@ class Declarer:
         ``method``, which ends in them, is None where the constructor is still to be written.
         """
         within = present_within(covered)
-        sites = Sites(self.study, self.spec, self.names, method, self.tied, within)
+        sites = Sites(self.summary, self.spec, self.names, method, self.tied, within)
         own = OwnParameters(sites)
-        attributes = self.study.attributes(covered)
+        attributes = self.summary.attributes(covered)
         is_late = False
-        is_by_hand = self.study.by_hand.is_throughout
-        puts = tuple(put_into_instances(self.study, covered, attributes))
-        sites.put_into = instances_put_into(self.study, attributes, puts)
-        at_run_time = not is_by_hand and is_out_of_sight(self.study, covered, attributes)
+        is_by_hand = self.summary.by_hand.is_throughout
+        puts = tuple(put_into_instances(self.summary, covered, attributes))
+        sites.put_into = instances_put_into(self.summary, attributes, puts)
+        at_run_time = not is_by_hand and is_out_of_sight(self.summary, covered, attributes)
         sites.at_run_time = at_run_time
         statements: list[str] = []
         latents: list[str] = []
-        if method is self.study.constructor:
+        if method is self.summary.constructor:
             latents.extend(self._latents(sites))
             self._decorated(sites)
-        for parameter in self.study.parameters(covered):
+        for parameter in self.summary.parameters(covered):
             own.declare(parameter)
         statements.extend(own.statements)
-        if method is self.study.constructor and not at_run_time:
+        if method is self.summary.constructor and not at_run_time:
             statements.extend(self._inherited(sites))
         if at_run_time:
-            unseen = find_unseen(self.study, covered, attributes)
+            unseen = find_unseen(self.summary, covered, attributes)
             statements.extend(declare_at_run_time(attributes, sites, unseen))
-            statements.extend(name_children(covered, self.study))
+            statements.extend(name_children(covered, self.summary))
         else:
-            if is_late := not is_by_hand and moves_members(self.study, covered):
+            if is_late := not is_by_hand and moves_members(self.summary, covered):
                 statements.append(convert_at_run_time(sites))
             seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
             statements.extend(declare_visible(seen, sites))
@@ -135,8 +135,8 @@ class Declarer:
 
     def _latents(self, sites: Sites) -> Iterator[str]:
         """New random attributes that the spec gives the class."""
-        cls = self.study.cls
-        own = {parameter.name for parameter in self.study.all_parameters}
+        cls = self.summary.cls
+        own = {parameter.name for parameter in self.summary.all_parameters}
         own |= {method.name for method in cls.cls.methods if method.declared}
         for latent in sorted(sites.latents, key=lambda latent: "." in latent.name):
             if latent.name in own:
@@ -157,40 +157,42 @@ class Declarer:
     def _obstacle(self, name: str) -> str:
         """Why there cannot be a new attribute of this name, if it cannot."""
         first, dot, rest = name.partition(".")
-        lineage = self.study.cls.lineage
-        studies = [Study(item, self.study.resolver, ()) for item in lineage]
-        held = {attribute.name for study in studies for attribute in study.everything}
+        lineage = self.summary.cls.lineage
+        summaries = [ClassSummary(item, self.summary.resolver, ()) for item in lineage]
+        held = {attribute.name for summary in summaries for attribute in summary.everything}
         if dot:
-            return self._obstacle_below(first, rest, studies)
+            return self._obstacle_below(first, rest, summaries)
         methods = [method for item in lineage for method in item.cls.methods]
         taken = held.union(item.path[0] for m in methods for item in m.assignments if item.path)
         if name in taken:
             return f"would replace the attribute {name}"
-        return f"would replace the method {name}" if self.study.cls.find_method(name) else ""
+        return f"would replace the method {name}" if self.summary.cls.find_method(name) else ""
 
     @staticmethod
-    def _obstacle_below(first: str, rest: str, studies: Sequence[Study]) -> str:
+    def _obstacle_below(first: str, rest: str, summaries: Sequence[ClassSummary]) -> str:
         """Why what an attribute holds cannot have a new attribute, if it cannot."""
-        nodes = [item.node for study in studies for item in study.everything if item.name == first]
+        nodes = [
+            item.node for summary in summaries for item in summary.everything if item.name == first
+        ]
         if not nodes:
             return f"goes through {first}, which holds no module"
-        layers = [node.layer for node in nodes if isinstance(node, Leaf)]
+        layers = [node.layer for node in nodes if isinstance(node, LayerInstance)]
         if any(rest in layer.names for layer in layers):
             return f"would replace {rest} of the layer"
         return ""
 
     def _decorated(self, sites: Sites) -> None:
         """Methods that are declarations themselves, which stay."""
-        for method in self.study.cls.cls.methods:
+        for method in self.summary.cls.cls.methods:
             if method.declared is not None:
                 leave_decorated(sites, method, method.declared)
 
     def _inherited(self, sites: Sites) -> Iterator[str]:
         """Parameters of the layer of torch.nn that the class derives from."""
-        base = self.study.cls.library_base
-        where = Where("self", "", self.study.cls.cls.line)
+        base = self.summary.cls.library_base
+        where = Where("self", "", self.summary.cls.cls.line)
         if base is not None and base.kind == "recurrent":
             yield from declare_each(Each(where, base), sites)
         elif base is not None and base.kind == "layer":
-            own = {parameter.name for parameter in self.study.all_parameters}
-            yield from declare_layer(Spot(where, Leaf(base)), sites, skip=own)
+            own = {parameter.name for parameter in self.summary.all_parameters}
+            yield from declare_layer(Single(where, LayerInstance(base)), sites, skip=own)

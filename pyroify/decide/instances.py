@@ -15,12 +15,12 @@ from itertools import groupby
 from pyroify.catalog.layers import LayerParameter, qualify
 from pyroify.code.statements import guarded, nested
 from pyroify.decide.redeclare import leave, redeclare
-from pyroify.decide.sites import Lent, Sites, needs_first_value
+from pyroify.decide.sites import InstanceSite, Sites, needs_first_value
 from pyroify.decide.visible import placements_of
 from pyroify.program.cleared import is_present
-from pyroify.program.placements import Instance, Spot, Where, place, subpath
+from pyroify.program.placements import Instance, Single, Where, place, subpath
 from pyroify.program.present import present_at_end
-from pyroify.program.study import Attribute, OwnParameter, Study
+from pyroify.program.summary import Attribute, ClassSummary, OwnParameter
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
 from pyroify.spec.model import Deterministic, Keep, Sample
 from pyroify.spec.render import NOISE, Place
@@ -41,7 +41,7 @@ class Part:
     """
 
     holder: Instance
-    study: Study
+    summary: ClassSummary
     where: Where
     place: Place
     path: str
@@ -55,7 +55,7 @@ class Part:
     @property
     def cls(self) -> str:
         """The name of its class."""
-        return self.study.cls.cls.qualname
+        return self.summary.cls.cls.qualname
 
 
 def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
@@ -77,7 +77,7 @@ def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator
 
 def _is_spoken_of(instance: Instance, sites: Sites) -> bool:
     """Whether a rule, or a declaration that is there, is about this very instance."""
-    cls, path = sites.study.cls, instance.where.path
+    cls, path = sites.summary.cls, instance.where.path
     name = f"{cls.cls.qualname}.{path}"
     if any(spells_out(rule, cls.file.module, name) for rule in sites.spec.rules):
         return True
@@ -88,19 +88,19 @@ def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Ite
     """The parameters of an instance, by one name each; ``inner`` is one that it holds."""
     instance = inner or holder
     for cls in instance.cls.lineage:
-        study = Study(cls, sites.study.resolver, ())
-        tied = {tie.left for tie in study.ties if tie.condition == ""}
-        for own in study.all_parameters:
+        summary = ClassSummary(cls, sites.summary.resolver, ())
+        tied = {tie.left for tie in summary.ties if tie.condition == ""}
+        for own in summary.all_parameters:
             if own.name not in tied:
-                yield _own_part(holder, instance, study, own)
-        yield from _buffer_parts(holder, instance, study, sites)
-        for attribute in study.everything:
+                yield _own_part(holder, instance, summary, own)
+        yield from _buffer_parts(holder, instance, summary, sites)
+        for attribute in summary.everything:
             for found in place(attribute.node, _where(instance, attribute)):
                 if isinstance(found, Instance) and found.cls.key != instance.cls.key:
                     yield from _parts(holder, sites, found)
-                elif isinstance(found, Spot):
+                elif isinstance(found, Single):
                     for parameter in found.leaf.layer.parameters:
-                        part = _layer_part(holder, instance, study, found, parameter)
+                        part = _layer_part(holder, instance, summary, found, parameter)
                         if part.inner not in tied:
                             yield part
 
@@ -115,15 +115,17 @@ def _where(instance: Instance, attribute: Attribute) -> Where:
     return where.under(f'hasattr({around.target}, "{attribute.name}")')
 
 
-def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParameter) -> Part:
+def _own_part(
+    holder: Instance, instance: Instance, summary: ClassSummary, own: OwnParameter
+) -> Part:
     """A parameter that the class makes itself; sizes in its source mean nothing outside."""
     where = instance.where
     target = f"{where.target}.{own.name}"
-    shape = _shape(study, own)
+    shape = _shape(summary, own)
     is_plain = shape is not None and all(size.isdecimal() for size in shape)
     return Part(
         holder,
-        study,
+        summary,
         where,
         Place(
             target=target,
@@ -134,18 +136,18 @@ def _own_part(holder: Instance, instance: Instance, study: Study, own: OwnParame
         ),
         path=subpath(where.path, own.name),
         inner=own.name,
-        frozen=own.frozen is True or study.is_frozen(own.name),
+        frozen=own.frozen is True or summary.is_frozen(own.name),
         present=None if own.optional else True,
         declared=own.declared.action if own.declared else "",
     )
 
 
 def _buffer_parts(
-    holder: Instance, instance: Instance, study: Study, sites: Sites
+    holder: Instance, instance: Instance, summary: ClassSummary, sites: Sites
 ) -> Iterator[Part]:
     """Frozen parameters that have become buffers, where one instance has a declaration instead."""
     where = instance.where
-    for name in sorted(study.buffers - {own.name for own in study.all_parameters}):
+    for name in sorted(summary.buffers - {own.name for own in summary.all_parameters}):
         path = subpath(where.path, name)
         if there := sites.present.get(path):
             target = f"{where.target}.{name}"
@@ -158,23 +160,27 @@ def _buffer_parts(
                 ndim=int(rank[1]) if rank else None,
                 initial=f"{target}.detach()",
             )
-            yield Part(holder, study, where, place, path, inner=name, frozen=True)
+            yield Part(holder, summary, where, place, path, inner=name, frozen=True)
 
 
-def _shape(study: Study, own: OwnParameter) -> tuple[str, ...] | None:
+def _shape(summary: ClassSummary, own: OwnParameter) -> tuple[str, ...] | None:
     """The shape of a parameter: where it is made, or as the declaration in its place has it."""
     if own.declared is not None:
-        noise = study.declared(f"{own.name}{NOISE}")
+        noise = summary.declared(f"{own.name}{NOISE}")
         return (noise or own.declared).shape
     shapes = {made.shape for made in own.made}
     return shapes.pop() if len(shapes) == 1 else None
 
 
 def _layer_part(
-    holder: Instance, instance: Instance, study: Study, spot: Spot, parameter: LayerParameter
+    holder: Instance,
+    instance: Instance,
+    summary: ClassSummary,
+    single: Single,
+    parameter: LayerParameter,
 ) -> Part:
     """A parameter of a layer; its shape is read off the layer, which keeps its sizes."""
-    where, layer = spot.where, spot.leaf.layer
+    where, layer = single.where, single.leaf.layer
     target = f"{where.target}.{parameter.name}"
 
     def read(expression: str) -> str:
@@ -183,10 +189,10 @@ def _layer_part(
     is_kept = layer.kind == "layer" and parameter.shape is not None
     path = subpath(where.path, parameter.name)
     inner = path.removeprefix(f"{instance.where.path}.")
-    there = present_at_end(study.constructor).get(inner)
+    there = present_at_end(summary.constructor).get(inner)
     return Part(
         holder,
-        study,
+        summary,
         where,
         Place(
             target=target,
@@ -200,8 +206,8 @@ def _layer_part(
         path=path,
         inner=inner,
         layer=parameter.layer,
-        frozen=study.is_frozen(inner),
-        present=is_present(parameter, spot.leaf, study, study.constructor, inner),
+        frozen=summary.is_frozen(inner),
+        present=is_present(parameter, single.leaf, summary, summary.constructor, inner),
         declared=there.action if there else "",
     )
 
@@ -211,7 +217,7 @@ def _declare(part: Part, sites: Sites) -> Iterator[str]:
     if part.present is False:
         return
     line = part.where.line
-    own = part.study.by_hand.has(part.inner)
+    own = part.summary.by_hand.has(part.inner)
     instance = part.holder.where.path
     decision = sites.decide_instance(part.path, part.layer, instance, part.frozen, own)
     sites.report_single(decision, part.holder.where.path.partition(".*")[0], line)
@@ -231,14 +237,14 @@ def _declare(part: Part, sites: Sites) -> Iterator[str]:
     shape = part.place.shape
     sites.record(part.path, decision, source, line, layer=part.layer, shape=shape)
     if pairs:
-        sites.lent.append(Lent(part.study.cls.key, part.inner))
+        sites.lent.append(InstanceSite(part.summary.cls.key, part.inner))
         statements = [f"{name} = {source}" for name, source in pairs]
         yield from statements if part.present else [guarded(_is_there(part, sites), statements)]
 
 
 def _is_there(part: Part, sites: Sites) -> str:
     """A test whether an instance has a parameter that its class makes under a condition."""
-    if part.inner not in part.study.buffers:
+    if part.inner not in part.summary.buffers:
         return f"{part.place.target} is not None"
     return sites.is_parameter(part.place.target)
 
@@ -246,8 +252,8 @@ def _is_there(part: Part, sites: Sites) -> str:
 def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:
     """Whether a rule asks for what the class has taken from its instances; it is said."""
     cls, target, action = part.cls, part.place.target, decision.action
-    own = part.study.by_hand.has(part.inner)
-    key = SiteKey(part.study.cls.file.module, cls, part.inner, part.layer, part.frozen, own=own)
+    own = part.summary.by_hand.has(part.inner)
+    key = SiteKey(part.summary.cls.file.module, cls, part.inner, part.layer, part.frozen, own=own)
     common = decide(sites.spec, key).action
     is_drawn = part.declared == "sample" or isinstance(common, Sample | Deterministic)
     if isinstance(action, Keep) and (part.declared or not isinstance(common, Keep)):

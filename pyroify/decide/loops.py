@@ -12,9 +12,9 @@ from pyroify.code.computed import weight_call
 from pyroify.code.statements import block, each_parameter, reads_weight
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sites import OTHER, Chain, Sites
-from pyroify.program.placements import Each, Placement, Search, Spot, Where, place, subpath
-from pyroify.program.study import Attribute, Study
-from pyroify.program.values import Own, is_opaque
+from pyroify.program.placements import Each, Placement, Search, Single, Where, place, subpath
+from pyroify.program.summary import Attribute, ClassSummary
+from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.spec.match import fits_right_below, has_wildcard, path_below, tells_by_place
 from pyroify.spec.model import Keep, Rule
 from pyroify.syntax.values import Parameter
@@ -96,16 +96,16 @@ def find_parts(
             parts.extend(_searched_parts(attribute, tables, sites))
         if is_opaque(attribute.node) and attribute.name not in ("", "*"):
             where = Where(attribute.target, attribute.name, attribute.line)
-            seen = [item for item in place(attribute.node, where) if isinstance(item, Spot)]
-            paths = [spot.where.path for spot in seen]
+            seen = [item for item in place(attribute.node, where) if isinstance(item, Single)]
+            paths = [single.where.path for single in seen]
             parts.extend(_parts_below(attribute.name, tables, sites, attribute.line, paths))
     return _innermost_first(parts)
 
 
 def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
     """The parts that rules spell out, under names that the source does not show."""
-    line, shown = sites.study.cls.cls.line, _names_shown(sites.study)
-    frozen = [path.split(".") for path in sites.study.frozen_outside]
+    line, shown = sites.summary.cls.cls.line, _names_shown(sites.summary)
+    frozen = [path.split(".") for path in sites.summary.frozen_outside]
     hidden = (first for first, *rest in frozen if rest and first not in shown)
     return _innermost_first(
         part
@@ -116,30 +116,30 @@ def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
 
 def spelled_names(sites: Sites) -> Iterator[str]:
     """What rules name right below the class where its source shows no parameters of that name."""
-    cls = sites.study.cls
+    cls = sites.summary.cls
     found: dict[str, None] = {}
     for rule in sites.spec.rules:
         path = path_below(rule, cls.file.module, cls.cls.qualname)
-        if path and not _is_shown(path, sites.study):
+        if path and not _is_shown(path, sites.summary):
             found[path[0]] = None
     yield from found
 
 
-def _is_shown(path: Sequence[str], study: Study) -> bool:
+def _is_shown(path: Sequence[str], summary: ClassSummary) -> bool:
     """Whether the source shows parameters at or below a path, of which rules name the start."""
     name, *rest = path
-    if any(name == own.name for one in study.lineage for own in one.all_parameters):
+    if any(name == own.name for one in summary.lineage for own in one.all_parameters):
         return True
-    everything = [attribute for one in study.lineage for attribute in one.everything]
+    everything = [attribute for one in summary.lineage for attribute in one.everything]
     held = [item.node for item in everything if item.name.partition(".")[0] == name]
-    if any(map(has_wildcard, rest)) or not all(isinstance(node, Own) for node in held):
+    if any(map(has_wildcard, rest)) or not all(isinstance(node, ClassInstance) for node in held):
         return bool(held)
-    return any(study.owners_of(tuple(path)))
+    return any(summary.owners_of(tuple(path)))
 
 
-def _names_shown(study: Study) -> set[str]:
+def _names_shown(summary: ClassSummary) -> set[str]:
     """Names under which a class, or a base, is seen to hold something with parameters."""
-    return {name.partition(".")[0] for one in study.lineage for name in one.names_attached}
+    return {name.partition(".")[0] for one in summary.lineage for name in one.names_attached}
 
 
 def _innermost_first(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -151,7 +151,7 @@ def _parts_below(
 ) -> Iterator[Part]:
     """The parts of something that is not visible; the layers at the paths ``seen`` are."""
     known = {"": tables}
-    cls = sites.study.cls
+    cls = sites.summary.cls
     below_class = cls.file.module, f"{cls.cls.qualname}.{name}"
     for path in (name, *_paths_below(name, sites)):
         around = known[max((above for above in known if path.startswith(above)), key=len)]
@@ -189,7 +189,7 @@ def _named_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator
     for found in place(attribute.node, where):
         path = found.where.path
         numbered = any(name == "*" or name.isdecimal() for name in path.split("."))
-        if isinstance(found, Spot) and not numbered:
+        if isinstance(found, Single) and not numbered:
             layer = found.leaf.layer.name
             if sites.chain(path, layer) != tables.chain(layer):
                 yield Part(path, tables_below(path, sites), alone=True)
@@ -230,21 +230,21 @@ def _searched(placement: Placement) -> tuple[tuple[str, Layer], ...]:
             return found
         case Each(where=where, layer=layer):
             return ((where.path, layer),)
-        case Spot(where=where, leaf=leaf) if where.path.endswith(".*"):
+        case Single(where=where, leaf=leaf) if where.path.endswith(".*"):
             return ((where.path, leaf.layer),)
     return ()
 
 
 def note_unseen(tables: Tables, sites: Sites, path: str = "", line: int = 0) -> None:
     """Note what the class makes and attaches out of sight, below ``self`` or an attribute."""
-    _record(path, tables, line or sites.study.cls.cls.line, sites)
+    _record(path, tables, line or sites.summary.cls.cls.line, sites)
 
 
 def find_own(tables: Tables, sites: Sites) -> Tables:
     """What becomes of parameters of the class itself under names the source does not show."""
-    named = (own for own in sites.study.all_parameters if not becomes_buffer(own, sites.study))
+    named = (own for own in sites.summary.all_parameters if not becomes_buffer(own, sites.summary))
     names = {own.name for own in named}
-    chain, line = sites.chain(""), sites.study.cls.cls.line
+    chain, line = sites.chain(""), sites.summary.cls.cls.line
     mentioned = tuple(item for item in chain.mentioned if item[0] not in names)
     for name, action in mentioned:
         sites.record(name, sites.decide(name), sites.render_looped(action, line), line)
@@ -262,8 +262,8 @@ def report_places(attribute: Attribute, sites: Sites) -> None:
 def report_hidden_places(attributes: Sequence[Attribute], sites: Sites) -> None:
     """The same, in what is attached under names that the source does not show."""
     lines = (attribute.line for attribute in attributes if attribute.name == "*")
-    line = next(lines, sites.study.cls.cls.line)
-    shown = _names_shown(sites.study)
+    line = next(lines, sites.summary.cls.cls.line)
+    shown = _names_shown(sites.summary)
     for rule in sites.spec.rules:
         names = [name for name in rule.match.split(".") if name.isidentifier()]
         hidden = (name for name in names if name not in shown)
@@ -272,7 +272,7 @@ def report_hidden_places(attributes: Sequence[Attribute], sites: Sites) -> None:
 
 def _report_place(rule: Rule, names: Sequence[str], line: int, sites: Sites) -> None:
     """Report a rule about a place in the first of these attributes that it may be about."""
-    cls = sites.study.cls
+    cls = sites.summary.cls
     last = rule.match.rpartition(".")[2]
     ending = OTHER if last == "**" else last
     for name in names:
@@ -313,7 +313,7 @@ def _paths_below(name: str, sites: Sites) -> list[str]:
 
 def _rules_below(name: str, sites: Sites) -> Iterator[str]:
     """What rules say behind the name of the class, where that is something below an attribute."""
-    start = f"{sites.study.cls.cls.qualname}."
+    start = f"{sites.summary.cls.cls.qualname}."
     for rule in sites.spec.rules:
         match = rule.match.rpartition(":")[2]
         if match.startswith(f"{start}{name}.") and all(map(_can_be_read, match.split("."))):
@@ -322,7 +322,7 @@ def _rules_below(name: str, sites: Sites) -> Iterator[str]:
 
 def _frozen_below(name: str, sites: Sites) -> list[str]:
     """What other classes freeze below an attribute."""
-    return [path for path in sites.study.frozen_outside if path.startswith(f"{name}.")]
+    return [path for path in sites.summary.frozen_outside if path.startswith(f"{name}.")]
 
 
 def _can_be_read(segment: str) -> bool:
@@ -417,7 +417,7 @@ def _declare_each(chain: Chain, owner: str, skipping: bool, sites: Sites, line: 
     body = sites.assign_by_name(chain, owner, line)
     if not body:
         return ""
-    is_computed = sites.study.resolver.computes_weights and reads_weight(body)
+    is_computed = sites.summary.resolver.computes_weights and reads_weight(body)
     weight = weight_call(sites.names, owner) if is_computed else ""
     return each_parameter(owner, [block(f"if {test}:", body)], weight=weight)
 

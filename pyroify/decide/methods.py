@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from pyroify.catalog.calls import PROPERTIES
 from pyroify.decide.randomness import Randomness, gives_nothing
-from pyroify.program.study import Study
-from pyroify.program.values import Box, Leaf, Own
+from pyroify.program.summary import ClassSummary
+from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance
 from pyroify.syntax.declarations import DECLARING
 from pyroify.syntax.facts import Function
 
@@ -15,24 +15,26 @@ DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
 NEVER = {"staticmethod", "classmethod", "abc.abstractmethod", "abstractmethod"}
 
 
-def methods_to_decorate(study: Study, randomness: Randomness) -> Iterator[tuple[Function, int]]:
+def methods_to_decorate(
+    summary: ClassSummary, randomness: Randomness
+) -> Iterator[tuple[Function, int]]:
     """Methods that draw and may be called from outside, each with the place of the decorator."""
-    building = study.calls.building
+    building = summary.calls.building
     called = {
         name
-        for item in (study.cls, *study.relatives)
+        for item in (summary.cls, *summary.relatives)
         for method in item.cls.methods
         for name in method.self_calls
         if name != method.name
     }
-    for method in study.cls.cls.methods:
+    for method in summary.cls.cls.methods:
         if method.name == "forward" or method.name in building or method.generator:
             continue
         if method.name.startswith("__") and method.name != "__call__":
             continue
         if set(method.decorators) & (DECORATED | NEVER | DECLARING) or _is_setter(method):
             continue
-        if _initialises(method) or _builds(study, method) or _trains(study, method):
+        if _initialises(method) or _builds(summary, method) or _trains(summary, method):
             continue
         if method.name.startswith("_") and method.name != "__call__" and method.name in called:
             continue
@@ -48,18 +50,21 @@ def _initialises(method: Function) -> bool:
     return gives_nothing(method) and any(write.how == "init" for write in method.writes)
 
 
-def _builds(study: Study, method: Function) -> bool:
+def _builds(summary: ClassSummary, method: Function) -> bool:
     """Whether a method attaches layers and gives no value: that is no call of the module."""
     if not gives_nothing(method):
         return False
-    if study.parameters((method,)) or study.attributes((method,)):
+    if summary.parameters((method,)) or summary.attributes((method,)):
         return True
-    return any(isinstance(study.node(item), Leaf | Box | Own) for item in method.assignments)
+    return any(
+        isinstance(summary.node(item), LayerInstance | ContainerInstance | ClassInstance)
+        for item in method.assignments
+    )
 
 
-def _trains(study: Study, method: Function) -> bool:
+def _trains(summary: ClassSummary, method: Function) -> bool:
     """Whether a method runs a whole training, which one draw for all of it would defeat."""
-    reached = study.calls.reached([(study.cls, method)])
+    reached = summary.calls.reached([(summary.cls, method)])
     return any(seen.kind == "training" for _, current in reached for seen in current.observations)
 
 

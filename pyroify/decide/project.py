@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.study import Study
-from pyroify.program.values import Own
+from pyroify.program.index import Index, ModuleClass
+from pyroify.program.summary import ClassSummary
+from pyroify.program.values import ClassInstance
 from pyroify.spec.model import Spec
 from pyroify.syntax.values import Path, walk
 
@@ -65,11 +65,11 @@ def declared(sites: Sites) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Project:
-    """The studies and sites of all classes that are to be converted."""
+    """The summaries and sites of all classes that are to be converted."""
 
     index: Index
     spec: Spec
-    studies: Mapping[Key, Study]
+    summaries: Mapping[Key, ClassSummary]
     sites: Mapping[Key, Sites]
     at_run_time: frozenset[Key] = frozenset()
     """Classes of which a loop over what is there converts the layers."""
@@ -121,23 +121,25 @@ class Project:
     def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
         """Classes of the project that an attribute holds."""
         for item in cls.lineage:
-            study = self.studies.get(item.key)
-            for attribute in study.everything if study else ():
+            summary = self.summaries.get(item.key)
+            for attribute in summary.everything if summary else ():
                 if attribute.name == name:
-                    yield from (node.cls for node in walk(attribute.node) if isinstance(node, Own))
+                    yield from (
+                        node.cls for node in walk(attribute.node) if isinstance(node, ClassInstance)
+                    )
 
     @cached_property
     def handed_about(self) -> frozenset[Key]:
         """Classes with random parameters that no other class is seen to hold."""
-        held = {cls.key for study in self.studies.values() for cls in study.held}
+        held = {cls.key for summary in self.summaries.values() for cls in summary.held}
         return frozenset(
             key for key, sites in self.sites.items() if sites.random and key not in held
         )
 
     def _held(self, cls: ModuleClass) -> Iterator[ModuleClass]:
         for item in cls.lineage:
-            study = self.studies.get(item.key)
-            yield from study.held if study else ()
+            summary = self.summaries.get(item.key)
+            yield from summary.held if summary else ()
 
 
 def matches(site: str, path: Path) -> bool:

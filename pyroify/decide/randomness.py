@@ -9,8 +9,8 @@ from functools import cached_property
 from pyroify.decide.project import Chosen, Project, own, random
 from pyroify.program.aliases import other_names
 from pyroify.program.calls import ENTRIES
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import METADATA, Study
+from pyroify.program.index import ModuleClass
+from pyroify.program.summary import METADATA, ClassSummary
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.values import NOTHING, Path
 
@@ -27,33 +27,33 @@ class Randomness:
     """What of one class draws, as far as the sites of a project tell."""
 
     project: Project
-    study: Study
+    summary: ClassSummary
 
     @cached_property
     def names(self) -> frozenset[str]:
         """Names of attributes that draw when they are read or called, in a subclass too."""
-        family = (self.study.cls, *self.study.relatives)
+        family = (self.summary.cls, *self.summary.relatives)
         found = {name for cls in family for name in self._names_of(cls, random)}
-        return frozenset(found | other_names(self.study, found))
+        return frozenset(found | other_names(self.summary, found))
 
     @cached_property
     def by_hand(self) -> frozenset[str]:
         """Names of attributes that are random by declarations of the user, or hold such."""
-        return frozenset(self._names_of(self.study.cls, own))
+        return frozenset(self._names_of(self.summary.cls, own))
 
     def _names_of(self, cls: ModuleClass, chosen: Chosen) -> Iterator[str]:
         """Attributes of a class that are such sites, or hold classes with some."""
         for base in cls.lineage:
             yield from (site.partition(".")[0] for site in chosen(self.project.of(base)))
-            study = self.project.studies.get(base.key)
-            for attribute in study.everything if study else ():
+            summary = self.project.summaries.get(base.key)
+            for attribute in summary.everything if summary else ():
                 held = self.project.classes_at(base, attribute.name)
                 if any(self.project.has(found, chosen) for found in held):
                     yield attribute.name
 
     def is_random(self, path: Path) -> bool:
         """Whether ``self.<path>`` is a random parameter, here or further down."""
-        return self.project.leads_to(self.study.cls, path, random)
+        return self.project.leads_to(self.summary.cls, path, random)
 
     def reads(self, use: Use) -> bool:
         """Whether a use reads the value of a random parameter, not only its shape or device."""
@@ -70,13 +70,13 @@ class Randomness:
             return True
         if use.how != "call":
             return False
-        if len(use.path) == 1 and (called := tuple(self.study.calls.methods(use.path[0]))):
+        if len(use.path) == 1 and (called := tuple(self.summary.calls.methods(use.path[0]))):
             return any(self.is_drawing(method) for _, method in called)
         return use.path[0] in self.names and not METADATA & set(use.path)
 
     def is_drawing(self, method: Function) -> bool:
         """Whether a method draws: it reads what is random, or calls a method that does."""
-        reached = self.study.calls.reached([(self.study.cls, method)])
+        reached = self.summary.calls.reached([(self.summary.cls, method)])
         return any(
             (current.self_calls | current.super_calls).intersection(ENTRIES)
             or _reads_layers(current)

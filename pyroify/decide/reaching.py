@@ -4,43 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pyroify.decide.case import Case, Key
-from pyroify.program.resolve import Index, ModuleClass
+from pyroify.decide.candidate import Candidate, Key
+from pyroify.program.index import Index, ModuleClass
 from pyroify.syntax.values import Call, Name, calls_in
 
 
-def left_alone(index: Index, cases: Mapping[Key, Case]) -> Mapping[str, frozenset[str]]:
+def left_alone(index: Index, candidates: Mapping[Key, Candidate]) -> Mapping[str, frozenset[str]]:
     """Names of classes that are not converted, by the file of a class that may come to hold some.
 
     A class that is handed something hands it on to its bases.
     """
     found: dict[str, set[str]] = {}
-    for receiver, given in (*_handed_over(index), *_held(cases)):
-        case = cases.get(given.key)
-        if case is None or case.converts or case.cls.is_pyro or not case.study.has_parameters:
+    for receiver, given in (*_handed_over(index), *_held(candidates)):
+        candidate = candidates.get(given.key)
+        if (
+            candidate is None
+            or candidate.converts
+            or candidate.cls.is_pyro
+            or not candidate.summary.has_parameters
+        ):
             continue
-        if any(base.key in cases and cases[base.key].converts for base in case.cls.lineage):
+        if any(
+            base.key in candidates and candidates[base.key].converts
+            for base in candidate.cls.lineage
+        ):
             continue  # it derives from a PyroModule then, which the function tells itself
-        if _is_bare(case) and not case.wanted:
+        if _is_bare(candidate) and not candidate.wanted:
             continue
         for cls in receiver.lineage:
             found.setdefault(cls.file.path, set()).add(given.cls.name)
     return {path: frozenset(names) for path, names in found.items()}
 
 
-def bare_containers(cases: Mapping[Key, Case]) -> frozenset[str]:
+def bare_containers(candidates: Mapping[Key, Candidate]) -> frozenset[str]:
     """Names of classes that are containers and declare nothing of what they are given."""
-    return frozenset(case.cls.cls.name for case in cases.values() if _is_bare(case))
+    return frozenset(
+        candidate.cls.cls.name for candidate in candidates.values() if _is_bare(candidate)
+    )
 
 
-def _is_bare(case: Case) -> bool:
-    base = case.cls.library_base
+def _is_bare(candidate: Candidate) -> bool:
+    base = candidate.cls.library_base
     is_container = base is not None and base.kind == "container"
-    return is_container and case.cls.find_method("__init__") is None
+    return is_container and candidate.cls.find_method("__init__") is None
 
 
-def _held(cases: Mapping[Key, Case]) -> Iterator[tuple[ModuleClass, ModuleClass]]:
-    return ((case.cls, held) for case in cases.values() for held in case.study.held)
+def _held(candidates: Mapping[Key, Candidate]) -> Iterator[tuple[ModuleClass, ModuleClass]]:
+    return (
+        (candidate.cls, held)
+        for candidate in candidates.values()
+        for held in candidate.summary.held
+    )
 
 
 def receivers(index: Index) -> Mapping[Key, tuple[ModuleClass, ...]]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pyroify.code.meaning import meaning, unchanged
 from pyroify.code.statements import normalised
 from pyroify.decide.sites import Sites, needs_first_value
-from pyroify.program.study import Attribute
+from pyroify.program.summary import Attribute
 from pyroify.program.values import is_opaque
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
@@ -61,7 +61,7 @@ def leave(sites: Sites, path: str, decision: Decision, layer: str) -> list[str]:
     The noise of a prior that is not centred comes before it. What the user wrote is no fault.
     """
     there = sites.present[path]
-    if decision.spared != "own" or path in sites.study.by_hand.named:
+    if decision.spared != "own" or path in sites.summary.by_hand.named:
         sites.report_left(path, decision, there.line, _indent(sites))
     sites.record(path, decision, there.text, there.line, layer=layer, action=there.action)
     noise = sites.present.get(f"{path}{NOISE}")
@@ -80,7 +80,7 @@ def leave_decorated(sites: Sites, method: Function, declared: Declared) -> None:
         shape=declared.shape,
         action=declared.action,
     )
-    if method.line in sites.study.ignored_lines or decision.spared == "own":
+    if method.line in sites.summary.ignored_lines or decision.spared == "own":
         return
     if decision.rule is None and isinstance(decision.action, Keep):
         message = f"a method declares {name}, but no rule of the spec is about it"
@@ -111,7 +111,7 @@ def leave_unseen(sites: Sites) -> Iterator[str]:
     seen = {site.path for site in sites.plans} | sites.tied
     for path, there in sites.present.items():
         if there.is_prior and path not in seen and path.removesuffix(NOISE) not in seen:
-            is_own = path in sites.study.by_hand.sites
+            is_own = path in sites.summary.by_hand.sites
             if not is_own:
                 message = (
                     f"self.{path} is declared already, but the source does not show it otherwise"
@@ -132,10 +132,10 @@ def leave_unnamed(attributes: Iterable[Attribute], sites: Sites) -> None:
 
 def report_by_hand(sites: Sites) -> None:
     """Say that the user's own loops decide what of a class is random, where rules would."""
-    by_hand = sites.study.by_hand
+    by_hand = sites.summary.by_hand
     if not by_hand.loops or all(site.path in by_hand.sites for site in sites.plans if site.spared):
         return
-    name = sites.study.cls.cls.name
+    name = sites.summary.cls.cls.name
     message = f"{name} declares parameters here in code that is not pyroify's; it stays as it is"
     sites.report(*by_hand.loops[0], "PYR078", message, IN_A_LOOP)
 
@@ -147,7 +147,7 @@ def leaves_all(sites: Sites) -> bool:
     ]
     if not loops or not sites.plans or any(site.rule is not None for site in sites.plans):
         return False
-    name, line = sites.study.cls.cls.name, loops[0][1]
+    name, line = sites.summary.cls.cls.name, loops[0][1]
     message = f"{name} is declared already, but no rule of the spec is about a parameter of it"
     sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
     return True
@@ -187,10 +187,10 @@ def _loops(sites: Sites) -> Iterator[tuple[str, int]]:
     if sites.method is None or (there := sites.method.declarations) is None:
         return
     for text, line in zip(there.texts, there.lines, strict=True):
-        if text in sites.study.by_hand.statements:
+        if text in sites.summary.by_hand.statements:
             continue
         called = text.partition("(")[0]
-        for function in sites.study.cls.file.functions:
+        for function in sites.summary.cls.file.functions:
             if function.name == called and function.source:
                 yield function.source, line
         if text.startswith("for "):
@@ -212,10 +212,10 @@ def _as_decided(
     sites: Sites, there: Assignment, declared: Declared, decision: Decision, place: Place
 ) -> tuple[tuple[str, str], ...]:
     """What the spec wants declared; nothing, with a finding, where what is there has to stay."""
-    if there.line in sites.study.ignored_lines:
+    if there.line in sites.summary.ignored_lines:
         return ()
     action = decision.action
-    is_named = ".".join(there.path) in sites.study.by_hand.named
+    is_named = ".".join(there.path) in sites.summary.by_hand.named
     if decision.spared == "own" and not is_named:
         return ()
     if isinstance(action, Keep):

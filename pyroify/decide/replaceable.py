@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from pyroify.program.resolve import Index, ModuleClass
-from pyroify.program.study import PARAMETERS, OwnParameter, Study, exclusive, parameters_in
+from pyroify.program.index import Index, ModuleClass
+from pyroify.program.summary import PARAMETERS, ClassSummary, OwnParameter, exclusive, parameters_in
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import (
     Call,
@@ -37,7 +37,7 @@ TOUCHING_ALL = frozenset(
 """Methods of a module that read or change all its parameters."""
 
 
-def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str]) -> bool:
+def is_replaceable(parameter: OwnParameter, summary: ClassSummary, touched: frozenset[str]) -> bool:
     """Whether a parameter can be declared in place of the call that makes it.
 
     ``touched`` are names of attributes that other code writes to or initialises.
@@ -49,8 +49,8 @@ def is_replaceable(parameter: OwnParameter, study: Study, touched: frozenset[str
         and all(map(_stands_alone, parameter.assignments))
         and is_assigned_directly(parameter)
         and not parameter.taken_back
-        and not _is_used_while_built(parameter, study)
-        and not study.may_be_frozen(parameter.name)
+        and not _is_used_while_built(parameter, summary)
+        and not summary.may_be_frozen(parameter.name)
         and parameter.name not in touched
     )
 
@@ -64,7 +64,7 @@ def is_assigned_directly(parameter: OwnParameter) -> bool:
     )
 
 
-def becomes_buffer(parameter: OwnParameter, study: Study) -> bool:
+def becomes_buffer(parameter: OwnParameter, summary: ClassSummary) -> bool:
     """Whether a frozen parameter that stays is registered as a buffer where it is made.
 
     A parameter that may as well be a tensor, or has been something else before, keeps its form;
@@ -72,7 +72,7 @@ def becomes_buffer(parameter: OwnParameter, study: Study) -> bool:
     """
     return (
         parameter.frozen is True
-        and not _changes_all(study)
+        and not _changes_all(summary)
         and not parameter.may_be_other
         and all(map(_stands_alone, parameter.assignments))
         and is_assigned_directly(parameter)
@@ -80,14 +80,14 @@ def becomes_buffer(parameter: OwnParameter, study: Study) -> bool:
     )
 
 
-def _changes_all(study: Study) -> bool:
+def _changes_all(summary: ClassSummary) -> bool:
     """Whether the class, or a relative, goes over its parameters to do more than freeze them."""
     return any(
         (method.self_calls & PARAMETERS and not method.freezes)
-        or goes_over_parameters(method, cls, study.resolver.index)
-        for cls in (study.cls, *study.relatives)
+        or goes_over_parameters(method, cls, summary.resolver.index)
+        for cls in (summary.cls, *summary.relatives)
         for method in cls.cls.methods
-        if method.name in study.building or _initialises(method)
+        if method.name in summary.building or _initialises(method)
     )
 
 
@@ -159,20 +159,22 @@ def _stands_alone(assignment: Assignment) -> bool:
     return all(kind not in ("for", "try") for kind, _, _ in assignment.branches)
 
 
-def _is_used_while_built(parameter: OwnParameter, study: Study) -> bool:
+def _is_used_while_built(parameter: OwnParameter, summary: ClassSummary) -> bool:
     """Whether it is used, other than to be assigned, before the class is complete."""
     return any(
-        _uses(method, parameter, item, study)
-        for item in (study.cls, *study.relatives)
+        _uses(method, parameter, item, summary)
+        for item in (summary.cls, *summary.relatives)
         for method in item.cls.methods
-        if method.name in study.building or method is parameter.method or _initialises(method)
+        if method.name in summary.building or method is parameter.method or _initialises(method)
     )
 
 
-def _uses(method: Function, parameter: OwnParameter, owner: ModuleClass, study: Study) -> bool:
+def _uses(
+    method: Function, parameter: OwnParameter, owner: ModuleClass, summary: ClassSummary
+) -> bool:
     if method.self_calls & TOUCHING_ALL:
         return True
-    assigns = owner is study.cls and method.name in study.building | {parameter.method.name}
+    assigns = owner is summary.cls and method.name in summary.building | {parameter.method.name}
     return any(
         use.path[0] == parameter.name
         and not (assigns and use.how == "store" and len(use.path) == 1)

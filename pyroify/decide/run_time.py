@@ -29,8 +29,8 @@ from pyroify.decide.loops import (
     tables_below,
 )
 from pyroify.decide.replaceable import becomes_buffer
-from pyroify.decide.sight import Unseen
 from pyroify.decide.sites import OTHER, Sites
+from pyroify.decide.visibility import Unseen
 from pyroify.decide.visible import (
     declare_parameter,
     named_in,
@@ -39,9 +39,9 @@ from pyroify.decide.visible import (
     report_partial_rules,
 )
 from pyroify.program.cleared import is_present
-from pyroify.program.placements import Placement, Spot, Where, misses_parameters, place, subpath
-from pyroify.program.study import Attribute, Study
-from pyroify.program.values import Own, is_certain, is_opaque
+from pyroify.program.placements import Placement, Single, Where, misses_parameters, place, subpath
+from pyroify.program.summary import Attribute, ClassSummary
+from pyroify.program.values import ClassInstance, is_certain, is_opaque
 from pyroify.spec.match import spells_out
 from pyroify.spec.model import Keep, Param
 from pyroify.syntax.declarations import NAMING
@@ -73,11 +73,11 @@ def convert_at_run_time(sites: Sites) -> str:
     return block(f"# Members are exchanged before.\nfor _ in {over}:", ["pass"])
 
 
-def name_children(covered: Sequence[Function], study: Study) -> Iterator[str]:
+def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterator[str]:
     """The statement by which Pyro learns the names of what is put where torch keeps children."""
     put = (item for method in covered for item in method.assignments if _is_past_pyro(item))
-    nodes = (inner for item in put for inner in walk(study.node(item)))
-    if any(isinstance(node, Own | Unknown) for node in nodes):
+    nodes = (inner for item in put for inner in walk(summary.node(item)))
+    if any(isinstance(node, ClassInstance | Unknown) for node in nodes):
         head = "# Pyro does not see what is put into _modules."
         yield block(f"{head}\nfor name, module in self.named_children():", [NAMING])
 
@@ -90,7 +90,7 @@ def declare_at_run_time(
     attributes: Sequence[Attribute], sites: Sites, unseen: Unseen
 ) -> Iterator[str]:
     """Statements that convert what is attached to ``self``, and declare what rules say of it."""
-    line = attributes[0].line if attributes else sites.study.cls.cls.line
+    line = attributes[0].line if attributes else sites.summary.cls.cls.line
     names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
     if not names and not unseen.layers and not unseen.own:
         yield convert_at_run_time(sites)
@@ -108,7 +108,7 @@ def declare_at_run_time(
             note_unseen(tables, sites, attribute.name, attribute.line)
     if unseen.layers:
         report_hidden_places(attributes, sites)
-    parts = find_parts(attributes, tables, sites, sites.study.taken_from)
+    parts = find_parts(attributes, tables, sites, sites.summary.taken_from)
     if unseen.layers:
         parts = (*find_hidden_parts(tables, sites), *parts)
     apart = list(_all_apart(attributes, tables, parts, sites))
@@ -139,44 +139,44 @@ def declare_at_run_time(
 def _only(attributes: Sequence[Attribute], sites: Sites, unseen: Unseen) -> list[str]:
     """The children that the loop goes through, where it must not go through all of them."""
     names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
-    is_alone = sites.method is sites.study.constructor and not sites.study.cls.lineage[1:]
+    is_alone = sites.method is sites.summary.constructor and not sites.summary.cls.lineage[1:]
     return [] if is_alone or unseen.layers or unseen.own or "" in names else names
 
 
 def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     """The ids of parameters below children that a base attaches, which it declares by itself."""
     own = {attribute.name for attribute in attributes}
-    own |= {use.path[0] for _, use in sites.study.uses if use.how == "delete"}
-    grown = _grown(sites.study)
-    for cls in sites.study.cls.lineage[1:]:
-        study = Study(cls, sites.study.resolver, ())
-        for attribute in study.everything:
+    own |= {use.path[0] for _, use in sites.summary.uses if use.how == "delete"}
+    grown = _grown(sites.summary)
+    for cls in sites.summary.cls.lineage[1:]:
+        summary = ClassSummary(cls, sites.summary.resolver, ())
+        for attribute in summary.everything:
             if attribute.name in grown:
                 grown.discard(attribute.name)
-                yield from _apart_in_grown(attribute, study, sites)
+                yield from _apart_in_grown(attribute, summary, sites)
             if attribute.name in own or attribute.name in ("", "*"):
                 continue
             if attribute.present and all(map(_is_module, options_of(attribute.node))):
                 own.add(attribute.name)
                 yield f"*map(id, {attribute.target}.parameters())"
-            elif "." not in attribute.name and _is_apart(attribute, study, sites):
+            elif "." not in attribute.name and _is_apart(attribute, summary, sites):
                 own.add(attribute.name)
                 found = f'getattr(self, "{attribute.name}", None)'
                 yield f'*map(id, getattr({found}, "parameters", list)())'
 
 
-def _grown(study: Study) -> set[str]:
+def _grown(summary: ClassSummary) -> set[str]:
     """Attributes to which a class adds members, and does nothing else that shows."""
-    made = [item for method in study.cls.cls.methods for item in method.assignments if item.path]
+    made = [item for method in summary.cls.cls.methods for item in method.assignments if item.path]
     added = {item for item in made if item.how in ("append", "extend", "register")}
     added -= {item for item in added if item.how == "register" and len(item.path) != 2}
     return {item.path[0] for item in added} - {i.path[0] for i in made if i not in added}
 
 
-def _apart_in_grown(attribute: Attribute, study: Study, sites: Sites) -> Iterator[str]:
+def _apart_in_grown(attribute: Attribute, summary: ClassSummary, sites: Sites) -> Iterator[str]:
     """The ids of what a base has in a container, and makes something else of than the loop."""
     tables = tables_below(subpath(attribute.name, BELOW), sites)
-    inner = replace(sites, study=study, method=study.constructor)
+    inner = replace(sites, summary=summary, method=summary.constructor)
     for found in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
         decisions = {path: (inner.consult(path, i.layer), i) for path, i in _named(found, inner)}
         others = {
@@ -184,12 +184,17 @@ def _apart_in_grown(attribute: Attribute, study: Study, sites: Sites) -> Iterato
             for path, (decision, item) in decisions.items()
             if decision.action != tables.chain(item.layer).of(item.name.rpartition(".")[2])
         }
-        if others and isinstance(found, Spot) and not found.where.loops and not found.where.guards:
+        if (
+            others
+            and isinstance(found, Single)
+            and not found.where.loops
+            and not found.where.guards
+        ):
             yield f"*map(id, {found.where.target}.parameters())"
             continue
         for path, decision in others.items():
             if decision.rule is not None:
-                sites.report_place(decision.rule, path, sites.study.cls.cls.line)
+                sites.report_place(decision.rule, path, sites.summary.cls.cls.line)
 
 
 def _named(found: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter]]:
@@ -199,13 +204,13 @@ def _named(found: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter
             yield path, parameter
 
 
-def _is_apart(attribute: Attribute, study: Study, sites: Sites) -> bool:
+def _is_apart(attribute: Attribute, summary: ClassSummary, sites: Sites) -> bool:
     """Whether a base may make something else of parameters below an attribute."""
-    common, inner = tables_below(OTHER, sites), replace(sites, study=study)
+    common, inner = tables_below(OTHER, sites), replace(sites, summary=summary)
     paths = (attribute.name, subpath(attribute.name, BELOW))
     if any(tables_below(path, inner) != common for path in paths):
         return True
-    module, name = study.cls.file.module, f"{study.cls.cls.qualname}.{attribute.name}"
+    module, name = summary.cls.file.module, f"{summary.cls.cls.qualname}.{attribute.name}"
     return any(spells_out(rule, module, name) for rule in sites.spec.rules)
 
 
@@ -221,27 +226,27 @@ def _all_apart(
     for attribute in attributes:
         report_partial_rules(attribute, sites)
         for found in placements_of(attribute, sites):
-            if isinstance(found, Spot):
+            if isinstance(found, Single):
                 around = treated.get(attribute.name, tables)
-                is_here = attribute.name not in sites.study.taken_from
+                is_here = attribute.name not in sites.summary.taken_from
                 looped = around if is_here else treated.get(found.where.path, around)
                 yield from _apart_in(found, looped, sites, is_here)
             else:
                 note_looped(found, sites)
 
 
-def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterator[Apart]:
+def _apart_in(single: Single, tables: Tables, sites: Sites, is_here: bool) -> Iterator[Apart]:
     """``is_here``: it is where the source says, as nothing is taken out of what it is in."""
-    where = spot.where
+    where = single.where
     is_one = is_here and not where.loops
     # The loop goes by names, but what is kept stays what it is under each of them.
-    named_twice = {tie.right for tie in sites.study.ties}
-    for parameter in spot.leaf.layer.parameters:
+    named_twice = {tie.right for tie in sites.summary.ties}
+    for parameter in single.leaf.layer.parameters:
         path = subpath(where.path, parameter.name)
         decision = sites.consult(path, parameter.layer)
         action = decision.action
         looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
-        if is_present(parameter, spot.leaf, sites.study, sites.method, path) is False:
+        if is_present(parameter, single.leaf, sites.summary, sites.method, path) is False:
             continue
         is_looped = action == looped and not sites.reaches_frozen(path, decision)
         is_looped &= path not in named_twice or not isinstance(action, Keep)
@@ -251,7 +256,7 @@ def _apart_in(spot: Spot, tables: Tables, sites: Sites, is_here: bool) -> Iterat
             if action != looped and rule:
                 sites.report_place(rule, path, where.line)
             continue
-        statements = declare_parameter(spot, parameter, sites)
+        statements = declare_parameter(single, parameter, sites)
         if statements and where.guards:
             statements = [where.wrap(statements)]
         yield Apart(f"{where.target}.{parameter.name}", tuple(statements), where.guards)
@@ -262,13 +267,13 @@ def _own_declared(sites: Sites) -> Iterator[str]:
 
     A PyroParam is an unconstrained parameter of another name to those who look for parameters.
     """
-    for cls in sites.study.cls.lineage:
-        study = Study(cls, sites.study.resolver, ())
-        inner = replace(sites, study=study)
-        for own in study.all_parameters:
+    for cls in sites.summary.cls.lineage:
+        summary = ClassSummary(cls, sites.summary.resolver, ())
+        inner = replace(sites, summary=summary)
+        for own in summary.all_parameters:
             action = inner.consult(own.name, frozen=own.frozen is True).action
             there = own.declared.action if own.declared else ""
             if isinstance(action, Param) or there == "param":
                 yield f'id(getattr(self, "{own.name}_unconstrained", None))'
-            elif isinstance(action, Keep) and not there and not becomes_buffer(own, study):
+            elif isinstance(action, Keep) and not there and not becomes_buffer(own, summary):
                 yield f'id(getattr(self, "{own.name}", None))'

@@ -15,10 +15,10 @@ from pyroify.decide.model import Action as ActionName
 from pyroify.decide.model import RuleRef, SitePlan
 from pyroify.decide.starts import Start, start_of
 from pyroify.diagnostics import Finding
+from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
 from pyroify.program.present import Present, present_at_end
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import Study
+from pyroify.program.summary import ClassSummary
 from pyroify.spec.match import (
     Decision,
     SiteKey,
@@ -99,7 +99,7 @@ class Anew:
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class InstanceSite:
     """A parameter of the class ``key`` that another class declares, in one instance of it."""
 
     key: tuple[str, str]
@@ -110,7 +110,7 @@ class Lent:
 class Sites:
     """The parameters that one method declares, collected as they are decided and written."""
 
-    study: Study
+    summary: ClassSummary
     spec: Spec
     names: FileNames
     method: Function | None
@@ -126,7 +126,7 @@ class Sites:
     anew: list[Anew] = field(default_factory=list)
     keys: list[SiteKey] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    lent: list[Lent] = field(default_factory=list)
+    lent: list[InstanceSite] = field(default_factory=list)
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The attributes that the prior of each site reads, by path."""
 
@@ -138,7 +138,7 @@ class Sites:
     @cached_property
     def latents(self) -> tuple[Latent, ...]:
         """The new random attributes that the spec gives the class; the last of a name holds."""
-        module, name = self.study.cls.file.module, self.study.cls.cls.qualname
+        module, name = self.summary.cls.file.module, self.summary.cls.cls.qualname
         found = {
             latent.name: latent
             for latent in self.spec.latents
@@ -166,7 +166,7 @@ class Sites:
         """What becomes of a site; a comment on its line takes it out."""
         keys = self._keys(path, layer, frozen)
         self.keys += keys
-        if line in self.study.ignored_lines:
+        if line in self.summary.ignored_lines:
             return Decision(Keep(), None, spared="ignored")
         return self._first(keys)
 
@@ -198,13 +198,13 @@ class Sites:
         """
         if decision.rule is not None and not has_wildcard(decision.rule.match):
             return False
-        return maybe or self.study.may_be_frozen(path)
+        return maybe or self.summary.may_be_frozen(path)
 
     def reaches_frozen(self, path: str, decision: Decision) -> bool:
         """Whether a rule without wildcards declares what is frozen, or may be."""
         if decision.rule is None or has_wildcard(decision.rule.match):
             return False
-        frozen = self.study.is_frozen(path) or self.study.may_be_frozen(path)
+        frozen = self.summary.is_frozen(path) or self.summary.may_be_frozen(path)
         return frozen and not isinstance(decision.action, Keep)
 
     def chain(self, path: str, layer: str = "") -> Chain:
@@ -222,9 +222,9 @@ class Sites:
 
     def _frozen_at(self, path: str) -> Iterator[str]:
         """Names that other classes freeze right below a path."""
-        for frozen in self.study.frozen_outside:
+        for frozen in self.summary.frozen_outside:
             around, _, name = frozen.rpartition(".")
-            if around == path and all(item.name != frozen for item in self.study.everything):
+            if around == path and all(item.name != frozen for item in self.summary.everything):
                 yield name
 
     def _globs(self, path: str, layer: str, other: Action) -> list[tuple[str, Action]]:
@@ -259,9 +259,9 @@ class Sites:
         return [key]
 
     def _key(self, path: str, layer: str, frozen: bool) -> SiteKey:
-        cls = self.study.cls
-        frozen = frozen or self.study.is_frozen(path)
-        own = self.study.by_hand.has(path)
+        cls = self.summary.cls
+        frozen = frozen or self.summary.is_frozen(path)
+        own = self.summary.by_hand.has(path)
         return SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen, own=own)
 
     # Records
@@ -286,13 +286,13 @@ class Sites:
         self.report_if_spared(path, decision, line, column, layer)
         self._report_if_frozen(path, layer, decision, line)
         if source and path not in self.present and path not in self.within:
-            start = start_of(self.study, path, layer, hidden)
+            start = start_of(self.summary, path, layer, hidden)
             self._check_start(path, start, decision, line, column)
         self.plans.append(
             SitePlan(
                 path=path,
                 line=line,
-                column=(column or self.study.columns.get(line, 0)) + 1,
+                column=(column or self.summary.columns.get(line, 0)) + 1,
                 action=cast(ActionName, action) or _action_name(decision),
                 shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
                 layer=layer,
@@ -312,7 +312,7 @@ class Sites:
         self, path: str, decision: Decision, line: int, column: int = 0, layer: str = ""
     ) -> None:
         """Report what stays plain, or obeys another rule, because another class freezes it."""
-        by = self.study.frozen_by(path)
+        by = self.summary.frozen_by(path)
         if by is None:
             return
         if decision.spared == "frozen":
@@ -327,8 +327,8 @@ class Sites:
 
     def _is_left_to(self, decision: Decision, path: str, layer: str) -> bool:
         """Whether another rule would decide, were a site not frozen by other classes."""
-        own = [item for item in self.study.all_parameters if item.name == path]
-        is_frozen = self.study.freezes_itself(path) or any(item.frozen for item in own)
+        own = [item for item in self.summary.all_parameters if item.name == path]
+        is_frozen = self.summary.freezes_itself(path) or any(item.frozen for item in own)
         if decision.rule is None or is_frozen:
             return False
         key = replace(self._key(path, layer, frozen=False), frozen=False)
@@ -363,7 +363,7 @@ class Sites:
 
     def record_latent(self, latent: Latent, source: str) -> None:
         """Note a random attribute that the spec adds to the class."""
-        cls = self.study.cls.cls
+        cls = self.summary.cls.cls
         self.plans.append(
             SitePlan(
                 path=latent.name,
@@ -398,7 +398,7 @@ class Sites:
     def report_element(self, path: str, name: str, line: int) -> None:
         """Note the rules for what is at a path, which is in a container that loses elements."""
         for rule in self.spec.rules:
-            if rule.match.rpartition(":")[2] == f"{self.study.cls.cls.qualname}.{path}":
+            if rule.match.rpartition(":")[2] == f"{self.summary.cls.cls.qualname}.{path}":
                 self._report_element(rule, name, line)
 
     def _report_element(self, rule: Rule, name: str, line: int) -> None:
@@ -411,14 +411,14 @@ class Sites:
 
     def _report_frozen(self, path: str, decision: Decision, line: int) -> None:
         """Note a rule that names what may be frozen, which a loop asks for."""
-        if self.at_run_time or self.study.may_be_frozen(path):
+        if self.at_run_time or self.summary.may_be_frozen(path):
             name = self.rule_name(decision)
             message = f"{name} names self.{path}, which may be frozen; a loop leaves that alone"
             self.report(line, 0, "PYR061", message, "do not freeze it, or keep it by a rule")
 
     def _report_if_frozen(self, path: str, layer: str, decision: Decision, line: int) -> None:
         """Note rules that would decide only where run time shows a parameter to be frozen."""
-        if not self.study.may_be_frozen(path):
+        if not self.summary.may_be_frozen(path):
             return
         key = replace(self._key(path, layer, frozen=True), frozen=True)
         frozen = decide(self.spec, key)
@@ -458,7 +458,7 @@ class Sites:
     @property
     def restoring(self) -> str:
         """The command that brings back the file as it was committed."""
-        return f"git checkout -- {self.study.cls.file.path}"
+        return f"git checkout -- {self.summary.cls.file.path}"
 
     def rule_name(self, decision: Decision) -> str:
         """How messages call the rule that decided."""
@@ -467,8 +467,8 @@ class Sites:
 
     def report(self, line: int, column: int, code: str, message: str, help: str = "") -> None:
         """Note a finding, once; without a column, where the statement of the line begins."""
-        cls = self.study.cls
-        column = column or self.study.columns.get(line, 0)
+        cls = self.summary.cls
+        column = column or self.summary.columns.get(line, 0)
         finding = Finding(cls.file.path, line, column + 1, code, message, help, cls.name)
         if finding not in self.findings:
             self.findings.append(finding)
@@ -541,7 +541,7 @@ class Sites:
 
     def _function_of(self, target: str) -> str:
         """What to call the function that the prior of ``target`` becomes: ``net_scale_prior``."""
-        cls = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.study.cls.cls.name).lower()
+        cls = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.summary.cls.cls.name).lower()
         site = re.sub(r"\W+", "_", target.removeprefix("self.")).strip("_")
         return self.names.own(f"{cls.lstrip('_')}_{site}_prior")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.catalog.layers import LAYERS, fill
-from pyroify.program.study import Study
+from pyroify.program.summary import ClassSummary
 from pyroify.spec.literals import AROUND_ZERO, FAR, Range, alternatives, value_range, written_range
 from pyroify.syntax.facts import Write
 
@@ -18,20 +18,20 @@ Start = tuple[str, Range]
 """In words, and as the lowest and highest value."""
 
 
-def start_of(study: Study, path: str, layer: str, hidden: bool = False) -> Start | None:
+def start_of(summary: ClassSummary, path: str, layer: str, hidden: bool = False) -> Start | None:
     """What the parameter at a path starts at; ``layer`` is that of torch which owns it, if any.
 
     ``hidden``: such a layer owns it, but only run time shows which.
     """
     names = tuple(path.split("."))
-    own = [item for item in study.all_parameters if item.name == path]
+    own = [item for item in summary.all_parameters if item.name == path]
     made = [item for one in own for item in one.made]
-    writes = list(_writes(study, names))
+    writes = list(_writes(summary, names))
     if len(made) == 1 and not writes:
         arguments = own[0].method.arguments
         for name in (name for name in alternatives(made[0].initial) if name in arguments):
             return f"{name}, an argument that may be anything,", (-FAR, FAR)
-    if _is_handed_about(study, names):
+    if _is_handed_about(summary, names):
         return None
     if writes:
         values = written_range(writes[0].source) if len(writes) == 1 and writes[0].source else None
@@ -53,19 +53,19 @@ def _fills(name: str) -> list[float]:
     return [edge for value in values for edge in (AROUND_ZERO if value is None else (value, value))]
 
 
-def _is_handed_about(study: Study, names: tuple[str, ...]) -> bool:
+def _is_handed_about(summary: ClassSummary, names: tuple[str, ...]) -> bool:
     """Whether code that is not looked at may initialise the parameter, or what holds it."""
     above = [names[:length] for length in range(1, len(names))]
     return any(
         not SWEEPS.isdisjoint(use.path)
         or (use.how == "read" and use.path in above and use.within != "")
-        for _, use in study.uses
+        for _, use in summary.uses
     )
 
 
-def _writes(study: Study, names: tuple[str, ...]) -> Iterator[Write]:
+def _writes(summary: ClassSummary, names: tuple[str, ...]) -> Iterator[Write]:
     """What writes into the parameter; an index of the source may be any."""
-    for cls in (study.cls, *study.relatives):
+    for cls in (summary.cls, *summary.relatives):
         for method in cls.cls.methods:
             for write in method.writes:
                 if len(write.path) == len(names) and all(

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pyroify.decide.loops import spelled_names
-from pyroify.decide.sight import is_out_of_sight
 from pyroify.decide.sites import OTHER, Sites
+from pyroify.decide.visibility import is_out_of_sight
 from pyroify.decide.visible import named_in
-from pyroify.program.placements import Instance, Spot, Where, place, subpath
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import Attribute, Study
-from pyroify.program.values import Own, is_opaque
+from pyroify.program.index import ModuleClass
+from pyroify.program.placements import Instance, Single, Where, place, subpath
+from pyroify.program.summary import Attribute, ClassSummary
+from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.spec.match import SiteKey, decide, has_wildcard, spells_out
 from pyroify.spec.model import Rule
 from pyroify.syntax.values import Argument, Name, walk
@@ -43,7 +43,7 @@ class _Part:
 class _Site:
     """A parameter that only its class declares; ``path`` is its name below that."""
 
-    study: Study
+    summary: ClassSummary
     path: str
     layer: str = ""
 
@@ -52,17 +52,17 @@ def report_unreached(attributes: Sequence[Attribute], sites: Sites) -> None:
     """Report the rules for instances in these attributes that are not carried out."""
     for attribute in attributes:
         told: set[Rule] = set()
-        for part in _parts_in(attribute, sites.study, None, sites):
+        for part in _parts_in(attribute, sites.summary, None, sites):
             for site in _left_to_class(part, sites):
                 for rule in _not_followed(part, site, sites):
                     if rule not in told:
                         told.add(rule)
-                        name = site.study.cls.cls.qualname
+                        name = site.summary.cls.cls.qualname
                         sites.report_instance(rule, part.path, name, site.path, attribute.line)
 
 
 def _parts_in(
-    attribute: Attribute, study: Study, holder: _Part | None, sites: Sites
+    attribute: Attribute, summary: ClassSummary, holder: _Part | None, sites: Sites
 ) -> Iterator[_Part]:
     """The instances in an attribute of a class, and what they are made of in turn."""
     name = subpath(holder.path, attribute.name) if holder else attribute.name
@@ -71,7 +71,7 @@ def _parts_in(
     placed = [item for item in place(attribute.node, where) if isinstance(item, Instance)]
     found = {(item.where.path, item.cls.key): (item.cls, True) for item in placed}
     shown = {item.cls.key for item in placed}
-    for cls in _hidden(attribute, study):
+    for cls in _hidden(attribute, summary):
         if cls.key not in shown:
             found = {(path, cls.key): (cls, False) for path in _below(name, sites)} | found
     for (path, key), (cls, is_placed) in found.items():
@@ -82,25 +82,25 @@ def _parts_in(
         part = _Part(path, cls, is_reached, holder.whole if holder else path, around)
         yield part
         for base in cls.lineage:
-            inner = Study(base, sites.study.resolver, ())
+            inner = ClassSummary(base, sites.summary.resolver, ())
             for found_in in inner.everything:
                 yield from _parts_in(found_in, inner, part, sites)
 
 
-def _hidden(attribute: Attribute, study: Study) -> Iterator[ModuleClass]:
+def _hidden(attribute: Attribute, summary: ClassSummary) -> Iterator[ModuleClass]:
     """The classes that may be in an attribute where no source names the instance."""
-    index, path = study.resolver.index, study.cls.file.path
-    yield from (item.cls for item in walk(attribute.node) if isinstance(item, Own))
+    index, path = summary.resolver.index, summary.cls.file.path
+    yield from (item.cls for item in walk(attribute.node) if isinstance(item, ClassInstance))
     if not is_opaque(attribute.node):
         return
-    defaults = {n: text for m in study.cls.cls.methods for n, text in m.defaults}
+    defaults = {n: text for m in summary.cls.cls.methods for n, text in m.defaults}
     for item in (found for made in attribute.assignments for found in walk(made.value)):
         if isinstance(item, Argument):
-            yield from study.resolver.handed_over.get(study.cls.key, ())
+            yield from summary.resolver.handed_over.get(summary.cls.key, ())
         elif isinstance(item, Name):
-            yield from study.resolver.registered_in(item.dotted)
+            yield from summary.resolver.registered_in(item.dotted)
         default = defaults.get(item.name, "") if isinstance(item, Argument) else ""
-        dotted = study.dotted(default) if default else ""
+        dotted = summary.dotted(default) if default else ""
         dotted = item.dotted if isinstance(item, Name) else dotted
         if dotted and (cls := index.resolve(dotted, path).module_class):
             yield cls
@@ -108,14 +108,14 @@ def _hidden(attribute: Attribute, study: Study) -> Iterator[ModuleClass]:
 
 def _is_spelled(path: str, sites: Sites) -> bool:
     """Whether a rule spells out the way to something and says more."""
-    cls = sites.study.cls
+    cls = sites.summary.cls
     name = f"{cls.cls.qualname}.{path}"
     return any(spells_out(rule, cls.file.module, name) for rule in sites.spec.rules)
 
 
 def _below(name: str, sites: Sites) -> Iterator[str]:
     """All that rules spell out at or below an attribute, where that is out of sight."""
-    cls = sites.study.cls
+    cls = sites.summary.cls
     names = tuple(spelled_names(sites)) if name in ("", "*") else (name,)
     paths: dict[str, None] = {}
     for start in names:
@@ -130,36 +130,36 @@ def _below(name: str, sites: Sites) -> Iterator[str]:
 def _segments(match: str, sites: Sites) -> list[str]:
     """What a pattern says behind the name of the class."""
     pattern = match.rpartition(":")[2]
-    return pattern.removeprefix(f"{sites.study.cls.cls.qualname}.").split(".")
+    return pattern.removeprefix(f"{sites.summary.cls.cls.qualname}.").split(".")
 
 
 def _left_to_class(part: _Part, sites: Sites) -> Iterator[_Site]:
     """The parameters of an instance that are declared in all instances of its class alike."""
     named: set[str] = set()
     for cls in part.cls.lineage:
-        study = Study(cls, sites.study.resolver, ())
-        inside = replace(sites, study=study, method=study.constructor)
-        found = [(own.name, "", True) for own in study.all_parameters]
+        summary = ClassSummary(cls, sites.summary.resolver, ())
+        inside = replace(sites, summary=summary, method=summary.constructor)
+        found = [(own.name, "", True) for own in summary.all_parameters]
         if base := cls.library_base:
             found += [(p.name, p.layer, False) for p in base.parameters if p.name not in named]
-        for attribute in study.everything:
+        for attribute in summary.everything:
             for item in place(attribute.node, Where("", attribute.name, attribute.line)):
                 if not isinstance(item, Instance):
-                    is_one = isinstance(item, Spot)
+                    is_one = isinstance(item, Single)
                     names = named_in(item, inside)
                     found += [(path, p.layer if p else "", is_one) for path, p in names]
         named.update(path for path, _, _ in found)
         for path, layer, is_one in found:
             if not (part.placed and is_one):
-                yield _Site(study, path, layer)
-        if any(is_out_of_sight(study, c, study.attributes(c)) for _, c in study.stages):
+                yield _Site(summary, path, layer)
+        if any(is_out_of_sight(summary, c, summary.attributes(c)) for _, c in summary.stages):
             unseen = (path for path in _inner(part.path, sites) if path not in named)
-            yield from (_Site(study, path) for path in unseen)
+            yield from (_Site(summary, path) for path in unseen)
 
 
 def _inner(path: str, sites: Sites) -> Iterator[str]:
     """What rules say of something below a path, with a name that stands for any in wildcards."""
-    cls = sites.study.cls
+    cls = sites.summary.cls
     for rule in sites.spec.rules:
         if spells_out(rule, cls.file.module, f"{cls.cls.qualname}.{path}"):
             *around, name = _segments(rule.match, sites)[path.count(".") + 1 :]
@@ -176,8 +176,8 @@ def _endings(sites: Sites) -> Iterator[str]:
 
 def _not_followed(part: _Part, site: _Site, sites: Sites) -> Iterator[Rule]:
     """The rules for a parameter of one instance of which its class says otherwise."""
-    cls, owner, study = sites.study.cls, site.study.cls, site.study
-    frozen, own = study.is_frozen(site.path), study.by_hand.has(site.path)
+    cls, owner, summary = sites.summary.cls, site.summary.cls, site.summary
+    frozen, own = summary.is_frozen(site.path), summary.by_hand.has(site.path)
     path, layer = subpath(part.path, site.path), site.layer
     key = SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen, part.whole, own)
     decision = decide(sites.spec, key)

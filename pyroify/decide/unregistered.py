@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from pyroify.program.lists import is_registered, module_lists
-from pyroify.program.study import Attribute, Study
-from pyroify.program.values import Leaf
+from pyroify.program.summary import Attribute, ClassSummary
+from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.values import walk
 
 
-def hides_random_layers(study: Study, spec: Spec) -> bool:
+def hides_random_layers(summary: ClassSummary, spec: Spec) -> bool:
     """Whether layers the spec makes random are in a Python list or dict, out of torch's sight."""
     return any(
-        has_random_layers(study, attribute, spec)
-        for attribute in module_lists(study)
-        if not is_registered(study, attribute)
+        has_random_layers(summary, attribute, spec)
+        for attribute in module_lists(summary)
+        if not is_registered(summary, attribute)
     )
 
 
-def has_random_layers(study: Study, attribute: Attribute, spec: Spec) -> bool:
+def has_random_layers(summary: ClassSummary, attribute: Attribute, spec: Spec) -> bool:
     """Whether a rule of the spec takes a parameter of a layer below an attribute."""
-    cls = study.cls
-    layers = {item.layer for item in walk(attribute.node) if isinstance(item, Leaf)}
+    cls = summary.cls
+    layers = {item.layer for item in walk(attribute.node) if isinstance(item, LayerInstance)}
     keys = [
         SiteKey(cls.file.module, cls.cls.qualname, f"{attribute.name}.*.{p.name}", p.layer)
         for layer in layers

@@ -30,14 +30,14 @@ from pyroify.program.placements import (
     Layers,
     Placement,
     Search,
-    Spot,
+    Single,
     Where,
     place,
     subpath,
 )
-from pyroify.program.study import Attribute
+from pyroify.program.summary import Attribute
 from pyroify.program.ties import condition
-from pyroify.program.values import Leaf
+from pyroify.program.values import LayerInstance
 from pyroify.spec.model import Action, Deterministic, Keep
 from pyroify.spec.render import Place
 from pyroify.syntax.values import Declared, Items
@@ -71,14 +71,14 @@ def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[s
             yield from _declare(placement, sites)
 
 
-def declare_layer(spot: Spot, sites: Sites, skip: Container[str] = ()) -> Iterator[str]:
+def declare_layer(single: Single, sites: Sites, skip: Container[str] = ()) -> Iterator[str]:
     """One statement for each parameter of a layer, but those whose names are in ``skip``."""
-    where = spot.where
+    where = single.where
     statements = [
         statement
-        for parameter in spot.leaf.layer.parameters
+        for parameter in single.leaf.layer.parameters
         if parameter.name not in skip
-        for statement in declare_parameter(spot, parameter, sites)
+        for statement in declare_parameter(single, parameter, sites)
     ]
     if statements and (where.loops or where.guards):
         statements = [where.wrap(statements)]
@@ -113,11 +113,11 @@ def placements_of(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
 
 def _existence(attribute: Attribute, sites: Sites) -> str:
     """A test for an attribute that is not always there: the source's own, where it has one."""
-    study, method = sites.study, sites.method
+    summary, method = sites.summary, sites.method
     tests = {condition(method, item) for item in attribute.assignments} if method else set()
     test = tests.pop() if len(tests) == 1 else None
-    elsewhere = any(item in study.elsewhere for item in attribute.assignments)
-    if test and study.is_steady(test) and not elsewhere:
+    elsewhere = any(item in summary.elsewhere for item in attribute.assignments)
+    if test and summary.is_steady(test) and not elsewhere:
         return test
     owner, _, name = f"self.{attribute.name}".rpartition(".")
     return f'hasattr({owner}, "{name}")'
@@ -135,10 +135,10 @@ def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
 def named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter | None]]:
     """Path and parameter for each of which the source shows the layer; None for those of lists."""
     match placement:
-        case Spot(where=where, leaf=leaf):
+        case Single(where=where, leaf=leaf):
             for parameter in leaf.layer.parameters:
                 path = subpath(where.path, parameter.name)
-                if is_present(parameter, leaf, sites.study, sites.method, path) is not False:
+                if is_present(parameter, leaf, sites.summary, sites.method, path) is not False:
                     yield path, parameter
         case Search(found=found):
             for path, layer in found:
@@ -190,7 +190,7 @@ def _argument(each: Each, name: str) -> str:
 
 def _declare(placement: Layers, sites: Sites) -> Iterator[str]:
     match placement:
-        case Spot():
+        case Single():
             return declare_layer(placement, sites)
         case Search():
             return _declare_found(placement, sites)
@@ -200,14 +200,14 @@ def _declare(placement: Layers, sites: Sites) -> Iterator[str]:
 
 def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     """The prior of all parameters of a layer, if one loop can declare them with other layers."""
-    if isinstance(placement, Spot) and _has_other_dtype(placement.leaf):
+    if isinstance(placement, Single) and _has_other_dtype(placement.leaf):
         return None
-    is_layer = isinstance(placement, Spot) or (isinstance(placement, Search) and placement.flat)
+    is_layer = isinstance(placement, Single) or (isinstance(placement, Search) and placement.flat)
     if isinstance(placement, Search) and not placement.sure:
         return None
     if not is_layer or placement.where.loops or placement.where.guards:
         return None
-    if placement.where.line in sites.study.ignored_lines:
+    if placement.where.line in sites.summary.ignored_lines:
         return None
     if any(path in sites.present or path in sites.within for path, _ in named_in(placement, sites)):
         return None
@@ -229,7 +229,7 @@ def _only_trained(placement: Layers, sites: Sites) -> bool:
     """Whether some of its parameters may be frozen, so that what is declared must be asked for."""
     if isinstance(placement, Each) and placement.may_be_frozen:
         return True
-    return any(sites.study.may_be_frozen(path) for path, _ in named_in(placement, sites))
+    return any(sites.summary.may_be_frozen(path) for path, _ in named_in(placement, sites))
 
 
 def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
@@ -241,20 +241,20 @@ def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
     return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
 
 
-def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> list[str]:
+def declare_parameter(single: Single, parameter: LayerParameter, sites: Sites) -> list[str]:
     """The statements that declare one parameter of a layer; none where it is not declared."""
-    path = subpath(spot.where.path, parameter.name)
-    present = is_present(parameter, spot.leaf, sites.study, sites.method, path)
+    path = subpath(single.where.path, parameter.name)
+    present = is_present(parameter, single.leaf, sites.summary, sites.method, path)
     if present is False or path in sites.tied:
         return []
-    line, layer = spot.where.line, spot.leaf.layer.name
+    line, layer = single.where.line, single.leaf.layer.name
     decision = sites.decide(path, parameter.layer, line)
-    site = _site(spot, parameter, sites)
+    site = _site(single, parameter, sites)
     if there := sites.within.get(path):
         assert isinstance(there.value, Declared)
         beside = redeclare(sites, there, there.value, decision, site)
         return [f"{target} = {source}" for target, source in beside]
-    if decision.rule is None and path in sites.present and line not in sites.study.ignored_lines:
+    if decision.rule is None and path in sites.present and line not in sites.summary.ignored_lines:
         return leave(sites, path, decision, layer)
     pairs = sites.pairs(decision.action, site, line)
     source = pairs[-1][1] if pairs else ""
@@ -266,9 +266,9 @@ def declare_parameter(spot: Spot, parameter: LayerParameter, sites: Sites) -> li
     return [guarded(" and ".join(tests), statements)] if tests and statements else statements
 
 
-def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:
+def _site(single: Single, parameter: LayerParameter, sites: Sites) -> Place:
     """A parameter of a layer, with its shape and fans as the layer's arguments give them."""
-    owner, arguments = spot.where.target, _arguments(spot, sites)
+    owner, arguments = single.where.target, _arguments(single, sites)
     target = f"{owner}.{parameter.name}"
     return Place(
         target=target,
@@ -278,11 +278,11 @@ def _site(spot: Spot, parameter: LayerParameter, sites: Sites) -> Place:
         fan_in=_fan(parameter.fan_in, arguments, owner, target),
         fan_out=_fan(parameter.fan_out, arguments, owner, target),
         initial=f"{target}.detach()",
-        keeps_dtype=_has_other_dtype(spot.leaf),
+        keeps_dtype=_has_other_dtype(single.leaf),
     )
 
 
-def _has_other_dtype(leaf: Leaf) -> bool:
+def _has_other_dtype(leaf: LayerInstance) -> bool:
     """Whether a layer is made, or may be, in a dtype that is not the default."""
     for passed in leaf.call.args if leaf.call else ():
         if passed.keyword == "dtype":
@@ -292,9 +292,9 @@ def _has_other_dtype(leaf: Leaf) -> bool:
     return False
 
 
-def _arguments(spot: Spot, sites: Sites) -> Mapping[str, str]:
+def _arguments(single: Single, sites: Sites) -> Mapping[str, str]:
     """Source of each constructor argument that can be written again, defaults filled in."""
-    leaf = spot.leaf
+    leaf = single.leaf
     if leaf.call is None or leaf.call.starred:
         return {}
     found: dict[str, str] = {}
@@ -302,7 +302,7 @@ def _arguments(spot: Spot, sites: Sites) -> Mapping[str, str]:
         passed = leaf.call.argument(name, position)
         if passed is None and default is not None:
             found[name] = default
-        elif passed is not None and passed.stable and sites.study.is_steady(passed.text):
+        elif passed is not None and passed.stable and sites.summary.is_steady(passed.text):
             found[name] = passed.text
     return found
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, REMAKING
 from pyroify.code.names import FileNames
-from pyroify.decide.case import Case, Key
+from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
-from pyroify.program.resolve import MODULE, Index, ModuleClass
+from pyroify.program.index import MODULE, Index, ModuleClass
 from pyroify.syntax.values import Call
 
 PYRO_ABC_META = '''\
@@ -30,9 +30,11 @@ class PyroGenericMeta(type({pyro_module})):
 GENERIC = ("typing.Generic", "typing_extensions.Generic")
 
 
-def base_edits(case: Case, cases: Mapping[Key, Case], index: Index) -> Iterator[Edit]:
+def base_edits(
+    candidate: Candidate, candidates: Mapping[Key, Candidate], index: Index
+) -> Iterator[Edit]:
     """``nn.Module`` becomes ``PyroModule``; any other base that is none gets it beside it."""
-    cls, names = case.cls, case.names
+    cls, names = candidate.cls, candidate.names
     if cls.is_pyro:
         return
     replaced = []
@@ -42,7 +44,7 @@ def base_edits(case: Case, cases: Mapping[Key, Case], index: Index) -> Iterator[
             names.use("PyroModule")
             replaced.append((position, names.local("PyroModule")))
         elif base.local is not None:
-            other = cases.get(base.local.key)
+            other = candidates.get(base.local.key)
             inherited = inherited or bool(other and (other.converts or base.local.is_pyro))
     added: tuple[str, ...] = ()
     if not replaced and not inherited:
@@ -53,15 +55,15 @@ def base_edits(case: Case, cases: Mapping[Key, Case], index: Index) -> Iterator[
         yield kinds.Bases(cls.cls.line, cls.cls.column, tuple(replaced), added, metaclass)
 
 
-def initialiser_edits(case: Case, has_subclasses: bool) -> Iterator[Edit]:
+def initialiser_edits(candidate: Candidate, has_subclasses: bool) -> Iterator[Edit]:
     """Calls of ``nn.Module.__init__`` that PyroModule's own would not survive."""
-    for method in case.cls.cls.methods:
+    for method in candidate.cls.cls.methods:
         for target, line, column in method.base_calls:
             if target in MODULE:  # it would pass PyroModule by
                 yield kinds.Initialisers(line, column)
-    constructor = case.cls.cls.method("__init__")
+    constructor = candidate.cls.cls.method("__init__")
     called = constructor.super_init if constructor else None
-    alone = [base.kind for base in case.cls.bases] == ["module"] and not has_subclasses
+    alone = [base.kind for base in candidate.cls.bases] == ["module"] and not has_subclasses
     if called is not None and called.args and alone:
         # nn.Module takes no arguments; PyroModule would take the first for a prefix of all sites.
         old, new = _call_source(called), f"{called.text}()"

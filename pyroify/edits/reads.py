@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
-from pyroify.program.study import Study
+from pyroify.program.summary import ClassSummary
 from pyroify.syntax.facts import Class, File, Function, Plate, Use
 from pyroify.syntax.liftings import KINDS
 
@@ -15,16 +15,16 @@ ANCHOR_STATEMENT = f'self.register_buffer("{ANCHOR}", torch.empty(0), persistent
 
 
 def read_edits(
-    study: Study, random: frozenset[str], own: frozenset[str], by_hand: frozenset[str]
+    summary: ClassSummary, random: frozenset[str], own: frozenset[str], by_hand: frozenset[str]
 ) -> Iterator[Edit]:
     """Edits of the methods of a class; ``own`` are the random ones among its own parameters.
 
     What the user has made random ``by_hand`` is read as it was.
     """
-    building = study.calls.building
-    for method in study.cls.cls.methods:
-        yield from _slices(study, method, random)
-        yield from _transposed(study, method, random | by_hand)
+    building = summary.calls.building
+    for method in summary.cls.cls.methods:
+        yield from _slices(summary, method, random)
+        yield from _transposed(summary, method, random | by_hand)
         if method.name in building:
             continue
         yield from _observed(method, random)
@@ -35,21 +35,21 @@ def read_edits(
                 yield edit
 
 
-def _slices(study: Study, method: Function, random: frozenset[str]) -> Iterator[Edit]:
+def _slices(summary: ClassSummary, method: Function, random: frozenset[str]) -> Iterator[Edit]:
     """Where a slice would be a new root, its members are taken from a list instead."""
     for seen in method.observations:
         if seen.kind != "members" or (seen.detail and seen.detail not in random):
             continue
-        if study.loses_names_in_slices(seen.detail):
+        if summary.loses_names_in_slices(seen.detail):
             new = f"list({seen.source})"
             yield kinds.Expressions(seen.line, seen.column, seen.source, new)
 
 
-def _transposed(study: Study, method: Function, random: frozenset[str]) -> Iterator[Edit]:
+def _transposed(summary: ClassSummary, method: Function, random: frozenset[str]) -> Iterator[Edit]:
     """Pyro's store keeps a contiguous copy of a parameter, and would train that one."""
     kept = {
         made.line
-        for parameter in study.all_parameters
+        for parameter in summary.all_parameters
         if parameter.name not in random
         for made in parameter.made
     }
@@ -59,12 +59,12 @@ def _transposed(study: Study, method: Function, random: frozenset[str]) -> Itera
             yield kinds.Expressions(seen.line, seen.column, seen.source, new)
 
 
-def needs_anchor(study: Study) -> bool:
+def needs_anchor(summary: ClassSummary) -> bool:
     """Whether a method asks the first parameter for its device: there may be none left."""
     return any(
         any(seen.kind == "anchor" for seen in method.observations)
         or any(use.path[0] == ANCHOR for use in method.uses)
-        for method in study.cls.cls.methods
+        for method in summary.cls.cls.methods
     )
 
 

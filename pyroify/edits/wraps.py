@@ -7,23 +7,23 @@ from dataclasses import replace
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.code.names import FileNames
-from pyroify.decide.case import Case, Key
+from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program import placements
 from pyroify.program.copies import made_to_copy, with_copied
 from pyroify.program.placements import Where, place
-from pyroify.program.structure import Resolver
-from pyroify.program.values import Box, Own, Scope, holds_parameters, places
+from pyroify.program.resolve import Resolver
+from pyroify.program.values import ClassInstance, ContainerInstance, Scope, holds_parameters, places
 from pyroify.spec.match import has_wildcard
 from pyroify.syntax.facts import File
 from pyroify.syntax.values import (
     Call,
     Items,
+    Location,
     Name,
     OneOf,
     SelfRead,
-    Spot,
     Unknown,
     Value,
     calls_in,
@@ -33,7 +33,7 @@ from pyroify.syntax.values import (
 
 
 def class_wraps(
-    case: Case, resolver: Resolver, limit: int, refused: Container[Key]
+    candidate: Candidate, resolver: Resolver, limit: int, refused: Container[Key]
 ) -> Iterator[Edit]:
     """Layers that the methods of a class build; at run time those of the constructor wait.
 
@@ -42,18 +42,18 @@ def class_wraps(
 
     Containers of nothing but ``refused`` classes stay, so that Pyro sees the parameters in them.
     """
-    kept = _kept_calls(case, resolver, refused)
-    waits = case.is_built_at_run_time or case.study.by_hand.is_throughout
-    building = case.study.building if waits else frozenset()
-    named = _of_named_frozen(case) if building else ()
+    kept = _kept_calls(candidate, resolver, refused)
+    waits = candidate.is_built_at_run_time or candidate.summary.by_hand.is_throughout
+    building = candidate.summary.building if waits else frozenset()
+    named = _of_named_frozen(candidate) if building else ()
     calls = [
         call
-        for method in case.cls.cls.methods
+        for method in candidate.cls.cls.methods
         for call in method.layer_calls
         if call.place not in kept and (method.name not in building or call.place in named)
     ]
-    filled = _filled(item.node for item in case.study.everything)
-    yield from wraps(calls, case.study.scope, resolver, case.names, limit, filled)
+    filled = _filled(item.node for item in candidate.summary.everything)
+    yield from wraps(calls, candidate.summary.scope, resolver, candidate.names, limit, filled)
 
 
 def function_wraps(
@@ -80,7 +80,7 @@ def wraps(
     resolver: Resolver,
     names: FileNames,
     limit: int,
-    filled: Container[Spot] = (),
+    filled: Container[Location] = (),
 ) -> Iterator[Edit]:
     """Edits that make calls PyroModules; the first on a line lays the line out anew.
 
@@ -111,7 +111,7 @@ def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
     return kinds.Submodules(call.line, call.column, wrapper, argument, *layout)
 
 
-def _computed(calls: Iterable[Call]) -> Iterator[Spot]:
+def _computed(calls: Iterable[Call]) -> Iterator[Location]:
     """Where layers are made whose weights come to be computed, by a class made for each.
 
     Loops find them as they are, and would take that class for one that declares for itself.
@@ -122,13 +122,13 @@ def _computed(calls: Iterable[Call]) -> Iterator[Spot]:
             yield from (inner.place for inner in given)
 
 
-def _filled(nodes: Iterable[Value]) -> set[Spot]:
+def _filled(nodes: Iterable[Value]) -> set[Location]:
     """Where containers are made that hold parameters in the end: some are given them later."""
     return {
         item.call.place
         for node in nodes
         for item in walk(node)
-        if isinstance(item, Box) and item.call and holds_parameters(item)
+        if isinstance(item, ContainerInstance) and item.call and holds_parameters(item)
     }
 
 
@@ -147,12 +147,12 @@ def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = F
         return False
     if kinds == {"container"}:
         node = resolver.resolve(call, replace(scope, inside=True))
-        empty = isinstance(node, Box) and not node.items
+        empty = isinstance(node, ContainerInstance) and not node.items
         return filled or empty or holds_parameters(node)
     return True
 
 
-def _of_named_frozen(case: Case) -> set[Spot]:
+def _of_named_frozen(candidate: Candidate) -> set[Location]:
     """Where layers are made of which what may be frozen is declared all the same.
 
     A rule without wildcards does that, or a tie to what is random, also by another class. What is
@@ -160,78 +160,79 @@ def _of_named_frozen(case: Case) -> set[Spot]:
     """
     declared = [
         site.path
-        for site in case.all_sites
+        for site in candidate.all_sites
         if site.action != "keep" and site.rule and not has_wildcard(site.rule.match)
     ]
-    declared += (*case.lent, *case.tied_outside)
-    declared += [tie.left for tie in case.ties if tie.right in declared]
+    declared += (*candidate.lent, *candidate.tied_outside)
+    declared += [tie.left for tie in candidate.ties if tie.right in declared]
     owners = {
         path.rpartition(".")[0]
         for path in declared
-        if case.study.is_frozen(path) or case.study.may_be_frozen(path)
+        if candidate.summary.is_frozen(path) or candidate.summary.may_be_frozen(path)
     }
     spots = {
         found.leaf.call.place
-        for attribute in case.study.everything
+        for attribute in candidate.summary.everything
         for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
-        if isinstance(found, placements.Spot) and found.where.path in owners and found.leaf.call
+        if isinstance(found, placements.Single) and found.where.path in owners and found.leaf.call
     }
     names = {path.partition(".")[0] for path in owners}
-    copied = with_copied(case.study, names)
-    spots |= made_to_copy(case.study, copied)
-    for attribute in case.study.everything:
+    copied = with_copied(candidate.summary, names)
+    spots |= made_to_copy(candidate.summary, copied)
+    for attribute in candidate.summary.everything:
         if attribute.name.partition(".")[0] in copied - names:
             spots.update(places(attribute.node))
     return spots
 
 
-def _kept_calls(case: Case, resolver: Resolver, refused: Container[Key]) -> set[Spot]:
+def _kept_calls(candidate: Candidate, resolver: Resolver, refused: Container[Key]) -> set[Location]:
     """Layers whose parameters all stay: they need no change.
 
     They are attached to ``self`` directly, or handed to a class that is not converted.
     """
-    random = {site.path.partition(".")[0] for site in case.all_sites if site.action != "keep"}
-    random.update(path.partition(".")[0] for path in case.lent)
-    random.update(_put_into_containers(case, resolver))
-    random.update(tie.left.partition(".")[0] for tie in case.late_ties)
-    for tie in case.ties:
-        if tie.right.partition(".")[0] in random and not case.keeps(tie):
+    random = {site.path.partition(".")[0] for site in candidate.all_sites if site.action != "keep"}
+    random.update(path.partition(".")[0] for path in candidate.lent)
+    random.update(_put_into_containers(candidate, resolver))
+    random.update(tie.left.partition(".")[0] for tie in candidate.late_ties)
+    for tie in candidate.ties:
+        if tie.right.partition(".")[0] in random and not candidate.keeps(tie):
             random.add(tie.left.partition(".")[0])
-    random = with_copied(case.study, random)
-    calls = [call for method in case.cls.cls.methods for call in method.layer_calls]
-    kept = set(_handed_to(calls, case.cls.file.path, resolver, refused))
-    made = made_to_copy(case.study, random)
-    listed = _listed(case)
-    for attribute in case.study.everything:
+    random = with_copied(candidate.summary, random)
+    calls = [call for method in candidate.cls.cls.methods for call in method.layer_calls]
+    kept = set(_handed_to(calls, candidate.cls.file.path, resolver, refused))
+    made = made_to_copy(candidate.summary, random)
+    listed = _listed(candidate)
+    for attribute in candidate.summary.everything:
         spots = {spot for item in walk(attribute.node) for spot in places(item)}
         if listed & spots:
             made |= spots
             continue
-        if attribute.name.partition(".")[0] in random or case.study.is_container:
+        if attribute.name.partition(".")[0] in random or candidate.summary.is_container:
             made.update(places(attribute.node))
             continue
         nodes = tuple(walk(attribute.node))
         whole = not any(
-            isinstance(item, Unknown) or (isinstance(item, Own) and item.cls.key not in refused)
+            isinstance(item, Unknown)
+            or (isinstance(item, ClassInstance) and item.cls.key not in refused)
             for item in nodes
         )
         if not whole:
             # Pyro does not see plain layers in a container, which becomes a PyroModule here.
             boxes = () if attribute.name else nodes
-            boxes = (*boxes, *(item for item in nodes if isinstance(item, Box)))
+            boxes = (*boxes, *(item for item in nodes if isinstance(item, ContainerInstance)))
             made.update(spot for item in boxes for spot in places(item))
         kept |= spots
     return kept - made
 
 
-def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
+def _put_into_containers(candidate: Candidate, resolver: Resolver) -> Iterator[str]:
     """Attributes that the class or a relative puts into a container that may be a PyroModule.
 
     Those that are frozen stay plain: there is nothing in them that Pyro has to see.
     """
-    sites = case.all_sites
+    sites = candidate.all_sites
     trained = {site.path.partition(".")[0] for site in sites if site.spared != "frozen"}
-    for cls in (case.cls, *case.study.relatives):
+    for cls in (candidate.cls, *candidate.summary.relatives):
         for call in (call for method in cls.cls.methods for call in method.layer_calls):
             if not isinstance(call.callee, Name):
                 continue
@@ -242,11 +243,11 @@ def _put_into_containers(case: Case, resolver: Resolver) -> Iterator[str]:
                 yield from (name for name in names if name in trained)
 
 
-def _listed(case: Case) -> set[Spot]:
+def _listed(candidate: Candidate) -> set[Location]:
     """Layers that the class keeps in a Python list as well: Pyro does not see who reads that."""
     return {
         call.place
-        for method in case.cls.cls.methods
+        for method in candidate.cls.cls.methods
         for item in method.assignments
         if isinstance(item.value, Items) and len(item.path) == 1
         for call in calls_in(item.value)
@@ -255,7 +256,7 @@ def _listed(case: Case) -> set[Spot]:
 
 def _handed_to(
     calls: Iterable[Call], path: str, resolver: Resolver, refused: Container[Key]
-) -> Iterator[Spot]:
+) -> Iterator[Location]:
     """Where layers are made for ``refused`` classes: their sites would lose their prefix there."""
     for call in calls:
         if not isinstance(call.callee, Name):

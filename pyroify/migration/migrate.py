@@ -14,20 +14,20 @@ from itertools import groupby
 
 from pyroify.checks.instances import Place, Script
 from pyroify.code.names import FileNames
-from pyroify.decide.case import Case, Key
+from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit, SitePlan
 from pyroify.decide.project import Project, matches
 from pyroify.diagnostics import Finding
 from pyroify.edits import kinds
 from pyroify.migration.old_priors import as_spec, is_same, spec_rule, write_distribution
 from pyroify.program.faults import looking_at
-from pyroify.program.resolve import ModuleClass
+from pyroify.program.index import ModuleClass
 from pyroify.spec.expressions import Call, to_text
 from pyroify.spec.model import Sample
 from pyroify.spec.render import RenderError
 from pyroify.syntax import values
 from pyroify.syntax.facts import File, LiftedModule, Lifting, OldPrior
-from pyroify.syntax.values import Spot
+from pyroify.syntax.values import Location
 
 LEFT = "PYR043"
 OVERRULED = "PYR066"
@@ -67,13 +67,16 @@ class _Left(Exception):
 
 
 def migrate(
-    project: Project, cases: Mapping[Key, Case], selected: frozenset[str], limit: int | None
+    project: Project,
+    candidates: Mapping[Key, Candidate],
+    selected: frozenset[str],
+    limit: int | None,
 ) -> Iterator[Migration]:
     """Migrate the ``selected`` files; ``limit`` is the longest line to make, if it is set."""
     for file in project.index.files:
         if file.liftings and file.path in selected:
             with looking_at(file.path):
-                migrator = _Migrator(project, cases, selected, limit or file.line_length, file)
+                migrator = _Migrator(project, candidates, selected, limit or file.line_length, file)
                 migration = migrator.migration()
             yield migration
 
@@ -81,7 +84,7 @@ def migrate(
 @dataclass
 class _Migrator:
     project: Project
-    cases: Mapping[Key, Case]
+    candidates: Mapping[Key, Candidate]
     selected: frozenset[str]
     limit: int
     file: File
@@ -122,10 +125,10 @@ class _Migrator:
 
     @cached_property
     def script(self) -> Script:
-        return Script(self.project, self.file, frozenset(self.cases))
+        return Script(self.project, self.file, frozenset(self.candidates))
 
     @cached_property
-    def modules(self) -> dict[Spot, ModuleClass]:
+    def modules(self) -> dict[Location, ModuleClass]:
         """Classes of the project that are lifted or registered, by the place of the call."""
         about = {(lifting.line, lifting.column): lifting for lifting in self.file.liftings}
         found = {}
@@ -156,7 +159,7 @@ class _Migrator:
         """``pyro.module`` of a class that registers itself once it is converted."""
         for lifting in group:
             cls = self._class(lifting)
-            if cls is None or not self.cases[cls.key].converts:
+            if cls is None or not self.candidates[cls.key].converts:
                 continue
             self._check_given(cls)
             if lifting.sampling.problem:
@@ -171,7 +174,7 @@ class _Migrator:
         self._check(group, lifts)
         priors = self._priors([lifting for lifting in lifts if not lifting.sampling.returned])
         cls = next((found for lifting in group if (found := self._class(lifting))), None)
-        if cls is not None and self.cases[cls.key].wanted:
+        if cls is not None and self.candidates[cls.key].wanted:
             self._check_spec(cls, lifts, priors)
         else:
             self._check_free(lifts[0], cls)
@@ -234,7 +237,7 @@ class _Migrator:
     ) -> None:
         """Raise unless the spec decides all that is lifted; report where it decides otherwise."""
         name = cls.cls.name
-        if not self.cases[cls.key].converts:
+        if not self.candidates[cls.key].converts:
             raise _Left(f"{name} is not converted")
         self._check_given(cls)
         for path, (prior, call) in priors.items():
@@ -288,12 +291,12 @@ class _Migrator:
             return
         parts = tuple(path.split("."))
         for item in cls.lineage:
-            case = self.cases.get(item.key)
-            for site in case.all_sites if case else ():
+            candidate = self.candidates.get(item.key)
+            for site in candidate.all_sites if candidate else ():
                 if path == "**" or matches(site.path, parts):
                     yield site
             if path == "**":
-                for held in case.study.held if case else ():
+                for held in candidate.summary.held if candidate else ():
                     yield from self._sites(held, path, depth + 1)
         for held in self.project.classes_at(cls, parts[0]) if len(parts) > 1 else ():
             for start in range(1, len(parts)):
@@ -304,14 +307,14 @@ class _Migrator:
     def _check_free(self, lifting: Lifting, cls: ModuleClass | None) -> None:
         """Raise where the module belongs to others too, which would see it change."""
         module = lifting.module
-        for key, case in self.cases.items():
-            if key[0] == self.file.path and module.inside == case.cls.cls.name:
+        for key, candidate in self.candidates.items():
+            if key[0] == self.file.path and module.inside == candidate.cls.cls.name:
                 raise _Left(f"it belongs to the module class {module.inside}")
         for other in self.project.index.files:
             if f"{self.file.module}.{module.source}" in dict(other.imports).values():
                 raise _Left(f"{other.path} imports it")
-        held = [cls, *self.cases[cls.key].study.held] if cls is not None else []
-        if any(self.cases[item.key].ties for item in held if item.key in self.cases):
+        held = [cls, *self.candidates[cls.key].summary.held] if cls is not None else []
+        if any(self.candidates[item.key].ties for item in held if item.key in self.candidates):
             raise _Left("two of its parameters are one")
 
     def _declarations(self, lifting: Lifting, priors: Priors) -> Edit:

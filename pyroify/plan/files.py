@@ -10,7 +10,7 @@ from pyroify.code.following import following_call
 from pyroify.code.meaning import arranged, kept_within, unchanged
 from pyroify.code.names import FileNames
 from pyroify.code.undeclared import define_undeclared, is_called
-from pyroify.decide.case import Case, Key
+from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.declare import Declarations
 from pyroify.decide.methods import methods_to_decorate
 from pyroify.decide.model import Edit
@@ -19,16 +19,16 @@ from pyroify.decide.randomness import Randomness
 from pyroify.decide.reaching import bare_containers, left_alone
 from pyroify.edits import kinds
 from pyroify.edits.bases import base_edits, initialiser_edits
-from pyroify.edits.exits import statements_before_declarations
 from pyroify.edits.originals import loading_statements
 from pyroify.edits.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
+from pyroify.edits.returns import statements_before_declarations
 from pyroify.edits.shared import NAME, is_up_to_date, shared_function, with_call
 from pyroify.edits.wraps import class_wraps, function_wraps
 from pyroify.migration.migrate import Migration
 from pyroify.program.faults import looking_at
 from pyroify.program.ownership import foreign_definitions
-from pyroify.program.structure import Resolver
-from pyroify.program.study import OwnParameter, Study, parameters_in
+from pyroify.program.resolve import Resolver
+from pyroify.program.summary import ClassSummary, OwnParameter, parameters_in
 from pyroify.program.ties import late_source, tie_statements
 from pyroify.spec.model import Spec
 from pyroify.syntax.facts import File, Function
@@ -41,7 +41,7 @@ class EditPlanner:
     ``limit`` is the longest line to make, or None for what each file keeps to.
     """
 
-    cases: Mapping[Key, Case]
+    candidates: Mapping[Key, Candidate]
     resolver: Resolver
     limit: int | None
     spec: Spec
@@ -52,25 +52,27 @@ class EditPlanner:
         """The edits of every file that has to change, by path."""
         edits: dict[str, dict[Edit, None]] = {}
         names: dict[str, FileNames] = {}
-        converting = [case for case in self.cases.values() if case.converts]
+        converting = [candidate for candidate in self.candidates.values() if candidate.converts]
         for path, function in self._shared.items():
             file = self.resolver.index.file(path)
             assert file is not None
             if not is_up_to_date(file, function):
                 names.setdefault(path, FileNames(file)).definitions[NAME] = function
                 edits.setdefault(path, {})
-        for case in converting:
-            path = case.cls.file.path
+        for candidate in converting:
+            path = candidate.cls.file.path
             with looking_at(path):
-                made = dict.fromkeys(self._of_class(case))
-            if made or case.names.definitions:
+                made = dict.fromkeys(self._of_class(candidate))
+            if made or candidate.names.definitions:
                 edits.setdefault(path, {}).update(made)
-                names.setdefault(path, FileNames(case.cls.file)).take_over(case.names)
+                names.setdefault(path, FileNames(candidate.cls.file)).take_over(candidate.names)
         if converting:
             self._of_functions(edits, names)
         if edits:
             for file in self.resolver.index.files:
-                left = [self.cases[key].cls.cls for key in self._refused if key[0] == file.path]
+                left = [
+                    self.candidates[key].cls.cls for key in self._refused if key[0] == file.path
+                ]
                 with looking_at(file.path):
                     tests = dict.fromkeys(type_test_edits(file, left))
                 if tests:
@@ -86,7 +88,11 @@ class EditPlanner:
 
     @cached_property
     def _refused(self) -> frozenset[Key]:
-        return frozenset(key for key, case in self.cases.items() if case.wanted and case.refused)
+        return frozenset(
+            key
+            for key, candidate in self.candidates.items()
+            if candidate.wanted and candidate.refused
+        )
 
     @cached_property
     def _plain(self) -> frozenset[Key]:
@@ -95,14 +101,14 @@ class EditPlanner:
             key
             for key in self._refused
             if not any(
-                base.key in self.cases and self.cases[base.key].converts
-                for base in self.cases[key].cls.lineage[1:]
+                base.key in self.candidates and self.candidates[base.key].converts
+                for base in self.candidates[key].cls.lineage[1:]
             )
         )
 
     @cached_property
     def _left_alone(self) -> Mapping[str, frozenset[str]]:
-        return left_alone(self.resolver.index, self.cases)
+        return left_alone(self.resolver.index, self.candidates)
 
     def _limit(self, file: File) -> int:
         return self.limit or file.line_length
@@ -111,11 +117,11 @@ class EditPlanner:
     def _tails(self) -> dict[tuple[Key, str], tuple[str, ...]]:
         """What each method of a converting class has to end in."""
         tails: dict[tuple[Key, str], tuple[str, ...]] = {}
-        for case in self.cases.values():
-            with looking_at(case.cls.file.path):
-                for method, declared in case.stages if case.converts else ():
+        for candidate in self.candidates.values():
+            with looking_at(candidate.cls.file.path):
+                for method, declared in candidate.stages if candidate.converts else ():
                     name = method.name if method else ""
-                    tails[case.key, name] = self._statements(case, method, declared)
+                    tails[candidate.key, name] = self._statements(candidate, method, declared)
         return tails
 
     @cached_property
@@ -141,7 +147,7 @@ class EditPlanner:
         self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
     ) -> None:
         """Layers built by functions that classes call, unless all of these stay as they are."""
-        staying = {key for key, case in self.cases.items() if not case.converts}
+        staying = {key for key, candidate in self.candidates.items() if not candidate.converts}
         for path, name in list(self.resolver.functions):
             if self.resolver.users[path, name] <= staying:
                 continue
@@ -156,101 +162,103 @@ class EditPlanner:
                 edits.setdefault(path, {}).update(found)
                 names.setdefault(path, FileNames(file)).use("PyroModule")
 
-    def _of_class(self, case: Case) -> Iterator[Edit]:
-        has_subclasses = bool(self.resolver.subclasses.get(case.key))
-        yield from base_edits(case, self.cases, self.resolver.index)
-        yield from initialiser_edits(case, has_subclasses)
-        for method, declared in case.stages:
-            yield from self._in_place(case, declared)
+    def _of_class(self, candidate: Candidate) -> Iterator[Edit]:
+        has_subclasses = bool(self.resolver.subclasses.get(candidate.key))
+        yield from base_edits(candidate, self.candidates, self.resolver.index)
+        yield from initialiser_edits(candidate, has_subclasses)
+        for method, declared in candidate.stages:
+            yield from self._in_place(candidate, declared)
             if declared.left:
                 continue
-            tail = self._tails[case.key, method.name if method else ""]
+            tail = self._tails[candidate.key, method.name if method else ""]
             yield from self._at_end(
-                case, method, with_call(tail, self._shared.get(case.key[0], ""))
+                candidate, method, with_call(tail, self._shared.get(candidate.key[0], ""))
             )
-        yield from class_wraps(case, self.resolver, self._limit(case.cls.file), self._plain)
-        randomness = Randomness(self.project, case.study)
+        yield from class_wraps(
+            candidate, self.resolver, self._limit(candidate.cls.file), self._plain
+        )
+        randomness = Randomness(self.project, candidate.summary)
         random, by_hand = randomness.names, randomness.by_hand
-        yield from read_edits(case.study, random, case.own_random & random, by_hand)
-        for function, position in methods_to_decorate(case.study, randomness):
-            case.names.use("pyro_method")
-            local = case.names.local("pyro_method")
+        yield from read_edits(candidate.summary, random, candidate.own_random & random, by_hand)
+        for function, position in methods_to_decorate(candidate.summary, randomness):
+            candidate.names.use("pyro_method")
+            local = candidate.names.local("pyro_method")
             yield kinds.Methods(function.line, function.column, local, position)
 
     def _statements(
-        self, case: Case, method: Function | None, declared: Declarations
+        self, candidate: Candidate, method: Function | None, declared: Declarations
     ) -> tuple[str, ...]:
         """What a method has to end in."""
-        if is_called(case.names, declared.statements):
-            left = self._left_alone.get(case.key[0], frozenset())
-            define_undeclared(case.names, left, bare_containers(self.cases))
+        if is_called(candidate.names, declared.statements):
+            left = self._left_alone.get(candidate.key[0], frozenset())
+            define_undeclared(candidate.names, left, bare_containers(self.candidates))
         follows = self.spec.options.follow_module and _has(declared, "sample")
-        last = [following_call(case.names)] if follows else []
-        if method is not None and method is not case.study.constructor:
+        last = [following_call(candidate.names)] if follows else []
+        if method is not None and method is not candidate.summary.constructor:
             return (*declared.latents, *declared.statements, *last)
-        before, after = tie_statements(case.read_ties, case.names, case.late_ties)
+        before, after = tie_statements(candidate.read_ties, candidate.names, candidate.late_ties)
         if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
-            last += loading_statements(case.names, declared.sites, self.spec)
-        if needs_anchor(case.study):
-            case.names.use("torch")
+            last += loading_statements(candidate.names, declared.sites, self.spec)
+        if needs_anchor(candidate.summary):
+            candidate.names.use("torch")
             before.insert(0, ANCHOR_STATEMENT)
         return (*declared.latents, *before, *declared.statements, *after, *last)
 
-    def _in_place(self, case: Case, declared: Declarations) -> Iterator[Edit]:
+    def _in_place(self, candidate: Candidate, declared: Declarations) -> Iterator[Edit]:
         for frozen in declared.buffers:
             for item in frozen.assignments:
                 if made := parameters_in(item.value):
                     values = tuple(parameter.initial for parameter in made)
                     yield kinds.Buffers(item.line, item.column, frozen.name, values)
-        yield from self._of_ties(case)
-        limit = self._limit(case.cls.file)
-        for parameter in case.study.all_parameters:
+        yield from self._of_ties(candidate)
+        limit = self._limit(candidate.cls.file)
+        for parameter in candidate.summary.all_parameters:
             if sources := declared.in_place.get(parameter.name):
                 yield from _replaced(parameter, sources, limit)
         for new in declared.anew:
             yield kinds.Parameters(new.line, new.column, new.source, new.indent, limit, trailing=0)
 
-    def _of_ties(self, case: Case) -> Iterator[Edit]:
+    def _of_ties(self, candidate: Candidate) -> Iterator[Edit]:
         """Ties to what has been declared by then, where they are made."""
-        for tie in case.late_ties:
+        for tie in candidate.late_ties:
             if (item := tie.late) is None:
                 continue
-            source = late_source(tie, case.names)
+            source = late_source(tie, candidate.names)
             if item.how == "register":
                 text = f"self.{tie.left} = {source}"
-                limit = self._limit(case.cls.file)
+                limit = self._limit(candidate.cls.file)
                 yield kinds.Registrations(item.line, item.column, text, item.column, limit)
             else:
                 old = f"self.{tie.right}"
                 yield kinds.Expressions(item.value_line, item.value_column, old, source)
 
     def _at_end(
-        self, case: Case, method: Function | None, statements: tuple[str, ...]
+        self, candidate: Candidate, method: Function | None, statements: tuple[str, ...]
     ) -> Iterator[Edit]:
         if method is None:
             if statements:
-                cls = case.cls.cls
-                indent, limit = cls.body_column + 4, self._limit(case.cls.file)
+                cls = candidate.cls.cls
+                indent, limit = cls.body_column + 4, self._limit(candidate.cls.file)
                 yield kinds.Constructors(cls.line, cls.column, statements, indent, limit)
             return
         existing = method.declarations
         texts = existing.texts if existing else ()
-        by_hand = case.study.by_hand
+        by_hand = candidate.summary.by_hand
         theirs = frozenset(texts) if by_hand.is_throughout else by_hand.statements
         statements = arranged(kept_within(statements, texts, theirs), texts)
         if not unchanged(texts, statements):
-            indent, limit = method.column + 4, self._limit(case.cls.file)
-            before = _position(case.study, method)
+            indent, limit = method.column + 4, self._limit(candidate.cls.file)
+            before = _position(candidate.summary, method)
             yield kinds.Declarations(
                 method.line, method.column, statements, texts, indent, limit, before
             )
 
 
-def _position(study: Study, method: Function) -> int | None:
+def _position(summary: ClassSummary, method: Function) -> int | None:
     """How many statements stand before the declarations; None for all."""
     if method.exit and method.declarations:
         return method.exit.before if method.declarations.line < method.exit.line else None
-    return statements_before_declarations(study, method)
+    return statements_before_declarations(summary, method)
 
 
 def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> Iterator[Edit]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pyroify.checks.networks import networks_of
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import describe_fault
-from pyroify.program.resolve import Index
-from pyroify.program.structure import Resolver
-from pyroify.program.study import Study
+from pyroify.program.index import Index
+from pyroify.program.resolve import Resolver
+from pyroify.program.summary import ClassSummary
 from pyroify.spec.model import Spec
 from pyroify.syntax.notebook import CODE, HELP, Cell
 
@@ -33,7 +33,7 @@ def _what_it_holds(index: Index, spec: Spec, path: str, cells: Sequence[Cell]) -
         cls.line: cls.qualname
         for cls in file.classes
         if (made := index.module_class(file, cls))
-        and Study(made, Resolver(index, {}), ()).adds_parameters
+        and ClassSummary(made, Resolver(index, {}), ()).adds_parameters
     }
     if classes:
         yield f"defines {', '.join(classes.values())} ({_numbered(cells, classes)})"

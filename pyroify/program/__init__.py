@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from pyroify.program.index import Index, ModuleClass
 from pyroify.program.load import load_project
-from pyroify.program.resolve import Index, ModuleClass
 
 __all__ = ["Index", "ModuleClass", "build_index"]
 

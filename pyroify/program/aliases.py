@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from pyroify.program.study import Study
+from pyroify.program.summary import ClassSummary
 from pyroify.program.values import places
 from pyroify.syntax.values import Items, Many, OneOf, SelfRead, Value
 
 
-def other_names(study: Study, names: Collection[str]) -> frozenset[str]:
+def other_names(summary: ClassSummary, names: Collection[str]) -> frozenset[str]:
     """Attributes that give the modules of these attributes too.
 
     Where some are out of sight (``**``), any attribute that is used like a module may hold them.
     """
-    made = {item.name: frozenset(places(item.node)) for item in study.everything}
+    made = {item.name: frozenset(places(item.node)) for item in summary.everything}
     wanted = frozenset().union(*(made.get(name, frozenset()) for name in names))
     found = {name for name, there in made.items() if there & wanted}
-    for method in study.cls.cls.methods:
+    for method in summary.cls.cls.methods:
         for item in method.assignments:
             path, known = item.path[:1], found.union(names)
-            hidden = "**" in names and any(map(study.is_used_as_module, path))
+            hidden = "**" in names and any(map(summary.is_used_as_module, path))
             if hidden or (len(item.path) == 1 and known.intersection(_members(item.value))):
                 found.update(path)
     return frozenset(found)

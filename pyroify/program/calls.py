@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pyroify.program.resolve import ModuleClass
+from pyroify.program.index import ModuleClass
 from pyroify.syntax.facts import Function
 from pyroify.syntax.values import Call, SelfRead
 

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from pyroify.catalog.layers import LayerParameter
 from pyroify.program.placements import presence
-from pyroify.program.study import Study, always_assigned
-from pyroify.program.values import Leaf
+from pyroify.program.summary import ClassSummary, always_assigned
+from pyroify.program.values import LayerInstance
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import NOTHING, Name
 
 
 def is_present(
-    parameter: LayerParameter, leaf: Leaf, study: Study, method: Function | None, path: str
+    parameter: LayerParameter,
+    leaf: LayerInstance,
+    summary: ClassSummary,
+    method: Function | None,
+    path: str,
 ) -> bool | None:
     """Whether a layer has a parameter, and it is left at the end of the ``method``.
 
     None where only run time knows.
     """
-    states = [presence(parameter, leaf.call), _is_left(study, method, path)]
+    states = [presence(parameter, leaf.call), _is_left(summary, method, path)]
     return False if False in states else None if None in states else True
 
 
-def _is_left(study: Study, method: Function | None, path: str) -> bool | None:
+def _is_left(summary: ClassSummary, method: Function | None, path: str) -> bool | None:
     """Whether a parameter of a layer is not set to None by the end of a method."""
     names = tuple(path.split("."))
-    building = [item for cls in study.cls.lineage for item in cls.cls.methods]
+    building = [item for cls in summary.cls.lineage for item in cls.cls.methods]
     cleared = [
         item
         for other in building
@@ -33,9 +37,9 @@ def _is_left(study: Study, method: Function | None, path: str) -> bool | None:
     ]
     if method is not None and any(_is_final(item, method) for item in cleared):
         return False
-    if cleared or any(tie.left == path and tie.may_be_none for tie in study.ties):
+    if cleared or any(tie.left == path and tie.may_be_none for tie in summary.ties):
         return None
-    return None if names[-1] in _cleared_elsewhere(study, building) else True
+    return None if names[-1] in _cleared_elsewhere(summary, building) else True
 
 
 def _is_final(item: Assignment, method: Function) -> bool:
@@ -46,9 +50,9 @@ def _is_final(item: Assignment, method: Function) -> bool:
     return not any(item.path[: len(other.path)] == other.path for other in later)
 
 
-def _cleared_elsewhere(study: Study, methods: list[Function]) -> frozenset[str]:
+def _cleared_elsewhere(summary: ClassSummary, methods: list[Function]) -> frozenset[str]:
     """Names that methods, and functions they call, set to None on what has no name of its own."""
-    index, path = study.resolver.index, study.cls.file.path
+    index, path = summary.resolver.index, summary.cls.file.path
     called = {
         value.dotted
         for method in methods

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.program.study import Attribute, Study
-from pyroify.program.values import Box, Leaf, Own, places
+from pyroify.program.summary import Attribute, ClassSummary
+from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, places
 from pyroify.syntax.facts import Assignment
 from pyroify.syntax.values import (
     Call,
     Items,
+    Location,
     Many,
     Nothing,
     OneOf,
     Parameter,
     Plain,
-    Spot,
     Value,
     calls_in,
     options_of,
@@ -26,23 +26,23 @@ REGISTERING = {f"torch.nn.{name}" for name in ("ModuleList", "ModuleDict", "Sequ
 """Calls that register the modules they are handed."""
 
 
-def module_lists(study: Study) -> tuple[Attribute, ...]:
+def module_lists(summary: ClassSummary) -> tuple[Attribute, ...]:
     """Attributes that hold, in a list or dict, modules that no other attribute is seen to make."""
-    lists = [item for item in study.everything if any(_lists(item.node))]
+    lists = [item for item in summary.everything if any(_lists(item.node))]
     if not lists:
         return ()
-    others = [item.node for item in study.everything if item not in lists]
+    others = [item.node for item in summary.everything if item not in lists]
     seen = {place for node in others for place in places(node)}
     return tuple(item for item in lists if _makes_more(item.node, seen))
 
 
-def is_registered(study: Study, attribute: Attribute) -> bool:
+def is_registered(summary: ClassSummary, attribute: Attribute) -> bool:
     """Whether what a list holds is handed to a container, or added under computed names."""
-    methods = study.cls.cls.methods
+    methods = summary.cls.cls.methods
     named_at_run_time = (
         item for method in methods for item in method.assignments if item.path == ("*",)
     )
-    if any(_may_be_of(attribute, item, study) for item in named_at_run_time):
+    if any(_may_be_of(attribute, item, summary) for item in named_at_run_time):
         return True
     return any(
         use.path == (attribute.name,) and use.within in REGISTERING
@@ -51,17 +51,19 @@ def is_registered(study: Study, attribute: Attribute) -> bool:
     )
 
 
-def _may_be_of(attribute: Attribute, named: Assignment, study: Study) -> bool:
+def _may_be_of(attribute: Attribute, named: Assignment, summary: ClassSummary) -> bool:
     """Whether a name of run time may be given to what a list holds, and not to a module anew."""
-    node = study.node(named)
-    if isinstance(named.value, Call) and isinstance(node, Leaf | Box | Own):
-        return named.value.place in _calls_listed(study, attribute)
+    node = summary.node(named)
+    if isinstance(named.value, Call) and isinstance(
+        node, LayerInstance | ContainerInstance | ClassInstance
+    ):
+        return named.value.place in _calls_listed(summary, attribute)
     return _may_be_module(node)
 
 
-def _calls_listed(study: Study, attribute: Attribute) -> set[Spot]:
+def _calls_listed(summary: ClassSummary, attribute: Attribute) -> set[Location]:
     """Where what is put in a list is made."""
-    every = (item for method in study.cls.cls.methods for item in method.assignments)
+    every = (item for method in summary.cls.cls.methods for item in method.assignments)
     mine = (item for item in every if item.path[:1] == (attribute.name,))
     return {call.place for item in mine for call in calls_in(item.value)}
 
@@ -86,4 +88,4 @@ def _lists(node: Value) -> Iterator[Items]:
 def _makes_more(node: Value, seen: set[tuple[int, int]]) -> bool:
     inside = [item for found in _lists(node) for item in walk(found)]
     made = {place for item in inside for place in places(item)}
-    return not made <= seen if made else any(isinstance(item, Own) for item in inside)
+    return not made <= seen if made else any(isinstance(item, ClassInstance) for item in inside)

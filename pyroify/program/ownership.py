@@ -12,11 +12,11 @@ from hashlib import sha256
 
 from pyroify.code.meaning import meaning
 from pyroify.lock import Entry
+from pyroify.program.index import Index
 from pyroify.program.present import present_at_end
-from pyroify.program.resolve import Index
 from pyroify.syntax.declarations import DECLARING_FUNCTION
 from pyroify.syntax.facts import Class, File, Function
-from pyroify.syntax.values import Declared, Name, Spot, Value, options_of
+from pyroify.syntax.values import Declared, Location, Name, Value, options_of
 
 SEVERAL = "*"
 """The site of a statement about several, and the class of a helper function."""
@@ -153,7 +153,7 @@ class ByHand:
     sites: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
     statements: frozenset[str] = frozenset()
-    loops: tuple[Spot, ...] = ()
+    loops: tuple[Location, ...] = ()
     below: frozenset[str] = frozenset()
 
     @property
@@ -176,7 +176,7 @@ def by_hand(index: Index, file: File, cls: Class) -> ByHand:
         if (entry := _entry_of(index, file, item)) is not None and entry.named
     }
     statements: set[str] = set()
-    loops: list[Spot] = []
+    loops: list[Location] = []
     below: set[str] = set()
     for method in cls.methods:
         column = method.column + 4

@@ -8,8 +8,14 @@ from typing import Literal
 
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
 from pyroify.code.statements import Loop, nested
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.values import Box, Leaf, Own, holds_only_parameters, is_filled
+from pyroify.program.index import ModuleClass
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    LayerInstance,
+    holds_only_parameters,
+    is_filled,
+)
 from pyroify.syntax.interpret.collections import is_text
 from pyroify.syntax.values import Call, Items, Many, Nothing, OneOf, Parameter, Plain, Value, walk
 
@@ -47,11 +53,11 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Single:
     """A layer of torch.nn that the source can name: ``self.net[0]``, or a loop variable."""
 
     where: Where
-    leaf: Leaf
+    leaf: LayerInstance
 
 
 Extent = Literal["itself", "each", "below"]
@@ -108,26 +114,26 @@ class Instance:
     cls: ModuleClass
 
 
-Layers = Spot | Search | Each
+Layers = Single | Search | Each
 Placement = Layers | Instance
 
 
 def place(node: Value, where: Where) -> Iterator[Placement]:
     """How the layers of a structure are reached from the source."""
     match node:
-        case Leaf(layer=layer) if layer.kind == "recurrent":
+        case LayerInstance(layer=layer) if layer.kind == "recurrent":
             yield Each(where, layer, node.call)
-        case Leaf(layer=layer):
+        case LayerInstance(layer=layer):
             if any(presence(item, node.call) is not False for item in layer.parameters):
-                yield Spot(where, node)
-        case Box(layer=layer) if holds_only_parameters(layer):
+                yield Single(where, node)
+        case ContainerInstance(layer=layer) if holds_only_parameters(layer):
             owned = [item for item in walk(node) if isinstance(item, Parameter)]
             maybe = any(parameter.frozen is not False for parameter in owned)
             depths = tuple(sorted(set(_depths(node)))) or (1,)
             yield Each(where, layer, may_be_frozen=maybe, depths=depths)
-        case Own(cls=cls):
+        case ClassInstance(cls=cls):
             yield Instance(where, cls)
-        case Box():
+        case ContainerInstance():
             yield from _place_box(node, where)
         case OneOf(options=nodes):
             yield from _place_choice(nodes, where)
@@ -136,7 +142,7 @@ def place(node: Value, where: Where) -> Iterator[Placement]:
 def _depths(node: Value, depth: int = 0) -> Iterator[int]:
     """How many names lead to the parameters in a structure of lists, with what lists hold."""
     match node:
-        case Box(items=children) if children:
+        case ContainerInstance(items=children) if children:
             for child in children:
                 yield from _depths(child, depth + 1)
         case Many(item=inner):
@@ -144,7 +150,7 @@ def _depths(node: Value, depth: int = 0) -> Iterator[int]:
         case OneOf(options=nodes):
             for inner in nodes:
                 yield from _depths(inner, depth)
-        case Box():
+        case ContainerInstance():
             yield depth + 1
         case _:
             yield depth
@@ -152,7 +158,7 @@ def _depths(node: Value, depth: int = 0) -> Iterator[int]:
 
 def misses_parameters(node: Value) -> bool:
     """Whether a list of parameters is in a structure where no loop reaches it."""
-    lists = [item for item in walk(node) if isinstance(item, Box) and is_filled(item)]
+    lists = [item for item in walk(node) if isinstance(item, ContainerInstance) and is_filled(item)]
     reached = place(node, Where("self", "", 0))
     return len(lists) > sum(isinstance(item, Each) and not item.is_recurrent for item in reached)
 
@@ -188,7 +194,7 @@ def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
     return None
 
 
-def _place_box(box: Box, where: Where) -> Iterator[Placement]:
+def _place_box(box: ContainerInstance, where: Where) -> Iterator[Placement]:
     if not any(map(_is_placed, walk(box))):
         return
     over = f"{where.target}.values()" if box.layer.name == "ModuleDict" else where.target
@@ -222,22 +228,22 @@ def _extent(options: Sequence[Value], simple: Extent) -> tuple[Extent, bool]:
     Classes of the project are told from them unless they derive from one of these layers.
     """
     parts = [inner for option in options for inner in walk(option)]
-    layers = [part.layer for part in parts if isinstance(part, Leaf)]
-    own = [part.cls for part in parts if isinstance(part, Own)]
+    layers = [part.layer for part in parts if isinstance(part, LayerInstance)]
+    own = [part.cls for part in parts if isinstance(part, ClassInstance)]
     bases = [base.library_base for cls in own for base in cls.lineage]
     plain = [option for option in options if isinstance(option, Plain)]
     is_sure = not own and (simple == "each" or all(option.is_module for option in plain))
-    is_simple = all(isinstance(option, Leaf | Plain | Own) for option in options)
+    is_simple = all(isinstance(option, LayerInstance | Plain | ClassInstance) for option in options)
     return simple if is_simple and not any(base in layers for base in bases) else "below", is_sure
 
 
-def _has_all_keys(box: Box) -> bool:
+def _has_all_keys(box: ContainerInstance) -> bool:
     """Whether the source shows the name of each child; by default that is its place."""
     is_told = len(box.keys) == len(box.items) or box.layer.name != "ModuleDict"
     return is_told and all(map(is_text, box.keys))
 
 
-def _child(box: Box, index: int, where: Where) -> Where:
+def _child(box: ContainerInstance, index: int, where: Where) -> Where:
     """Where a child of a container is found: by key, attribute or position."""
     position = f"{where.target}[{index}]"
     if index >= len(box.keys):
@@ -250,9 +256,9 @@ def _child(box: Box, index: int, where: Where) -> Where:
 
 def _is_placed(node: Value) -> bool:
     """Whether a part of a structure has parameters."""
-    if isinstance(node, Box):
+    if isinstance(node, ContainerInstance):
         return holds_only_parameters(node.layer)
-    return isinstance(node, Leaf | Own | Parameter)
+    return isinstance(node, LayerInstance | ClassInstance | Parameter)
 
 
 def _is_one(node: Value) -> bool:
@@ -271,19 +277,19 @@ def _options(node: Value) -> tuple[Value, ...]:
 
 def _is_plain_loop(node: Value) -> bool:
     """Whether a loop over a container can name every layer of its elements."""
-    if isinstance(node, Box) and node.layer.name in ("Sequential", "ModuleList"):
+    if isinstance(node, ContainerInstance) and node.layer.name in ("Sequential", "ModuleList"):
         return not any(isinstance(child, Many | OneOf) for child in node.items)
-    if isinstance(node, Box) and holds_only_parameters(node.layer):
+    if isinstance(node, ContainerInstance) and holds_only_parameters(node.layer):
         return True
-    return isinstance(node, Leaf | Own)
+    return isinstance(node, LayerInstance | ClassInstance)
 
 
 def _layers(node: Value, path: str) -> Iterator[tuple[str, Layer]]:
     """The layers of torch.nn in a structure, with ``*`` for each position in a container."""
     match node:
-        case Leaf(layer=layer):
+        case LayerInstance(layer=layer):
             yield path, layer
-        case Box(items=children):
+        case ContainerInstance(items=children):
             for child in children:
                 yield from _layers(child, subpath(path, "*"))
         case Items(items=children) | OneOf(options=children):
@@ -294,8 +300,8 @@ def _layers(node: Value, path: str) -> Iterator[tuple[str, Layer]]:
 
 
 def _loop_variable(node: Value, where: Where) -> str:
-    names = ("layer",) if isinstance(node, Leaf) else ("block", "part", "piece")
-    if isinstance(node, Box) and holds_only_parameters(node.layer):
+    names = ("layer",) if isinstance(node, LayerInstance) else ("block", "part", "piece")
+    if isinstance(node, ContainerInstance) and holds_only_parameters(node.layer):
         names = ("group", *names)
     used = {variable for variable, _ in where.loops}
     return next((name for name in names if name not in used), f"layer_{len(where.loops)}")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Instance, Where, place
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import Attribute, Study, always_assigned, parameters_in
-from pyroify.program.values import Leaf, Own, is_opaque
+from pyroify.program.summary import Attribute, ClassSummary, always_assigned, parameters_in
+from pyroify.program.values import ClassInstance, LayerInstance, is_opaque
 from pyroify.syntax.facts import ATTACHING, Assignment, Function, Put
 from pyroify.syntax.values import (
     NOTHING,
@@ -49,7 +49,7 @@ class PutIn:
     places: tuple[Where, ...] = ()
     sure: bool = False
     maybe: bool = False
-    leaf: Leaf | None = None
+    leaf: LayerInstance | None = None
     """The layer that it is, where the source shows its parameters."""
 
     @property
@@ -70,34 +70,34 @@ class PutIn:
 
 
 def put_into_instances(
-    study: Study, covered: Sequence[Function], attributes: Sequence[Attribute]
+    summary: ClassSummary, covered: Sequence[Function], attributes: Sequence[Attribute]
 ) -> Iterator[PutIn]:
     """What the ``covered`` methods put into what is seen to be instances with declarations."""
     for attribute in attributes:
-        yield from _put_below_self(study, attribute)
+        yield from _put_below_self(summary, attribute)
     for method in covered:
         for put in method.puts:
-            if parameters_in(put.value) or _holds_layers(study, put.value):
-                yield from _put_elsewhere(study, method, put, attributes)
+            if parameters_in(put.value) or _holds_layers(summary, put.value):
+                yield from _put_elsewhere(summary, method, put, attributes)
 
 
 def instances_put_into(
-    study: Study, attributes: Sequence[Attribute], puts: Sequence[PutIn]
+    summary: ClassSummary, attributes: Sequence[Attribute], puts: Sequence[PutIn]
 ) -> Mapping[str, ModuleClass]:
     """The instances of other classes into which something is put, by path, with their class."""
     found = {where.path: put.owners[0] for put in puts for where in put.places}
     for attribute in attributes:
         name, dot, _ = attribute.name.rpartition(".")
-        if dot and (own := study.classes_of(name)):
+        if dot and (own := summary.classes_of(name)):
             found[name] = own[0]
     return found
 
 
-def _put_below_self(study: Study, attribute: Attribute) -> Iterator[PutIn]:
+def _put_below_self(summary: ClassSummary, attribute: Attribute) -> Iterator[PutIn]:
     """``self.stem.extra = nn.Parameter(...)``, of a name that is new there."""
-    owners = _owners(study, attribute)
-    taken = frozenset[str]().union(*(_names_of(study, cls) for cls in owners))
-    items = study.attached_as(attribute.name) if owners else ()
+    owners = _owners(summary, attribute)
+    taken = frozenset[str]().union(*(_names_of(summary, cls) for cls in owners))
+    items = summary.attached_as(attribute.name) if owners else ()
     new = [item for item in items if len(item.path) == 2 and item.path[1] not in taken]
     where = _where_of(attribute)
     last = {item.path: item for item in new if item.how in ATTACHING and parameters_in(item.value)}
@@ -106,31 +106,31 @@ def _put_below_self(study: Study, attribute: Attribute) -> Iterator[PutIn]:
     for item in new:
         if item.how == "setattr" and parameters_in(item.value):
             yield _put_in(item, owners, where)
-    yield from _put_further_down(study, attribute)
+    yield from _put_further_down(summary, attribute)
 
 
-def _put_further_down(study: Study, attribute: Attribute) -> Iterator[PutIn]:
+def _put_further_down(summary: ClassSummary, attribute: Attribute) -> Iterator[PutIn]:
     """``self.net.stem.extra = nn.Parameter(...)``, where the net has the stem."""
-    for item in study.attached_as(attribute.name):
+    for item in summary.attached_as(attribute.name):
         *path, name = item.path
-        owner = _class_at(study, path) if len(path) > 1 else None
-        if owner is None or name in _names_of(study, owner) or item.how not in ADDED:
+        owner = _class_at(summary, path) if len(path) > 1 else None
+        if owner is None or name in _names_of(summary, owner) or item.how not in ADDED:
             continue
         around = _where_of(attribute)
         if NOTHING in options_of(attribute.node):
             around = around.under(f"{attribute.target} is not None")
         where = replace(around, target=f"self.{'.'.join(path)}", path=".".join(path))
-        if parameters_in(item.value) or _holds_layers(study, item.value):
+        if parameters_in(item.value) or _holds_layers(summary, item.value):
             yield _put_in(item, (owner,), where)
 
 
-def _class_at(study: Study, path: Sequence[str]) -> ModuleClass | None:
+def _class_at(summary: ClassSummary, path: Sequence[str]) -> ModuleClass | None:
     """The class of which there is an instance at a path, if there is one and it declares."""
-    found: ModuleClass | None = study.cls
+    found: ModuleClass | None = summary.cls
     for name in path:
-        own = Study(found, study.resolver, ()).classes_of(name) if found else []
+        own = ClassSummary(found, summary.resolver, ()).classes_of(name) if found else []
         found = own[0] if len(own) == 1 else None
-    return found if found is not None and _declares(study, found) else None
+    return found if found is not None and _declares(summary, found) else None
 
 
 def _put_in(item: Assignment, owners: tuple[ModuleClass, ...], where: Where) -> PutIn:
@@ -138,16 +138,16 @@ def _put_in(item: Assignment, owners: tuple[ModuleClass, ...], where: Where) -> 
     return PutIn(item.path[-1], item.value, item.line, item.column, owners, (where,), sure)
 
 
-def _owners(study: Study, attribute: Attribute) -> tuple[ModuleClass, ...]:
+def _owners(summary: ClassSummary, attribute: Attribute) -> tuple[ModuleClass, ...]:
     """The classes of which an attribute is an instance, if all it may be is one of these."""
     nodes = [node for node in options_of(attribute.node) if node != NOTHING]
-    own = tuple(node.cls for node in nodes if isinstance(node, Own))
+    own = tuple(node.cls for node in nodes if isinstance(node, ClassInstance))
     own = own if len(own) == len(nodes) else ()
-    return own if all(_declares(study, cls) for cls in own) else ()
+    return own if all(_declares(summary, cls) for cls in own) else ()
 
 
 def _put_elsewhere(
-    study: Study, method: Function, put: Put, attributes: Sequence[Attribute]
+    summary: ClassSummary, method: Function, put: Put, attributes: Sequence[Attribute]
 ) -> Iterator[PutIn]:
     """What is put into an instance that has another name, or is in a container."""
     path = _path_of(put.owner, method)
@@ -157,20 +157,24 @@ def _put_elsewhere(
         if path[:1] == (attribute.name,)
         for placement in place(attribute.node, _where_of(attribute))
     ]
-    instances = [i for i in there if isinstance(i, Instance) and _declares(study, i.cls)]
+    instances = [i for i in there if isinstance(i, Instance) and _declares(summary, i.cls)]
     found = {i: where for i in instances if (where := _where(i, path, put.owner)) is not None}
     if found:
         owners = tuple({instance.cls.key: instance.cls for instance in found}.values())
         sure = put.sure and all(map(_is_each_or_one, _elements(put.owner)))
         places = tuple({where.path: where for where in found.values()}.values())
-        leaf = _leaf(study, put.value)
+        leaf = _leaf(summary, put.value)
         others = "*" in path and len(instances) < len(there)
         yield PutIn(put.name, put.value, put.line, put.column, owners, places, sure, others, leaf)
         return
-    node = study.resolver.resolve(put.owner, study.scope)
-    own = tuple(n.cls for n in options_of(node) if isinstance(n, Own) and _declares(study, n.cls))
+    node = summary.resolver.resolve(put.owner, summary.scope)
+    own = tuple(
+        n.cls
+        for n in options_of(node)
+        if isinstance(n, ClassInstance) and _declares(summary, n.cls)
+    )
     if not own and parameters_in(put.value) and is_opaque(node):
-        held = tuple(cls for cls in study.held if _declares(study, cls))
+        held = tuple(cls for cls in summary.held if _declares(summary, cls))
         if held:
             yield PutIn(put.name, put.value, put.line, put.column, held, maybe=True)
     elif own:
@@ -228,22 +232,22 @@ def _is_each_or_one(element: Element) -> bool:
     return element.index is not None or not element.text
 
 
-def _leaf(study: Study, value: Value) -> Leaf | None:
-    node = study.resolver.resolve(value, study.scope)
-    return node if isinstance(node, Leaf) and node.layer.kind == "layer" else None
+def _leaf(summary: ClassSummary, value: Value) -> LayerInstance | None:
+    node = summary.resolver.resolve(value, summary.scope)
+    return node if isinstance(node, LayerInstance) and node.layer.kind == "layer" else None
 
 
-def _holds_layers(study: Study, value: Value) -> bool:
-    node = study.resolver.resolve(value, study.scope)
-    return any(isinstance(item, Leaf | Own) for item in walk(node))
+def _holds_layers(summary: ClassSummary, value: Value) -> bool:
+    node = summary.resolver.resolve(value, summary.scope)
+    return any(isinstance(item, LayerInstance | ClassInstance) for item in walk(node))
 
 
-def _declares(study: Study, cls: ModuleClass) -> bool:
+def _declares(summary: ClassSummary, cls: ModuleClass) -> bool:
     """Whether a class has parameters, and so becomes a PyroModule together with its holder."""
-    return Study(cls, study.resolver, ()).has_parameters
+    return ClassSummary(cls, summary.resolver, ()).has_parameters
 
 
-def _names_of(study: Study, cls: ModuleClass) -> frozenset[str]:
+def _names_of(summary: ClassSummary, cls: ModuleClass) -> frozenset[str]:
     """What a class attaches itself, or a base of it."""
-    lineage = Study(cls, study.resolver, ()).lineage
+    lineage = ClassSummary(cls, summary.resolver, ()).lineage
     return frozenset[str]().union(*(inner.names_attached for inner in lineage))

@@ -1,449 +1,791 @@
-"""Names to what they stand for, across files, import styles and re-exports."""
+"""What an attribute of a module holds: layers, containers of layers, classes of the project.
+
+The values of the facts are followed through helper functions and methods, local variables and
+aliases, over the whole project. Where the source does not show what is made, the answer is Unknown.
+"""
 
 from __future__ import annotations
 
+import ast
+import builtins
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from pyroify.catalog.layers import Layer, lookup
-from pyroify.catalog.thirdparty import MODULE_BASES
-from pyroify.diagnostics import Finding
-from pyroify.lock import Lock
-from pyroify.program.faults import FileFault, looking_at
-from pyroify.program.load import Loaded, facts_of
-from pyroify.source import decode_source
-from pyroify.syntax.extract import extract
-from pyroify.syntax.facts import Class, File, Function
-from pyroify.syntax.values import Call, Name, Value
+from pyroify.catalog.calls import (
+    CLONES,
+    LOADING,
+    MODULE_FREE,
+    NAMESPACE,
+    NO_MODULES,
+    NORMED,
+    NUMBERS,
+    PROPERTIES,
+    TRANSPARENT,
+    computes_weight,
+    makes_function,
+)
+from pyroify.catalog.layers import Layer
+from pyroify.catalog.module import MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
+from pyroify.program.index import MODULE, Index, ModuleClass, Target
+from pyroify.program.unknown import Ingredients
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    LayerInstance,
+    Scope,
+    hidden,
+    holds_parameters,
+    is_data,
+    without_call,
+)
+from pyroify.syntax.facts import ATTACHING, Class, File, Function
+from pyroify.syntax.interpret.collections import held_by_method, keyed, pick
+from pyroify.syntax.parameters import PARAMETER
+from pyroify.syntax.values import (
+    NOTHING,
+    PLAIN,
+    STATELESS,
+    Argument,
+    Call,
+    Closure,
+    Computed,
+    Constant,
+    Declared,
+    Element,
+    Items,
+    Many,
+    MethodCall,
+    Name,
+    Nothing,
+    OneOf,
+    Parameter,
+    Passed,
+    Path,
+    Plain,
+    SelfRead,
+    Unknown,
+    Value,
+    join,
+    literal,
+    member_of,
+    options_of,
+    walk,
+)
 
-MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
-PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
-PLAIN_BASES = {"object", "typing.Generic", "typing.Protocol", "abc.ABC"}
-
-BaseKind = Literal["module", "pyro", "layer", "local", "external", "unresolved", "plain"]
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """One base of a module class: what it is, as written, and the class it names."""
-
-    kind: BaseKind
-    text: str
-    dotted: str
-    local: ModuleClass | None = None
-    layer: Layer | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ModuleClass:
-    """A class of the project that descends from ``nn.Module``, and where it stands."""
-
-    file: File
-    cls: Class
-    bases: tuple[Base, ...]
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Path and qualified name: unique in the project."""
-        return self.file.path, self.cls.qualname
-
-    @property
-    def name(self) -> str:
-        """``module:Class``, as the spec names it."""
-        return f"{self.file.module}:{self.cls.qualname}"
-
-    @property
-    def is_pyro(self) -> bool:
-        """Whether it is a ``PyroModule`` already."""
-        return any(
-            base.kind == "pyro" or (base.local is not None and base.local.is_pyro)
-            for base in self.bases
-        )
-
-    @property
-    def lineage(self) -> tuple[ModuleClass, ...]:
-        """The class and its bases in the project, nearest first."""
-        found: dict[tuple[str, str], ModuleClass] = {self.key: self}
-        for base in self.bases:
-            if base.local is not None:
-                for item in base.local.lineage:
-                    found.setdefault(item.key, item)
-        return tuple(found.values())
-
-    @property
-    def library_base(self) -> Layer | None:
-        """The layer of torch.nn it directly derives from, if any."""
-        return next((base.layer for base in self.bases if base.layer is not None), None)
-
-    def find_method(self, name: str) -> tuple[ModuleClass, Function] | None:
-        """A method of the class or of its bases in the project, with the class that defines it."""
-        for item in self.lineage:
-            if method := item.cls.method(name):
-                return item, method
-        return None
+if TYPE_CHECKING:
+    from pyroify.program.frozen import FrozenBy
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a dotted name stands for: exactly one field is set, or none for something outside."""
-
-    module_class: ModuleClass | None = None
-    plain_class: Class | None = None
-    function: Function | None = None
-    alias: Value | None = None
-    file: File | None = None
+MAX_DEPTH = 12
+BUILTINS = frozenset(vars(builtins))
+KEYED = {"ModuleDict", "ParameterDict"}
 
 
 @dataclass
-class Index:
-    """The files of a project, and what their names mean."""
+class Resolver:
+    """Follows values to structures over an index."""
 
-    loaded: Loaded
-    _files: dict[str, File | None] = field(default_factory=dict)
-    _classes: dict[tuple[str, str], ModuleClass | None] = field(default_factory=dict)
-    _pending: set[tuple[str, str]] = field(default_factory=set)
-    _stars: dict[str, tuple[File, ...]] = field(default_factory=dict)
-    _canonical: dict[tuple[str, str], str] = field(default_factory=dict)
-    _targets: dict[tuple[str, str], Target] = field(default_factory=dict)
-    _members: dict[str, dict[str, Class | Function]] = field(default_factory=dict)
-    left: dict[str, FileFault] = field(default_factory=dict)
-    """Files on which pyroify itself failed: they stay as they are, and what needs them too."""
-    _uses: dict[str, frozenset[str]] = field(default_factory=dict)
-    _left_modules: set[tuple[str, str]] = field(default_factory=set)
+    index: Index
+    subclasses: Mapping[tuple[str, str], tuple[ModuleClass, ...]]
+    functions: dict[tuple[str, str], Function] = field(default_factory=dict)
+    """Functions of the project that make layers for classes, by path and name, as met."""
+    users: dict[tuple[str, str], set[tuple[str, str] | None]] = field(default_factory=dict)
+    """The classes that they make layers for; None for what is made outside classes."""
+    frozen: Mapping[tuple[str, str], tuple[FrozenBy, ...]] = field(default_factory=dict)
+    """What is frozen of a class by other classes, which hold it or derive from it."""
+    handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
+    """The classes whose instances a class is seen to be given."""
+    _constants: dict[tuple[str, str], Value] = field(default_factory=dict)
+    makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._files.update(self.loaded.files)
+    @cached_property
+    def computes_weights(self) -> bool:
+        """Whether anything of the project has weights computed from other parameters."""
+        classes = [cls for file in self.index.files for cls in file.classes]
+        functions = [
+            *(function for file in self.index.files for function in file.functions),
+            *(method for cls in classes for method in cls.methods),
+        ]
+        calls = (call for function in functions for call in function.layer_calls)
+        callees = (call.callee for call in calls)
+        return any(isinstance(c, Name) and computes_weight(c.dotted) for c in callees)
 
-    # Files
+    @cached_property
+    def registered(self) -> Mapping[str, tuple[ModuleClass, ...]]:
+        """The classes that decorators put into a registry, by all the names it may have.
 
-    @property
-    def findings(self) -> Iterator[Finding]:
-        """What is wrong with files and imports."""
-        yield from self.loaded.lock.findings
-        yield from self.loaded.findings
-        yield from self.loaded.names.findings
-        yield from (fault.finding for fault in self.left.values())
-
-    @property
-    def lock(self) -> Lock:
-        """What pyroify wrote in these files before."""
-        return self.loaded.lock
-
-    @property
-    def existing(self) -> frozenset[str]:
-        """The paths of all files of the project, read or not."""
-        return self.loaded.names.existing
-
-    def file(self, path: str) -> File | None:
-        """Facts of a file; None for one that cannot be read, or has nothing to do with modules."""
-        return self._files.get(path)
-
-    def file_as_rewritten(self, path: str, data: bytes) -> File:
-        """Facts of a file with other contents, which are its own after a rewrite."""
-        return facts_of(decode_source(data, path).text, path, self.loaded.names)
-
-    def find_module(self, dotted: str, importer: str) -> str | None:
-        """File of a module, as an import in ``importer`` finds it."""
-        return self.loaded.names.find_module(dotted, importer)
-
-    @property
-    def files(self) -> tuple[File, ...]:
-        """All files read so far, in the project's order."""
-        return tuple(
-            found
-            for path in self.loaded.names.paths
-            if (found := self._files.get(path)) is not None
-        )
-
-    @property
-    def unreadable(self) -> frozenset[str]:
-        """The files that were looked at, of which nothing is known, or not all."""
-        return frozenset(path for path, file in self._files.items() if file is None) | {*self.left}
-
-    def leave_alone(self, fault: FileFault) -> None:
-        """Go on without what is in the classes of a file: only that they are there is known."""
-        file = self._files[fault.path]
-        assert file is not None and fault.path not in self.left
-        self.left[fault.path] = fault
-        self._uses[fault.path] = frozenset(_names_called(file))
-        self._files[fault.path] = _without_bodies(file)
-        self._left_modules.update(key for key, made in self._classes.items() if made)
-        for cache in (self._classes, self._stars, self._targets, self._members):
-            cache.clear()
-
-    def used_by_left(self, path: str) -> Iterator[ModuleClass]:
-        """The classes that a file which is left alone may hold, by the names it calls."""
-        for dotted in sorted(self._uses.get(path, ())):
-            if found := self.resolve(dotted, path).module_class:
-                yield found
-
-    def add_notebook(self, path: str, code: str) -> File:
-        """Facts of the code of a notebook, which is no file that others import."""
-        made = extract(code, path, f"<{path}>")
-        self._files[path] = made
-        return made
-
-    # Names
-
-    def resolve(self, dotted: str, importer: str, depth: int = 0) -> Target:
-        """What a dotted name of a file stands for; an empty target for something outside."""
-        if depth > 20 or not dotted:
-            return Target()
-        key = (dotted, importer)
-        if key in self._targets:
-            return self._targets[key]
-        found = self._resolve(dotted, importer, depth)
-        if not self._pending:  # while a class is looked at, answers may be halfway
-            self._targets[key] = found
-        return found
-
-    def _resolve(self, dotted: str, importer: str, depth: int) -> Target:
-        file = self._files.get(importer)
-        if file is not None and dotted.startswith(f"{file.module}."):
-            found = self._member(file, dotted[len(file.module) + 1 :], depth)
-            if found != Target():
-                return found
-        parts = dotted.split(".")
-        for cut in range(len(parts) - 1, 0, -1):
-            path = self.find_module(".".join(parts[:cut]), importer)
-            inner = self.file(path) if path and path != importer else None
-            if inner is not None:
-                return self._member(inner, ".".join(parts[cut:]), depth)
-        if file is not None and len(parts) == 1:
-            return self._from_stars(file, parts[0], depth)
-        return Target()
-
-    def _member(self, file: File, name: str, depth: int) -> Target:
-        """A name of another file: defined there, re-exported, or under a star import."""
-        found = self._own_member(file, name, depth)
-        return found if found != Target() else self._from_stars(file, name, depth)
-
-    def _own_member(self, file: File, name: str, depth: int) -> Target:
-        if file.path not in self._members:
-            functions = {function.name: function for function in reversed(file.functions)}
-            classes = {cls.qualname: cls for cls in reversed(file.classes)}
-            self._members[file.path] = {**functions, **classes}
-        member = self._members[file.path].get(name)
-        if isinstance(member, Class):
-            made = self.module_class(file, member)
-            if made is not None:
-                return Target(module_class=made, file=file)
-            return Target(plain_class=member, file=file)
-        if member is not None:
-            return Target(function=member, file=file)
-        head, _, rest = name.partition(".")
-        for local, value in file.aliases:
-            if local == name:
-                return self._alias(file, value, depth)
-        for local, dotted in file.imports:
-            if local == head and dotted != name:
-                return self.resolve(f"{dotted}.{rest}" if rest else dotted, file.path, depth + 1)
-        return Target()
-
-    def _alias(self, file: File, value: Value, depth: int) -> Target:
-        if isinstance(value, Name):
-            found = self.resolve(value.dotted, file.path, depth + 1)
-            if found != Target():
-                return found
-        return Target(alias=value, file=file)
-
-    def _from_stars(self, file: File, name: str, depth: int) -> Target:
-        for inner in self._star_sources(file):
-            found = self._own_member(inner, name, depth + 1)
-            if found != Target():
-                return found
-        return Target()
-
-    def _star_sources(self, file: File) -> tuple[File, ...]:
-        """The files of the project whose names a file has by star imports, each once."""
-        if file.path not in self._stars:
-            found: dict[str, File] = {}
-            waiting = [file]
-            while waiting:
-                importer = waiting.pop()
-                for source in importer.stars:
-                    path = self.find_module(source, importer.path)
-                    inner = self.file(path) if path else None
-                    if inner is not None and inner is not file and inner.path not in found:
-                        found[inner.path] = inner
-                        waiting.append(inner)
-            self._stars[file.path] = tuple(found.values())
-        return self._stars[file.path]
-
-    def canonical(self, dotted: str, importer: str) -> str:
-        """A dotted name with re-exports and star imports followed out of the project."""
-        key = (dotted, importer)
-        if key not in self._canonical:
-            self._canonical[key] = self._follow(dotted, importer)
-        return self._canonical[key]
-
-    def _follow(self, dotted: str, importer: str) -> str:
-        for _ in range(10):
-            file = self._files.get(importer)
-            if file is None:
-                return dotted
-            if "." not in dotted:
-                for source in file.stars:
-                    if lookup(f"{source}.{dotted}") or f"{source}.{dotted}" in MODULE:
-                        return f"{source}.{dotted}"
-                    if (found := self._named_in(source, dotted, importer)) is not None:
-                        return found
-            step = self._reexport(dotted, importer)
-            if step is None:
-                return dotted
-            dotted, importer = step
-        return dotted
-
-    def _named_in(self, module: str, name: str, importer: str) -> str | None:
-        """What a module of the project imports under a name that a star import brings along."""
-        path = self.find_module(module, importer)
-        inner = self.file(path) if path else None
-        if inner is None or inner.path == importer:
-            return None
-        for local, dotted in inner.imports:
-            if local == name:
-                return self.canonical(dotted, inner.path)
-        return None
-
-    def _reexport(self, dotted: str, importer: str) -> tuple[str, str] | None:
-        module, _, name = dotted.rpartition(".")
-        path = self.find_module(module, importer)
-        inner = self.file(path) if path else None
-        if inner is None:
-            return None
-        for local, target in inner.imports:
-            if local == name and target != dotted:
-                return target, inner.path
-        for local, value in inner.aliases:
-            if local == name and isinstance(value, Name) and value.dotted != dotted:
-                return value.dotted, inner.path
-        return None
-
-    def layer(self, dotted: str, importer: str) -> Layer | None:
-        """The layer of torch.nn a name stands for, if any."""
-        return lookup(dotted) or lookup(self.canonical(dotted, importer))
-
-    # Classes
-
-    @property
-    def module_classes(self) -> tuple[ModuleClass, ...]:
-        """All classes of the files read so far that descend from ``nn.Module``, in order."""
-        found = []
-        for file in self.files:
+        Those are the names that a decorating function reads, or what it is a method of.
+        """
+        found: dict[str, list[ModuleClass]] = {}
+        for file in self.index.files:
             for cls in file.classes:
-                with looking_at(file.path):
-                    made = self.module_class(file, cls)
-                if made is not None:
-                    found.append(made)
-        return tuple(found)
+                made = self.index.resolve(f"{file.module}.{cls.qualname}", file.path).module_class
+                if made is None:
+                    continue
+                registries = [self._registries(dotted, file) for dotted in cls.registered]
+                for name in dict.fromkeys(chain.from_iterable(registries)):
+                    found.setdefault(name, []).append(made)
+        return {name: tuple(classes) for name, classes in found.items()}
 
-    def module_class(self, file: File, cls: Class) -> ModuleClass | None:
-        """The class as a module, or None where it does not descend from ``nn.Module``."""
-        key = (file.path, f"{cls.qualname}:{cls.line}")
-        if key in self._classes:
-            return self._classes[key]
-        if key in self._pending:
-            return None
-        self._pending.add(key)
-        bases = tuple(self._base(file, text, dotted) for text, dotted, _, _ in cls.bases)
-        self._pending.discard(key)
-        descends = any(
-            base.kind in ("module", "pyro", "layer", "local", "external") for base in bases
+    def registered_in(self, dotted: str) -> tuple[ModuleClass, ...]:
+        """The classes of a registry, by its name or that of one of its methods (``LAYERS.get``)."""
+        owner = dotted.rpartition(".")[0]
+        is_module = any(file.module == owner for file in self.index.files)
+        around = () if is_module else self.registered.get(owner, ())
+        return self.registered.get(dotted, around)
+
+    def _registries(self, decorator: str, file: File) -> Iterator[str]:
+        target = self.index.resolve(decorator, file.path)
+        if target.function is not None and target.file is not None:
+            yield from (f"{target.file.module}.{name}" for name in target.function.names)
+        yield decorator.rpartition(".")[0]
+
+    def resolve(self, value: Value, scope: Scope) -> Value:
+        """The structure of a value."""
+        match value:
+            case Nothing():
+                return NOTHING
+            case Name(dotted=dotted):
+                return self._named(dotted, scope)
+            case Constant() | Computed() | Declared() | Closure():
+                return PLAIN
+            case Parameter():
+                return value
+            case Argument(name=name):
+                if name in scope.arguments:
+                    passed, outer = scope.arguments[name]
+                    return self.resolve(passed.value, outer)
+                return Unknown(name)
+            case SelfRead(path=path):
+                return self._read(path, scope)
+            case Element():
+                return self._element(value, scope)
+            case OneOf(options=options):
+                return join(*[self.resolve(option, scope) for option in options])
+            case Many(item=item):
+                node = self.resolve(item, scope)
+                return node if isinstance(node, Plain | Nothing) else Many(node)
+            case Items():
+                return self._items(value, scope)
+            case MethodCall():
+                return self._method_call(value, scope)
+            case Call():
+                return self._call(value, scope)
+            case Unknown(text=text):
+                holding = Ingredients(self)
+                holding.look_at(value, scope)
+                return Unknown(text, sure=holding.sure)
+        return PLAIN
+
+    # Names, and what hangs below self
+
+    def _named(self, dotted: str, scope: Scope) -> Value:
+        """A name that is not called: a module built at file level, a class, a number."""
+        target = self.index.resolve(dotted, scope.path)
+        if target.alias is not None and target.file is not None and scope.depth <= MAX_DEPTH:
+            key = (dotted, scope.path)
+            if key not in self._constants:
+                self._constants[key] = Unknown(dotted)  # where it is made of itself
+                made = self.resolve(target.alias, Scope(target.file.path, inside=False))
+                self._constants[key] = _made_elsewhere(made, dotted)
+            return self._constants[key]
+        name = self.index.canonical(dotted, scope.path)
+        if target != Target() or name in BUILTINS or name.startswith("torch."):
+            return PLAIN
+        return PLAIN if self.is_free(dotted, scope) else Unknown(dotted)
+
+    def is_free(self, dotted: str, scope: Scope) -> bool:
+        """Whether a name from outside the project is known to be no module, and to make none."""
+        name = self.index.canonical(dotted, scope.path)
+        head = name.partition(".")[0]
+        if self.index.layer(dotted, scope.path) is not None or name in MODULE:
+            return True  # a class, as long as nobody calls it
+        if name in LOADING:
+            return False
+        return ("." not in name and name in NUMBERS) or bool(
+            head in sys.stdlib_module_names or head in NO_MODULES or MODULE_FREE.fullmatch(name)
         )
-        if not descends and any(base.kind == "unresolved" for base in bases):
-            descends = key in self._left_modules or looks_like_module(cls)
-        made = ModuleClass(file, cls, bases) if descends else None
-        self._classes[key] = made
-        return made
 
-    def is_known(self, file: File, cls: Class) -> bool:
-        """Whether all bases of a class that is no module are known not to be modules either."""
-        bases = [self._base(file, text, dotted) for text, dotted, _, _ in cls.bases]
-        return all(base.kind == "plain" for base in bases)
+    def _read(self, path: Path, scope: Scope) -> Value:
+        """The value of ``self.<path>``: another name for what an attribute holds and declares.
 
-    def _base(self, file: File, text: str, dotted: str) -> Base:
-        name = self.canonical(dotted, file.path)
-        if name in PYRO_MODULE:
-            return Base("pyro", text, name, layer=self._bracketed(file, text))
-        if name in MODULE:
-            return Base("module", text, name)
-        if layer := lookup(name):
-            return Base("layer", text, name, layer=layer)
-        target = self.resolve(dotted, file.path)
-        if target.module_class is not None:
-            return Base("local", text, name, local=target.module_class)
-        if target.plain_class is not None or target.function is not None:
-            return Base("plain", text, name)
-        if name in PLAIN_BASES or name.partition(".")[0] in sys.stdlib_module_names:
-            return Base("plain", text, name)
-        if name.startswith("torch."):
-            last = name.rpartition(".")[2]
-            return Base(
-                "external" if ".nn." in name or last.endswith("Module") else "plain", text, name
-            )
-        if MODULE_BASES.fullmatch(name):
-            return Base("external", text, name)
-        return Base("unresolved", text, name)
+        A property makes what it gives; what nobody is seen to assign is not known.
+        """
+        text = f"self.{'.'.join(path)}"
+        if scope.cls is None or scope.depth > MAX_DEPTH:
+            return Unknown(text)
+        if (found := scope.cls.find_method(path[0])) is not None:
+            owner, method = found
+            if not PROPERTIES.intersection(method.decorators):
+                return PLAIN
+            call = Call(SelfRead(path), method.line, 0, (), text)
+            node = self._returned(method, call, replace(scope, cls=owner), owner.file.path)
+            return node if len(path) == 1 else Unknown(text)
+        if path[0] in MODULE_NAMES or any(self._assigned(path[:1], scope.cls)):
+            return PLAIN
+        for owner in scope.cls.lineage:
+            if (value := dict(owner.cls.class_attributes).get(path[0])) is not None:
+                inner = _inside_file(owner.file, scope)
+                return _made_elsewhere(self.resolve(value, inner), text)
+        return Unknown(text)
 
-    def _bracketed(self, file: File, text: str) -> Layer | None:
-        """The layer in ``PyroModule[nn.Linear]``."""
-        _, bracket, inner = text.partition("[")
-        if not bracket:
+    def _assigned(self, path: Path, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
+        """What a class and its bases assign to ``self.<path>``."""
+        for owner in cls.lineage:
+            for method in owner.cls.methods:
+                for item in method.assignments:
+                    if item.path == path and item.how in ATTACHING:
+                        yield item.value, owner
+
+    def _held(self, value: Value, scope: Scope) -> Value:
+        """The structure of a value, looked up where it is only another name."""
+        match value:
+            case SelfRead(path=path) if scope.cls is not None and scope.depth <= MAX_DEPTH:
+                deeper = replace(scope, depth=scope.depth + 1, inside=False)
+                nodes = [
+                    self._held(found, replace(deeper, cls=owner, path=owner.file.path))
+                    for found, owner in self._assigned(path, scope.cls)
+                ]
+                return join(*nodes) if nodes else self._read(path, scope)
+            case Element(of=SelfRead() as of, index=index, text=text):
+                return _element_of(self._held(of, scope), index, text, is_copied=True)
+        return self.resolve(value, scope)
+
+    def _element(self, value: Element, scope: Scope) -> Value:
+        if isinstance(value.of, SelfRead):
+            return Unknown(value.text)  # another name for a part of what is there
+        if (found := self.behind(value.of, scope)) is not None:
+            held, inner = found
+            node = self.resolve(pick(held, value.index, value.text), inner)
+            return node if isinstance(value.of, Argument) else _made_elsewhere(node, value.text)
+        return _element_of(self.resolve(value.of, scope), value.index, value.text)
+
+    def behind(self, value: Value, scope: Scope) -> tuple[Value, Scope] | None:
+        """What a name, an argument or a class attribute stands for, and where that is written."""
+        if scope.depth > MAX_DEPTH:
             return None
-        parts = tuple(inner.rstrip("] ").split("."))
-        imports = dict(file.imports)
-        return lookup(".".join([imports.get(parts[0], parts[0]), *parts[1:]]))
+        match value:
+            case Argument(name=name) if name in scope.arguments:
+                passed, outer = scope.arguments[name]
+                return passed.value, outer
+            case Name(dotted=dotted):
+                target = self.index.resolve(dotted, scope.path)
+                if target.alias is not None and target.file is not None:
+                    return target.alias, _inside_file(target.file, scope)
+                return self._class_attribute(dotted, scope)
+            case SelfRead(path=(name,)) if scope.cls is not None:
+                for owner in scope.cls.lineage:
+                    if (found := dict(owner.cls.class_attributes).get(name)) is not None:
+                        return found, _inside_file(owner.file, scope)
+        return None
 
+    def _class_attribute(self, dotted: str, scope: Scope) -> tuple[Value, Scope] | None:
+        """What ``Class.NAME`` stands for."""
+        owner, _, name = dotted.rpartition(".")
+        target = self.index.resolve(owner, scope.path)
+        cls = target.module_class.cls if target.module_class else target.plain_class
+        value = dict(cls.class_attributes).get(name) if cls is not None else None
+        if value is None or target.file is None:
+            return None
+        return value, _inside_file(target.file, scope)
 
-def _without_bodies(file: File) -> File:
-    """The file as far as others must know it: names, classes and bases."""
-    classes = tuple(replace(cls, methods=(), class_attributes=()) for cls in file.classes)
-    aliases = tuple((name, value) for name, value in file.aliases if isinstance(value, Name))
-    return File(
-        file.path,
-        file.module,
-        file.imports,
-        file.stars,
-        file.modules,
-        classes,
-        aliases=aliases,
-        bound=file.bound,
-    )
+    def _items(self, value: Items, scope: Scope) -> Items:
+        return Items(tuple(self.resolve(item, scope) for item in value.items), value.keys)
 
+    # Functions and methods of the project
 
-def _names_called(file: File) -> Iterator[str]:
-    """Dotted names of what a file calls, or hands to a call."""
-    methods = (method for cls in file.classes for method in cls.methods)
-    functions = (*file.functions, *methods)
-    for call in (*file.module_calls, *(c for item in functions for c in item.layer_calls)):
-        for value in (call.callee, *(passed.value for passed in call.args)):
-            if isinstance(value, Call):
-                value = value.callee
-            if isinstance(value, Name):
-                yield value.dotted
+    def _method_call(self, value: MethodCall, scope: Scope) -> Value:
+        call = value.call
+        if scope.cls is None or scope.depth > MAX_DEPTH:
+            return Unknown(call.text)
+        found = scope.cls.find_method(value.name)
+        if found is None:
+            return self._attribute_call(value, scope, scope.cls)
+        owner, method = found
+        inner = replace(scope, cls=owner)
+        node = self._returned(method, call, inner, owner.file.path)
+        overriding = list(self._overriding(value.name, scope.cls))
+        if not overriding:
+            return node
+        nodes = [node]
+        for sub in overriding:
+            if (other := sub.cls.method(value.name)) is not None:
+                nodes.append(self._returned(other, call, replace(scope, cls=sub), sub.file.path))
+            else:
+                nodes.append(Unknown(call.text))
+        return _any_of(nodes, call.text)
 
-
-def looks_like_module(cls: Class) -> bool:
-    """Whether a class whose base is not known behaves like an ``nn.Module``.
-
-    It attaches parameters or layers of torch to itself, or has ``forward`` and calls the base's
-    ``__init__``.
-    """
-    from pyroify.syntax.values import Call, Parameter
-
-    constructor = cls.method("__init__")
-    if constructor is None:
-        return cls.method("forward") is not None
-    for assignment in constructor.assignments:
-        value = assignment.value
-        if isinstance(value, Parameter):
-            return True
-        if (
-            isinstance(value, Call)
-            and isinstance(value.callee, Name)
-            and lookup(value.callee.dotted)
+    def _attribute_call(self, value: MethodCall, scope: Scope, cls: ModuleClass) -> Value:
+        """A call of ``self.name`` where that is no method: a class, a function or a module."""
+        call = value.call
+        for owner in cls.lineage:
+            inner = f"{owner.file.module}.{owner.cls.qualname}.{value.name}"
+            nested = self.index.resolve(inner, owner.file.path).module_class
+            if nested is not None:
+                return ClassInstance(nested)
+        if any(self._overriding(value.name, cls)):
+            return Unknown(call.text)
+        attribute = dict(cls.cls.class_attributes).get(value.name)
+        if isinstance(attribute, Name):
+            return self._call(replace(call, callee=attribute), scope)
+        held = self._held(SelfRead((value.name,)), scope)
+        if all(
+            isinstance(item, LayerInstance | ContainerInstance | ClassInstance)
+            for item in options_of(held)
         ):
-            return True
-    return cls.method("forward") is not None and "__init__" in constructor.super_calls
+            return PLAIN  # what a module computes
+        return self._called(call, scope, SelfRead((value.name,)))
+
+    def _overriding(self, name: str, cls: ModuleClass) -> Iterator[ModuleClass]:
+        """Classes that derive from one and define a method or attribute anew."""
+        for sub in self.subclasses.get(cls.key, ()):
+            if sub.cls.method(name) is not None or name in dict(sub.cls.class_attributes):
+                yield sub
+
+    def _returned(self, function: Function, call: Call, scope: Scope, path: str) -> Value:
+        """What a function gives for a call: the union of what it returns."""
+        place = (path, function.line)
+        if place in scope.callers or scope.depth > MAX_DEPTH:
+            return Unknown(call.text)
+        if function.reshapes:
+            return Unknown(call.text, sure=True)
+        inner = self._inside(function, call, scope, path)
+        if function.generator:
+            children = [self.resolve(Many(value), inner) for value in function.yields]
+            node: Value = Items(tuple(children))
+        elif not function.returns:
+            return PLAIN
+        else:
+            node = join(*[self.resolve(value, inner) for value in function.returns])
+        if isinstance(node, Plain) and scope.cls is None and function.parameter_calls:
+            return Unknown(call.text, sure=True)  # it attaches them to what it gives
+        if function.coroutine or not TRANSPARENT.issuperset(function.decorators):
+            unknown = hidden(call.text, node)
+            return join(
+                *(item for item in options_of(node) if isinstance(item, Parameter)), unknown
+            )
+        return node
+
+    def _inside(self, function: Function, call: Call, scope: Scope, path: str) -> Scope:
+        """Where the body of a function stands, with the arguments of a call."""
+        arguments: dict[str, tuple[Passed, Scope]] = {}
+        for position, name in enumerate(function.arguments):
+            if passed := call.argument(name, position):
+                arguments[name] = (passed, scope)
+            elif default := dict(function.defaults).get(name):
+                if is_literal(default) and not call.starred:
+                    arguments[name] = (Passed("", "", default, True, literal(default)), scope)
+        callers = scope.callers | {(path, function.line)}
+        return Scope(path, scope.cls, arguments, scope.depth + 1, False, callers, scope.user)
+
+    # Calls
+
+    def _call(self, call: Call, scope: Scope) -> Value:
+        if scope.depth > MAX_DEPTH:
+            return Unknown(call.text)
+        match call.callee:
+            case Name(dotted=dotted):
+                return self._named_call(call, dotted, scope)
+            case OneOf(options=options):
+                nodes = [self._call(replace(call, callee=option), scope) for option in options]
+                return join(*_unwrapped(nodes, call))
+            case Closure():
+                return self._closed(call, call.callee, scope, scope)
+            case Constant():
+                return PLAIN
+        return self._called(call, scope, call.callee)
+
+    def _called(self, call: Call, scope: Scope, callee: Value) -> Value:
+        """A call of what is no plain name: of what is picked from a dict, handed in or returned.
+
+        A layer cannot be wrapped there.
+        """
+        if isinstance(callee, Unknown) and len(callee.path) == 1 and callee.owner is not None:
+            if callee.path[0] in RETURNING_SELF:
+                owner = self.resolve(callee.owner, scope)
+                if callee.path[0] in RETURNING_IT_UNCHANGED or isinstance(owner, ClassInstance):
+                    return owner
+                return hidden(call.text, owner)
+            if (held := self.behind(callee.owner, scope)) is not None:
+                if (value := held_by_method(held[0], callee.path[0], call)) is not None:
+                    return _made_elsewhere(self.resolve(value, held[1]), call.text)
+        makers = self._makers(callee, scope)
+        if makers is None:
+            any_class = not self._is_of_library(callee, scope)
+            return replace(self._mixture(call, scope, (callee,)), any_class=any_class)
+        nodes = [self._made_by(call, maker, inner, scope) for maker, inner in makers]
+        if any(
+            isinstance(item, LayerInstance | ContainerInstance)
+            and item.call is not None
+            and item.call.place == call.place
+            for node in nodes
+            for item in walk(node)
+        ):
+            return Unknown(call.text, sure=True)
+        return join(*nodes)
+
+    def _made_by(self, call: Call, maker: Value, inner: Scope, scope: Scope) -> Value:
+        """What a call makes of a maker that is written elsewhere."""
+        if isinstance(maker, Closure):
+            return self._closed(call, maker, inner, scope)
+        depth = scope.depth + 1
+        made = replace(call, callee=maker)
+        return self._call(made, replace(scope, path=inner.path, depth=depth))
+
+    def _closed(self, call: Call, closure: Closure, inner: Scope, scope: Scope) -> Value:
+        """What a lambda gives, made where its body stands."""
+        arguments = dict(inner.arguments)
+        for position, name in enumerate(closure.arguments):
+            if passed := call.argument(name, position):
+                arguments[name] = (passed, scope)
+            else:
+                arguments.pop(name, None)
+        depth = scope.depth + 1
+        node = self.resolve(closure.body, replace(inner, arguments=arguments, depth=depth))
+        return _made_elsewhere(node, call.text)
+
+    def _makers(self, callee: Value, scope: Scope) -> list[tuple[Value, Scope]] | None:
+        """The classes and functions that a value may be; None where the source does not show."""
+        if scope.depth > MAX_DEPTH:
+            return None
+        deeper = replace(scope, depth=scope.depth + 1)
+        match callee:
+            case Closure() | Name() if not self._is_alias(callee, scope):
+                return [(callee, scope)]
+            case OneOf(options=options):
+                found = [self._makers(option, deeper) for option in options]
+                return None if None in found else [one for some in found if some for one in some]
+            case Element(of=Name(dotted=of_name), index=str(key)) if of_name.endswith(NAMESPACE):
+                return [(Name(f"{of_name.removesuffix(NAMESPACE)}.{key}"), scope)]
+            case Element(
+                of=Call(callee=Name(dotted="vars"), args=(Passed(value=Name(dotted=owner)),)),
+                index=str(key),
+            ):
+                return [(Name(f"{owner}.{key}"), scope)]
+            case Call(
+                callee=Name(dotted="getattr"),
+                args=(Passed(value=Name(dotted=owner)), Passed(value=Constant(text=key))),
+            ) if key[:1] in "'\"":
+                return [(Name(f"{owner}.{ast.literal_eval(key)}"), scope)]
+            case Element(of=of, index=index, text=text):
+                held, inner = self.behind(of, scope) or (of, scope)
+                if not isinstance(held, Items):
+                    return None
+                entry = pick(held, index, text)
+                if isinstance(entry, Element):
+                    entry = OneOf(tuple(_entries(held)))
+                return self._makers(entry, replace(inner, depth=deeper.depth))
+            case Call(callee=Name(dotted="functools.partial"), args=args) if args:
+                return self._makers(args[0].value, deeper)
+            case Call(callee=Name(dotted=dotted)):
+                return self._returned_makers(callee, dotted, deeper)
+        if (behind := self.behind(callee, deeper)) is not None:
+            return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
+        return None
+
+    def _is_of_library(self, callee: Value, scope: Scope) -> bool:
+        """Whether a callee is looked up, by a computed name, in a module outside the project."""
+        match callee:
+            case Call(callee=Name(dotted="getattr"), args=(Passed(value=Name(dotted=of)), *_)):
+                owner = of
+            case Element(of=Name(dotted=of)) if of.endswith(NAMESPACE):
+                owner = of.removesuffix(NAMESPACE)
+            case Element(
+                of=Call(callee=Name(dotted="vars"), args=(Passed(value=Name(dotted=of)),))
+            ):
+                owner = of
+            case _:
+                return False
+        is_known = self.index.resolve(owner, scope.path) != Target()
+        return not is_known and self.index.find_module(owner, scope.path) is None
+
+    def _is_alias(self, value: Value, scope: Scope) -> bool:
+        if not isinstance(value, Name):
+            return False
+        target = self.index.resolve(value.dotted, scope.path)
+        return target.alias is not None or (
+            target == Target() and self._class_attribute(value.dotted, scope) is not None
+        )
+
+    def _returned_makers(
+        self, call: Call, dotted: str, scope: Scope
+    ) -> list[tuple[Value, Scope]] | None:
+        """The classes and functions that a function of the project gives."""
+        target = self.index.resolve(dotted, scope.path)
+        function, file = target.function, target.file
+        if function is None or file is None or function.generator or function.coroutine:
+            return None
+        place = (file.path, function.line)
+        if place in scope.callers or not TRANSPARENT.issuperset(function.decorators):
+            return None
+        inner = self._inside(function, call, replace(scope, cls=None), file.path)
+        found = [self._makers(value, inner) for value in function.returns]
+        return None if None in found else [one for some in found if some for one in some]
+
+    def _named_call(self, call: Call, dotted: str, scope: Scope) -> Value:
+        index = self.index
+        layer = index.layer(dotted, scope.path)
+        if layer is not None:
+            return self._layer_call(call, layer, scope)
+        name = index.canonical(dotted, scope.path)
+        if name in PARAMETER:
+            return _parameter_of(call)
+        if name in CLONES and call.args:
+            return self._copied(call, call.args[0].value, scope)
+        if name in NORMED:
+            return Unknown(call.text, sure=True)
+        target = index.resolve(dotted, scope.path)
+        if target.module_class is not None:
+            return self._instance(call, target.module_class, scope)
+        if target.plain_class is not None and target.file is not None:
+            return self._plain_instance(call, target.plain_class, target.file, scope)
+        if target.function is not None and target.file is not None:
+            node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
+            if holds_parameters(node) and not is_data(node):
+                place = (target.file.path, target.function.name)
+                self.functions[place] = target.function
+                self.users.setdefault(place, set()).add(scope.user)
+            return node
+        if target.alias is not None and target.file is not None:
+            return self._alias_call(
+                call, target.alias, replace(scope, path=target.file.path, cls=None)
+            )
+        if (made := self._member_call(call, dotted, scope)) is not None:
+            return made
+        return self._outside_call(call, name, scope)
+
+    def _copied(self, call: Call, value: Value, scope: Scope) -> Value:
+        """A copy of a value; what a base makes is of the class that the base gives it."""
+        node = without_call(self._held(value, scope))
+        own = (
+            {item.path[:1] for m in scope.cls.cls.methods for item in m.assignments}
+            if scope.cls
+            else ()
+        )
+        reads = (item.path[:1] for item in walk(value) if isinstance(item, SelfRead))
+        return node if all(path in own for path in reads) else _made_elsewhere(node, call.text)
+
+    def _member_call(self, call: Call, dotted: str, scope: Scope) -> Value | None:
+        """A call of something that belongs to a class or a constant of the project."""
+        if dotted == "cls" and scope.cls is not None:
+            return ClassInstance(scope.cls)
+        owner, _, name = dotted.rpartition(".")
+        target = self.index.resolve(owner, scope.path)
+        if target.module_class is not None:
+            if (found := target.module_class.find_method(name)) is not None:
+                cls, method = found
+                node = self._returned_by(method, call, replace(scope, cls=cls), cls.file.path)
+                is_own = scope.cls is not None and cls in scope.cls.lineage
+                return node if is_own else _made_elsewhere(node, call.text)
+        elif target.plain_class is not None and target.file is not None:
+            if (plain := target.plain_class.method(name)) is not None:
+                inner = replace(scope, cls=None)
+                node = self._returned_by(plain, call, inner, target.file.path)
+                return _made_elsewhere(node, call.text)
+        if target.alias is not None or self._class_attribute(dotted, scope) is not None:
+            path = (name,) if target.alias is not None else ()
+            held = Unknown(dotted, Name(owner), path) if path else Name(dotted)
+            return self._called(call, replace(scope, depth=scope.depth + 1), held)
+        return None
+
+    def _returned_by(self, method: Function, call: Call, scope: Scope, path: str) -> Value:
+        """What ``Class.method(...)`` gives: the instance comes first, if there is one."""
+        if not {"staticmethod", "classmethod"}.intersection(method.decorators):
+            call = replace(call, args=call.args[1:])
+        return self._returned(method, call, scope, path)
+
+    def _instance(self, call: Call, cls: ModuleClass, scope: Scope) -> Value:
+        """An instance of a class; what a bare container is given belongs to whoever gives it."""
+        base = cls.library_base
+        if base is None or base.kind != "container" or cls.find_method("__init__") is not None:
+            return ClassInstance(cls)
+        box = self.box(call, base, scope)
+        return replace(box, cls=cls) if box.items else ClassInstance(cls)
+
+    def _plain_instance(self, call: Call, cls: Class, file: File, scope: Scope) -> Value:
+        """An instance of a class that is no module, unless its ``__new__`` gives something else."""
+        if (method := cls.method("__new__")) is not None:
+            node = self._returned(method, call, replace(scope, cls=None), file.path)
+            return _made_elsewhere(node, call.text)
+        return PLAIN if self.index.is_known(file, cls) and not cls.metaclass else Unknown(call.text)
+
+    def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Value:
+        deeper = replace(scope, depth=scope.depth + 1)
+        if isinstance(alias, Name | OneOf):
+            return self._call(replace(call, callee=alias), deeper)
+        return self._called(call, deeper, alias)
+
+    def _outside_call(self, call: Call, name: str, scope: Scope) -> Value:
+        """A call of something outside the project: unknown of what it is given."""
+        if ("." not in name and name in NUMBERS) or MODULE_FREE.fullmatch(name):
+            return PLAIN
+        if makes_function(name):
+            return PLAIN
+        is_known = self.is_free(name, scope) or name in BUILTINS
+        node = self._mixture(call, scope)
+        if is_known and name not in LOADING and isinstance(node, Unknown) and not node.sure:
+            holding = Ingredients(self)
+            holding.look_at_all(call, scope)
+            return node if holding.maybe else PLAIN
+        sure = node.sure or (not is_known and _is_class_name(name))
+        return replace(node, sure=sure, any_class=name in LOADING)
+
+    def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Unknown:
+        """What an unknown function makes of what it is given."""
+        holding = Ingredients(self)
+        holding.look_at_all(call, scope)
+        for value in more:
+            holding.look_at(value, scope)
+        return Unknown(call.text, sure=holding.sure)
+
+    def _layer_call(self, call: Call, layer: Layer, scope: Scope) -> Value:
+        if layer.kind == "stateless":
+            return STATELESS
+        if call.indirect:
+            return Unknown(call.text, sure=True)  # it cannot be wrapped there
+        if layer.kind == "container":
+            return self.box(call, layer, scope)
+        return LayerInstance(layer, call if scope.inside else self._seen_from_outside(call, scope))
+
+    def _seen_from_outside(self, call: Call, scope: Scope) -> Call:
+        """A call in a helper as its caller sees it: literals, and arguments the caller passed."""
+        arguments = []
+        for passed in call.args:
+            if isinstance(passed.value, Argument) and passed.value.name in scope.arguments:
+                given, outer = scope.arguments[passed.value.name]
+                seen = replace(given, keyword=passed.keyword, star=passed.star)
+                arguments.append(
+                    seen if outer.inside or is_literal(given.text) else replace(seen, stable=False)
+                )
+            else:
+                anywhere = is_literal(passed.text) or (scope.cls is not None and reads_self(passed))
+                arguments.append(replace(passed, stable=anywhere))
+        return replace(call, args=tuple(arguments))
+
+    def box(self, call: Call, layer: Layer, scope: Scope) -> ContainerInstance:
+        """A container with what a call gives it."""
+        children: list[Value] = []
+        keys: list[str] = []
+        for passed in call.args:
+            value = passed.value
+            if isinstance(value, Items):
+                held = keyed(value) if layer.name in KEYED else value
+                children.extend(self.resolve(item, scope) for item in held.items)
+                keys.extend(held.keys)
+                continue
+            if isinstance(value, SelfRead) and (passed.star or layer.name != "Sequential"):
+                node = self._members_of(value, scope)
+            else:
+                node = self.resolve(value, scope)
+            if isinstance(node, Items):
+                children.extend(node.items)
+                keys.extend(node.keys)
+            elif passed.star or layer.name != "Sequential":
+                children.append(node if isinstance(node, Plain | Nothing) else Many(node))
+            else:
+                children.append(node)
+        return ContainerInstance(
+            layer, call if scope.inside else None, tuple(children), tuple(keys)
+        )
+
+    def _members_of(self, read: SelfRead, scope: Scope) -> Value:
+        """What a container is given by ``*self.parts``: hidden if that is filled elsewhere."""
+        methods = scope.cls.cls.methods if scope.cls else ()
+        assigned = [
+            item.value
+            for method in methods
+            for item in method.assignments
+            if item.path == read.path and item.how == "assign"
+        ]
+        hidden = assigned and all(isinstance(value, Items | Argument) for value in assigned)
+        return Unknown(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
+
+
+def _inside_file(file: File, scope: Scope) -> Scope:
+    """Where what a file assigns by itself stands."""
+    depth = scope.depth + 1
+    return Scope(file.path, depth=depth, inside=False, callers=scope.callers, user=scope.user)
+
+
+def _made_elsewhere(node: Value, text: str) -> Value:
+    """A structure whose layers are made where they cannot be wrapped."""
+    if isinstance(node, Items):
+        children = tuple(_made_elsewhere(child, text) for child in node.items)
+        return replace(node, items=children)
+    if isinstance(node, Many):
+        return Many(_made_elsewhere(node.item, text))
+    if any(isinstance(item, LayerInstance | ContainerInstance) for item in walk(node)):
+        return Unknown(text, sure=True)
+    return node
+
+
+def _element_of(node: Value, index: int | str | None, text: str, is_copied: bool = False) -> Value:
+    """What a structure holds at a position or under a key, or somewhere."""
+    match node:
+        case OneOf(options=nodes):
+            return join(*[_element_of(inner, index, text, is_copied) for inner in nodes])
+        case ContainerInstance() | Items() if isinstance(node, Items) or is_copied:
+            children = node.items
+            if isinstance(index, int) and not node.keys and 0 <= index < len(children):
+                if not any(isinstance(child, Many) for child in children[: index + 1]):
+                    return children[index]
+            inner = [*map(member_of, children)]
+            return join(*inner) if inner else Unknown(text)
+        case Plain() | Nothing() | Parameter():
+            return PLAIN
+    return Unknown(text)
+
+
+def _entries(items: Items) -> Iterator[Value]:
+    for item in items.items:
+        yield member_of(item)
+
+
+def _any_of(nodes: Sequence[Value], text: str) -> Value:
+    """What one of several methods gives, where only run time knows which."""
+    if all(isinstance(node, Plain | Nothing) for node in nodes):
+        return PLAIN
+    return hidden(text, *nodes)
+
+
+def _is_class_name(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
+
+
+def _parameter_of(call: Call) -> Parameter:
+    """A parameter made under a name that its own file does not show to be torch's."""
+    wanted = call.argument("requires_grad", 1)
+    frozen: bool | None = False
+    if wanted is not None:
+        frozen = wanted.text == "False" if isinstance(wanted.value, Constant) else None
+    data = call.argument("data", 0)
+    is_empty = not call.args and not call.indirect
+    initial = "" if is_empty else data.text if data is not None and data.text else call.text
+    return Parameter(call.line, call.column, initial, None, False, frozen)
+
+
+def _unwrapped(nodes: Sequence[Value], call: Call) -> Iterator[Value]:
+    """What one call may make; its layers are hidden where it may as well make something else.
+
+    A class of the project cannot be wrapped there, and so the layers are not either.
+    """
+    mixed = any(isinstance(node, ClassInstance | Unknown) for node in nodes)
+    for node in nodes:
+        is_layer = isinstance(node, LayerInstance | ContainerInstance)
+        yield Unknown(call.text, sure=True) if mixed and is_layer else node
+
+
+def is_literal(text: str) -> bool:
+    """Whether source is a plain number, flag or None, which means the same everywhere."""
+    return text in ("None", "True", "False") or text.isdigit()
+
+
+def reads_self(passed: Passed) -> bool:
+    """Whether a size reads attributes of ``self`` and nothing else, so that any method may."""
+    names = re.findall(r"(?<![\w.])[A-Za-z_]\w*", passed.text)
+    return passed.stable and bool(names) and set(names) == {"self"}

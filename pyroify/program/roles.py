@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pyroify.catalog.calls import NO_MODULES, PROPERTIES
 from pyroify.catalog.members import DATA_MEMBERS
 from pyroify.program.calls import CONSTRUCTORS
-from pyroify.program.resolve import Index, ModuleClass, Target
+from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.syntax.facts import Function, Handling
 from pyroify.syntax.values import Element, SelfRead
 

@@ -10,8 +10,14 @@ from itertools import chain
 from pyroify.catalog.layers import names_parameter
 from pyroify.code.names import FileNames
 from pyroify.program.placements import presence
-from pyroify.program.study import Study, always_assigned, declared_in, exclusive, parameters_in
-from pyroify.program.values import Leaf, Own
+from pyroify.program.summary import (
+    ClassSummary,
+    always_assigned,
+    declared_in,
+    exclusive,
+    parameters_in,
+)
+from pyroify.program.values import ClassInstance, LayerInstance
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import Parameter, Path, SelfRead, Unknown, Value, walk
 
@@ -52,18 +58,18 @@ class Tie:
     """Whether the right side may be None, so that there is nothing to read."""
 
 
-def find_ties(study: Study) -> tuple[Tie, ...]:
+def find_ties(summary: ClassSummary) -> tuple[Tie, ...]:
     """Ties made during construction between parameters the source shows.
 
     Each reads the parameter that is declared, not another that reads it.
     """
     found: list[Tie] = []
     owners: dict[str, str] = {}
-    for method in study.cls.cls.methods:
-        late = list(_of_others(study, method))
+    for method in summary.cls.cls.methods:
+        late = list(_of_others(summary, method))
         places = {(tie.line, tie.left) for tie in late}
         found += [*late, *_written(method)]
-        for tie in chain(_of_locals(method), _of_reads(study, method, owners)):
+        for tie in chain(_of_locals(method), _of_reads(summary, method, owners)):
             if (tie.line, tie.left) in places:
                 continue
             right = owners.get(tie.right, tie.right)
@@ -71,35 +77,39 @@ def find_ties(study: Study) -> tuple[Tie, ...]:
             if tie.condition == "":
                 owners[tie.left] = right
     found = [
-        replace(tie, may_be_none=_may_be_none(study, tuple(tie.right.split(".")))) for tie in found
+        replace(tie, may_be_none=_may_be_none(summary, tuple(tie.right.split("."))))
+        for tie in found
     ]
     made = {(tie.left, tie.right) for tie in found}
-    written = (tie for method in study.cls.cls.methods for tie in _written_at_end(method))
+    written = (tie for method in summary.cls.cls.methods for tie in _written_at_end(method))
     return (*found, *(tie for tie in written if (tie.left, tie.right) not in made))
 
 
-def _of_others(study: Study, method: Function) -> Iterator[Tie]:
+def _of_others(summary: ClassSummary, method: Function) -> Iterator[Tie]:
     """Ties to what a part of the class, or a base, declares before they are made."""
-    for item in method.assignments if method.name in study.building else ():
+    for item in method.assignments if method.name in summary.building else ():
         if not isinstance(item.value, SelfRead) or item.how not in TYING or "*" in item.path:
             continue
         right = item.value.path
-        if right != item.path and _is_of_other(study, right):
+        if right != item.path and _is_of_other(summary, right):
             yield replace(_tie(item.path, right, item, condition(method, item)), late=item)
 
 
-def _is_of_other(study: Study, path: Path) -> bool:
+def _is_of_other(summary: ClassSummary, path: Path) -> bool:
     """Whether ``self.<path>`` is a parameter that another class declares."""
-    if len(path) == 1 and any(own.name == path[0] for own in study.all_parameters):
+    if len(path) == 1 and any(own.name == path[0] for own in summary.all_parameters):
         return False
-    nodes = [item.node for item in study.everything if item.name == path[0]]
+    nodes = [item.node for item in summary.everything if item.name == path[0]]
     inside = [inner for node in nodes for inner in walk(node)]
-    if any(isinstance(inner, Own) and _has_parameter(inner, path[1:], study) for inner in inside):
+    if any(
+        isinstance(inner, ClassInstance) and _has_parameter(inner, path[1:], summary)
+        for inner in inside
+    ):
         return True
     return not nodes and any(
         (len(path) == 1 and any(own.name == path[0] for own in base.all_parameters))
         or (len(path) > 1 and _is_parameter(base, path))
-        for base in (Study(item, study.resolver, ()) for item in study.cls.lineage[1:])
+        for base in (ClassSummary(item, summary.resolver, ()) for item in summary.cls.lineage[1:])
     )
 
 
@@ -122,9 +132,9 @@ def _written_at_end(method: Function) -> Iterator[Tie]:
             yield Tie(left.removeprefix("self."), right, line, 0, written="end")
 
 
-def _of_reads(study: Study, method: Function, aliases: Container[str]) -> Iterator[Tie]:
+def _of_reads(summary: ClassSummary, method: Function, aliases: Container[str]) -> Iterator[Tie]:
     """``self.left = self.right``; ``aliases`` are names that read a parameter by then."""
-    own = {parameter.name for parameter in study.all_parameters}
+    own = {parameter.name for parameter in summary.all_parameters}
     for item in method.assignments:
         if not isinstance(item.value, SelfRead) or item.how not in TYING or not item.path:
             continue
@@ -135,21 +145,21 @@ def _of_reads(study: Study, method: Function, aliases: Container[str]) -> Iterat
         if len(right) == 1:
             if is_own and left != right:
                 yield _tie(left, right, item, condition(method, item))
-        elif len(left) > 1 or method.name in study.building:
-            is_seen = _is_parameter(study, right)
-            if is_seen or _may_be_parameter(study, right, item):
+        elif len(left) > 1 or method.name in summary.building:
+            is_seen = _is_parameter(summary, right)
+            if is_seen or _may_be_parameter(summary, right, item):
                 tie = _tie(left, right, item, condition(method, item))
                 yield replace(tie, unseen=not is_seen)
 
 
-def _may_be_parameter(study: Study, path: Path, item: Assignment) -> bool:
+def _may_be_parameter(summary: ClassSummary, path: Path, item: Assignment) -> bool:
     """Whether what ``self.<path>`` gives may be a parameter, though the source does not show it.
 
     What a class keeps under a name of its own may as well be a number.
     """
-    nodes = [attribute.node for attribute in study.everything if attribute.name == path[0]]
+    nodes = [attribute.node for attribute in summary.everything if attribute.name == path[0]]
     inside = [inner for node in nodes for inner in walk(node)]
-    if any(_has_parameter(inner, path[-1:], study) for inner in inside):
+    if any(_has_parameter(inner, path[-1:], summary) for inner in inside):
         return True
     if nodes or len(item.path) > 1 or item.how == "register":
         return (not nodes or any(map(_hides, inside))) and names_parameter(path[-1])
@@ -158,50 +168,53 @@ def _may_be_parameter(study: Study, path: Path, item: Assignment) -> bool:
 
 def _hides(node: Value) -> bool:
     """Whether a module may have parameters that are not known by their names."""
-    return isinstance(node, Unknown | Own) or (
-        isinstance(node, Leaf) and node.layer.kind != "layer"
+    return isinstance(node, Unknown | ClassInstance) or (
+        isinstance(node, LayerInstance) and node.layer.kind != "layer"
     )
 
 
-def _is_parameter(study: Study, path: Path) -> bool:
+def _is_parameter(summary: ClassSummary, path: Path) -> bool:
     """Whether ``self.<path>`` is a parameter of a layer, or of a class of the project."""
-    nodes = [item.node for item in study.everything if item.name == path[0]]
-    return any(_has_parameter(inner, path[1:], study) for node in nodes for inner in walk(node))
+    nodes = [item.node for item in summary.everything if item.name == path[0]]
+    return any(_has_parameter(inner, path[1:], summary) for node in nodes for inner in walk(node))
 
 
-def _has_parameter(node: Value, path: Path, study: Study) -> bool:
+def _has_parameter(node: Value, path: Path, summary: ClassSummary) -> bool:
     if not path:
         return False  # it is the module itself
     match node:
-        case Leaf(layer=layer):
+        case LayerInstance(layer=layer):
             return path[-1] in [parameter.name for parameter in layer.parameters]
-        case Own(cls=cls) if len(path) == 1:
-            held = [Study(item, study.resolver, ()) for item in cls.lineage]
+        case ClassInstance(cls=cls) if len(path) == 1:
+            held = [ClassSummary(item, summary.resolver, ()) for item in cls.lineage]
             return any(path[0] == own.name for item in held for own in item.all_parameters)
-        case Own(cls=cls):
-            return any(_is_parameter(Study(item, study.resolver, ()), path) for item in cls.lineage)
+        case ClassInstance(cls=cls):
+            return any(
+                _is_parameter(ClassSummary(item, summary.resolver, ()), path)
+                for item in cls.lineage
+            )
     return False
 
 
-def _may_be_none(study: Study, path: Path) -> bool:
+def _may_be_none(summary: ClassSummary, path: Path) -> bool:
     """Whether the source does not show that there is a parameter at ``self.<path>``."""
-    lineage = [Study(cls, study.resolver, ()) for cls in study.cls.lineage]
+    lineage = [ClassSummary(cls, summary.resolver, ()) for cls in summary.cls.lineage]
     if len(path) == 1:
         parameters = (own for one in lineage for own in one.all_parameters)
         return any(own.optional for own in parameters if own.name == path[0])
     made = ([item.node for item in one.everything if item.name == path[0]] for one in lineage)
     nodes = next(filter(None, made), [])
     inside = [inner for node in nodes for inner in walk(node)]
-    return any(_may_lack(inner, path[1:], study) for inner in inside)
+    return any(_may_lack(inner, path[1:], summary) for inner in inside)
 
 
-def _may_lack(node: Value, path: Path, study: Study) -> bool:
+def _may_lack(node: Value, path: Path, summary: ClassSummary) -> bool:
     match node:
-        case Leaf(layer=layer, call=call):
+        case LayerInstance(layer=layer, call=call):
             named = [item for item in layer.parameters if item.name == ".".join(path)]
             return any(presence(item, call) is not True for item in named)
-        case Own(cls=cls):
-            held = (Study(item, study.resolver, ()) for item in cls.lineage)
+        case ClassInstance(cls=cls):
+            held = (ClassSummary(item, summary.resolver, ()) for item in cls.lineage)
             return any(_may_be_none(item, path) for item in held)
     return isinstance(node, Unknown)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyroify.catalog.calls import LOADING, MODULE_FREE, NAMESPACE, NAMESPACES, NUMBERS
 from pyroify.catalog.module import RETURNING_SELF
-from pyroify.program.resolve import Target
+from pyroify.program.index import Target
 from pyroify.program.values import Scope
 from pyroify.syntax.facts import Function
 from pyroify.syntax.parameters import PARAMETER
@@ -32,7 +32,7 @@ from pyroify.syntax.values import (
 )
 
 if TYPE_CHECKING:
-    from pyroify.program.structure import Resolver
+    from pyroify.program.resolve import Resolver
 
 
 @dataclass

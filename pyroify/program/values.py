@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import Layer
-from pyroify.program.resolve import ModuleClass
+from pyroify.program.index import ModuleClass
 from pyroify.syntax.values import (
     Call,
     Items,
+    Location,
     Many,
     Nothing,
     OneOf,
     Parameter,
     Passed,
     Plain,
-    Spot,
     Unknown,
     Value,
     join,
@@ -25,7 +25,7 @@ from pyroify.syntax.values import (
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf(Value):
+class LayerInstance(Value):
     """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen."""
 
     layer: Layer
@@ -33,14 +33,14 @@ class Leaf(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Own(Value):
+class ClassInstance(Value):
     """An instance of a class of the project, which declares its own parameters."""
 
     cls: ModuleClass
 
 
 @dataclass(frozen=True, slots=True)
-class Box(Value):
+class ContainerInstance(Value):
     """A container of torch.nn with what it holds; ``keys`` as far as they are written."""
 
     layer: Layer
@@ -53,7 +53,7 @@ class Box(Value):
     @property
     def components(self) -> tuple[Value, ...]:
         """The values that it is made of."""
-        return self.items if self.cls is None else (Own(self.cls), *self.items)
+        return self.items if self.cls is None else (ClassInstance(self.cls), *self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Scope:
 
 def is_certain(node: Value) -> bool:
     """Whether part of a structure surely has parameters, or surely is a module."""
-    return isinstance(node, Leaf | Own | Parameter | Box) or (
+    return isinstance(node, LayerInstance | ClassInstance | Parameter | ContainerInstance) or (
         isinstance(node, Unknown) and node.sure
     )
 
@@ -105,9 +105,9 @@ def is_data(node: Value) -> bool:
 def without_call(node: Value) -> Value:
     """The structure without the calls that made it: their names mean nothing elsewhere."""
     match node:
-        case Leaf():
+        case LayerInstance():
             return replace(node, call=None)
-        case Box():
+        case ContainerInstance():
             return replace(node, call=None, items=tuple(map(without_call, node.items)))
         case Many():
             return Many(without_call(node.item))
@@ -118,21 +118,28 @@ def without_call(node: Value) -> Value:
     return node
 
 
-def places(node: Value) -> Iterator[Spot]:
+def places(node: Value) -> Iterator[Location]:
     """Where the layers and containers of a structure are made."""
     for item in walk(node):
-        if isinstance(item, Leaf | Box) and item.call:
+        if isinstance(item, LayerInstance | ContainerInstance) and item.call:
             yield item.call.place
 
 
 def holds_parameters(node: Value) -> bool:
     """Whether a structure has, or may have, parameters."""
-    return any(isinstance(i, Leaf | Own | Unknown | Parameter) or is_filled(i) for i in walk(node))
+    return any(
+        isinstance(i, LayerInstance | ClassInstance | Unknown | Parameter) or is_filled(i)
+        for i in walk(node)
+    )
 
 
 def is_filled(node: Value) -> bool:
     """Whether a node is a ParameterList or ParameterDict of something: tensors will do."""
-    return isinstance(node, Box) and holds_only_parameters(node.layer) and bool(node.items)
+    return (
+        isinstance(node, ContainerInstance)
+        and holds_only_parameters(node.layer)
+        and bool(node.items)
+    )
 
 
 def holds_only_parameters(layer: Layer) -> bool:

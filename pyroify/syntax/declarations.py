@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Container, Iterator, Sequence
 
-from pyroify.syntax.facts import Exit
+from pyroify.syntax.facts import EarlyReturn
 from pyroify.syntax.source import Source, chain
 
 DECLARING = {
@@ -46,7 +46,7 @@ others of that name."""
 CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
 
 
-def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
+def find_exit(body: Sequence[ast.stmt]) -> EarlyReturn | None:
     """Where a function may return before its end; of one that gives a value, its last statement."""
     index = exiting_index(body)
     if index is None:
@@ -54,7 +54,7 @@ def find_exit(body: Sequence[ast.stmt]) -> Exit | None:
     last = max(found.lineno for statement in body for found in _returns(statement))
     # Statements on one line are one statement to those who edit.
     before = len({statement.lineno for statement in body[:index]})
-    return Exit(body[index].lineno, last, before)
+    return EarlyReturn(body[index].lineno, last, before)
 
 
 def exiting_index(body: Sequence[ast.stmt]) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyroify.syntax.values import Call, Declared, Parameter, Path, Spot, Value
+from pyroify.syntax.values import Call, Declared, Location, Parameter, Path, Value
 
 Branch = tuple[str, int, int]
 """An enclosing compound statement: kind (``if``, ``for``, ``with``, ``try``), line, arm."""
@@ -151,7 +151,7 @@ class Declarations:
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
+class EarlyReturn:
     """The first statement of a body in which the function may return, and the last such return.
 
     ``before`` is how many statements stand before it.
@@ -182,7 +182,7 @@ class Function:
     yields: tuple[Value, ...] = ()
     handled: tuple[Handling, ...] = ()
     return_lines: tuple[int, ...] = ()
-    exit: Exit | None = None
+    exit: EarlyReturn | None = None
     """Where it may return before its end."""
     generator: bool = False
     layer_calls: tuple[Call, ...] = ()
@@ -275,7 +275,7 @@ class OldPriors:
     source: str
     each: tuple[OldPrior, ...] = ()
     by_name: bool = False
-    statements: tuple[Spot, ...] = ()
+    statements: tuple[Location, ...] = ()
     problem: str = ""
 
 
@@ -290,7 +290,7 @@ class LiftedModule:
 
     source: str
     scope: int = 0
-    made: Spot | None = None
+    made: Location | None = None
     maker: str = ""
     inside: str = ""
     problem: str = ""
@@ -308,7 +308,7 @@ class Sampling:
     """
 
     function: int = 0
-    statement: Spot | None = None
+    statement: Location | None = None
     before: str = ""
     expression: tuple[int, int, str] | None = None
     returned: bool = False

@@ -11,7 +11,7 @@ from pyroify.syntax.observe.observations import plates
 from pyroify.syntax.old_priors import read_priors
 from pyroify.syntax.scopes import FUNCTIONS, Scopes
 from pyroify.syntax.source import Source
-from pyroify.syntax.values import Spot
+from pyroify.syntax.values import Location
 
 KINDS = {
     "pyro.random_module": "random_module",
@@ -83,7 +83,7 @@ class _Reader:
                     sampling=samplings[call],
                 )
 
-    def _spot(self, node: ast.expr | ast.stmt) -> Spot:
+    def _spot(self, node: ast.expr | ast.stmt) -> Location:
         return node.lineno, self.file.column(node)
 
     def _priors(self, call: ast.Call, kind: str) -> OldPriors:
@@ -95,7 +95,7 @@ class _Reader:
 
     # The module
 
-    def _module(self, node: ast.expr, dropped: Sequence[Spot]) -> LiftedModule:
+    def _module(self, node: ast.expr, dropped: Sequence[Location]) -> LiftedModule:
         source = self.file.source(node)
         match node:
             case ast.Name():
@@ -161,7 +161,7 @@ class _Reader:
         source: str,
         uses: Sequence[ast.expr],
         statement: ast.Assign | None,
-        dropped: Sequence[Spot],
+        dropped: Sequence[Location],
     ) -> str:
         """What else is done with a module, as long as it would mean something else afterwards."""
         settled = self._settled(statement) if statement is not None else []
@@ -265,7 +265,7 @@ class _Reader:
 
     def _in_statement(
         self, value: ast.Call
-    ) -> tuple[Spot | None, str, tuple[int, int, str] | None]:
+    ) -> tuple[Location | None, str, tuple[int, int, str] | None]:
         """The statement to replace where a value is all of it, else the expression."""
         statement = self.scopes.parents[value]
         if isinstance(statement, ast.Assign | ast.Return) and self.scopes.stands_alone(statement):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 Path = tuple[str, ...]
 """Attribute names below ``self``: ``("fc", "weight")`` for ``self.fc.weight``."""
 
-Spot = tuple[int, int]
+Location = tuple[int, int]
 """Line (from 1) and column (from 0, in characters) of a syntax node."""
 
 
@@ -221,7 +221,7 @@ class Call(Value):
         return None
 
     @property
-    def place(self) -> Spot:
+    def place(self) -> Location:
         """Where it stands, which tells it from other calls."""
         return self.line, self.column
 

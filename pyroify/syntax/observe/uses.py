@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pyroify.syntax.facts import Use
 from pyroify.syntax.source import Source, chain
-from pyroify.syntax.values import Spot
+from pyroify.syntax.values import Location
 
 SIZES = {"shape", "size", "dim", "ndim", "numel", "device", "dtype"}
 """What is asked of a tensor, also of an element, that is no value of it."""
@@ -28,7 +28,7 @@ class _Context:
     file: Source
     this: str
     within: str = ""
-    plate: Spot | None = None
+    plate: Location | None = None
     later: bool = False
 
     def use(self, node: ast.expr, how: str) -> Use | None:

@@ -11,11 +11,11 @@ from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import misses_parameters
 from pyroify.program.puts import put_into_instances
 from pyroify.program.roles import is_filled_by_functions
-from pyroify.program.study import REMOVING, Attribute, Study, parameters_in
+from pyroify.program.summary import REMOVING, Attribute, ClassSummary, parameters_in
 from pyroify.program.values import (
-    Box,
-    Leaf,
-    Own,
+    ClassInstance,
+    ContainerInstance,
+    LayerInstance,
     Scope,
     holds_only_parameters,
     is_certain,
@@ -52,71 +52,75 @@ class Unseen:
     computed: bool
 
 
-def is_out_of_sight(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+def is_out_of_sight(
+    summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute]
+) -> bool:
     """Whether part of what the ``covered`` methods attach, as ``attributes``, is not visible."""
     nodes = tuple(_nodes(attributes))
-    unseen = find_unseen(study, covered, attributes)
+    unseen = find_unseen(summary, covered, attributes)
     return (
         unseen.layers
         or unseen.own
         or unseen.moved
         or unseen.computed
-        or _probes(study, covered, {attribute.name for attribute in attributes})
+        or _probes(summary, covered, {attribute.name for attribute in attributes})
         or any(map(_is_hidden, nodes))
         or any(misses_parameters(attribute.node) for attribute in attributes)
     )
 
 
-def find_unseen(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> Unseen:
+def find_unseen(summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute]) -> Unseen:
     """What the ``covered`` methods attach that none of the ``attributes`` accounts for."""
-    index = study.resolver.index
-    named = [item for method in covered for item in method.assignments if _is_attached(study, item)]
-    inherited = _inherited_unseen(study, covered)
-    puts = put_into_instances(study, covered, attributes)
+    index = summary.resolver.index
+    named = [
+        item for method in covered for item in method.assignments if _is_attached(summary, item)
+    ]
+    inherited = _inherited_unseen(summary, covered)
+    puts = put_into_instances(summary, covered, attributes)
     seen = {(put.line, put.column) for put in puts if not put.maybe}
     indirect = (put for m in covered for put in m.puts if (put.line, put.column) not in seen)
     anywhere = (
         any(parameters_in(put.value) for put in indirect)
-        or any(is_filled_by_functions(study.cls, method, index) for method in covered)
-        or (_is_constructing(study, covered) and _mixes_in(study))
-        or _misses_parameter(study, covered, attributes)
+        or any(is_filled_by_functions(summary.cls, method, index) for method in covered)
+        or (_is_constructing(summary, covered) and _mixes_in(summary))
+        or _misses_parameter(summary, covered, attributes)
         or any(_is_partly_parameter(attribute.node) for attribute in attributes)
     )
     return Unseen(
         layers=anywhere
         or inherited is not None
         or not all(map(_is_parameter, named))
-        or _misses_layer(study, covered, attributes)
-        or any(is_registered(study, item) for item in module_lists(study)),
+        or _misses_layer(summary, covered, attributes)
+        or any(is_registered(summary, item) for item in module_lists(summary)),
         own=anywhere
         or any(
             "." not in parameter.name for parameter in (inherited.parameters if inherited else ())
         )
-        or not all(_is_module(study, item) for item in named),
-        moved=_takes_out(study, covered),
+        or not all(_is_module(summary, item) for item in named),
+        moved=_takes_out(summary, covered),
         computed=_computes_weights(covered),
     )
 
 
-def moves_members(study: Study, covered: Covered) -> bool:
+def moves_members(summary: ClassSummary, covered: Covered) -> bool:
     """Whether members of a container are replaced while it is built: it stays plain until then."""
     return any(
-        method.reshapes or any(study.members_replaced(method))
+        method.reshapes or any(summary.members_replaced(method))
         for method in covered
-        if method.name in study.building
+        if method.name in summary.building
     )
 
 
-def _takes_out(study: Study, covered: Covered) -> bool:
+def _takes_out(summary: ClassSummary, covered: Covered) -> bool:
     """Whether something with parameters is taken out again: only run time shows what is left."""
-    held = {name for cls in study.cls.lineage for name in study.names_held_by(cls)}
+    held = {name for cls in summary.cls.lineage for name in summary.names_held_by(cls)}
     for method in covered:
         for use in method.uses:
             *path, name = use.path
             if use.how == "delete" and use.path[0] in held:
                 return True
             if use.how == "call" and name in REMOVING and len(path) <= 1:
-                if study.container("".join(path)) is not None:
+                if summary.container("".join(path)) is not None:
                     return True
         for call in method.layer_calls:
             if call.callee == Name("delattr") and call.args and call.args[0].text == "self":
@@ -131,10 +135,12 @@ def _nodes(attributes: Sequence[Attribute]) -> Iterator[Value]:
 
 def _is_hidden(node: Value) -> bool:
     """Whether a part of a structure has parameters whose names are not known."""
-    if isinstance(node, Leaf):
+    if isinstance(node, LayerInstance):
         return node.layer.kind in ("compound", "lazy")
-    if isinstance(node, Box) and holds_only_parameters(node.layer):
-        return any(isinstance(inner, Box) for child in node.items for inner in walk(child))
+    if isinstance(node, ContainerInstance) and holds_only_parameters(node.layer):
+        return any(
+            isinstance(inner, ContainerInstance) for child in node.items for inner in walk(child)
+        )
     return isinstance(node, Unknown)
 
 
@@ -143,21 +149,23 @@ def _is_partly_parameter(node: Value) -> bool:
     return any(isinstance(item, Parameter) for item in options_of(node))
 
 
-def _inherited_unseen(study: Study, covered: Covered) -> Layer | None:
+def _inherited_unseen(summary: ClassSummary, covered: Covered) -> Layer | None:
     """The base of torch that attaches layers there, in its own constructor."""
-    base = study.cls.library_base
+    base = summary.cls.library_base
     is_inherited = base is not None and base.kind == "compound"
-    return base if is_inherited and _is_constructing(study, covered) else None
+    return base if is_inherited and _is_constructing(summary, covered) else None
 
 
-def _is_constructing(study: Study, covered: Covered) -> bool:
-    return not covered or study.constructor in covered
+def _is_constructing(summary: ClassSummary, covered: Covered) -> bool:
+    return not covered or summary.constructor in covered
 
 
-def _mixes_in(study: Study) -> bool:
+def _mixes_in(summary: ClassSummary) -> bool:
     """Whether a base that is no module has methods that attach layers or parameters."""
-    index, resolver = study.resolver.index, study.resolver
-    waiting = [(study.cls.file, base.dotted) for base in study.cls.bases if base.kind == "plain"]
+    index, resolver = summary.resolver.index, summary.resolver
+    waiting = [
+        (summary.cls.file, base.dotted) for base in summary.cls.bases if base.kind == "plain"
+    ]
     seen: set[str] = set()
     while waiting:
         file, dotted = waiting.pop()
@@ -174,22 +182,25 @@ def _mixes_in(study: Study) -> bool:
     return False
 
 
-def _is_attached(study: Study, item: Assignment) -> bool:
+def _is_attached(summary: ClassSummary, item: Assignment) -> bool:
     """Whether something is attached under a computed name.
 
     What a method keeps so when it runs is a state, unless it surely is a module.
     """
     if item.path != ("*",):
         return False
-    return item not in study.late or any(map(is_certain, walk(study.node(item))))
+    return item not in summary.late or any(map(is_certain, walk(summary.node(item))))
 
 
 def _is_parameter(item: Assignment) -> bool:
     return isinstance(item.value, Parameter)
 
 
-def _is_module(study: Study, item: Assignment) -> bool:
-    return all(isinstance(node, Leaf | Own | Box | Many) for node in walk(study.node(item)))
+def _is_module(summary: ClassSummary, item: Assignment) -> bool:
+    return all(
+        isinstance(node, LayerInstance | ClassInstance | ContainerInstance | Many)
+        for node in walk(summary.node(item))
+    )
 
 
 def _computes_weights(covered: Covered) -> bool:
@@ -201,55 +212,57 @@ def _computes_weights(covered: Covered) -> bool:
     )
 
 
-def _probes(study: Study, covered: Covered, names: Container[str]) -> bool:
+def _probes(summary: ClassSummary, covered: Covered, names: Container[str]) -> bool:
     """Whether layers are called while they are built, to see the size of what they give."""
     return any(
         use.how == "call" and use.path[0] in names and use.path[1:] in ((), ("forward",))
         for method in covered
-        if method.name in study.building
+        if method.name in summary.building
         for use in method.uses
     )
 
 
-def _misses_parameter(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+def _misses_parameter(
+    summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute]
+) -> bool:
     """Whether a parameter is made there that none of the attributes accounts for."""
     made = {(made.line, made.column) for method in covered for made in method.parameter_calls}
-    own = {(made.line, made.column) for p in study.parameters(covered) for made in p.made}
+    own = {(made.line, made.column) for p in summary.parameters(covered) for made in p.made}
     hidden = {attribute.name for attribute in attributes if is_opaque(attribute.node)}
     for item in (item for method in covered for item in method.assignments):
         is_seen = item.path == ("*",) or (len(item.path) > 1 and item.path[0] in hidden)
         if isinstance(item.value, Parameter) and is_seen:
             own.add((item.value.line, item.value.column))
-    for put in put_into_instances(study, covered, attributes):
+    for put in put_into_instances(summary, covered, attributes):
         own.update((made.line, made.column) for made in put.parameters)
     nodes = [node for node in _nodes(attributes) if isinstance(node, Parameter)]
     return not made <= own | {(n.line, n.column) for n in nodes}
 
 
-def _misses_layer(study: Study, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+def _misses_layer(summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute]) -> bool:
     """Whether a layer is made there that none of the attributes accounts for."""
     layers = {
         call.place
         for method in covered
         for call in method.layer_calls
-        if (layer := _layer(study, call)) and layer.kind not in ("stateless", "container")
+        if (layer := _layer(summary, call)) and layer.kind not in ("stateless", "container")
     }
-    seen = {n.call.place for n in _nodes(attributes) if isinstance(n, Leaf) and n.call}
-    seen.update(*(_handed_over(study, method) for method in covered))
-    puts = put_into_instances(study, covered, attributes)
+    seen = {n.call.place for n in _nodes(attributes) if isinstance(n, LayerInstance) and n.call}
+    seen.update(*(_handed_over(summary, method) for method in covered))
+    puts = put_into_instances(summary, covered, attributes)
     seen.update(call.place for put in puts for call in calls_in(put.value))
     return not layers <= seen
 
 
-def _layer(study: Study, call: Call) -> Layer | None:
+def _layer(summary: ClassSummary, call: Call) -> Layer | None:
     if not isinstance(call.callee, Name):
         return None
-    return study.resolver.index.layer(call.callee.dotted, study.cls.file.path)
+    return summary.resolver.index.layer(call.callee.dotted, summary.cls.file.path)
 
 
-def _handed_over(study: Study, method: Function) -> Iterator[tuple[int, int]]:
+def _handed_over(summary: ClassSummary, method: Function) -> Iterator[tuple[int, int]]:
     """Where layers are made as arguments of a class of the project, which takes care of them."""
-    index, path = study.resolver.index, study.cls.file.path
+    index, path = summary.resolver.index, summary.cls.file.path
     for call in method.layer_calls:
         if isinstance(call.callee, Name) and index.resolve(call.callee.dotted, path).module_class:
             for passed in call.args:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from pyroify.program.study import METADATA, Study, parameters_in
-from pyroify.syntax.facts import Exit, Function
+from pyroify.program.summary import METADATA, ClassSummary, parameters_in
+from pyroify.syntax.facts import EarlyReturn, Function
 from pyroify.syntax.values import NOTHING
 
 HARMLESS = {"register_buffer"}
 
 
-def returns_past_declarations(study: Study, method: Function) -> bool:
+def returns_past_declarations(summary: ClassSummary, method: Function) -> bool:
     """Whether declarations would be skipped, or come too early, wherever they stand."""
-    if method is study.constructor:
-        return _exit(study) is not None and not (_are_made_after(study) or _are_made_before(study))
+    if method is summary.constructor:
+        return _exit(summary) is not None and not (
+            _are_made_after(summary) or _are_made_before(summary)
+        )
     early = [line for line in method.return_lines if line != _final_return(method)]
-    attached = study.attached((method,))
+    attached = summary.attached((method,))
     return bool(early) and min(_lines_in(attached, method), default=max(early) + 1) <= max(early)
 
 
-def statements_before_declarations(study: Study, method: Function) -> int | None:
+def statements_before_declarations(summary: ClassSummary, method: Function) -> int | None:
     """How many statements of a method stand before its declarations; None for all."""
     exit = method.exit
-    if method is not study.constructor:
+    if method is not summary.constructor:
         return exit.before if exit is not None and _final_return(method) else None
-    if exit is None or _are_made_after(study) or not _are_made_before(study):
+    if exit is None or _are_made_after(summary) or not _are_made_before(summary):
         return None
     return exit.before
 
@@ -36,22 +38,22 @@ def _final_return(method: Function) -> int:
     return exit.line if exit is not None and exit.line in method.return_lines[-1:] else 0
 
 
-def _exit(study: Study) -> Exit | None:
-    return study.constructor.exit if study.constructor else None
+def _exit(summary: ClassSummary) -> EarlyReturn | None:
+    return summary.constructor.exit if summary.constructor else None
 
 
-def _are_made_after(study: Study) -> bool:
+def _are_made_after(summary: ClassSummary) -> bool:
     """Whether there is nothing to declare yet where the constructor returns early."""
-    exit = _exit(study)
-    return exit is not None and all(line > exit.last_return for line in _lines(study))
+    exit = _exit(summary)
+    return exit is not None and all(line > exit.last_return for line in _lines(summary))
 
 
-def _are_made_before(study: Study) -> bool:
+def _are_made_before(summary: ClassSummary) -> bool:
     """Whether all there is to declare is made, and left alone from there on."""
-    constructor, exit = study.constructor, _exit(study)
-    if constructor is None or exit is None or any(line >= exit.line for line in _lines(study)):
+    constructor, exit = summary.constructor, _exit(summary)
+    if constructor is None or exit is None or any(line >= exit.line for line in _lines(summary)):
         return False
-    names = _names(study)
+    names = _names(summary)
     late = [use for use in constructor.uses if use.line >= exit.line]
     touched = any(use.path[0] in names and not METADATA & set(use.path) for use in late)
     called = any(
@@ -61,11 +63,11 @@ def _are_made_before(study: Study) -> bool:
     return not (touched or called or handed_on)
 
 
-def _names(study: Study) -> set[str]:
-    attributes = {attribute.name for attribute in study.everything}
-    layer = study.cls.library_base
+def _names(summary: ClassSummary) -> set[str]:
+    attributes = {attribute.name for attribute in summary.everything}
+    layer = summary.cls.library_base
     inherited = {parameter.name for parameter in layer.parameters} if layer else set()
-    return attributes | inherited | {parameter.name for parameter in study.all_parameters}
+    return attributes | inherited | {parameter.name for parameter in summary.all_parameters}
 
 
 def _lines_in(names: Container[str], method: Function) -> list[int]:
@@ -77,15 +79,15 @@ def _lines_in(names: Container[str], method: Function) -> list[int]:
     ]
 
 
-def _lines(study: Study) -> list[int]:
+def _lines(summary: ClassSummary) -> list[int]:
     """Where the constructor, or a method that it calls, makes what is to be declared."""
-    assert study.constructor is not None
-    base = study.constructor.super_init
-    lines = [base.line if base else 0] if study.cls.library_base else []
-    for method in study.cls.cls.methods:
-        if method.name not in study.building:
+    assert summary.constructor is not None
+    base = summary.constructor.super_init
+    lines = [base.line if base else 0] if summary.cls.library_base else []
+    for method in summary.cls.cls.methods:
+        if method.name not in summary.building:
             continue
-        calls = [use.line for use in study.constructor.uses if use.path == (method.name,)]
-        made = _lines_in(_names(study), method)
-        lines += made if method is study.constructor else (calls or [0]) * bool(made)
+        calls = [use.line for use in summary.constructor.uses if use.path == (method.name,)]
+        made = _lines_in(_names(summary), method)
+        lines += made if method is summary.constructor else (calls or [0]) * bool(made)
     return lines

@@ -1,4 +1,4 @@
-"""One class under study: what it attaches to itself, when, and what of it is visible."""
+"""One class under summary: what it attaches to itself, when, and what of it is visible."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
+from pyroify.program.index import MODULE, ModuleClass, Target
 from pyroify.program.ownership import ByHand, by_hand
-from pyroify.program.resolve import MODULE, ModuleClass, Target
+from pyroify.program.resolve import Resolver
 from pyroify.program.roles import module_uses
-from pyroify.program.structure import Resolver
 from pyroify.program.values import (
-    Box,
-    Leaf,
-    Own,
+    ClassInstance,
+    ContainerInstance,
+    LayerInstance,
     Scope,
     holds_parameters,
     is_certain,
@@ -239,7 +239,7 @@ def always_assigned(assignments: Iterable[Assignment]) -> bool:
 
 
 @dataclass(frozen=True)
-class Study:
+class ClassSummary:
     """A module class with the structures of its attributes, ready to be decided upon."""
 
     cls: ModuleClass
@@ -284,9 +284,9 @@ class Study:
         return _as_box(self.cls) is not None
 
     @cached_property
-    def lineage(self) -> tuple[Study, ...]:
+    def lineage(self) -> tuple[ClassSummary, ...]:
         """Itself, and its bases, each by itself."""
-        return (self, *(Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:]))
+        return (self, *(ClassSummary(cls, self.resolver, ()) for cls in self.cls.lineage[1:]))
 
     @cached_property
     def names_attached(self) -> frozenset[str]:
@@ -430,7 +430,9 @@ class Study:
         own = base is not None and any(name == item.name for item in base.parameters)
         return own or any(
             name in self.names_held_by(cls)
-            or any(name == item.name for item in Study(cls, self.resolver, ()).all_parameters)
+            or any(
+                name == item.name for item in ClassSummary(cls, self.resolver, ()).all_parameters
+            )
             for cls in self.cls.lineage[1:]
         )
 
@@ -548,7 +550,7 @@ class Study:
         direct = [item for item in self.attached_as(name) if item.path == (name,)]
         nodes = [self.node(item) for item in direct if item.how in ATTACHING]
         nodes = nodes or [*self._made_elsewhere(name)]
-        own = [node.cls for node in nodes if isinstance(node, Own)]
+        own = [node.cls for node in nodes if isinstance(node, ClassInstance)]
         return own if len(own) == len(nodes) else []
 
     def _of_parts(self, inner: list[Assignment]) -> Iterator[Attribute]:
@@ -562,11 +564,11 @@ class Study:
     def _made_elsewhere(self, name: str) -> Iterator[Value]:
         """What an attribute is by the constructor or by a base."""
         for cls in self.cls.lineage:
-            study = self if cls is self.cls else Study(cls, self.resolver, ())
-            method = study.constructor
+            summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+            method = summary.constructor
             for item in method.assignments if method else ():
                 if item.path == (name,) and item.how in ATTACHING:
-                    yield study.node(item)
+                    yield summary.node(item)
 
     def _as_container(
         self, covered: tuple[Function, ...], entries: dict[str, list[Assignment]]
@@ -575,12 +577,12 @@ class Study:
         base = self.cls.library_base
         if base is None or base.kind != "container":
             return None
-        box = Box(base, None, ())
+        box = ContainerInstance(base, None, ())
         places: list[Assignment] = []
         for method in covered:
             if method.super_init is not None and method.name in CONSTRUCTORS:
                 made = self.resolver.box(method.super_init, base, self.scope)
-                box = Box(base, None, made.items, made.keys)
+                box = ContainerInstance(base, None, made.items, made.keys)
             for item in method.assignments:
                 if item.how in ADDING and len(item.path) <= 1 and item.path != ("*",):
                     if item.path and item.how != "setitem":
@@ -594,7 +596,7 @@ class Study:
             return None
         return Attribute("", box, tuple(places), self.cls.cls.line)
 
-    def _with_child(self, box: Box, item: Assignment) -> Box:
+    def _with_child(self, box: ContainerInstance, item: Assignment) -> ContainerInstance:
         made = self.node(item)
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         plain = item.how in ("append", "setitem", "register") and not deciding
@@ -603,7 +605,7 @@ class Study:
             child if plain or isinstance(child, Plain | Many) else Many(child) for child in children
         )
         keys = (*box.keys, repr(item.path[-1])) if item.path and plain else box.keys
-        return Box(box.layer, box.call, (*box.items, *added), keys)
+        return ContainerInstance(box.layer, box.call, (*box.items, *added), keys)
 
     def _attribute(self, name: str, items: list[Assignment]) -> Attribute | None:
         direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
@@ -613,11 +615,11 @@ class Study:
             return None
         direct, added = self._from_last(direct, added)
         own = [] if direct else self.classes_of(name)
-        node = join(*map(Own, own)) if own else Unknown(name)
+        node = join(*map(ClassInstance, own)) if own else Unknown(name)
         node = self._one_of(direct) if direct else node
         for item in added:
             node = self._grown(node, item)
-        if name in self.taken_from and isinstance(node, Box):
+        if name in self.taken_from and isinstance(node, ContainerInstance):
             node = _any_left(node)
         if not holds_parameters(node):
             return None
@@ -663,7 +665,7 @@ class Study:
         """What an attribute may be that is set in several places, one of which may wrap it."""
         *before, last = direct
         node = self.node(last)
-        if isinstance(node, Box):
+        if isinstance(node, ContainerInstance):
             inner = self._one_of(before) if before else self._made_before(last)
             if inner is not None and (wrapped := self._wrapped_again(node, inner, last)):
                 return wrapped if always_assigned([last]) else join(inner, wrapped)
@@ -675,14 +677,16 @@ class Study:
             return None
         if all(passed.value != SelfRead(item.path) for passed in item.value.args):
             return None
-        studies = [Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:]]
-        found = [attribute for study in studies for attribute in study.everything]
+        summaries = [ClassSummary(cls, self.resolver, ()) for cls in self.cls.lineage[1:]]
+        found = [attribute for summary in summaries for attribute in summary.everything]
         if item in self.late and self.constructor is not None:
             found = [*self.attributes(self.stages[0][1]), *found]
         nodes = (attribute.node for attribute in found if attribute.name == item.path[0])
         return next(map(without_call, nodes), None)
 
-    def _wrapped_again(self, box: Box, inner: Value, item: Assignment) -> Value | None:
+    def _wrapped_again(
+        self, box: ContainerInstance, inner: Value, item: Assignment
+    ) -> Value | None:
         """``self.fc = nn.Sequential(self.fc, nn.Tanh())``, with what was there in its place."""
         args = item.value.args if isinstance(item.value, Call) else ()
         if len(args) != len(box.items) or isinstance(inner, Many | Items):
@@ -693,7 +697,7 @@ class Study:
                 children.append(child)
             elif not passed.star:
                 children.append(inner)
-            elif isinstance(inner, Box):
+            elif isinstance(inner, ContainerInstance):
                 children += inner.items
         if all(passed.value != SelfRead(item.path) for passed in args):
             return None
@@ -709,7 +713,7 @@ class Study:
         if not always_assigned([last]) or last in self.late:
             return direct, added
         lists = all(isinstance(self.node(item), Items | Plain) for item in before)
-        if not lists or not isinstance(self.node(last), Box):
+        if not lists or not isinstance(self.node(last), ContainerInstance):
             return direct, added
         return [last], [item for item in added if item.line > last.line]
 
@@ -724,19 +728,26 @@ class Study:
 
     def _grown(self, node: Value, item: Assignment) -> Value:
         """A structure with something added to it."""
-        if isinstance(node, Leaf) and item.value == NOTHING and item.how == "register":
+        if isinstance(node, LayerInstance) and item.value == NOTHING and item.how == "register":
             return node  # that takes a parameter away
-        if isinstance(node, Leaf) and _is_tie(node, item):
+        if isinstance(node, LayerInstance) and _is_tie(node, item):
             return node
-        setting = (*ATTACHING, "setattr") if isinstance(node, Own) else ("assign", "chain", "tuple")
+        setting = (
+            (*ATTACHING, "setattr")
+            if isinstance(node, ClassInstance)
+            else ("assign", "chain", "tuple")
+        )
         is_set = item.how in setting and isinstance(item.value, Parameter)
         if is_set and not isinstance(node, Plain) and not _is_new(node, item):
             return node  # a layer's own parameter, perhaps
         made = self.node(item)
         if isinstance(made, Items):
             made = join(*made.items) if made.items else Plain()
-        if isinstance(node, Box) and len(item.path) == 2:
-            is_module = isinstance(made, Leaf | Box | Own) and item not in self.late
+        if isinstance(node, ContainerInstance) and len(item.path) == 2:
+            is_module = (
+                isinstance(made, LayerInstance | ContainerInstance | ClassInstance)
+                and item not in self.late
+            )
             if item.how in ("register", "setattr") or is_module:
                 return self._added_by_name(node, made, item)
         if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
@@ -745,19 +756,21 @@ class Study:
             sure = holds_parameters(made)
             if item in self.late:  # what a method keeps when it runs is a state, unless it shows
                 sure = any(map(is_certain, walk(made)))
-            own = [inner for inner in walk(made) if isinstance(inner, Own)]
+            own = [inner for inner in walk(made) if isinstance(inner, ClassInstance)]
             return join(node, *own, Unknown(f"self.{'.'.join(item.path)}", sure=sure))
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         if isinstance(node, Plain) and item.how in ADDING:
             node = Items(())  # so far it was empty
-        if isinstance(node, OneOf) and any(isinstance(one, Box | Items) for one in node.options):
+        if isinstance(node, OneOf) and any(
+            isinstance(one, ContainerInstance | Items) for one in node.options
+        ):
             return join(
                 *(
-                    self._grown(one, item) if isinstance(one, Box | Items) else one
+                    self._grown(one, item) if isinstance(one, ContainerInstance | Items) else one
                     for one in node.options
                 )
             )
-        if not isinstance(node, Box | Items):
+        if not isinstance(node, ContainerInstance | Items):
             return join(node, made)
         plain = item.how == "append" and not deciding
         child = made if plain or isinstance(made, Plain) else Many(made)
@@ -769,17 +782,19 @@ class Study:
         added = _members(made, item)
         if added and deciding:
             added = (Many(join(*added)),)
-        return Box(node.layer, node.call, (*node.items, *(added or (child,))), keys)
+        return ContainerInstance(node.layer, node.call, (*node.items, *(added or (child,))), keys)
 
-    def _added_by_name(self, box: Box, made: Value, item: Assignment) -> Value:
+    def _added_by_name(self, box: ContainerInstance, made: Value, item: Assignment) -> Value:
         """``self.net.add_module("fc", layer)``; which members are left may not be known."""
         is_filled = box.call is not None and bool(box.call.args)
         if _replaces(box, item) or (item.how == "setattr" and is_filled):
             return join(box, Unknown(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
         if item.how == "setattr" or item.branches or len(box.keys) < len(box.items):
             child = made if isinstance(made, Plain) else Many(made)
-            return Box(box.layer, box.call, (*box.items, child), box.keys)
-        return Box(box.layer, box.call, (*box.items, made), (*box.keys, repr(item.path[1])))
+            return ContainerInstance(box.layer, box.call, (*box.items, child), box.keys)
+        return ContainerInstance(
+            box.layer, box.call, (*box.items, made), (*box.keys, repr(item.path[1]))
+        )
 
     def node(self, item: Assignment) -> Value:
         """The structure of one assigned value, with what the annotations of arguments tell."""
@@ -856,23 +871,25 @@ class Study:
 
     def names_held_by(self, cls: ModuleClass) -> frozenset[str]:
         """Attributes of the class, or of a base, that hold modules with parameters."""
-        study = self if cls is self.cls else Study(cls, self.resolver, ())
-        return frozenset(attribute.name for attribute in study.everything)
+        summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+        return frozenset(attribute.name for attribute in summary.everything)
 
     def owners_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
         """Classes of the project that make what is at a path below a part, with the path there."""
         for cls in self.cls.lineage:
-            study = self if cls is self.cls else Study(cls, self.resolver, ())
-            held = (walk(item.node) for item in study.everything if item.name == path[0])
-            for node in (node for nodes in held for node in nodes if isinstance(node, Own)):
+            summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+            held = (walk(item.node) for item in summary.everything if item.name == path[0])
+            for node in (
+                node for nodes in held for node in nodes if isinstance(node, ClassInstance)
+            ):
                 for start in range(1, len(path)):
-                    yield from Study(node.cls, self.resolver, ()).makers_of(path[start:])
+                    yield from ClassSummary(node.cls, self.resolver, ()).makers_of(path[start:])
 
     def makers_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
         """The class, a base or the classes of parts that make what is at a path below it."""
         for cls in self.cls.lineage:
-            study = self if cls is self.cls else Study(cls, self.resolver, ())
-            own = {parameter.name for parameter in study.all_parameters} | study.buffers
+            summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+            own = {parameter.name for parameter in summary.all_parameters} | summary.buffers
             if path[0] in own or path[0] in self.names_held_by(cls):
                 yield cls, path
         yield from self.owners_of(path)
@@ -912,13 +929,13 @@ class Study:
             if is_item or (is_there and _replaces(box, item)):
                 yield name, item
 
-    def container(self, name: str) -> Box | None:
+    def container(self, name: str) -> ContainerInstance | None:
         """The container an attribute is, here or in a base; for ``""`` the module itself."""
         if not name:
             return _as_box(self.cls)
         for item in self.cls.lineage:
-            study = self if item is self.cls else Study(item, self.resolver, ())
-            for attribute in study.everything:
+            summary = self if item is self.cls else ClassSummary(item, self.resolver, ())
+            for attribute in summary.everything:
                 if attribute.name == name and (found := _first_box(attribute.node)):
                     return found
         return None
@@ -965,7 +982,7 @@ class Study:
         found: dict[tuple[str, str], ModuleClass] = {}
         for attribute in self.everything:
             for item in walk(attribute.node):
-                if isinstance(item, Own):
+                if isinstance(item, ClassInstance):
                     found[item.cls.key] = item.cls
         for cls in self._classes_hidden:
             found.setdefault(cls.key, cls)
@@ -994,19 +1011,25 @@ class Study:
                 if isinstance(value, Name):
                     yield from self.resolver.registered_in(value.dotted)
 
-    def made_out_of_sight(self, attribute: Attribute) -> Iterator[Leaf | Own | Unknown]:
+    def made_out_of_sight(
+        self, attribute: Attribute
+    ) -> Iterator[LayerInstance | ClassInstance | Unknown]:
         """Layers and instances that are made for an attribute where no source shows their place.
 
         A function from outside may put layers of its own beside what it is given.
         """
         if not any(isinstance(item, Unknown) for item in walk(attribute.node)):
             return
-        yield from map(Own, self.classes_hidden_in(attribute))
+        yield from map(ClassInstance, self.classes_hidden_in(attribute))
         for item in attribute.assignments:
             for value in walk(item.value):
                 if isinstance(value, Call | MethodCall):
                     made = self.resolver.resolve(value, self.scope)
-                    yield from (inner for inner in walk(made) if isinstance(inner, Leaf | Own))
+                    yield from (
+                        inner
+                        for inner in walk(made)
+                        if isinstance(inner, LayerInstance | ClassInstance)
+                    )
                 if isinstance(value, Call) and self._is_from_outside(value.callee):
                     if any(call for passed in value.args for call in calls_in(passed.value)):
                         yield Unknown(value.text, sure=True)
@@ -1051,8 +1074,8 @@ class Study:
     @cached_property
     def has_parameters(self) -> bool:
         """Whether it has parameters of its own, of a base or in what it holds, or may have."""
-        bases = (Study(cls, self.resolver, ()) for cls in self.cls.lineage[1:])
-        return self.adds_parameters or any(study.adds_parameters for study in bases)
+        bases = (ClassSummary(cls, self.resolver, ()) for cls in self.cls.lineage[1:])
+        return self.adds_parameters or any(summary.adds_parameters for summary in bases)
 
     @property
     def adds_parameters(self) -> bool:
@@ -1061,7 +1084,7 @@ class Study:
         return bool(self.all_parameters or self.everything or (base and base.kind != "stateless"))
 
 
-def _any_left(node: Box) -> Box:
+def _any_left(node: ContainerInstance) -> ContainerInstance:
     """A container of which some members are gone again: no place in it is what it was."""
     if node.keys:  # those that are there have kept their names
         return node
@@ -1069,7 +1092,7 @@ def _any_left(node: Box) -> Box:
     return replace(node, items=tuple(anywhere), keys=())
 
 
-def _is_tie(leaf: Leaf, item: Assignment) -> bool:
+def _is_tie(leaf: LayerInstance, item: Assignment) -> bool:
     """Whether an assignment puts what is there already in place of a layer's own parameter."""
     names = [parameter.name for parameter in leaf.layer.parameters]
     return isinstance(item.value, SelfRead) and item.how == "register" and item.path[-1] in names
@@ -1077,12 +1100,12 @@ def _is_tie(leaf: Leaf, item: Assignment) -> bool:
 
 def _is_new(node: Value, item: Assignment) -> bool:
     """Whether what is set on a layer or container surely is none of its own parameters."""
-    if len(item.path) != 2 or not isinstance(node, Leaf | Box):
+    if len(item.path) != 2 or not isinstance(node, LayerInstance | ContainerInstance):
         return False
     return item.path[1] not in {parameter.name for parameter in node.layer.parameters}
 
 
-def _replaces(box: Box, item: Assignment) -> bool:
+def _replaces(box: ContainerInstance, item: Assignment) -> bool:
     """Whether an assignment to an attribute of a container is one to a member it has by then."""
     if len(item.path) != 2 or item.how not in ("assign", "register", "chain", "tuple"):
         return False
@@ -1101,26 +1124,26 @@ def _covers(frozen: Path, path: str) -> str:
     return "sure" if all(one == other for one, other in pairs) else "maybe"
 
 
-def _first_box(node: Value) -> Box | None:
+def _first_box(node: Value) -> ContainerInstance | None:
     """The outermost container in a structure, or the class of the project that is one."""
     for item in walk(node):
-        found = _as_box(item.cls) if isinstance(item, Own) else item
-        if isinstance(found, Box):
+        found = _as_box(item.cls) if isinstance(item, ClassInstance) else item
+        if isinstance(found, ContainerInstance):
             return found
     return None
 
 
 def _members(made: Value, item: Assignment) -> tuple[Value, ...]:
     """The members of a container which ``extend`` adds one by one, and not the container."""
-    if item.how == "extend" and isinstance(made, Box) and made.layer.name in NUMBERED:
+    if item.how == "extend" and isinstance(made, ContainerInstance) and made.layer.name in NUMBERED:
         return made.items
     return ()
 
 
-def _as_box(cls: ModuleClass) -> Box | None:
+def _as_box(cls: ModuleClass) -> ContainerInstance | None:
     """An instance of a class that derives from a container of torch."""
     for item in cls.lineage:
         base = item.library_base
         if base is not None and base.kind == "container":
-            return Box(base, None, (), cls=cls)
+            return ContainerInstance(base, None, (), cls=cls)
     return None

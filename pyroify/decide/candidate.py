@@ -10,11 +10,11 @@ from pyroify.code.names import FileNames
 from pyroify.decide.declare import Declarations
 from pyroify.decide.model import ClassPlan, HeldClass, SitePlan, Status
 from pyroify.decide.project import Sites
-from pyroify.decide.sites import Lent
+from pyroify.decide.sites import InstanceSite
 from pyroify.diagnostics import Finding
+from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Instance, Where, place
-from pyroify.program.resolve import ModuleClass
-from pyroify.program.study import Study
+from pyroify.program.summary import ClassSummary
 from pyroify.program.ties import Tie
 from pyroify.spec.match import has_wildcard
 from pyroify.syntax.facts import Function
@@ -27,16 +27,16 @@ Stage = tuple[Function | None, Declarations]
 
 
 @dataclass
-class Case:
+class Candidate:
     """One class on its way to a plan."""
 
-    study: Study
+    summary: ClassSummary
     names: FileNames
     stages: list[Stage] = field(default_factory=list)
     ties: tuple[Tie, ...] = ()
     late_ties: tuple[Tie, ...] = ()
     """Ties to what another class has declared by then: they are written where they are made."""
-    tied_parts: tuple[Lent, ...] = ()
+    tied_parts: tuple[InstanceSite, ...] = ()
     """Parameters of other classes that read another one, in single instances."""
     findings: list[Finding] = field(default_factory=list)
     refused: bool = False
@@ -52,7 +52,7 @@ class Case:
     @property
     def cls(self) -> ModuleClass:
         """The class itself."""
-        return self.study.cls
+        return self.summary.cls
 
     @property
     def key(self) -> Key:
@@ -81,7 +81,7 @@ class Case:
         return self.is_declared or any(base.kind == "pyro" for base in self.cls.bases)
 
     @property
-    def borrowed(self) -> tuple[Lent, ...]:
+    def borrowed(self) -> tuple[InstanceSite, ...]:
         """Parameters of other classes that it declares, in single instances."""
         lent = (lent for _, declared in self.stages for lent in declared.lent)
         return (*lent, *self.tied_parts)
@@ -112,7 +112,7 @@ class Case:
         )
 
     def _is_constructor(self, method: Function | None) -> bool:
-        return method is None or method is self.study.constructor
+        return method is None or method is self.summary.constructor
 
     @cached_property
     def random_names(self) -> frozenset[str]:
@@ -179,14 +179,14 @@ class Case:
     def _is_tied_by_hand(self, tie: Tie) -> bool:
         """Whether the user's own declarations are all there is of the right side, or may be."""
         made = [site for site in self.all_sites if site.path == tie.right and site.spared != "own"]
-        return self.study.by_hand.is_throughout and not made
+        return self.summary.by_hand.is_throughout and not made
 
     def _may_be_frozen(self, path: str) -> bool:
         """Whether a declaration asks at run time if a parameter is frozen."""
         rules = [site.rule for site in self.all_sites if site.path == path]
         if not rules:
             return self.at_run_time and path not in self.lent
-        return self.study.may_be_frozen(path) and all(
+        return self.summary.may_be_frozen(path) and all(
             rule is None or has_wildcard(rule.match) for rule in rules
         )
 
@@ -239,7 +239,7 @@ class Case:
         """The instances of classes of the project that it holds."""
         return tuple(
             HeldClass(found.where.path, found.cls.name)
-            for attribute in self.study.everything
+            for attribute in self.summary.everything
             for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
             if isinstance(found, Instance)
         )

@@ -13,7 +13,7 @@ from pyroify.decide.replaceable import (
     is_replaceable,
 )
 from pyroify.decide.sites import Sites, is_noncentered, measured, needs_first_value
-from pyroify.program.study import OwnParameter, always_assigned
+from pyroify.program.summary import OwnParameter, always_assigned
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep, Sample
 from pyroify.spec.render import NOISE, Place, standard_noise
@@ -59,7 +59,7 @@ class OwnParameters:
         is_told = parameter.frozen is True and decision.rule != self.sites.consult(name).rule
         if is_noncentered(decision.action) or stays or is_told:
             return False
-        return is_replaceable(parameter, self.sites.study, self.sites.names.touched)
+        return is_replaceable(parameter, self.sites.summary, self.sites.names.touched)
 
     def _decide(self, parameter: OwnParameter) -> Decision:
         """What becomes of a parameter; the noise of a prior that is not centred follows that."""
@@ -72,21 +72,21 @@ class OwnParameters:
         """Whether it is declared at the end already, and no rule is about it any more."""
         if decision.rule is not None or not isinstance(decision.action, Keep):
             return False
-        is_ignored = parameter.assignments[0].line in self.sites.study.ignored_lines
+        is_ignored = parameter.assignments[0].line in self.sites.summary.ignored_lines
         return parameter.name in self.sites.present and not is_ignored
 
     def _keep(self, parameter: OwnParameter, decision: Decision) -> None:
         self._record(parameter, decision, "", parameter.made[0].shape if parameter.made else None)
-        if becomes_buffer(parameter, self.sites.study) and decision.spared != "own":
+        if becomes_buffer(parameter, self.sites.summary) and decision.spared != "own":
             self.buffers.append(parameter)
 
     def _noise_decision(self, noise: OwnParameter) -> Decision | None:
         """What becomes of the noise, if it is that of a prior which is not centred."""
         name = noise.name.removesuffix(NOISE)
         decision = self.sites.consult(name)
-        if self.sites.study.by_hand.has(noise.name):
+        if self.sites.summary.by_hand.has(noise.name):
             return None
-        if self.sites.study.declared(name) is None or not is_noncentered(decision.action):
+        if self.sites.summary.declared(name) is None or not is_noncentered(decision.action):
             return None
         assert isinstance(decision.action, Sample)
         return replace(decision, action=standard_noise(decision.action))
@@ -94,7 +94,7 @@ class OwnParameters:
     def _is_spare_noise(self, noise: OwnParameter) -> bool:
         """Whether it is the noise of a declaration which the spec does not want, or left alone."""
         name, declared = noise.name.removesuffix(NOISE), noise.declared
-        if name == noise.name or declared is None or self.sites.study.declared(name) is None:
+        if name == noise.name or declared is None or self.sites.summary.declared(name) is None:
             return False
         base, there = self.sites.consult(name), noise.assignments[0]
         if is_noncentered(base.action):
@@ -104,7 +104,7 @@ class OwnParameters:
             message = f"self.{noise.name} is of a prior that {self.sites.rule_name(base)} replaces"
             help = "delete it if nothing else reads it"
             self.sites.report(there.line, there.column, "PYR067", message, help)
-        is_own = noise.name in self.sites.study.by_hand.sites
+        is_own = noise.name in self.sites.summary.by_hand.sites
         decision = replace(UNRULED, spared="own") if is_own else UNRULED
         self.sites.record(
             noise.name, decision, declared.text, there.line, there.column, action=declared.action
@@ -116,7 +116,7 @@ class OwnParameters:
     ) -> None:
         """Write the declaration that is there already as the spec now has it."""
         name = parameter.name
-        noise = self.sites.study.declared(f"{name}{NOISE}")
+        noise = self.sites.summary.declared(f"{name}{NOISE}")
         shape = declared.shape if noise is None else noise.shape
         place = Place(target=f"self.{name}", owner="self", shape=shape)
         there = parameter.assignments[0]
@@ -162,7 +162,7 @@ class OwnParameters:
         name, found = parameter.name, f"self.{parameter.name}"
         if not always_assigned(parameter.assignments):
             found = f'getattr(self, "{name}", None)'
-        if parameter.may_be_other or name in self.sites.study.buffers:
+        if parameter.may_be_other or name in self.sites.summary.buffers:
             self.sites.names.use("nn")
             return f"isinstance({found}, {self.sites.names.local('nn')}.Parameter)"
         return f"{found} is not None" if parameter.optional else ""
@@ -192,7 +192,7 @@ class OwnParameters:
         if len(parameter.made) != 1 or not parameter.made[0].stable:
             return None
         shape = parameter.made[0].shape
-        steady = shape is not None and all(map(self.sites.study.is_steady, shape))
+        steady = shape is not None and all(map(self.sites.summary.is_steady, shape))
         return shape if steady else None
 
     def _render(self, parameter: OwnParameter, decision: Decision, place: Place) -> str:
