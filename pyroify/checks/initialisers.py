@@ -10,7 +10,7 @@ from pyroify.decide.project import declared
 from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
-from pyroify.program.summary import ClassSummary
+from pyroify.program.summary import summary_of
 from pyroify.syntax.facts import Function
 from pyroify.syntax.values import Argument, Call, Name, Path, SelfRead, Unknown, Value
 
@@ -141,7 +141,7 @@ def _reached(subject: Subject) -> Iterator[ModuleClass]:
         if cls.key not in reached:
             reached.add(cls.key)
             yield cls
-            waiting += (*cls.lineage[1:], *ClassSummary(cls, subject.summary.resolver, ()).held)
+            waiting += (*cls.lineage[1:], *summary_of(cls, subject.summary.resolver).held)
 
 
 def _declares(subject: Subject) -> Iterator[bool]:

@@ -9,7 +9,7 @@ from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Single, Where, place
-from pyroify.program.summary import ClassSummary, always_assigned, exclusive
+from pyroify.program.summary import ClassSummary, always_assigned, exclusive, summary_of
 from pyroify.program.ties import Tie
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
@@ -66,7 +66,7 @@ def _made_by(summary: ClassSummary, path: Path) -> Iterator[tuple[ModuleClass, P
 
 
 def _study(cls: ModuleClass, subject: Subject) -> ClassSummary:
-    return ClassSummary(cls, subject.summary.resolver, ())
+    return summary_of(cls, subject.summary.resolver)
 
 
 def _stays(item: Assignment) -> bool:

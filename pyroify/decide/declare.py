@@ -32,7 +32,7 @@ from pyroify.diagnostics import Finding
 from pyroify.program.placements import Each, Single, Where
 from pyroify.program.present import present_within
 from pyroify.program.puts import instances_put_into, put_into_instances
-from pyroify.program.summary import ClassSummary, OwnParameter
+from pyroify.program.summary import ClassSummary, OwnParameter, summary_of
 from pyroify.program.values import LayerInstance, is_opaque
 from pyroify.spec.expressions import to_text
 from pyroify.spec.match import SiteKey
@@ -158,7 +158,7 @@ class Declarer:
         """Why there cannot be a new attribute of this name, if it cannot."""
         first, dot, rest = name.partition(".")
         lineage = self.summary.cls.lineage
-        summaries = [ClassSummary(item, self.summary.resolver, ()) for item in lineage]
+        summaries = [summary_of(item, self.summary.resolver) for item in lineage]
         held = {attribute.name for summary in summaries for attribute in summary.everything}
         if dot:
             return self._obstacle_below(first, rest, summaries)

@@ -20,7 +20,7 @@ from pyroify.decide.visible import placements_of
 from pyroify.program.cleared import is_present
 from pyroify.program.placements import Instance, Single, Where, place, subpath
 from pyroify.program.present import present_at_end
-from pyroify.program.summary import Attribute, ClassSummary, OwnParameter
+from pyroify.program.summary import Attribute, ClassSummary, OwnParameter, summary_of
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
 from pyroify.spec.model import Deterministic, Keep, Sample
 from pyroify.spec.render import NOISE, Place
@@ -88,7 +88,7 @@ def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Ite
     """The parameters of an instance, by one name each; ``inner`` is one that it holds."""
     instance = inner or holder
     for cls in instance.cls.lineage:
-        summary = ClassSummary(cls, sites.summary.resolver, ())
+        summary = summary_of(cls, sites.summary.resolver)
         tied = {tie.left for tie in summary.ties if tie.condition == ""}
         for own in summary.all_parameters:
             if own.name not in tied:

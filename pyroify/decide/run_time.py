@@ -40,7 +40,7 @@ from pyroify.decide.visible import (
 )
 from pyroify.program.cleared import is_present
 from pyroify.program.placements import Placement, Single, Where, misses_parameters, place, subpath
-from pyroify.program.summary import Attribute, ClassSummary
+from pyroify.program.summary import Attribute, ClassSummary, summary_of
 from pyroify.program.values import ClassInstance, is_certain, is_opaque
 from pyroify.spec.match import spells_out
 from pyroify.spec.model import Keep, Param
@@ -149,7 +149,7 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     own |= {use.path[0] for _, use in sites.summary.uses if use.how == "delete"}
     grown = _grown(sites.summary)
     for cls in sites.summary.cls.lineage[1:]:
-        summary = ClassSummary(cls, sites.summary.resolver, ())
+        summary = summary_of(cls, sites.summary.resolver)
         for attribute in summary.everything:
             if attribute.name in grown:
                 grown.discard(attribute.name)
@@ -268,7 +268,7 @@ def _own_declared(sites: Sites) -> Iterator[str]:
     A PyroParam is an unconstrained parameter of another name to those who look for parameters.
     """
     for cls in sites.summary.cls.lineage:
-        summary = ClassSummary(cls, sites.summary.resolver, ())
+        summary = summary_of(cls, sites.summary.resolver)
         inner = replace(sites, summary=summary)
         for own in summary.all_parameters:
             action = inner.consult(own.name, frozen=own.frozen is True).action

@@ -16,7 +16,7 @@ from pyroify.decide.visibility import is_out_of_sight
 from pyroify.decide.visible import named_in
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Instance, Single, Where, place, subpath
-from pyroify.program.summary import Attribute, ClassSummary
+from pyroify.program.summary import Attribute, ClassSummary, summary_of
 from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.spec.match import SiteKey, decide, has_wildcard, spells_out
 from pyroify.spec.model import Rule
@@ -82,7 +82,7 @@ def _parts_in(
         part = _Part(path, cls, is_reached, holder.whole if holder else path, around)
         yield part
         for base in cls.lineage:
-            inner = ClassSummary(base, sites.summary.resolver, ())
+            inner = summary_of(base, sites.summary.resolver)
             for found_in in inner.everything:
                 yield from _parts_in(found_in, inner, part, sites)
 
@@ -137,7 +137,7 @@ def _left_to_class(part: _Part, sites: Sites) -> Iterator[_Site]:
     """The parameters of an instance that are declared in all instances of its class alike."""
     named: set[str] = set()
     for cls in part.cls.lineage:
-        summary = ClassSummary(cls, sites.summary.resolver, ())
+        summary = summary_of(cls, sites.summary.resolver)
         inside = replace(sites, summary=summary, method=summary.constructor)
         found = [(own.name, "", True) for own in summary.all_parameters]
         if base := cls.library_base:

@@ -184,6 +184,7 @@ class _Planner:
             if not self._is_left(candidate)
         }
         self.resolver.frozen = frozen_from_outside(seen)
+        self.resolver.summaries.clear()
         for candidate in candidates.values():
             with looking_at(candidate.cls.file.path):
                 if not self._is_left(candidate):

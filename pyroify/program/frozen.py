@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pyroify.program.summary import PARAMETERS, ClassSummary, always_assigned
+from pyroify.program.summary import PARAMETERS, ClassSummary, always_assigned, summary_of
 from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.program.wrapped import places_inside, wrapped_of_bases
 from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
@@ -60,7 +60,7 @@ def freezes_in_the_end(summary: ClassSummary) -> Iterator[Freeze]:
     """
     if wrapped := wrapped_of_bases(summary):
         for base in summary.cls.lineage[1:]:
-            for freeze in _of_base(ClassSummary(base, summary.resolver, ()), wrapped):
+            for freeze in _of_base(summary_of(base, summary.resolver), wrapped):
                 yield from _in_the_end(summary, replace(freeze, line=0))
     for method, freeze in freezes_of(summary):
         is_sure = freeze.sure and summary.calls.surely_runs(method)

@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Instance, Where, place
-from pyroify.program.summary import Attribute, ClassSummary, always_assigned, parameters_in
+from pyroify.program.summary import (
+    Attribute,
+    ClassSummary,
+    always_assigned,
+    parameters_in,
+    summary_of,
+)
 from pyroify.program.values import ClassInstance, LayerInstance, is_opaque
 from pyroify.syntax.facts import ATTACHING, Assignment, Function, Put
 from pyroify.syntax.values import (
@@ -128,7 +134,7 @@ def _class_at(summary: ClassSummary, path: Sequence[str]) -> ModuleClass | None:
     """The class of which there is an instance at a path, if there is one and it declares."""
     found: ModuleClass | None = summary.cls
     for name in path:
-        own = ClassSummary(found, summary.resolver, ()).classes_of(name) if found else []
+        own = summary_of(found, summary.resolver).classes_of(name) if found else []
         found = own[0] if len(own) == 1 else None
     return found if found is not None and _declares(summary, found) else None
 
@@ -244,10 +250,10 @@ def _holds_layers(summary: ClassSummary, value: Value) -> bool:
 
 def _declares(summary: ClassSummary, cls: ModuleClass) -> bool:
     """Whether a class has parameters, and so becomes a PyroModule together with its holder."""
-    return ClassSummary(cls, summary.resolver, ()).has_parameters
+    return summary_of(cls, summary.resolver).has_parameters
 
 
 def _names_of(summary: ClassSummary, cls: ModuleClass) -> frozenset[str]:
     """What a class attaches itself, or a base of it."""
-    lineage = ClassSummary(cls, summary.resolver, ()).lineage
+    lineage = summary_of(cls, summary.resolver).lineage
     return frozenset[str]().union(*(inner.names_attached for inner in lineage))

@@ -79,6 +79,7 @@ from pyroify.syntax.values import (
 
 if TYPE_CHECKING:
     from pyroify.program.frozen import FrozenBy
+    from pyroify.program.summary import ClassSummary
 
 
 MAX_DEPTH = 12
@@ -100,6 +101,8 @@ class Resolver:
     """What is frozen of a class by other classes, which hold it or derive from it."""
     handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
     """The classes whose instances a class is seen to be given."""
+    summaries: dict[tuple[str, str], ClassSummary] = field(default_factory=dict)
+    """Summaries of classes by themselves, as far as they were asked for."""
     _constants: dict[tuple[str, str], Value] = field(default_factory=dict)
     makings: dict[tuple[str, int], tuple[bool, bool]] = field(default_factory=dict)
 

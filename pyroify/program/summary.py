@@ -238,6 +238,13 @@ def always_assigned(assignments: Iterable[Assignment]) -> bool:
     return any(found >= {0, 1} for found in arms.values())
 
 
+def summary_of(cls: ModuleClass, resolver: Resolver) -> ClassSummary:
+    """The summary of a class by itself, without its relatives; it is made once."""
+    if cls.key not in resolver.summaries:
+        resolver.summaries[cls.key] = ClassSummary(cls, resolver, ())
+    return resolver.summaries[cls.key]
+
+
 @dataclass(frozen=True)
 class ClassSummary:
     """A module class with the structures of its attributes, ready to be decided upon."""
@@ -286,7 +293,7 @@ class ClassSummary:
     @cached_property
     def lineage(self) -> tuple[ClassSummary, ...]:
         """Itself, and its bases, each by itself."""
-        return (self, *(ClassSummary(cls, self.resolver, ()) for cls in self.cls.lineage[1:]))
+        return (self, *(summary_of(cls, self.resolver) for cls in self.cls.lineage[1:]))
 
     @cached_property
     def names_attached(self) -> frozenset[str]:
@@ -430,9 +437,7 @@ class ClassSummary:
         own = base is not None and any(name == item.name for item in base.parameters)
         return own or any(
             name in self.names_held_by(cls)
-            or any(
-                name == item.name for item in ClassSummary(cls, self.resolver, ()).all_parameters
-            )
+            or any(name == item.name for item in summary_of(cls, self.resolver).all_parameters)
             for cls in self.cls.lineage[1:]
         )
 
@@ -564,7 +569,7 @@ class ClassSummary:
     def _made_elsewhere(self, name: str) -> Iterator[Value]:
         """What an attribute is by the constructor or by a base."""
         for cls in self.cls.lineage:
-            summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+            summary = self if cls is self.cls else summary_of(cls, self.resolver)
             method = summary.constructor
             for item in method.assignments if method else ():
                 if item.path == (name,) and item.how in ATTACHING:
@@ -677,7 +682,7 @@ class ClassSummary:
             return None
         if all(passed.value != SelfRead(item.path) for passed in item.value.args):
             return None
-        summaries = [ClassSummary(cls, self.resolver, ()) for cls in self.cls.lineage[1:]]
+        summaries = [summary_of(cls, self.resolver) for cls in self.cls.lineage[1:]]
         found = [attribute for summary in summaries for attribute in summary.everything]
         if item in self.late and self.constructor is not None:
             found = [*self.attributes(self.stages[0][1]), *found]
@@ -871,24 +876,24 @@ class ClassSummary:
 
     def names_held_by(self, cls: ModuleClass) -> frozenset[str]:
         """Attributes of the class, or of a base, that hold modules with parameters."""
-        summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+        summary = self if cls is self.cls else summary_of(cls, self.resolver)
         return frozenset(attribute.name for attribute in summary.everything)
 
     def owners_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
         """Classes of the project that make what is at a path below a part, with the path there."""
         for cls in self.cls.lineage:
-            summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+            summary = self if cls is self.cls else summary_of(cls, self.resolver)
             held = (walk(item.node) for item in summary.everything if item.name == path[0])
             for node in (
                 node for nodes in held for node in nodes if isinstance(node, ClassInstance)
             ):
                 for start in range(1, len(path)):
-                    yield from ClassSummary(node.cls, self.resolver, ()).makers_of(path[start:])
+                    yield from summary_of(node.cls, self.resolver).makers_of(path[start:])
 
     def makers_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
         """The class, a base or the classes of parts that make what is at a path below it."""
         for cls in self.cls.lineage:
-            summary = self if cls is self.cls else ClassSummary(cls, self.resolver, ())
+            summary = self if cls is self.cls else summary_of(cls, self.resolver)
             own = {parameter.name for parameter in summary.all_parameters} | summary.buffers
             if path[0] in own or path[0] in self.names_held_by(cls):
                 yield cls, path
@@ -934,7 +939,7 @@ class ClassSummary:
         if not name:
             return _as_box(self.cls)
         for item in self.cls.lineage:
-            summary = self if item is self.cls else ClassSummary(item, self.resolver, ())
+            summary = self if item is self.cls else summary_of(item, self.resolver)
             for attribute in summary.everything:
                 if attribute.name == name and (found := _first_box(attribute.node)):
                     return found
@@ -1074,7 +1079,7 @@ class ClassSummary:
     @cached_property
     def has_parameters(self) -> bool:
         """Whether it has parameters of its own, of a base or in what it holds, or may have."""
-        bases = (ClassSummary(cls, self.resolver, ()) for cls in self.cls.lineage[1:])
+        bases = (summary_of(cls, self.resolver) for cls in self.cls.lineage[1:])
         return self.adds_parameters or any(summary.adds_parameters for summary in bases)
 
     @property

@@ -16,6 +16,7 @@ from pyroify.program.summary import (
     declared_in,
     exclusive,
     parameters_in,
+    summary_of,
 )
 from pyroify.program.values import ClassInstance, LayerInstance
 from pyroify.syntax.facts import Assignment, Function
@@ -109,7 +110,7 @@ def _is_of_other(summary: ClassSummary, path: Path) -> bool:
     return not nodes and any(
         (len(path) == 1 and any(own.name == path[0] for own in base.all_parameters))
         or (len(path) > 1 and _is_parameter(base, path))
-        for base in (ClassSummary(item, summary.resolver, ()) for item in summary.cls.lineage[1:])
+        for base in (summary_of(item, summary.resolver) for item in summary.cls.lineage[1:])
     )
 
 
@@ -186,19 +187,18 @@ def _has_parameter(node: Value, path: Path, summary: ClassSummary) -> bool:
         case LayerInstance(layer=layer):
             return path[-1] in [parameter.name for parameter in layer.parameters]
         case ClassInstance(cls=cls) if len(path) == 1:
-            held = [ClassSummary(item, summary.resolver, ()) for item in cls.lineage]
+            held = [summary_of(item, summary.resolver) for item in cls.lineage]
             return any(path[0] == own.name for item in held for own in item.all_parameters)
         case ClassInstance(cls=cls):
             return any(
-                _is_parameter(ClassSummary(item, summary.resolver, ()), path)
-                for item in cls.lineage
+                _is_parameter(summary_of(item, summary.resolver), path) for item in cls.lineage
             )
     return False
 
 
 def _may_be_none(summary: ClassSummary, path: Path) -> bool:
     """Whether the source does not show that there is a parameter at ``self.<path>``."""
-    lineage = [ClassSummary(cls, summary.resolver, ()) for cls in summary.cls.lineage]
+    lineage = [summary_of(cls, summary.resolver) for cls in summary.cls.lineage]
     if len(path) == 1:
         parameters = (own for one in lineage for own in one.all_parameters)
         return any(own.optional for own in parameters if own.name == path[0])
@@ -214,7 +214,7 @@ def _may_lack(node: Value, path: Path, summary: ClassSummary) -> bool:
             named = [item for item in layer.parameters if item.name == ".".join(path)]
             return any(presence(item, call) is not True for item in named)
         case ClassInstance(cls=cls):
-            held = (ClassSummary(item, summary.resolver, ()) for item in cls.lineage)
+            held = (summary_of(item, summary.resolver) for item in cls.lineage)
             return any(_may_be_none(item, path) for item in held)
     return isinstance(node, Unknown)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.program.index import ModuleClass
-from pyroify.program.summary import ClassSummary
+from pyroify.program.summary import ClassSummary, summary_of
 from pyroify.program.values import ContainerInstance
 from pyroify.syntax.facts import ATTACHING, Assignment
 from pyroify.syntax.values import Call, Path, SelfRead
@@ -43,5 +43,5 @@ def made_by_bases(summary: ClassSummary, path: str) -> Iterator[tuple[ModuleClas
             for cls in summary.cls.lineage[1:]:
                 if name in summary.names_held_by(cls):
                     yield cls, before
-                    yield from made_by_bases(ClassSummary(cls, summary.resolver, ()), before)
+                    yield from made_by_bases(summary_of(cls, summary.resolver), before)
                     return
