@@ -34,7 +34,8 @@ class Randomness:
         """Names of attributes that draw when they are read or called, in a subclass too."""
         family = (self.summary.cls, *self.summary.relatives)
         found = {name for cls in family for name in self._names_of(cls, random)}
-        return frozenset(found | other_names(self.summary, found))
+        around = [self.project.summaries.get(cls.key) for cls in family]
+        return frozenset(found).union(*(other_names(one, found) for one in around if one))
 
     @cached_property
     def by_hand(self) -> frozenset[str]:

@@ -55,7 +55,9 @@ def initial_shape(file: Source, node: ast.expr) -> tuple[tuple[str, ...] | None,
 
 
 def _arithmetic(file: Source, node: ast.BinOp) -> tuple[tuple[str, ...] | None, str]:
-    """A tensor times or plus a number keeps its shape."""
+    """A tensor times or plus a number keeps its shape; a matrix product has another."""
+    if isinstance(node.op, ast.MatMult):
+        return None, ""
     for tensor, other in ((node.left, node.right), (node.right, node.left)):
         shape, dtype = initial_shape(file, tensor)
         if shape is not None and _keeps(file, other, shape):
