@@ -7,12 +7,13 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 N ?= 3000
 SEED ?= 0
+BEFORE ?= HEAD~1
 
 # More threads than cores only slow small tensors down.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus fuzz bench bench-train walk docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus fuzz bench compare bench-train walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +59,9 @@ fuzz: $(READY)  ## rewrite random programs, compare with what they really are; N
 
 bench: $(READY)  ## speed of the rewrite
 	@$(BIN)/python benchmarks/speed.py
+
+compare: $(READY)  ## speed and text of the rewrite beside an earlier commit; BEFORE=HEAD~1
+	@$(BIN)/python benchmarks/compare.py $(BEFORE)
 
 bench-train: $(READY)  ## quality and speed of the emitted training script, beside bayesian-torch
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \

@@ -87,7 +87,7 @@ def _constrained(
         if path not in wanted:
             continue
         constraint, _ = owner._pyro_params[name]
-        start = owner._parameters[f"{name}_unconstrained"]
+        start = owner._parameters.get(f"{name}_unconstrained")  # none before the first read
         if start is None or not start.requires_grad:
             continue
         end = transform_to(constraint)(start)
