@@ -355,6 +355,10 @@ class _Judge:
             return  # the others follow from it
 
 
+def _mro(module: nn.Module) -> tuple[type, ...]:
+    return type(module).__mro__
+
+
 class _Sites:
     """Compares each parameter of one target with what the spec says of it."""
 
@@ -387,11 +391,18 @@ class _Sites:
             faults = list(self._faults(group, first))
             if not faults:
                 continue
-            if self.judge._is_said(frozenset(n for site in group for n in site.classes)):
+            names = frozenset(n for site in group for n in site.classes)
+            is_start = all("starts at another value" in fault for fault in faults)
+            if self.judge._is_said(names) or (is_start and self._is_said_to_start_elsewhere(names)):
                 self.judge.result.said += 1
                 continue
             message, _, where = faults[0].rpartition(": ")
             self.judge.result.fault("silent", self.built.target.code, message, where)
+
+    def _is_said_to_start_elsewhere(self, names: frozenset[str]) -> bool:
+        """Whether it is said that an initialiser has no effect, by a base or what holds it too."""
+        built = {f"{c.__module__}:{c.__qualname__}" for m in self.module.modules() for c in _mro(m)}
+        return self.judge._is_warned(names | built, "PYR003")
 
     def _faults(self, group: list[Site], action: Any) -> Iterator[str]:
         names = [site.name for site in group]

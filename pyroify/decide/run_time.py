@@ -30,7 +30,7 @@ from pyroify.decide.loops import (
 )
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sites import OTHER, Sites
-from pyroify.decide.visibility import Unseen
+from pyroify.decide.visibility import Unseen, find_unseen
 from pyroify.decide.visible import (
     declare_parameter,
     named_in,
@@ -39,10 +39,11 @@ from pyroify.decide.visible import (
     report_partial_rules,
 )
 from pyroify.program.cleared import is_present
+from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Placement, Single, Where, misses_parameters, place, subpath
 from pyroify.program.summary import Attribute, ClassSummary, summary_of
 from pyroify.program.values import ClassInstance, is_certain, is_opaque
-from pyroify.spec.match import spells_out
+from pyroify.spec.match import has_wildcard, spells_out
 from pyroify.spec.model import Keep, Param
 from pyroify.syntax.declarations import NAMING
 from pyroify.syntax.facts import Assignment, Function
@@ -277,3 +278,26 @@ def _own_declared(sites: Sites) -> Iterator[str]:
                 yield f'id(getattr(self, "{own.name}_unconstrained", None))'
             elif isinstance(action, Keep) and not there and not becomes_buffer(own, summary):
                 yield f'id(getattr(self, "{own.name}", None))'
+    for base in sites.summary.cls.lineage[1:]:
+        yield from _unseen_of_base(base, sites)
+
+
+def _unseen_of_base(base: ModuleClass, sites: Sites) -> Iterator[str]:
+    """The ids of what a base keeps or constrains of itself under names its source does not show."""
+    summary = summary_of(base, sites.summary.resolver)
+    if not any(
+        find_unseen(summary, covered, summary.attributes(covered)).own
+        for _, covered in summary.stages
+    ):
+        return
+    inner = replace(sites, summary=summary)
+    theirs, ours = inner.chain(""), sites.chain("")
+    if any(isinstance(action, Param) for _, action in theirs.named):
+        yield '*(id(getattr(self, f"{name}_unconstrained")) for name in self._pyro_params)'
+    for name, action in theirs.named:
+        if not isinstance(action, Keep) or isinstance(ours.of(name), Keep):
+            continue
+        if name != OTHER and not has_wildcard(name):
+            yield f'id(getattr(self, "{name}", None))'
+        elif rule := inner.consult(name).rule:
+            sites.report_place(rule, "self", sites.summary.cls.cls.line)
