@@ -6,13 +6,26 @@ from pathlib import Path
 import pytest
 from conftest import LayOut, Run, lock_of_all
 
-from pyroify.code.meaning import arranged, meaning
+from pyroify.code.arrange import arranged
+from pyroify.code.names import FileNames
+from pyroify.code.read import read
+from pyroify.code.statements import Block, Statement
 from pyroify.lock import LOCK_NAME
 from pyroify.pipeline import rewrite_project
 from pyroify.spec.load import parse_spec
+from pyroify.syntax.facts import File
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "reconcile.md"
 NORMAL = "PyroSample(dist.Normal(0.0, 1.0).expand([n, 3]).to_event(2))"
+
+
+def block(*sources: str) -> Block:
+    dotted = FileNames(File("net.py", "net")).dotted
+    return tuple(read(source, dotted) for source in sources)
+
+
+def said(words: str) -> Statement:
+    return block(f"self.w = {words}")[0]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +38,7 @@ NORMAL = "PyroSample(dist.Normal(0.0, 1.0).expand([n, 3]).to_event(2))"
     ],
 )
 def test_one_prior_in_many_words(words: str) -> None:
-    assert meaning(words) == meaning(NORMAL)
+    assert said(words) == said(NORMAL)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +55,7 @@ def test_one_prior_in_many_words(words: str) -> None:
     ],
 )
 def test_other_priors_differ(other: str) -> None:
-    assert meaning(other) != meaning(NORMAL)
+    assert said(other) != said(NORMAL)
 
 
 @pytest.mark.parametrize(
@@ -53,28 +66,28 @@ def test_other_priors_differ(other: str) -> None:
     ],
 )
 def test_one_constrained_parameter_in_many_words(words: str) -> None:
-    assert meaning(words) == meaning("PyroParam(torch.ones(3), constraint=constraints.positive)")
-    assert meaning(words) != meaning("PyroParam(torch.ones(3))")
+    assert said(words) == said("PyroParam(torch.ones(3), constraint=constraints.positive)")
+    assert said(words) != said("PyroParam(torch.ones(3))")
 
 
 def test_a_parameter_is_real_unless_something_else_is_said() -> None:
-    assert meaning("PyroParam(x, constraint=constraints.real)") == meaning("PyroParam(x)")
+    assert said("PyroParam(x, constraint=constraints.real)") == said("PyroParam(x)")
 
 
 def test_negative_numbers_and_counts_keep_their_sign_and_kind() -> None:
-    assert meaning("dist.Normal(-1, 1)") == meaning("dist.Normal(-1.0, 1.0)")
-    assert meaning("x.expand([2])") != meaning("x.expand([2.0])")
+    assert said("PyroSample(dist.Normal(-1, 1))") == said("PyroSample(dist.Normal(-1.0, 1.0))")
+    assert said("PyroSample(x.expand([2]))") != said("PyroSample(x.expand([2.0]))")
 
 
 def test_the_order_of_what_is_there_is_kept() -> None:
-    there = ["self.b = PyroSample(x)", "self.a = PyroSample(x)"]
-    wanted = ["self.a = PyroSample(y)", "self.c = PyroSample(y)", "self.b = PyroSample(y)"]
+    there = block("self.b = PyroSample(x)", "self.a = PyroSample(x)")
+    wanted = block("self.a = PyroSample(y)", "self.c = PyroSample(y)", "self.b = PyroSample(y)")
     assert arranged(wanted, there) == (wanted[2], wanted[0], wanted[1])
 
 
 def test_loops_keep_their_place() -> None:
-    there = ["self.b = PyroSample(x)", "to_pyro_module_(self)"]
-    wanted = ["to_pyro_module_(self)", "self.b = PyroSample(x)"]
+    there = block("self.b = PyroSample(x)", "to_pyro_module_(self)")
+    wanted = block("to_pyro_module_(self)", "self.b = PyroSample(x)")
     assert arranged(wanted, there) == tuple(wanted)
 
 

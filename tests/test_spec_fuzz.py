@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from pyroify.catalog.constraints import CONSTRAINTS
 from pyroify.catalog.distributions import DISTRIBUTIONS
+from pyroify.code.names import Names
+from pyroify.code.write import write_value
 from pyroify.spec.load import parse_spec
 from pyroify.spec.model import Keep, Spec, SpecError
-from pyroify.spec.render import Names, Place, RenderError, free_names, render_declarations
+from pyroify.spec.render import Place, RenderError, free_names, render_declarations
 
 PLACES = [
     Place("self.fc1.weight", "self.fc1", ("out_features", "in_features")),
@@ -51,8 +53,9 @@ def check_declarations(spec: Spec) -> None:
             except RenderError as error:
                 assert error.code.startswith("PYR") and error.message
                 continue
-            for target, source in declarations:
-                ast.parse(f"{target} = {source}")
+            for declared in declarations:
+                source = write_value(declared.value, Names())
+                ast.parse(f"{declared.target} = {source}")
                 assert free_names(source) <= SURROUNDINGS, source
 
 

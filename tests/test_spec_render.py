@@ -9,11 +9,13 @@ from pyro.nn import PyroModule, PyroParam, PyroSample
 from torch.distributions import transform_to
 
 from pyroify.catalog.constraints import CONSTRAINTS
+from pyroify.code.names import Names
+from pyroify.code.statements import Declared
+from pyroify.code.write import write_constraint, write_value
 from pyroify.spec.expressions import parse_expression
 from pyroify.spec.literals import AROUND_ZERO, NEAR, written_range
 from pyroify.spec.model import Deterministic, Param, Sample
 from pyroify.spec.render import (
-    Names,
     Place,
     RenderError,
     attributes_read,
@@ -40,6 +42,15 @@ def sample(text: str, centered: bool = True) -> Sample:
 
 def param(text: str, init="keep", event_dim=None) -> Param:
     return Param(parse_expression(text), init, event_dim)
+
+
+def written(value: Declared, names: Names | None = None) -> str:
+    return write_value(value, names or Names())
+
+
+def declarations(action: Sample | Deterministic | Param, place: Place) -> list[tuple[str, str]]:
+    made = render_declarations(action, place, Names())
+    return [(item.target, written(item.value)) for item in made]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +128,7 @@ def param(text: str, init="keep", event_dim=None) -> Param:
     ],
 )  # fmt: skip
 def test_samples(prior, place, source):
-    assert render_sample(sample(prior), place, Names()) == f"PyroSample({source})"
+    assert written(render_sample(sample(prior), place, Names())) == f"PyroSample({source})"
 
 
 @pytest.mark.parametrize(
@@ -145,14 +156,14 @@ def test_samples(prior, place, source):
     ],
 )  # fmt: skip
 def test_priors_that_read_attributes(prior, place, source):
-    assert render_sample(sample(prior), place, Names()) == f"PyroSample({source})"
+    assert written(render_sample(sample(prior), place, Names())) == f"PyroSample({source})"
 
 
 def test_deterministic():
     value = Deterministic(parse_expression("self.loc + exp(self.raw) * 2"))
     source = "PyroSample(lambda self: self.loc + self.raw.exp() * 2)"
-    assert render_sample(value, OWN, Names()) == source
-    assert render_declarations(value, OWN, Names()) == (("self.w", source),)
+    assert written(render_sample(value, OWN, Names())) == source
+    assert declarations(value, OWN) == [("self.w", source)]
 
 
 @pytest.mark.parametrize(
@@ -170,15 +181,15 @@ def test_deterministic():
     ],
 )  # fmt: skip
 def test_priors_that_are_not_centred(prior, place, noise, value):
-    assert render_declarations(sample(prior, centered=False), place, Names()) == (
+    assert declarations(sample(prior, centered=False), place) == [
         ("self.w_noise", f"PyroSample({noise})"),
         ("self.w", f"PyroSample({value})"),
-    )
+    ]
 
 
 def test_not_centred_on_a_layer_reads_the_outer_self_beforehand():
     place = Place("self.fc.weight", "self.fc", ("a", "b"), fan_in="self.fc.in_features")
-    _, (target, source) = render_declarations(sample("Normal(0, radford)", False), place, Names())
+    _, (target, source) = declarations(sample("Normal(0, radford)", False), place)
     assert target == "self.fc.weight"
     assert source == (
         "PyroSample(lambda self, fan_in=self.fc.in_features: self.weight_noise * fan_in**-0.5)"
@@ -187,14 +198,33 @@ def test_not_centred_on_a_layer_reads_the_outer_self_beforehand():
 
 def test_names_of_the_file_are_used():
     names = Names(
-        dist="pd", constraints="c", sample="nn.PyroSample", param="nn.PyroParam", torch="t"
+        {
+            "dist": "pd",
+            "constraints": "c",
+            "PyroSample": "nn.PyroSample",
+            "PyroParam": "nn.PyroParam",
+            "torch": "t",
+        }
     )
-    assert render_sample(sample("Dirichlet(1)"), VECTOR, names) == (
+    assert written(render_sample(sample("Dirichlet(1)"), VECTOR, names), names) == (
         "nn.PyroSample(pd.Dirichlet(t.ones(3)))"
     )
     place = Place("self.w", "self", ("3",), initial="t.ones(3)")
-    assert render_param(param("positive"), place, names) == (
+    assert written(render_param(param("positive"), place, names), names) == (
         "nn.PyroParam(t.ones(3), constraint=c.positive)"
+    )
+    assert names.used == {"dist", "constraints", "PyroSample", "PyroParam", "torch"}
+
+
+def test_names_are_noted_as_far_as_they_are_needed():
+    place, names = Place("value", "layer", measured="weight"), Names()
+    render_sample(sample("Normal(0, 1)"), place, names)
+    assert not names.used
+    source = written(render_sample(sample("Normal(0, radford)"), place, names))
+    assert names.used == {"torch"}
+    assert source == (
+        "PyroSample(dist.Normal(0.0, torch.atleast_2d(weight)[0].numel() ** -0.5)"
+        ".expand(value.shape).to_event())"
     )
 
 
@@ -271,8 +301,8 @@ def initial(source: str, shape=("3",)) -> Place:
     ],
 )  # fmt: skip
 def test_params(action, place, source):
-    assert render_param(action, place, Names()) == f"PyroParam({source})"
-    assert render_declarations(action, place, Names()) == ((place.target, f"PyroParam({source})"),)
+    assert written(render_param(action, place, Names())) == f"PyroParam({source})"
+    assert declarations(action, place) == [(place.target, f"PyroParam({source})")]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +363,7 @@ def test_initial_values_outside_the_constraint(constraint, source, message, help
     ],
 )
 def test_initial_values_that_are_or_may_be_inside(constraint, source):
-    rendered = render_param(param(constraint), initial(source), Names())
+    rendered = written(render_param(param(constraint), initial(source), Names()))
     assert rendered.startswith(f"PyroParam({source}, constraint=")
 
 
@@ -351,7 +381,7 @@ def test_attributes_read():
 
 
 def test_free_names():
-    source = render_sample(sample("Normal(0, self.tau * exp(fan_in))"), OWN, Names())
+    source = written(render_sample(sample("Normal(0, self.tau * exp(fan_in))"), OWN, Names()))
     assert free_names(source) == {"PyroSample", "dist", "n", "m", "math"}
 
 
@@ -385,7 +415,7 @@ PLACES = {
 def declare(action: Sample | Deterministic | Param, place: Place) -> Layer:
     """A layer on which the rendered declarations have been carried out."""
     layer = Layer()
-    for target, source in render_declarations(action, place, Names()):
+    for target, source in declarations(action, place):
         exec(f"{target} = {source}", SCOPE | {"self": layer})
     return layer
 
@@ -442,7 +472,7 @@ def test_fans_of_a_convolution_are_those_of_torch():
     self.conv = torch.nn.Conv2d(4, 6, (3, 5), groups=2)
     fans = torch.nn.init._calculate_fan_in_and_fan_out(self.conv.weight)
     for place in (CONV, Place("self.conv.weight", "self.conv", ("6", "2", "3", "5"))):
-        prior = render_sample(sample("Normal(fan_in, fan_out)"), place, Names())
+        prior = written(render_sample(sample("Normal(fan_in, fan_out)"), place, Names()))
         built = eval(prior, SCOPE | {"self": self}).prior.base_dist
         assert (built.loc.unique().item(), built.scale.unique().item()) == fans
 
@@ -511,13 +541,13 @@ def test_params_start_inside_their_constraint(name, init, place):
     if place is OWN:
         place = Place("self.w", "self", tuple(map(str, layer.w.shape)))
     original = layer.w.detach().clone()
-    ((_, source),) = render_declarations(action, place, Names())
+    ((_, source),) = declarations(action, place)
     exec(f"self.w = {source}", SCOPE | {"self": layer})
     value = layer.w
     assert value.shape == original.shape
     assert value.isfinite().all()
     assert layer.w_unconstrained.isfinite().all()
-    constraint = eval(render_constraint(action.constraint, Names()), SCOPE)
+    constraint = eval(write_constraint(render_constraint(action.constraint), Names()), SCOPE)
     assert constraint.check(value).all()
     if init == "keep":
         assert torch.allclose(value, original)

@@ -6,8 +6,7 @@ A bias has the fans of the weight beside it, which is no parameter of its layer 
 
 from __future__ import annotations
 
-from pyroify.code.names import FileNames
-from pyroify.syntax.declarations import WEIGHT_OF
+from pyroify.code.names import WEIGHT_OF, FileNames
 
 FUNCTION = '''\
 def {weight_of}(module, values, name):
@@ -22,9 +21,8 @@ def {weight_of}(module, values, name):
 '''
 
 
-def weight_call(names: FileNames, owner: str) -> str:
-    """The call for the weight beside the parameter ``name``, and its definition in the file."""
-    names.use("torch")
+def weight_function(names: FileNames) -> str:
+    """The function that gives the weight beside a parameter, and its definition in the file."""
     function = names.own(WEIGHT_OF)
-    names.define(function, FUNCTION.format(weight_of=function, torch=names.local("torch")))
-    return f"{function}({owner}, values, name)"
+    names.define(function, FUNCTION.format(weight_of=function, torch=names.say("torch")))
+    return function

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pyroify.code.names import FileNames
+from pyroify.code.names import FOLLOW, FileNames
+from pyroify.code.statements import Call
 
 FOLLOWING = '''\
 class {following}:
@@ -51,16 +52,15 @@ def {follow_module}(root):
 """The anchor, an empty buffer that no state_dict holds, tells where the module is."""
 
 
-def following_call(names: FileNames) -> str:
+def following_call(names: FileNames) -> Call:
     """The statement that makes all priors below ``self`` follow it."""
-    names.use("copy", "torch", "PyroSample")
     spelled = {
         "following": names.own("Following"),
-        "follow_module": names.own("follow_module"),
-        "copy": names.local("copy"),
-        "torch": names.local("torch"),
-        "sample": names.local("PyroSample"),
+        "follow_module": names.own(FOLLOW),
+        "copy": names.say("copy"),
+        "torch": names.say("torch"),
+        "sample": names.say("PyroSample"),
     }
     names.define(spelled["following"], FOLLOWING.format(**spelled))
     names.define(spelled["follow_module"], FOLLOW_MODULE.format(**spelled))
-    return f"{spelled['follow_module']}(self)"
+    return Call(spelled["follow_module"], "self")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from pyroify.catalog.layers import Layer
-from pyroify.spec.render import Names
-from pyroify.syntax.facts import File
+from functools import cached_property
+from typing import Protocol
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "dist": ("pyro.distributions",),
@@ -35,7 +33,56 @@ SOURCES: dict[str, tuple[str, ...]] = {
 }
 """Each name with the dotted objects that will do; the first is what an import gives."""
 
+DECLARING_FUNCTION = "declare_priors"
+"""What the rewrite calls a function of its own that declares what it is given."""
+UNDECLARED = "undeclared"
+"""What it calls the function that gives modules whose parameters are to be declared."""
+WEIGHT_OF = "weight_of"
+"""What it calls the function that gives the weight beside a bias, where weights are computed."""
+
+ANCHOR = "_anchor"
+"""What it calls a buffer without elements, which tells where a module is."""
+FOLLOW = "follow_module"
+"""What it calls the function that makes priors follow their module to another place."""
+LOAD_ORIGINAL, HOOK = "load_original", "register_load_state_dict_pre_hook"
+"""What it calls the hook that lets a state_dict of the original class load, and what takes it."""
+ORIGINAL_INIT = "original_init"
+"""What it calls an attribute that says how values of the original class are to be read."""
+
 ALTERNATIVES = {"dist": "pyro_dist", "constraints": "pyro_constraints", "nn": "torch_nn"}
+
+
+@dataclass
+class Names:
+    """What the things that declarations need are called, and which of these were asked for."""
+
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def say(self, name: str) -> str:
+        """What a name is called; the name itself, unless it is spelled otherwise."""
+        self.used.add(name)
+        return self.spelled.get(name, name)
+
+    def own(self, name: str) -> str:
+        """What a definition of the rewrite is called."""
+        return self.spelled.get(name, name)
+
+
+class Namespace(Protocol):
+    """What is known of the names of a file."""
+
+    @property
+    def imports(self) -> tuple[tuple[str, str], ...]:
+        """Local names, and what they stand for, dotted."""
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """All names that something in the file is bound to."""
+
+    @property
+    def definitions(self) -> tuple[tuple[str, str], ...]:
+        """Functions and classes that a rewrite may have written, with normalised source."""
 
 
 @dataclass
@@ -46,7 +93,7 @@ class FileNames:
     ``definitions`` are those that the file lacks.
     """
 
-    file: File
+    file: Namespace
     touched: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
     definitions: dict[str, str] = field(default_factory=dict)
@@ -69,31 +116,29 @@ class FileNames:
         taken = {local for local, _ in self.file.imports} | self.file.bound
         return ALTERNATIVES.get(name, f"_{name}") if name in taken else name
 
-    @property
-    def spec_names(self) -> Names:
-        """The names the renderer of priors uses."""
+    def say(self, name: str) -> str:
+        """What a name is called in this file, which needs it."""
+        self.use(name)
+        return self.local(name)
+
+    def spelling(self) -> Names:
+        """The names of this file for a text of which it is not yet known if it can be written."""
         return Names(
-            dist=self.local("dist"),
-            constraints=self.local("constraints"),
-            sample=self.local("PyroSample"),
-            param=self.local("PyroParam"),
-            torch=self.local("torch"),
-            math=self.local("math"),
-            transform_to=self.local("transform_to"),
-            partial=self.local("partial"),
+            {name: self.local(name) for name in SOURCES} | {UNDECLARED: self.own(UNDECLARED)}
         )
 
-    def use_those_in(self, names: frozenset[str]) -> None:
-        """Note which of the known names a source reads."""
-        self.use(*(name for name in SOURCES if self.local(name).partition(".")[0] in names))
+    def dotted(self, node: ast.AST) -> str:
+        """What a name of the rewritten file stands for, dotted."""
+        if isinstance(node, ast.Attribute):
+            return f"{self.dotted(node.value)}.{node.attr}"
+        if not isinstance(node, ast.Name):
+            return ""
+        return self._meant.get(node.id, node.id)
 
-    def isinstance_test(self, variable: str, layers: Sequence[Layer]) -> str:
-        """``isinstance(variable, (nn.A, nn.B))``."""
-        self.use("nn")
-        nn = self.local("nn")
-        names = [f"{nn}.{layer.name}" for layer in layers]
-        wanted = names[0] if len(names) == 1 else f"({', '.join(names)})"
-        return f"isinstance({variable}, {wanted})"
+    @cached_property
+    def _meant(self) -> dict[str, str]:
+        added = {self.local(name): objects[0] for name, objects in SOURCES.items()}
+        return {**added, **dict(self.file.imports)}
 
     def take_over(self, other: FileNames) -> None:
         """Need what other declarations of the same file need, too."""
@@ -111,7 +156,7 @@ class FileNames:
         One that the user has edited is his, and serves as it is.
         """
         there = dict(self.file.definitions).get(name)
-        if name not in self.foreign and there != ast.unparse(ast.parse(source)):
+        if name not in self.foreign and there != normalised(source):
             self.definitions[name] = source
 
     def imports(self) -> tuple[tuple[str, str, str], ...]:
@@ -131,3 +176,12 @@ class FileNames:
                 module, _, attribute = dotted[0].rpartition(".")
                 added.append((module, attribute, local if local != attribute else ""))
         return tuple(added)
+
+
+Spelling = Names | FileNames
+"""What things are called in a file that is being written."""
+
+
+def normalised(source: str) -> str:
+    """Source without what formatters may change about it."""
+    return ast.unparse(ast.parse(source))

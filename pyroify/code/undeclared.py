@@ -8,12 +8,11 @@ of their own, and those that are not converted.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from pyroify.code.names import FileNames
-from pyroify.syntax.declarations import LOOPED
+from pyroify.code.names import UNDECLARED, FileNames
+from pyroify.code.statements import Root
 
-NAME = LOOPED
 ATTRIBUTE = re.compile(r"(.+)\.(\w+)")
 ELEMENT = re.compile(r"(.+)\[(\d+|\"[^\"]+\")\]")
 
@@ -55,24 +54,13 @@ BUT = """\
 """
 
 
-def undeclared_call(names: FileNames, root: str, only: Sequence[str] = ()) -> str:
-    """The call that gives paths and modules below a root, or below some of its children."""
-    names.use("PyroModule", "to_pyro_module_")
-    return f"{names.own(NAME)}({', '.join([root, *map(_quoted, only)])})"
-
-
-def undeclared_at(names: FileNames, target: str) -> str:
-    """The call for what a source reads, and all below it; it may be a class that decides itself."""
+def root_at(target: str) -> Root:
+    """Where to begin for what a source reads, and all below it; it may be a class of its own."""
     if found := ATTRIBUTE.fullmatch(target):
-        return undeclared_call(names, found[1], [found[2]])
+        return Root(found[1], (found[2],))
     if found := ELEMENT.fullmatch(target):
-        return undeclared_call(names, found[1], [found[2].strip('"')])
-    return f'(("", {target}), *{undeclared_call(names, target)})'
-
-
-def is_called(names: FileNames, statements: Sequence[str]) -> bool:
-    """Whether statements need the function."""
-    return any(f"{names.own(NAME)}(" in statement for statement in statements)
+        return Root(found[1], (found[2].strip('"'),))
+    return Root(target, itself=True)
 
 
 def define_undeclared(names: FileNames, left: Collection[str], bare: Collection[str]) -> None:
@@ -82,14 +70,14 @@ def define_undeclared(names: FileNames, left: Collection[str], bare: Collection[
     declare what they are given.
     """
     source = FUNCTION.format(
-        undeclared=names.own(NAME),
-        pyro=names.local("PyroModule"),
-        convert=names.local("to_pyro_module_"),
+        undeclared=names.own(UNDECLARED),
+        pyro=names.say("PyroModule"),
+        convert=names.say("to_pyro_module_"),
         skip=SKIP.format(names=_tuple(left)) if left else "",
         values="{*module.parameters()} - kept" if left else "module.parameters()",
         but=BUT.format(names=_tuple(bare)) if bare else "",
     )
-    names.define(names.own(NAME), source)
+    names.define(names.own(UNDECLARED), source)
 
 
 def _tuple(names: Collection[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pyroify.code.statements import guarded
+from pyroify.code.statements import Statement, guarded
 from pyroify.decide.sites import OTHER, InstanceSite, Sites, measured
 from pyroify.decide.visible import declare_layer
 from pyroify.program.placements import Single, Where, subpath
@@ -17,7 +17,7 @@ from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep
 
 
-def declare_added(puts: Sequence[PutIn], sites: Sites) -> Iterator[str]:
+def declare_added(puts: Sequence[PutIn], sites: Sites) -> Iterator[Statement]:
     """Declarations of the parameters that are put into instances; what has none is said."""
     for put in puts:
         decided = {sites.consult_in(cls, put.name).action for cls in put.owners}
@@ -29,7 +29,7 @@ def declare_added(puts: Sequence[PutIn], sites: Sites) -> Iterator[str]:
             _report(put, sites)
 
 
-def _declare_layer(put: PutIn, where: Where, sites: Sites) -> Iterator[str]:
+def _declare_layer(put: PutIn, where: Where, sites: Sites) -> Iterator[Statement]:
     assert put.leaf is not None
     there = where.child(f"{where.target}.{put.name}", put.name)
     single = Single(replace(there, line=put.line, guards=(), loops=()), put.leaf)
@@ -38,30 +38,26 @@ def _declare_layer(put: PutIn, where: Where, sites: Sites) -> Iterator[str]:
     return _wrapped(statements, test, where)
 
 
-def _declare(put: PutIn, where: Where, sites: Sites) -> Iterator[str]:
+def _declare(put: PutIn, where: Where, sites: Sites) -> Iterator[Statement]:
     path, target = subpath(where.path, put.name), f"{where.target}.{put.name}"
     states = {made.frozen for made in put.parameters}
     decision = sites.decide(path, line=put.line, frozen=states == {True})
-    place = measured(target, where.target, sites.names.local("torch"))
-    pairs = sites.pairs(decision.action, place, put.line, put.column)
-    sites.record(path, decision, pairs[-1][1] if pairs else "", put.line, put.column)
-    if not pairs:
+    place = measured(target, where.target)
+    made = sites.declarations(decision.action, place, put.line, put.column)
+    sites.record(path, decision, made[-1].value if made else None, put.line, put.column)
+    if not made:
         return
     sites.lent += [InstanceSite(cls.key, put.name) for cls in put.owners]
     there = f'getattr({where.target}, "{put.name}", None)'
     tests = [] if put.is_certain else [sites.is_parameter(there)]
     if sites.asks_for_frozen(path, decision, maybe=states != {False}):
         tests.append(f"{target}.requires_grad")
-    statements = [f"{name} = {source}" for name, source in pairs]
-    yield from _wrapped(statements, " and ".join(tests), where)
+    yield from _wrapped(made, " and ".join(tests), where)
 
 
-def _wrapped(statements: Sequence[str], test: str, where: Where) -> Iterator[str]:
+def _wrapped(statements: Sequence[Statement], test: str, where: Where) -> Iterator[Statement]:
     """Statements about what is put somewhere, under a test and in the loops that lead there."""
-    if not (test or where.loops or where.guards):
-        yield from statements
-    elif statements:
-        yield where.wrap([guarded(test, statements)])
+    yield from where.wrap(guarded(test, statements))
 
 
 def _report(put: PutIn, sites: Sites) -> None:
@@ -84,4 +80,4 @@ def _report(put: PutIn, sites: Sites) -> None:
         for around in [where.path for where in put.places] or ["**"]:
             kept = Decision(Keep(), None)
             path = around if (around, inner) == ("**", "*") else subpath(around, inner)
-            sites.record(path, kept, "", put.line, put.column)
+            sites.record(path, kept, None, put.line, put.column)

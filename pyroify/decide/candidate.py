@@ -68,7 +68,7 @@ class Candidate:
     def is_declared(self) -> bool:
         """Whether it ends in declarations already, which the spec may have changed."""
         return any(
-            method is not None and method.declarations is not None and not declared.left
+            method is not None and method.declarations and not declared.left
             for method, declared in self.stages
         )
 
@@ -208,7 +208,7 @@ class Candidate:
             action: frozenset(site.path for site in sites if site.action == action)
             for action in ("sample", "param", "keep")
         }
-        by_lambda = any("(lambda self" in site.source for site in sites)
+        by_lambda = any(declared.by_lambda for _, declared in self.stages)
         own = {site.path for site in sites if site.action == "sample" and site.spared == "own"}
         return Sites(
             paths["sample"] | self.lent,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyroify.code.names import FileNames
-from pyroify.code.statements import joined
+from pyroify.code.statements import Block, Declared, Statement, joined
 from pyroify.decide.added import declare_added
 from pyroify.decide.instances import declare_instances
 from pyroify.decide.model import SitePlan
@@ -23,7 +23,7 @@ from pyroify.decide.redeclare import (
     report_by_hand,
     report_dropped,
 )
-from pyroify.decide.run_time import convert_at_run_time, declare_at_run_time, name_children
+from pyroify.decide.run_time import CONVERTED, declare_at_run_time, name_children
 from pyroify.decide.sites import Anew, InstanceSite, Sites
 from pyroify.decide.unreached import report_unreached
 from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
@@ -46,13 +46,13 @@ class Declarations:
     """What one method comes to declare.
 
     ``latents`` come before all else: a second run takes them for part of the class as it was.
-    ``in_place`` has, by parameter, the source for each call that makes it, ``anew`` those for
+    ``in_place`` has, by parameter, the declaration for each call that makes it, ``anew`` those for
     declarations that are there; ``buffers`` are frozen parameters that stay what they are.
     """
 
-    latents: tuple[str, ...]
-    statements: tuple[str, ...]
-    in_place: Mapping[str, tuple[str, ...]]
+    latents: Block
+    statements: Block
+    in_place: Mapping[str, tuple[Declared, ...]]
     anew: tuple[Anew, ...]
     buffers: tuple[OwnParameter, ...]
     sites: tuple[SitePlan, ...]
@@ -61,6 +61,8 @@ class Declarations:
     lent: tuple[InstanceSite, ...]
     """Parameters of other classes that it declares, in single instances."""
     at_run_time: bool
+    by_lambda: bool
+    """Whether some prior is a lambda."""
     left: bool
     """No rule is about any of its sites: the declarations that are there stay."""
 
@@ -90,8 +92,8 @@ class Declarer:
         sites.put_into = instances_put_into(self.summary, attributes, puts)
         at_run_time = not is_by_hand and is_out_of_sight(self.summary, covered, attributes)
         sites.at_run_time = at_run_time
-        statements: list[str] = []
-        latents: list[str] = []
+        statements: list[Statement] = []
+        latents: list[Statement] = []
         if method is self.summary.constructor:
             latents.extend(self._latents(sites))
             self._decorated(sites)
@@ -106,7 +108,7 @@ class Declarer:
             statements.extend(name_children(covered, self.summary))
         else:
             if is_late := not is_by_hand and moves_members(self.summary, covered):
-                statements.append(convert_at_run_time(sites))
+                statements.append(CONVERTED)
             seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
             statements.extend(declare_visible(seen, sites))
         if is_by_hand:
@@ -121,7 +123,7 @@ class Declarer:
             report_dropped(sites, [*latents, *statements])
         return Declarations(
             latents=tuple(latents),
-            statements=tuple(joined(statements)),
+            statements=joined(statements),
             in_place=own.in_place,
             anew=tuple(sites.anew),
             buffers=tuple(own.buffers),
@@ -130,10 +132,11 @@ class Declarer:
             findings=tuple(sites.findings),
             lent=tuple(sites.lent),
             at_run_time=at_run_time or is_late,
+            by_lambda=sites.by_lambda,
             left=left,
         )
 
-    def _latents(self, sites: Sites) -> Iterator[str]:
+    def _latents(self, sites: Sites) -> Iterator[Statement]:
         """New random attributes that the spec gives the class."""
         cls = self.summary.cls
         own = {parameter.name for parameter in self.summary.all_parameters}
@@ -149,10 +152,10 @@ class Declarer:
             target = f"self.{latent.name}"
             shape = tuple(to_text(size) for size in latent.shape)
             place = Place(target, target.rpartition(".")[0], shape)
-            pairs = sites.pairs(latent.action, place, cls.cls.line, cls.cls.column)
-            if pairs:
-                sites.record_latent(latent, pairs[-1][1])
-            yield from (f"{name} = {source}" for name, source in pairs)
+            made = sites.declarations(latent.action, place, cls.cls.line, cls.cls.column)
+            if made:
+                sites.record_latent(latent, made[-1].value)
+            yield from made
 
     def _obstacle(self, name: str) -> str:
         """Why there cannot be a new attribute of this name, if it cannot."""
@@ -187,7 +190,7 @@ class Declarer:
             if method.declared is not None:
                 leave_decorated(sites, method, method.declared)
 
-    def _inherited(self, sites: Sites) -> Iterator[str]:
+    def _inherited(self, sites: Sites) -> Iterator[Statement]:
         """Parameters of the layer of torch.nn that the class derives from."""
         base = self.summary.cls.library_base
         where = Where("self", "", self.summary.cls.cls.line)

@@ -7,13 +7,12 @@ the end of the constructor that builds the instance: what is declared last holds
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from pyroify.catalog.layers import LayerParameter, qualify
-from pyroify.code.statements import guarded, nested
+from pyroify.code.statements import Statement, guarded, nested
 from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.sites import InstanceSite, Sites, needs_first_value
 from pyroify.decide.visible import placements_of
@@ -25,10 +24,6 @@ from pyroify.spec.match import Decision, SiteKey, decide, spells_out
 from pyroify.spec.model import Deterministic, Keep, Sample
 from pyroify.spec.render import NOISE, Place
 from pyroify.syntax.values import Declared
-
-SIZES = re.compile(r"\.expand\(\[([\d, ]*)\]\)")
-RANK = re.compile(r"\.to_event\((\d+)\)")
-"""What a declaration says of the shape of what it declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class Part:
         return self.summary.cls.cls.qualname
 
 
-def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
+def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator[Statement]:
     """Declarations of the parameters of instances that rules name, or that are there already."""
     replaced = [attribute.name for attribute in attributes if "." in attribute.name]
     found = [
@@ -72,7 +67,7 @@ def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator
     ]
     for (loops, guards), group in groupby(found, key=lambda item: (item[0].loops, item[0].guards)):
         statements = [statement for _, statement in group]
-        yield from [nested(loops, guards, statements)] if loops or guards else statements
+        yield from nested(loops, guards, statements)
 
 
 def _is_spoken_of(instance: Instance, sites: Sites) -> bool:
@@ -151,13 +146,14 @@ def _buffer_parts(
         path = subpath(where.path, name)
         if there := sites.present.get(path):
             target = f"{where.target}.{name}"
-            sizes, rank = SIZES.search(there.text), RANK.search(there.text)
-            shape = tuple(size for size in re.split(r",\s*", sizes[1]) if size) if sizes else None
+            draw = there.value.draw
+            batch, events = (draw.batch, draw.events or "") if draw else (None, "")
+            is_plain = isinstance(batch, tuple) and all(map(str.isdecimal, batch))
             place = Place(
                 target=target,
                 owner=where.target,
-                shape=shape,
-                ndim=int(rank[1]) if rank else None,
+                shape=batch if isinstance(batch, tuple) and is_plain else None,
+                ndim=int(events) if events.isdecimal() else None,
                 initial=f"{target}.detach()",
             )
             yield Part(holder, summary, where, place, path, inner=name, frozen=True)
@@ -208,11 +204,11 @@ def _layer_part(
         layer=parameter.layer,
         frozen=summary.is_frozen(inner),
         present=is_present(parameter, single.leaf, summary, summary.constructor, inner),
-        declared=there.action if there else "",
+        declared=there.value.action if there else "",
     )
 
 
-def _declare(part: Part, sites: Sites) -> Iterator[str]:
+def _declare(part: Part, sites: Sites) -> Iterator[Statement]:
     """The statements that declare a parameter of an instance, if a rule is about it."""
     if part.present is False:
         return
@@ -223,8 +219,7 @@ def _declare(part: Part, sites: Sites) -> Iterator[str]:
     sites.report_single(decision, part.holder.where.path.partition(".*")[0], line)
     if there := sites.within.get(part.path):
         assert isinstance(there.value, Declared)
-        beside = redeclare(sites, there, there.value, decision, part.place)
-        yield from (f"{name} = {source}" for name, source in beside)
+        yield from redeclare(sites, there, there.value, decision, part.place)
         return
     if decision.rule is None:
         if part.path in sites.present:
@@ -232,14 +227,12 @@ def _declare(part: Part, sites: Sites) -> Iterator[str]:
         return
     if _is_impossible(part, decision, sites):
         return
-    pairs = sites.pairs(decision.action, part.place, line)
-    source = pairs[-1][1] if pairs else ""
-    shape = part.place.shape
-    sites.record(part.path, decision, source, line, layer=part.layer, shape=shape)
-    if pairs:
+    made = sites.declarations(decision.action, part.place, line)
+    value, shape = made[-1].value if made else None, part.place.shape
+    sites.record(part.path, decision, value, line, layer=part.layer, shape=shape)
+    if made:
         sites.lent.append(InstanceSite(part.summary.cls.key, part.inner))
-        statements = [f"{name} = {source}" for name, source in pairs]
-        yield from statements if part.present else [guarded(_is_there(part, sites), statements)]
+        yield from guarded("" if part.present else _is_there(part, sites), made)
 
 
 def _is_there(part: Part, sites: Sites) -> str:

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from keyword import iskeyword
 
 from pyroify.catalog.layers import LAYERS, Layer, names_parameter
-from pyroify.code.computed import weight_call
-from pyroify.code.statements import block, each_parameter, reads_weight
+from pyroify.code import statements as code
+from pyroify.code.computed import weight_function
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sites import OTHER, Chain, Sites
 from pyroify.program.placements import Each, Placement, Search, Single, Where, place, subpath
@@ -53,13 +53,9 @@ class Part:
     alone: bool = False
 
     @property
-    def test(self) -> str:
+    def test(self) -> code.PathIs:
         """The test of a path in the loop."""
-        if not self.path:
-            return "not path"
-        if self.alone:
-            return f'path == "{self.path}"'
-        return f'f"{{path}}.".startswith("{self.path}.")'
+        return code.PathIs(self.path, below=bool(self.path) and not self.alone)
 
 
 def tables_below(path: str, sites: Sites) -> Tables:
@@ -356,20 +352,29 @@ def _unseen(path: str, name: str) -> str:
 
 
 def declare_in_loop(
-    over: str, parts: Sequence[Part], tables: Tables, kept: Sequence[str], sites: Sites, line: int
-) -> Iterator[str]:
+    over: code.Undeclared,
+    parts: Sequence[Part],
+    tables: Tables,
+    kept: Sequence[str],
+    sites: Sites,
+    line: int,
+) -> Iterator[code.Statement]:
     """The loop over paths and modules, which leaves alone parameters whose ids are ``kept``."""
-    arms = []
+    arms: list[code.Statement] = []
     for part in parts:
         body = _statements(part.tables, bool(kept), sites, line)
-        arms.append(block(f"if {part.test}:", [*body, "continue"]))
+        arms += code.guarded(part.test, [*body, code.Continue()])
     rest = _statements(tables, bool(kept), sites, line)
     if not rest:
         arms = _without_idle(arms)
-    if kept and any("in kept" in statement for statement in (*arms, *rest)):
-        yield f"kept = {{{', '.join(kept)}}}"
-    path = "path" if arms else "_"
-    yield block(f"{REASON}\nfor {path}, module in {over}:", [*arms, *rest] or ["pass"])
+    body = (*arms, *rest)
+    if kept and code.leaves_kept(body):
+        yield _keeping(kept)
+    yield code.For("path, module" if arms else "_, module", over, body, REASON)
+
+
+def _keeping(kept: Sequence[str]) -> code.Assign:
+    return code.Assign("kept", f"{{{', '.join(kept)}}}")
 
 
 def note_own(tables: Tables, sites: Sites, line: int) -> None:
@@ -378,50 +383,56 @@ def note_own(tables: Tables, sites: Sites, line: int) -> None:
     sites.record("**", sites.decide(OTHER), sites.render_looped(action, line), line)
 
 
-def declare_own(tables: Tables, kept: Sequence[str], sites: Sites, line: int) -> Iterator[str]:
+def declare_own(
+    tables: Tables, kept: Sequence[str], sites: Sites, line: int
+) -> Iterator[code.Statement]:
     """The loop over parameters of the class itself whose names the source does not show."""
     note_own(tables, sites, line)
-    if body := _declare_each(tables.default, "self", bool(kept), sites, line):
+    for loop in _declare_each(tables.default, "self", bool(kept), sites, line):
         if kept:
-            yield f"kept = {{{', '.join(kept)}}}"
-        yield f"{REASON_OF_NAMES}\n{body}"
+            yield _keeping(kept)
+        yield replace(loop, comment=REASON_OF_NAMES)
 
 
-def _without_idle(arms: Sequence[str]) -> list[str]:
+def _without_idle(arms: Sequence[code.Statement]) -> list[code.Statement]:
     """The arms without those at the end that pass by what nothing comes after."""
     found = list(arms)
-    while found and found[-1].count("\n") == 1:
+    while found and isinstance(found[-1], code.If) and found[-1].arms[0][1] == (code.Continue(),):
         found.pop()
     return found
 
 
-def _statements(tables: Tables, skipping: bool, sites: Sites, line: int) -> list[str]:
+def _statements(tables: Tables, skipping: bool, sites: Sites, line: int) -> code.Block:
     """What is done with ``module``, by its layer; ``skipping`` parameters that are kept."""
 
-    def declare(chain: Chain) -> list[str]:
-        body = _declare_each(chain, "module", skipping, sites, line)
-        return [body] if body else []
+    def declare(chain: Chain) -> code.Block:
+        return _declare_each(chain, "module", skipping, sites, line)
 
     kept = [item for chain, items in tables.apart.items() if chain.keeps_all for item in items]
     declared = {chain: items for chain, items in tables.apart.items() if not chain.keeps_all}
     otherwise = declare(tables.default)
     if not otherwise and not declared:
-        return []
-    arms = [_arm(kept, [], sites)] if kept else []
-    arms.extend(_arm(layers, declare(chain), sites) for chain, layers in declared.items())
-    return [*arms, *otherwise]
+        return ()
+    arms = [*_arm(kept, ())] if kept else []
+    for chain, layers in declared.items():
+        arms += _arm(layers, declare(chain))
+    return (*arms, *otherwise)
 
 
-def _declare_each(chain: Chain, owner: str, skipping: bool, sites: Sites, line: int) -> str:
-    test = "value.requires_grad and id(value) not in kept" if skipping else "value.requires_grad"
+def _declare_each(
+    chain: Chain, owner: str, skipping: bool, sites: Sites, line: int
+) -> tuple[code.EachParameter, ...]:
     body = sites.assign_by_name(chain, owner, line)
     if not body:
-        return ""
-    is_computed = sites.summary.resolver.computes_weights and reads_weight(body)
-    weight = weight_call(sites.names, owner) if is_computed else ""
-    return each_parameter(owner, [block(f"if {test}:", body)], weight=weight)
+        return ()
+    is_computed = sites.summary.resolver.computes_weights and code.reads_weight(body)
+    weight = weight_function(sites.names) if is_computed else ""
+    return (
+        code.each_parameter(owner, code.guarded(code.IsTrained(skipping), body), weight=weight),
+    )
 
 
-def _arm(layers: Sequence[Layer], statements: Sequence[str], sites: Sites) -> str:
+def _arm(layers: Sequence[Layer], statements: code.Block) -> code.Block:
     """What is done with modules of some layers, and with those alone."""
-    return block(f"if {sites.names.isinstance_test('module', layers)}:", [*statements, "continue"])
+    names = tuple(layer.name for layer in layers)
+    return code.guarded(code.IsLayer("module", names), [*statements, code.Continue()])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.catalog.calls import PROPERTIES
+from pyroify.code.read import DECLARING
 from pyroify.decide.randomness import Randomness, gives_nothing
 from pyroify.program.summary import ClassSummary
 from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance
-from pyroify.syntax.declarations import DECLARING
 from pyroify.syntax.facts import Function
 
 DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}

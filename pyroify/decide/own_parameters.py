@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pyroify.code.statements import guarded
+from pyroify.code.statements import Declared, Statement, guarded
 from pyroify.decide.redeclare import UNRULED, leave, redeclare
 from pyroify.decide.replaceable import (
     becomes_buffer,
@@ -17,21 +17,21 @@ from pyroify.program.summary import OwnParameter, always_assigned
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep, Sample
 from pyroify.spec.render import NOISE, Place, standard_noise
-from pyroify.syntax.values import Declared
+from pyroify.syntax.values import Declared as There
 
 
 @dataclass
 class OwnParameters:
     """Declarations of the parameters that one method makes.
 
-    ``in_place`` has the source for each call that makes a parameter, ``buffers`` the frozen ones
-    that stay, ``statements`` what is declared at the end.
+    ``in_place`` has the declaration for each call that makes a parameter, ``buffers`` the frozen
+    ones that stay, ``statements`` what is declared at the end.
     """
 
     sites: Sites
-    in_place: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    in_place: dict[str, tuple[Declared, ...]] = field(default_factory=dict)
     buffers: list[OwnParameter] = field(default_factory=list)
-    statements: list[str] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
 
     def declare(self, parameter: OwnParameter) -> None:
         """Decide a parameter, and write its declaration."""
@@ -76,7 +76,7 @@ class OwnParameters:
         return parameter.name in self.sites.present and not is_ignored
 
     def _keep(self, parameter: OwnParameter, decision: Decision) -> None:
-        self._record(parameter, decision, "", parameter.made[0].shape if parameter.made else None)
+        self._record(parameter, decision, None, parameter.made[0].shape if parameter.made else None)
         if becomes_buffer(parameter, self.sites.summary) and decision.spared != "own":
             self.buffers.append(parameter)
 
@@ -107,13 +107,11 @@ class OwnParameters:
         is_own = noise.name in self.sites.summary.by_hand.sites
         decision = replace(UNRULED, spared="own") if is_own else UNRULED
         self.sites.record(
-            noise.name, decision, declared.text, there.line, there.column, action=declared.action
+            noise.name, decision, declared.value, there.line, there.column, there=declared.text
         )
         return True
 
-    def _declare_anew(
-        self, parameter: OwnParameter, declared: Declared, decision: Decision
-    ) -> None:
+    def _declare_anew(self, parameter: OwnParameter, declared: There, decision: Decision) -> None:
         """Write the declaration that is there already as the spec now has it."""
         name = parameter.name
         noise = self.sites.summary.declared(f"{name}{NOISE}")
@@ -122,10 +120,10 @@ class OwnParameters:
         there = parameter.assignments[0]
         beside = redeclare(self.sites, there, declared, decision, place)
         if noise is None:
-            self.statements += [f"{target} = {source}" for target, source in beside]
+            self.statements += beside
 
     def _declare_in_place(self, parameter: OwnParameter, decision: Decision) -> None:
-        sources = tuple(
+        rendered = (
             self._render(
                 parameter,
                 decision,
@@ -138,24 +136,24 @@ class OwnParameters:
             )
             for made in parameter.made
         )
-        if all(sources):
-            self.in_place[parameter.name] = sources
-            self._record(parameter, decision, sources[0], parameter.made[0].shape)
+        values = tuple(value for value in rendered if value is not None)
+        if len(values) == len(parameter.made):
+            self.in_place[parameter.name] = values
+            self._record(parameter, decision, values[0], parameter.made[0].shape)
 
     def _declare_last(self, parameter: OwnParameter, decision: Decision) -> None:
         first = parameter.assignments[0]
-        pairs = self.sites.pairs(
+        made = self.sites.declarations(
             decision.action, self._place_at_end(parameter), first.line, first.column
         )
-        if not pairs:
+        if not made:
             return
         target = f"self.{parameter.name}"
         may_be_frozen = self.sites.asks_for_frozen(parameter.name, decision)
         trained = f"{target}.requires_grad" if may_be_frozen else ""
         guards = list(filter(None, [self._is_there(parameter), trained]))
-        statements = [f"{name} = {source}" for name, source in pairs]
-        self.statements += [guarded(" and ".join(guards), statements)] if guards else statements
-        self._record(parameter, decision, pairs[-1][1])
+        self.statements += guarded(" and ".join(guards), made)
+        self._record(parameter, decision, made[-1].value)
 
     def _is_there(self, parameter: OwnParameter) -> str:
         """A test of a parameter that may be None, or missing, or no parameter; empty if it is."""
@@ -163,8 +161,7 @@ class OwnParameters:
         if not always_assigned(parameter.assignments):
             found = f'getattr(self, "{name}", None)'
         if parameter.may_be_other or name in self.sites.summary.buffers:
-            self.sites.names.use("nn")
-            return f"isinstance({found}, {self.sites.names.local('nn')}.Parameter)"
+            return self.sites.is_parameter(found)
         return f"{found} is not None" if parameter.optional else ""
 
     def _place_at_end(self, parameter: OwnParameter) -> Place:
@@ -174,8 +171,7 @@ class OwnParameters:
         ranks = {None if shape is None else len(shape) for shape in shapes}
         keeps_dtype = any(is_other_dtype(made.dtype) for made in parameter.made)
         if parameter.may_be_handed_in or len(ranks) != 1 or None in ranks:
-            place = measured(target, "self", self.sites.names.local("torch"))
-            return replace(place, keeps_dtype=keeps_dtype)
+            return replace(measured(target, "self"), keeps_dtype=keeps_dtype)
         return Place(
             target=target,
             owner="self",
@@ -195,7 +191,7 @@ class OwnParameters:
         steady = shape is not None and all(map(self.sites.summary.is_steady, shape))
         return shape if steady else None
 
-    def _render(self, parameter: OwnParameter, decision: Decision, place: Place) -> str:
+    def _render(self, parameter: OwnParameter, decision: Decision, place: Place) -> Declared | None:
         first = parameter.assignments[0]
         return self.sites.render(decision.action, place, first.line, first.column)
 
@@ -203,8 +199,8 @@ class OwnParameters:
         self,
         parameter: OwnParameter,
         decision: Decision,
-        source: str,
+        value: Declared | None,
         shape: tuple[str, ...] | None = None,
     ) -> None:
         first = parameter.assignments[0]
-        self.sites.record(parameter.name, decision, source, first.line, first.column, shape=shape)
+        self.sites.record(parameter.name, decision, value, first.line, first.column, shape=shape)

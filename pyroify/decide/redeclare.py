@@ -6,13 +6,12 @@ by its own means, nor the value it started at.
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from pyroify.code.meaning import meaning, unchanged
-from pyroify.code.statements import normalised
+from pyroify.code import statements as code
+from pyroify.code.read import normal
+from pyroify.code.write import write_value
 from pyroify.decide.sites import Sites, needs_first_value
 from pyroify.program.summary import Attribute
 from pyroify.program.values import is_opaque
@@ -21,11 +20,6 @@ from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
 from pyroify.spec.render import NOISE, Place, RenderError, mentions, render_sample
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import Declared
-
-NAME_TEST = re.compile(r"if name (?:==|in) (.*):")
-LOOPED = re.compile(r"^ +([\w.\[\]]+) = [\w.]*Pyro(?:Sample|Param)\(", re.MULTILINE)
-NAME_PASSED = re.compile(r"if name (?:==|in) (.*):\n +continue")
-
 
 IN_A_LOOP = (
     "a rule without wildcards reaches a parameter; if pyroify wrote this, restore pyroify.lock"
@@ -36,36 +30,35 @@ UNSEEN = "it stays as it is; to have the spec decide, declare it in the class th
 
 def redeclare(
     sites: Sites, there: Assignment, declared: Declared, decision: Decision, place: Place
-) -> tuple[tuple[str, str], ...]:
+) -> tuple[code.Declare, ...]:
     """Put another declaration in place of one, if the spec says otherwise now.
 
     Returns what has to be declared beside it: the noise of a prior that is not centred.
     """
     path = ".".join(there.path)
-    pairs = _as_decided(sites, there, declared, decision, place)
-    if not pairs:
-        sites.record(
-            path, decision, declared.text, there.line, there.column, action=declared.action
-        )
+    made = _as_decided(sites, there, declared, decision, place)
+    if not made:
+        sites.record(path, decision, declared.value, there.line, there.column, there=declared.text)
         return ()
-    *beside, (_, source) = pairs
-    sites.record(path, decision, source, there.line, there.column)
-    if not unchanged([source], [declared.text]):
-        sites.put(declared, there.column, source)
+    *beside, wanted = made
+    sites.record(path, decision, wanted.value, there.line, there.column)
+    if normal(wanted, sites.names) != replace(wanted, value=declared.value):
+        sites.put(declared, there.column, wanted.value)
     return tuple(beside)
 
 
-def leave(sites: Sites, path: str, decision: Decision, layer: str) -> list[str]:
+def leave(sites: Sites, path: str, decision: Decision, layer: str) -> code.Block:
     """The declaration at the end of the method of a site that no rule is about any more.
 
     The noise of a prior that is not centred comes before it. What the user wrote is no fault.
     """
-    there = sites.present[path]
+    present = sites.present[path]
+    there = present.there
     if decision.spared != "own" or path in sites.summary.by_hand.named:
         sites.report_left(path, decision, there.line, _indent(sites))
-    sites.record(path, decision, there.text, there.line, layer=layer, action=there.action)
+    sites.record(path, decision, present.value, there.line, layer=layer, there=there.text)
     noise = sites.present.get(f"{path}{NOISE}")
-    return [noise.text, there.text] if noise else [there.text]
+    return (noise.there.statement, there.statement) if noise else (there.statement,)
 
 
 def leave_decorated(sites: Sites, method: Function, declared: Declared) -> None:
@@ -74,11 +67,11 @@ def leave_decorated(sites: Sites, method: Function, declared: Declared) -> None:
     sites.record(
         method.name,
         decision,
-        f"{'PyroParam' if declared.action == 'param' else 'PyroSample'}({method.name})",
+        declared.value,
         method.line,
         method.column,
         shape=declared.shape,
-        action=declared.action,
+        there=f"{'PyroParam' if declared.action == 'param' else 'PyroSample'}({method.name})",
     )
     if method.line in sites.summary.ignored_lines or decision.spared == "own":
         return
@@ -96,21 +89,30 @@ def leave_decorated(sites: Sites, method: Function, declared: Declared) -> None:
 
 def _returns_the_prior(sites: Sites, declared: Declared, action: Action, place: Place) -> bool:
     """Whether what a method returns is the prior that a rule asks for."""
-    if declared.action != "sample" or not isinstance(action, Sample | Deterministic):
+    if not isinstance(declared.value, code.PyroSample) or not isinstance(
+        action, Sample | Deterministic
+    ):
         return False
     try:
-        wanted = render_sample(action, place, sites.names.spec_names)
+        wanted = code.Declare(place.target, render_sample(action, place, sites.names.spelling()))
     except RenderError:
         return False
-    forms = (declared.text, f"lambda self: {declared.text}")
-    return meaning(wanted) in [meaning(f"PyroSample({form})") for form in forms]
+    prior = declared.value.prior
+    forms = (
+        [prior]
+        if isinstance(prior, code.Lambda | code.Partial | code.Tied)
+        else [prior, code.Lambda((), prior)]
+    )
+    found = normal(wanted, sites.names)
+    return found in [code.Declare(place.target, code.PyroSample(form)) for form in forms]
 
 
-def leave_unseen(sites: Sites) -> Iterator[str]:
+def leave_unseen(sites: Sites) -> Iterator[code.Statement]:
     """Declarations at the end of the method of what the source does not show to be a parameter."""
     seen = {site.path for site in sites.plans} | sites.tied
-    for path, there in sites.present.items():
-        if there.is_prior and path not in seen and path.removesuffix(NOISE) not in seen:
+    for path, present in sites.present.items():
+        there = present.there
+        if path not in seen and path.removesuffix(NOISE) not in seen:
             is_own = path in sites.summary.by_hand.sites
             if not is_own:
                 message = (
@@ -118,8 +120,8 @@ def leave_unseen(sites: Sites) -> Iterator[str]:
                 )
                 sites.report(there.line, _indent(sites), "PYR067", message, UNSEEN)
             decision = replace(UNRULED, spared="own") if is_own else UNRULED
-            sites.record(path, decision, there.text, there.line, action=there.action)
-            yield there.text
+            sites.record(path, decision, present.value, there.line, there=there.text)
+            yield there.statement
 
 
 def leave_unnamed(attributes: Iterable[Attribute], sites: Sites) -> None:
@@ -127,7 +129,7 @@ def leave_unnamed(attributes: Iterable[Attribute], sites: Sites) -> None:
     for attribute in attributes:
         if is_opaque(attribute.node) and attribute.name:
             decision = replace(UNRULED, spared="own")
-            sites.record(f"{attribute.name}.**", decision, "", attribute.line)
+            sites.record(f"{attribute.name}.**", decision, None, attribute.line)
 
 
 def report_by_hand(sites: Sites) -> None:
@@ -143,7 +145,9 @@ def report_by_hand(sites: Sites) -> None:
 def leaves_all(sites: Sites) -> bool:
     """Whether no rule is about any site of a method that declares some in a loop; it is said."""
     loops = [
-        (text, line) for text, line in _loops(sites) if "setattr(" in text or LOOPED.search(text)
+        (block, line)
+        for block, line in _loops(sites)
+        if any(isinstance(item, code.Declare | code.DeclareNamed) for item in code.walk(block))
     ]
     if not loops or not sites.plans or any(site.rule is not None for site in sites.plans):
         return False
@@ -153,22 +157,39 @@ def leaves_all(sites: Sites) -> bool:
     return True
 
 
-def report_dropped(sites: Sites, statements: Sequence[str]) -> None:
+def report_dropped(sites: Sites, statements: Iterable[code.Statement]) -> None:
     """Say which sites a loop declared so far, and does no longer as no rule is about them."""
-    for text, line in _loops(sites):
-        head = text.partition("\n")[0]
-        still = {name for new in statements if new.startswith(head) for name in LOOPED.findall(new)}
-        for target in LOOPED.findall(text):
+    loops = list(_loops(sites))
+    wanted = [normal(statement, sites.names) for statement in statements] if loops else []
+    for block, line in loops:
+        still = {target for new in wanted if _is_same_loop(new, block) for target in _targets(new)}
+        for target in (name for loop in block for name in _targets(loop)):
             if target not in still and not _is_ruled(sites, target.partition(".")[2]):
                 _report_dropped(sites, target, line)
-    wanted = {normalised(statement) for statement in statements}
-    old = [(text, line) for text, line in _loops(sites) if text not in wanted]
+    old = [(block, line) for block, line in loops if not set(block) <= set(wanted)]
     for site in sites.plans:
         if site.rule is not None or site.action != "keep":
             continue
-        for text, line in old:
-            if _declares(text, site.path.rpartition(".")[2]):
+        for block, line in old:
+            if _declares(block, site.path.rpartition(".")[2]):
                 _report_dropped(sites, site.path, line)
+
+
+def _targets(loop: code.Statement) -> list[str]:
+    """What a loop declares one by one."""
+    return [
+        item.target
+        for item in code.walk((loop,))
+        if item != loop and isinstance(item, code.Declare)
+    ]
+
+
+def _is_same_loop(new: code.Statement, block: code.Block) -> bool:
+    """Whether a loop goes over what the one that is there goes over."""
+    match new, block:
+        case code.For(), (code.For() as there,):
+            return (new.variables, new.over) == (there.variables, there.over)
+    return False
 
 
 def _is_ruled(sites: Sites, name: str) -> bool:
@@ -182,35 +203,37 @@ def _report_dropped(sites: Sites, name: str, line: int) -> None:
     sites.report(line, _indent(sites), "PYR067", message, sites.unmentioned)
 
 
-def _loops(sites: Sites) -> Iterator[tuple[str, int]]:
+def _loops(sites: Sites) -> Iterator[tuple[code.Block, int]]:
     """Statements of pyroify's at the end that declare in a loop, or in a function they call."""
-    if sites.method is None or (there := sites.method.declarations) is None:
-        return
-    for text, line in zip(there.texts, there.lines, strict=True):
-        if text in sites.summary.by_hand.statements:
+    for there in sites.method.declarations if sites.method else ():
+        if there.statement in sites.summary.by_hand.statements:
             continue
-        called = text.partition("(")[0]
-        for function in sites.summary.cls.file.functions:
-            if function.name == called and function.source:
-                yield function.source, line
-        if text.startswith("for "):
-            yield text, line
+        match there.statement:
+            case code.Call(function=called):
+                for function in sites.summary.cls.file.functions:
+                    if function.name == called and function.shared:
+                        yield function.shared, there.line
+            case code.For() | code.EachParameter():
+                yield (there.statement,), there.line
 
 
-def _declares(loop: str, name: str) -> bool:
+def _declares(loop: code.Block, name: str) -> bool:
     """Whether a loop over parameters declares those of a name."""
-    if "setattr(" not in loop:
+    found = list(code.walk(loop))
+    if not any(isinstance(item, code.DeclareNamed) for item in found):
         return False
-    tests = NAME_TEST.findall(loop)
-    passed = NAME_PASSED.findall(loop)
-    if any(repr(name) in test for test in tests):
-        return not any(repr(name) in test for test in passed)
-    return not tests or "else:" in loop or bool(passed)
+    branches = [item for item in found if isinstance(item, code.If)]
+    arms = [arm for item in branches for arm in item.arms]
+    tested = [(test.names, body) for test, body in arms if isinstance(test, code.NameIs)]
+    passed = [names for names, body in tested if body == (code.Continue(),)]
+    if any(name in names for names, _ in tested):
+        return not any(name in names for names in passed)
+    return not tested or bool(passed) or any(item.otherwise for item in branches)
 
 
 def _as_decided(
     sites: Sites, there: Assignment, declared: Declared, decision: Decision, place: Place
-) -> tuple[tuple[str, str], ...]:
+) -> tuple[code.Declare, ...]:
     """What the spec wants declared; nothing, with a finding, where what is there has to stay."""
     if there.line in sites.summary.ignored_lines:
         return ()
@@ -223,17 +246,18 @@ def _as_decided(
         return ()
     shape = declared.shape if place.shape is None else place.shape
     place = replace(place, shape=shape)
-    if isinstance(action, Param) and declared.action == "param":
-        how, original = _applied(declared.initial)
+    if isinstance(action, Param) and isinstance(declared.value, code.PyroParam):
+        how = declared.value.applied
         if action.init == "keep" and how in ("exp", "softplus"):
             _report_changed_start(sites, there, decision, how)
             return ()
-        place = replace(place, initial=original)
-    pairs = sites.pairs(action, place, there.line, there.column)
-    if place.owner == "self" and any(mentions(source, place.target) for _, source in pairs):
+        place = replace(place, initial=declared.initial)
+    made = sites.declarations(action, place, there.line, there.column)
+    sources = (write_value(item.value, sites.names.spelling()) for item in made)
+    if place.owner == "self" and any(mentions(source, place.target) for source in sources):
         _report_lost(sites, there, decision)
         return ()
-    return pairs
+    return made
 
 
 def _report_changed_start(sites: Sites, there: Assignment, decision: Decision, how: str) -> None:
@@ -257,20 +281,6 @@ def _report_lost(sites: Sites, there: Assignment, decision: Decision) -> None:
         message = f"{rule} needs the shape of self.{name}, which its declaration does not show"
         help = f"write the declaration by hand, or restore the original: {sites.restoring}"
     sites.report(there.line, there.column, "PYR060", message, help)
-
-
-def _applied(initial: str) -> tuple[str, str]:
-    """The ``init`` that a start seems to come from, and the value that it was applied to."""
-    match ast.parse(initial, mode="eval").body:
-        case ast.Call(func=ast.Attribute(value=inner, attr="exp"), args=[]):
-            how = "exp"
-        case ast.Call(func=ast.Attribute(attr="softplus"), args=[inner]):
-            how = "softplus"
-        case ast.Call(func=ast.Call(func=ast.Name()), args=[inner]):
-            how = "unconstrained"
-        case _:
-            return "keep", initial
-    return how, ast.get_source_segment(initial, inner) or initial
 
 
 def _indent(sites: Sites) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pyroify.catalog.layers import LayerParameter
-from pyroify.code.statements import block
-from pyroify.code.undeclared import undeclared_at, undeclared_call
+from pyroify.code.statements import Block, For, NameChildren, Root, Statement, Undeclared
+from pyroify.code.undeclared import root_at
 from pyroify.decide.loops import (
     BELOW,
     Part,
@@ -45,7 +45,6 @@ from pyroify.program.summary import Attribute, ClassSummary, summary_of
 from pyroify.program.values import ClassInstance, is_certain, is_opaque
 from pyroify.spec.match import has_wildcard, spells_out
 from pyroify.spec.model import Keep, Param
-from pyroify.syntax.declarations import NAMING
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import Parameter, Unknown, Value, options_of, walk
 
@@ -58,7 +57,7 @@ class Apart:
     """
 
     source: str
-    statements: tuple[str, ...] = ()
+    statements: Block = ()
     guards: tuple[str, ...] = ()
 
     @property
@@ -68,19 +67,16 @@ class Apart:
         return f"*([{found}] if {' and '.join(self.guards)} else [])" if self.guards else found
 
 
-def convert_at_run_time(sites: Sites) -> str:
-    """The statement that converts what is below ``self``, once it has its final structure."""
-    over = undeclared_call(sites.names, "self")
-    return block(f"# Members are exchanged before.\nfor _ in {over}:", ["pass"])
+CONVERTED = For("_", Undeclared((Root("self"),)), (), "# Members are exchanged before.")
+"""The statement that converts what is below ``self``, once it has its final structure."""
 
 
-def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterator[str]:
+def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterator[Statement]:
     """The statement by which Pyro learns the names of what is put where torch keeps children."""
     put = (item for method in covered for item in method.assignments if _is_past_pyro(item))
     nodes = (inner for item in put for inner in walk(summary.node(item)))
     if any(isinstance(node, ClassInstance | Unknown) for node in nodes):
-        head = "# Pyro does not see what is put into _modules."
-        yield block(f"{head}\nfor name, module in self.named_children():", [NAMING])
+        yield NameChildren()
 
 
 def _is_past_pyro(item: Assignment) -> bool:
@@ -89,12 +85,12 @@ def _is_past_pyro(item: Assignment) -> bool:
 
 def declare_at_run_time(
     attributes: Sequence[Attribute], sites: Sites, unseen: Unseen
-) -> Iterator[str]:
+) -> Iterator[Statement]:
     """Statements that convert what is attached to ``self``, and declare what rules say of it."""
     line = attributes[0].line if attributes else sites.summary.cls.cls.line
     names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
     if not names and not unseen.layers and not unseen.own:
-        yield convert_at_run_time(sites)
+        yield CONVERTED
         return
     for attribute in attributes:
         report_places(attribute, sites)
@@ -115,7 +111,7 @@ def declare_at_run_time(
     apart = list(_all_apart(attributes, tables, parts, sites))
     kept = [found.id for found in apart]
     kept += _of_bases(attributes, sites)
-    over = undeclared_call(sites.names, "self", _only(attributes, sites, unseen))
+    root = Root("self", _only(attributes, sites, unseen))
     if unseen.own:
         kept += _own_declared(sites)
         own = find_own(tables, sites)
@@ -124,24 +120,22 @@ def declare_at_run_time(
             return
         if not unseen.layers or own.default.other != tables.default.other:
             note_own(own, sites, line)
-        over = f'(("", self), *{undeclared_call(sites.names, "self")})'
+        root = Root("self", itself=True)
         parts = (Part("", own), *parts) if own != tables else parts
     elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:
         parts, tables = parts[:-1], parts[-1].tables  # there is nothing else
-    if inner := [item.target for item in attributes if "." in item.name]:
-        # What takes the place of what another class declares is out of reach of the loop.
-        sources = (over, *(undeclared_at(sites.names, target) for target in inner))
-        over = f"({', '.join(f'*{source}' for source in sources)})"
-    yield from declare_in_loop(over, parts, tables, kept, sites, line)
+    # What takes the place of what another class declares is out of reach of the loop.
+    inner = (root_at(item.target) for item in attributes if "." in item.name)
+    yield from declare_in_loop(Undeclared((root, *inner)), parts, tables, kept, sites, line)
     for found in apart:
         yield from found.statements
 
 
-def _only(attributes: Sequence[Attribute], sites: Sites, unseen: Unseen) -> list[str]:
+def _only(attributes: Sequence[Attribute], sites: Sites, unseen: Unseen) -> tuple[str, ...]:
     """The children that the loop goes through, where it must not go through all of them."""
     names = list(dict.fromkeys(item.name.partition(".")[0] for item in attributes))
     is_alone = sites.method is sites.summary.constructor and not sites.summary.cls.lineage[1:]
-    return [] if is_alone or unseen.layers or unseen.own or "" in names else names
+    return () if is_alone or unseen.layers or unseen.own or "" in names else tuple(names)
 
 
 def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
@@ -257,10 +251,8 @@ def _apart_in(single: Single, tables: Tables, sites: Sites, is_here: bool) -> It
             if action != looped and rule:
                 sites.report_place(rule, path, where.line)
             continue
-        statements = declare_parameter(single, parameter, sites)
-        if statements and where.guards:
-            statements = [where.wrap(statements)]
-        yield Apart(f"{where.target}.{parameter.name}", tuple(statements), where.guards)
+        statements = where.wrap(declare_parameter(single, parameter, sites))
+        yield Apart(f"{where.target}.{parameter.name}", statements, where.guards)
 
 
 def _own_declared(sites: Sites) -> Iterator[str]:

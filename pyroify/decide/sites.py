@@ -6,11 +6,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import cast
 
 from pyroify.catalog.layers import Layer, LayerParameter
 from pyroify.code.names import FileNames
-from pyroify.code.statements import WEIGHT, block, branches
+from pyroify.code.statements import (
+    Block,
+    Continue,
+    Declare,
+    Declared,
+    DeclareNamed,
+    If,
+    Lambda,
+    NameFits,
+    NameIs,
+    PyroSample,
+    Test,
+    guarded,
+)
+from pyroify.code.write import write_value
 from pyroify.decide.model import Action as ActionName
 from pyroify.decide.model import RuleRef, SitePlan
 from pyroify.decide.starts import Start, start_of
@@ -34,12 +47,12 @@ from pyroify.spec.render import (
     RenderError,
     attributes_read,
     check_start,
-    free_names,
+    reads_fans,
     render_declarations,
     render_functions,
 )
 from pyroify.syntax.facts import Assignment, Function
-from pyroify.syntax.values import Declared
+from pyroify.syntax.values import Declared as There
 
 OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for any name or layer that no rule mentions."""
@@ -95,7 +108,7 @@ class Anew:
     line: int
     column: int
     indent: int
-    source: str
+    value: Declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,8 @@ class Sites:
     keys: list[SiteKey] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     lent: list[InstanceSite] = field(default_factory=list)
+    by_lambda: bool = False
+    """Whether the prior of a site is a lambda."""
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The attributes that the prior of each site reads, by path."""
 
@@ -270,43 +285,50 @@ class Sites:
         self,
         path: str,
         decision: Decision,
-        source: str,
+        value: Declared | None,
         line: int,
         column: int = 0,
         *,
         layer: str = "",
         shape: tuple[str, ...] | None = None,
-        action: str = "",
+        there: str = "",
         hidden: bool = False,
     ) -> None:
-        """Note a site with the declaration written for it, or that which stays.
+        """Note a site with the declaration made for it, or that which stays, in words of the file.
 
         ``hidden``: it belongs to a layer that only run time shows.
         """
         self.report_if_spared(path, decision, line, column, layer)
         self._report_if_frozen(path, layer, decision, line)
-        if source and path not in self.present and path not in self.within:
+        if value and path not in self.present and path not in self.within:
             start = start_of(self.summary, path, layer, hidden)
             self._check_start(path, start, decision, line, column)
+        self._note_lambda(value)
         self.plans.append(
             SitePlan(
                 path=path,
                 line=line,
                 column=(column or self.summary.columns.get(line, 0)) + 1,
-                action=cast(ActionName, action) or _action_name(decision),
-                shape=_shape_of(source) if shape is None else f"[{', '.join(shape)}]",
+                action=value.action if value and there else _action_name(decision),
+                shape=_shape_of(value) if shape is None else f"[{', '.join(shape)}]",
                 layer=layer,
-                source=source,
+                source=there or self._written(value),
                 rule=_deciding(decision),
                 beaten=tuple(map(_reference, decision.beaten)),
                 spared=decision.spared,
             )
         )
 
+    def _note_lambda(self, value: Declared | None) -> None:
+        if isinstance(value, PyroSample) and isinstance(value.prior, Lambda):
+            self.by_lambda = True
+
+    def _written(self, value: Declared | None) -> str:
+        return write_value(value, self.names) if value else ""
+
     def is_parameter(self, source: str) -> str:
         """The test whether what an expression gives is a parameter."""
-        self.names.use("nn")
-        return f"isinstance({source}, {self.names.local('nn')}.Parameter)"
+        return f"isinstance({source}, {self.names.say('nn')}.Parameter)"
 
     def report_if_spared(
         self, path: str, decision: Decision, line: int, column: int = 0, layer: str = ""
@@ -355,30 +377,31 @@ class Sites:
         decision = self.decide(path, layer)
         if self.reaches_frozen(path, decision):
             self._report_frozen(path, decision, line)
-        source = self.render_looped(decision.action, line)
-        if WEIGHT.search(source) and parameter and not has_fans(parameter):
+        value = self.render_looped(decision.action, line)
+        if value and _reads_fans(decision.action) and parameter and not has_fans(parameter):
             self.render(decision.action, Place(f"self.{path}", "layer", ndim=1), line)  # says so
-        self.record(path, decision, source, line, layer=layer, hidden=parameter is None)
+        self.record(path, decision, value, line, layer=layer, hidden=parameter is None)
         return decision
 
-    def record_latent(self, latent: Latent, source: str) -> None:
+    def record_latent(self, latent: Latent, value: Declared) -> None:
         """Note a random attribute that the spec adds to the class."""
         cls = self.summary.cls.cls
+        self._note_lambda(value)
         self.plans.append(
             SitePlan(
                 path=latent.name,
                 line=cls.line,
                 column=cls.column + 1,
                 action="sample",
-                shape=_shape_of(source),
-                source=source,
+                shape=_shape_of(value),
+                source=self._written(value),
                 rule=_latent_reference(latent),
             )
         )
 
-    def put(self, there: Declared, indent: int, source: str) -> None:
+    def put(self, there: There, indent: int, value: Declared) -> None:
         """Note what stands in place of a declaration, whose statement begins at ``indent``."""
-        self.anew.append(Anew(there.line, there.column, indent, source))
+        self.anew.append(Anew(there.line, there.column, indent, value))
 
     def report_left(self, path: str, decision: Decision, line: int, column: int) -> None:
         """Note a declaration that stays although no rule, or one that keeps, speaks of it."""
@@ -475,35 +498,34 @@ class Sites:
 
     # Source
 
-    def render(self, action: Action, place: Place, line: int, column: int = 0) -> str:
-        """Source of a declaration; empty, with a finding, where the site cannot bear it."""
-        pairs = self.pairs(action, place, line, column)
-        return pairs[-1][1] if len(pairs) == 1 else ""
+    def render(self, action: Action, place: Place, line: int, column: int = 0) -> Declared | None:
+        """A declaration by itself; None, with a finding, where the site cannot bear it."""
+        made = self.declarations(action, place, line, column)
+        return made[-1].value if len(made) == 1 else None
 
-    def pairs(
+    def declarations(
         self, action: Action, place: Place, line: int, column: int = 0
-    ) -> tuple[tuple[str, str], ...]:
-        """What is assigned to what; nothing, with a finding, where the site cannot bear it."""
+    ) -> tuple[Declare, ...]:
+        """What is declared; nothing, with a finding, where the site cannot bear it."""
         if isinstance(action, Keep):
             return ()
         place = replace(place, added=frozenset(self._added_to(place.owner)))
         if self.spec.options.follow_module:
             place = replace(place, function=self._function_of(place.target))
-        names = self.names.spec_names
+        names = self.names.spelling()
         try:
-            pairs = render_declarations(action, place, names)
+            made = render_declarations(action, place, names)
             functions = render_functions(action, place, names)
         except RenderError as error:
             message = f"{self._wish(action, place)}: {error.message}"
             self.report(line, column, error.code, message, error.help)
             return ()
-        for source in (*(source for _, source in pairs), *functions):
-            self.names.use_those_in(free_names(source))
+        self.names.use(*names.used)
         for source in functions:
             self.names.define(place.function, source)
         if isinstance(action, Sample | Deterministic) and place.owner.startswith("self"):
             self._note_reads(action, place, line, column)
-        return pairs
+        return made
 
     def _note_reads(
         self, action: Sample | Deterministic, place: Place, line: int, column: int
@@ -545,52 +567,38 @@ class Sites:
         site = re.sub(r"\W+", "_", target.removeprefix("self.")).strip("_")
         return self.names.own(f"{cls.lstrip('_')}_{site}_prior")
 
-    def render_looped(self, action: Action, line: int, layers: Sequence[Layer] = ()) -> str:
-        """Source of a declaration of ``value``, whatever parameter of these layers that is."""
-        return self.render(action, looped(self.names.local("torch"), layers), line)
+    def render_looped(
+        self, action: Action, line: int, layers: Sequence[Layer] = ()
+    ) -> Declared | None:
+        """The declaration of ``value``, whatever parameter of these layers that is."""
+        return self.render(action, looped(layers), line)
 
-    def assign(
-        self, action: Action, owner: str, line: int, layers: Sequence[Layer] = ()
-    ) -> list[str]:
-        """Statements that declare ``value``, which ``owner`` knows as ``name``."""
-        source = self.render_looped(action, line, layers)
-        if not source:
-            return []
-        wrapper = f"{self.names.local('PyroSample')}("
-        if not source.startswith(wrapper):
-            return [f"setattr({owner}, name, {source})"]
-        prior = source.removeprefix(wrapper).removesuffix(")")
-        return [f"prior = {prior}", f"setattr({owner}, name, {wrapper}prior))"]
+    def assign(self, action: Action, owner: str, line: int, layers: Sequence[Layer] = ()) -> Block:
+        """The statement that declares ``value``, which ``owner`` knows as ``name``, if any does."""
+        value = self.render_looped(action, line, layers)
+        if value is None:
+            return ()
+        return (DeclareNamed(owner, value, reads_weight=_reads_fans(action)),)
 
     def assign_by_name(
         self, chain: Chain, owner: str, line: int, layers: Sequence[Layer] = ()
-    ) -> list[str]:
+    ) -> Block:
         """Statements that declare ``value``, by what its ``name`` is; ``owner`` is such a layer."""
         otherwise = self.assign(chain.other, owner, line, layers)
-        arms: list[tuple[str, list[str]]] = []
+        arms: list[tuple[Test, Block]] = []
         passed_by: list[str] = []
         for action, names in chain.names.items():
             if body := self.assign(action, owner, line, layers):
-                arms.append((_named(names), body))
+                arms.append((NameIs(tuple(names)), body))
             else:
                 passed_by += names
         globs = [(glob, self.assign(action, owner, line, layers)) for glob, action in chain.globs]
         if not arms and not otherwise and not any(body for _, body in globs):
-            return []
-        arms += [(self._fits(glob), body or ["continue"]) for glob, body in globs]
+            return ()
+        arms += [(NameFits(glob), body or (Continue(),)) for glob, body in globs]
         is_needed = passed_by and (otherwise or globs)
-        skip = [block(f"if {_named(passed_by)}:", ["continue"])] if is_needed else []
-        return [*skip, branches(arms, otherwise)] if arms else [*skip, *otherwise]
-
-    def _fits(self, glob: str) -> str:
-        """A test whether a glob fits a parameter's name."""
-        text = glob.strip("*")
-        if not has_wildcard(text):
-            if glob == f"{text}*":
-                return f'name.startswith("{text}")'
-            return f'name.endswith("{text}")' if glob == f"*{text}" else f'"{text}" in name'
-        self.names.use("fnmatch")
-        return f'{self.names.local("fnmatch")}(name, "{glob}")'
+        skip = guarded(NameIs(tuple(passed_by)), [Continue()]) if is_needed else ()
+        return (*skip, If(tuple(arms), otherwise)) if arms else (*skip, *otherwise)
 
 
 def is_noncentered(action: Action) -> bool:
@@ -598,33 +606,31 @@ def is_noncentered(action: Action) -> bool:
     return isinstance(action, Sample) and not action.centered
 
 
+def _reads_fans(action: Action) -> bool:
+    """Whether a prior depends on the inputs or outputs of its layer."""
+    return isinstance(action, Sample | Deterministic) and reads_fans(action)
+
+
 def needs_first_value(action: Action) -> bool:
     """Whether a PyroParam starts at what only the original parameter can tell."""
     return isinstance(action, Param) and not isinstance(action.init, float)
 
 
-def measured(target: str, owner: str, torch: str) -> Place:
-    """A parameter of which only run time knows the shape; a vector has the fans of a row."""
-    matrix = f"{torch}.atleast_2d({target})"
-    return Place(
-        target=target,
-        owner=owner,
-        fan_in=f"{matrix}[0].numel()",
-        fan_out=f"{matrix}[:, 0].numel()",
-        initial=f"{target}.detach()",
-    )
+def measured(target: str, owner: str) -> Place:
+    """A parameter of which only run time knows the shape."""
+    return Place(target, owner, measured=target, initial=f"{target}.detach()")
 
 
-def looped(torch: str, layers: Sequence[Layer] = ()) -> Place:
+def looped(layers: Sequence[Layer] = ()) -> Place:
     """The parameter ``value`` in a loop over those of a module, one of ``layers`` if there are any.
 
     A bias has the fans of its ``weight``, which for known layers has two dimensions or more.
     """
     known = [item for layer in layers for item in layer.parameters]
-    weight = measured("weight", "layer", torch)
+    value = replace(measured("value", "layer"), measured="weight")
     if known and all(map(has_fans, known)):
-        weight = replace(weight, fan_in="weight[0].numel()", fan_out="weight[:, 0].numel()")
-    return replace(weight, target="value", initial="value.detach()")
+        return replace(value, fan_in="weight[0].numel()", fan_out="weight[:, 0].numel()")
+    return value
 
 
 def has_fans(parameter: LayerParameter) -> bool:
@@ -637,17 +643,12 @@ def _ending(rule: Rule) -> str:
     return rule.match.rpartition(":")[2].removesuffix(".**").rpartition(".")[2]
 
 
-def _named(names: list[str]) -> str:
-    """A test of a parameter's name."""
-    if len(names) == 1:
-        return f'name == "{names[0]}"'
-    return f"name in {tuple(names)!r}".replace("'", '"')
-
-
-def _shape_of(source: str) -> str:
+def _shape_of(value: Declared | None) -> str:
     """The shape a declaration expands its prior to; nothing where an argument brings it along."""
-    shape = source.partition(".expand(")[2].partition(").to_event")[0]
-    return "" if shape == "shape" else shape
+    batch = value.draw.batch if value and value.draw else None
+    if isinstance(batch, tuple):
+        return f"[{', '.join(batch)}]"
+    return "" if batch is None or batch == "shape" else batch
 
 
 def _action_name(decision: Decision) -> ActionName:

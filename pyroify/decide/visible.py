@@ -18,8 +18,8 @@ from pyroify.catalog.layers import (
     recurrent_parameters,
     substitute,
 )
-from pyroify.code.statements import block, branches, each_parameter, guarded
-from pyroify.code.undeclared import undeclared_at
+from pyroify.code import statements as code
+from pyroify.code.undeclared import root_at
 from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.replaceable import is_other_dtype
 from pyroify.decide.sites import Chain, Sites, is_noncentered
@@ -52,7 +52,7 @@ CONVOLVED = re.compile(r"shape\[1\]( \* shape\[\d\])+")
 """The fan of a convolution's weight as the catalogue writes it: all but its first dimension."""
 
 
-def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
+def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[code.Statement]:
     """Statements that declare everything below these attributes."""
     for attribute in attributes:
         report_partial_rules(attribute, sites)
@@ -71,7 +71,9 @@ def declare_visible(attributes: Sequence[Attribute], sites: Sites) -> Iterator[s
             yield from _declare(placement, sites)
 
 
-def declare_layer(single: Single, sites: Sites, skip: Container[str] = ()) -> Iterator[str]:
+def declare_layer(
+    single: Single, sites: Sites, skip: Container[str] = ()
+) -> Iterator[code.Statement]:
     """One statement for each parameter of a layer, but those whose names are in ``skip``."""
     where = single.where
     statements = [
@@ -80,12 +82,10 @@ def declare_layer(single: Single, sites: Sites, skip: Container[str] = ()) -> It
         if parameter.name not in skip
         for statement in declare_parameter(single, parameter, sites)
     ]
-    if statements and (where.loops or where.guards):
-        statements = [where.wrap(statements)]
-    yield from statements
+    yield from where.wrap(statements)
 
 
-def declare_each(each: Each, sites: Sites) -> Iterator[str]:
+def declare_each(each: Each, sites: Sites) -> Iterator[code.Statement]:
     """A loop over the parameters of one module, whatever their names."""
     where = each.where
     layer = each.layer.name if each.is_recurrent else ""
@@ -94,7 +94,7 @@ def declare_each(each: Each, sites: Sites) -> Iterator[str]:
     chain = sites.chain(where.path, layer)
     if body := sites.assign_by_name(chain, where.target, where.line, layers):
         trained = _only_trained(each, sites)
-        yield where.wrap([each_parameter(where.target, body, trained)])
+        yield from where.wrap([code.each_parameter(where.target, body, trained)])
 
 
 def note_looped(placement: Placement, sites: Sites) -> None:
@@ -188,7 +188,7 @@ def _argument(each: Each, name: str) -> str:
 # Layers by name
 
 
-def _declare(placement: Layers, sites: Sites) -> Iterator[str]:
+def _declare(placement: Layers, sites: Sites) -> Iterator[code.Statement]:
     match placement:
         case Single():
             return declare_layer(placement, sites)
@@ -232,38 +232,36 @@ def _only_trained(placement: Layers, sites: Sites) -> bool:
     return any(sites.summary.may_be_frozen(path) for path, _ in named_in(placement, sites))
 
 
-def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> str:
+def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> code.Statement:
     """One loop over several layers that share a prior."""
     for placement in run:
         note_looped(placement, sites)
     targets = ", ".join(placement.where.target for placement in run)
     body = sites.assign(prior, "layer", run[0].where.line)
-    return block(f"for layer in ({targets}):", [each_parameter("layer", body)])
+    return code.For("layer", f"({targets})", (code.each_parameter("layer", body),))
 
 
-def declare_parameter(single: Single, parameter: LayerParameter, sites: Sites) -> list[str]:
+def declare_parameter(single: Single, parameter: LayerParameter, sites: Sites) -> code.Block:
     """The statements that declare one parameter of a layer; none where it is not declared."""
     path = subpath(single.where.path, parameter.name)
     present = is_present(parameter, single.leaf, sites.summary, sites.method, path)
     if present is False or path in sites.tied:
-        return []
+        return ()
     line, layer = single.where.line, single.leaf.layer.name
     decision = sites.decide(path, parameter.layer, line)
     site = _site(single, parameter, sites)
     if there := sites.within.get(path):
         assert isinstance(there.value, Declared)
-        beside = redeclare(sites, there, there.value, decision, site)
-        return [f"{target} = {source}" for target, source in beside]
+        return redeclare(sites, there, there.value, decision, site)
     if decision.rule is None and path in sites.present and line not in sites.summary.ignored_lines:
         return leave(sites, path, decision, layer)
-    pairs = sites.pairs(decision.action, site, line)
-    source = pairs[-1][1] if pairs else ""
-    sites.record(path, decision, source, line, layer=layer, shape=site.shape)
-    statements = [f"{target} = {source}" for target, source in pairs]
+    made = sites.declarations(decision.action, site, line)
+    value = made[-1].value if made else None
+    sites.record(path, decision, value, line, layer=layer, shape=site.shape)
     tests = [] if present else [f"{site.target} is not None"]
     if sites.asks_for_frozen(path, decision):
         tests.append(f"{site.target}.requires_grad")
-    return [guarded(" and ".join(tests), statements)] if tests and statements else statements
+    return code.guarded(" and ".join(tests), made)
 
 
 def _site(single: Single, parameter: LayerParameter, sites: Sites) -> Place:
@@ -327,7 +325,7 @@ def _fan(
 # Layers found at run time
 
 
-def _declare_found(search: Search, sites: Sites) -> Iterator[str]:
+def _declare_found(search: Search, sites: Sites) -> Iterator[code.Statement]:
     """A loop over the layers where the source does not show which or how many there are."""
     where, tables = search.where, _tables(search, sites)
     owner = where.target if search.flat else "layer"
@@ -335,26 +333,29 @@ def _declare_found(search: Search, sites: Sites) -> Iterator[str]:
     if len(tables) == 1 and search.sure and search.extent != "below":
         (chain,) = tables
         found = sites.assign_by_name(chain, owner, where.line, search.layers)
-        body = [each_parameter(owner, found, trained)] if found else []
+        body: code.Block = (code.each_parameter(owner, found, trained),) if found else ()
     else:
-        arms = [
-            (sites.names.isinstance_test(owner, layers), [each_parameter(owner, found, trained)])
+        arms = tuple(
+            (
+                code.IsLayer(owner, tuple(layer.name for layer in layers)),
+                (code.each_parameter(owner, found, trained),),
+            )
             for chain, layers in tables.items()
             if (found := sites.assign_by_name(chain, owner, where.line, layers))
-        ]
-        body = [branches(arms)] if arms else []
+        )
+        body = (code.If(arms),) if arms else ()
     if body:
-        yield where.wrap(body if search.flat else [block(_head(search, sites), body)])
+        yield from where.wrap(body if search.flat else [_over(search, body)])
 
 
-def _head(search: Search, sites: Sites) -> str:
-    """The head of a loop over what a search may find; classes of the project are passed by."""
+def _over(search: Search, body: code.Block) -> code.For:
+    """The loop over what a search may find; classes of the project are passed by."""
     target = search.where.target
     if search.extent == "each":
-        return f"for layer in {search.over}:"
+        return code.For("layer", search.over, body)
     if search.sure:
-        return f"for layer in {target}.modules():"
-    return f"for _, layer in {undeclared_at(sites.names, target)}:"
+        return code.For("layer", f"{target}.modules()", body)
+    return code.For("_, layer", code.Undeclared((root_at(target),)), body)
 
 
 def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyroify.code.statements import Block
 from pyroify.decide.model import Edit
 
 Import = tuple[str, str, str]
@@ -45,11 +46,13 @@ class Constructors(Edit):
 class Declarations(Edit):
     """The declarations of a method are replaced; those of ``existing`` are there.
 
-    ``before`` is the number of statements that stand in front of them; None for all.
+    ``sources`` are the texts of the ``statements`` that there are to be. ``before`` is the number
+    of statements that stand in front of them; None for all.
     """
 
     sources: tuple[str, ...]
-    existing: tuple[str, ...]
+    statements: Block
+    existing: Block
     indent: int
     limit: int
     before: int | None

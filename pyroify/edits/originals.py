@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pyroify.code.names import FileNames
+from pyroify.code.names import HOOK, LOAD_ORIGINAL, FileNames
+from pyroify.code.statements import Call, OriginalInit, Statement
+from pyroify.code.write import write_constraint
 from pyroify.decide.model import SitePlan
 from pyroify.spec.model import Param, Spec
 from pyroify.spec.render import render_constraint
 
-LOAD_ORIGINAL = '''\
+FUNCTION = '''\
 def {load_original}(module, state_dict, prefix, *_):
     """Let a state_dict of the original class load.
 
@@ -42,19 +44,19 @@ def {load_original}(module, state_dict, prefix, *_):
 constructor does; by path, with ``*`` for the index in a list."""
 
 
-def loading_statements(names: FileNames, sites: Iterable[SitePlan], spec: Spec) -> Iterator[str]:
+def loading_statements(
+    names: FileNames, sites: Iterable[SitePlan], spec: Spec
+) -> Iterator[Statement]:
     """The statements that let ``self`` load a state_dict of the original class."""
-    names.use("transform_to", "fnmatch")
-    transform_to, fnmatch = names.local("transform_to"), names.local("fnmatch")
-    name = names.own("load_original")
-    names.define(
-        name, LOAD_ORIGINAL.format(load_original=name, transform_to=transform_to, fnmatch=fnmatch)
+    name = names.own(LOAD_ORIGINAL)
+    source = FUNCTION.format(
+        load_original=name, transform_to=names.say("transform_to"), fnmatch=names.say("fnmatch")
     )
+    names.define(name, source)
     inits = dict(special_inits(sites, spec))
     if inits:
-        read = ", ".join(f'"{path}": {_reader(param, names)}' for path, param in inits.items())
-        yield f"self.original_init = {{{read}}}"
-    yield f"self.register_load_state_dict_pre_hook({name})"
+        yield OriginalInit(tuple((path, _reader(param, names)) for path, param in inits.items()))
+    yield Call(f"self.{HOOK}", name)
 
 
 def special_inits(sites: Iterable[SitePlan], spec: Spec) -> Iterator[tuple[str, Param]]:
@@ -68,9 +70,7 @@ def special_inits(sites: Iterable[SitePlan], spec: Spec) -> Iterator[tuple[str, 
 def _reader(param: Param, names: FileNames) -> str:
     """The function that makes a value of the original class one of the rewritten class."""
     if param.init == "unconstrained":
-        names.use("constraints")
-        constraint = render_constraint(param.constraint, names.spec_names)
-        return f"{names.local('transform_to')}({constraint})"
-    names.use("torch")
+        constraint = write_constraint(render_constraint(param.constraint), names)
+        return f"{names.say('transform_to')}({constraint})"
     function = "exp" if param.init == "exp" else "nn.functional.softplus"
-    return f"{names.local('torch')}.{function}"
+    return f"{names.say('torch')}.{function}"

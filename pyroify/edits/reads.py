@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pyroify.code.names import ANCHOR
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program.summary import ClassSummary
 from pyroify.syntax.facts import Class, File, Function, Plate, Use
 from pyroify.syntax.liftings import KINDS
-
-ANCHOR = "_anchor"
-ANCHOR_STATEMENT = f'self.register_buffer("{ANCHOR}", torch.empty(0), persistent=False)'
 
 
 def read_edits(

@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
-from pyroify.code.statements import normalised
+from pyroify.code.names import DECLARING_FUNCTION, FOLLOW, HOOK, FileNames, normalised
+from pyroify.code.statements import (
+    Assign,
+    Block,
+    Call,
+    For,
+    OriginalInit,
+    Root,
+    Statement,
+    Undeclared,
+)
+from pyroify.code.write import write_body
 from pyroify.decide.loops import REASON
-from pyroify.syntax.declarations import DECLARING_FUNCTION
 from pyroify.syntax.facts import File
 
 NAME = DECLARING_FUNCTION
-CALL = f"{NAME}(self)"
 DOCSTRING = '"""Make the parameters of a module, and of all it holds, random."""'
-ANY_SELF = re.compile(r"\bself\b")
-OPTIONS = re.compile(
-    r"_?follow_module\(self\)|self\.(register_load_state_dict_pre_hook\(|original_init = )"
-)
-"""What the options of the spec add to the end of each constructor."""
-GENERAL = re.compile(r"\(self\)|\(\(\"\", self\),")
 
 
-def shared_function(file: File, tails: Iterable[tuple[str, ...]]) -> str:
-    """The function that stands for the conversion most classes of a file end in.
+def shared_conversion(file: File, tails: Iterable[Block]) -> Block:
+    """The conversion that most classes of a file end in.
 
-    Empty where only one class needs it, where each needs another, or where the name is taken.
+    Nothing where only one class needs it, where each needs another, or where the name is taken.
     """
     counts = Counter(block for tail in tails if (block := _conversion(tail)))
     if not counts or (NAME in file.bound and not _existing(file)):
-        return ""
+        return ()
     block, count = counts.most_common(1)[0]
-    if count < 2:
-        return ""
-    lines = "\n".join(block).replace("self", "root").split("\n")
-    body = "\n".join(f"    {line}" for line in [DOCSTRING, *lines])
-    return f"def {NAME}(root):\n{body}\n"
+    return block if count > 1 else ()
 
 
-def with_call(tail: tuple[str, ...], function: str) -> tuple[str, ...]:
-    """A tail that calls the function in place of the statements that it holds."""
-    block = _conversion(tail)
-    if not block or not function:
+def shared_function(conversion: Block, names: FileNames) -> str:
+    """The function that stands for a conversion."""
+    body = write_body(map(_of_root, conversion), names)
+    return f"def {NAME}(root):\n    {DOCSTRING}\n{body}\n"
+
+
+def with_call(tail: Block, conversion: Block) -> Block:
+    """A tail that calls the function in place of the conversion that it holds."""
+    if not conversion or _conversion(tail) != conversion:
         return tail
-    indented = "".join(
-        f"    {line}\n" for line in "\n".join(block).replace("self", "root").split("\n")
-    )
-    if not function.endswith(indented):
-        return tail
-    start = tail.index(block[0])
-    return (*tail[:start], CALL, *tail[start + len(block) :])
+    start = tail.index(conversion[0])
+    return (*tail[:start], Call(NAME, "self"), *tail[start + len(conversion) :])
 
 
 def is_up_to_date(file: File, function: str) -> bool:
@@ -61,14 +60,35 @@ def _existing(file: File) -> str:
     return next((f.source for f in file.functions if f.name == NAME and f.source), "")
 
 
-def _conversion(tail: tuple[str, ...]) -> tuple[str, ...]:
+def _conversion(tail: Block) -> Block:
     """The statements that end a tail and convert whatever is there, whoever ``self`` is."""
     for position, statement in enumerate(tail):
-        if statement.startswith("kept = "):
+        if isinstance(statement, Assign) and statement.target == "kept":
             return ()
-        if statement.startswith(REASON):
-            block = tuple(item for item in tail[position:] if not OPTIONS.match(item))
-            text = "\n".join(block)
-            general = len(GENERAL.findall(text)) == len(ANY_SELF.findall(text))
-            return block if general else ()
+        if isinstance(statement, For) and statement.comment == REASON:
+            block = tuple(item for item in tail[position:] if not _is_option(item))
+            return block if all(map(_is_general, block)) else ()
     return ()
+
+
+def _is_option(statement: Statement) -> bool:
+    """Whether an option of the spec adds it to the end of each constructor."""
+    if isinstance(statement, Call):
+        return statement.function.lstrip("_") == FOLLOW or statement.function == f"self.{HOOK}"
+    return isinstance(statement, OriginalInit)
+
+
+def _is_general(statement: Statement) -> bool:
+    """Whether it is a loop over all there is below ``self``."""
+    match statement:
+        case For(over=Undeclared(roots=(Root(module="self", only=()),))):
+            return True
+    return False
+
+
+def _of_root(loop: Statement) -> Statement:
+    """The same loop over what is below ``root``."""
+    match loop:
+        case For(over=Undeclared(roots=(root,))):
+            return replace(loop, over=Undeclared((replace(root, module="root"),)))
+    return loop

@@ -6,6 +6,8 @@ import re
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
 from pyroify.code.names import FileNames
+from pyroify.code.statements import Draw
+from pyroify.code.write import write_draw
 from pyroify.spec.check import bind, check_distribution
 from pyroify.spec.expressions import Call, ExpressionError, parse_expression, static_value, to_text
 from pyroify.spec.literals import value_range
@@ -67,13 +69,11 @@ def write_distribution(prior: OldPrior, call: Call, target: str, names: FileName
     known = {local for local, _ in names.file.imports} | free_names(target)
     if (own := _own_words(prior, target)) and free_names(own) <= known:
         return f"{own}.to_event()"
-    spelling = names.spec_names
-    place = Place(target, target.rpartition(".")[0])
-    source = render_sample(Sample(call), place, spelling)
-    source = source.removeprefix(f"{spelling.sample}(").removesuffix(")")
-    if prior.callee:
-        source = source.replace(f"{spelling.dist}.{call.name}(", f"{prior.callee}(", 1)
-    names.use_those_in(free_names(source))
+    spelling = names.spelling()
+    made = render_sample(Sample(call), Place(target, target.rpartition(".")[0]), spelling).prior
+    assert isinstance(made, Draw)
+    source = write_draw(made, spelling, prior.callee)
+    names.use(*spelling.used)
     return source
 
 

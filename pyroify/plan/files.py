@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pyroify.code.arrange import arranged, kept_within
 from pyroify.code.following import following_call
-from pyroify.code.meaning import arranged, kept_within, unchanged
 from pyroify.code.names import FileNames
-from pyroify.code.undeclared import define_undeclared, is_called
+from pyroify.code.read import normal
+from pyroify.code.statements import Anchor, Block, Statement, searches
+from pyroify.code.undeclared import define_undeclared
+from pyroify.code.write import write, write_value
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.declare import Declarations
 from pyroify.decide.methods import methods_to_decorate
@@ -20,9 +23,15 @@ from pyroify.decide.reaching import bare_containers, left_alone
 from pyroify.edits import kinds
 from pyroify.edits.bases import base_edits, initialiser_edits
 from pyroify.edits.originals import loading_statements
-from pyroify.edits.reads import ANCHOR_STATEMENT, needs_anchor, read_edits, type_test_edits
+from pyroify.edits.reads import needs_anchor, read_edits, type_test_edits
 from pyroify.edits.returns import statements_before_declarations
-from pyroify.edits.shared import NAME, is_up_to_date, shared_function, with_call
+from pyroify.edits.shared import (
+    NAME,
+    is_up_to_date,
+    shared_conversion,
+    shared_function,
+    with_call,
+)
 from pyroify.edits.wraps import class_wraps, function_wraps
 from pyroify.migration.migrate import Migration
 from pyroify.program.faults import looking_at
@@ -53,11 +62,14 @@ class EditPlanner:
         edits: dict[str, dict[Edit, None]] = {}
         names: dict[str, FileNames] = {}
         converting = [candidate for candidate in self.candidates.values() if candidate.converts]
-        for path, function in self._shared.items():
+        for path, conversion in self._shared.items():
             file = self.resolver.index.file(path)
             assert file is not None
+            spelling = FileNames(file)
+            function = shared_function(conversion, spelling)
             if not is_up_to_date(file, function):
-                names.setdefault(path, FileNames(file)).definitions[NAME] = function
+                spelling.definitions[NAME] = function
+                names[path] = spelling
                 edits.setdefault(path, {})
         for candidate in converting:
             path = candidate.cls.file.path
@@ -82,8 +94,10 @@ class EditPlanner:
                 edits.setdefault(moved.file.path, {}).update(dict.fromkeys(moved.edits))
                 names.setdefault(moved.file.path, FileNames(moved.file)).use(*moved.names)
         for path, shared in names.items():
+            file = self.resolver.index.file(path)
+            assert file is not None
             with looking_at(path):
-                edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(shared.file))))
+                edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(file))))
         return {path: tuple(found) for path, found in edits.items()}
 
     @cached_property
@@ -114,9 +128,9 @@ class EditPlanner:
         return self.limit or file.line_length
 
     @cached_property
-    def _tails(self) -> dict[tuple[Key, str], tuple[str, ...]]:
+    def _tails(self) -> dict[tuple[Key, str], Block]:
         """What each method of a converting class has to end in."""
-        tails: dict[tuple[Key, str], tuple[str, ...]] = {}
+        tails: dict[tuple[Key, str], Block] = {}
         for candidate in self.candidates.values():
             with looking_at(candidate.cls.file.path):
                 for method, declared in candidate.stages if candidate.converts else ():
@@ -125,23 +139,23 @@ class EditPlanner:
         return tails
 
     @cached_property
-    def _shared(self) -> dict[str, str]:
-        """Functions that several classes of a file call, by path."""
-        by_file: dict[str, list[tuple[str, ...]]] = {}
+    def _shared(self) -> dict[str, Block]:
+        """What functions hold that several classes of a file call, by path."""
+        by_file: dict[str, list[Block]] = {}
         for ((path, _), _), tail in self._tails.items():
             by_file.setdefault(path, []).append(tail)
         found = {}
         for path, tails in by_file.items():
             file = self.resolver.index.file(path)
-            function = shared_function(file, tails) if file else ""
-            if file and function and not self._is_edited(file, function):
-                found[path] = function
+            conversion = shared_conversion(file, tails) if file else ()
+            if file and conversion and not self._is_edited(file, conversion):
+                found[path] = conversion
         return found
 
-    def _is_edited(self, file: File, function: str) -> bool:
+    def _is_edited(self, file: File, conversion: Block) -> bool:
         """Whether the user has made the shared function his own."""
         foreign = NAME in foreign_definitions(self.resolver.index, file)
-        return foreign and not is_up_to_date(file, function)
+        return foreign and not is_up_to_date(file, shared_function(conversion, FileNames(file)))
 
     def _of_functions(
         self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
@@ -172,7 +186,7 @@ class EditPlanner:
                 continue
             tail = self._tails[candidate.key, method.name if method else ""]
             yield from self._at_end(
-                candidate, method, with_call(tail, self._shared.get(candidate.key[0], ""))
+                candidate, method, with_call(tail, self._shared.get(candidate.key[0], ()))
             )
         yield from class_wraps(
             candidate, self.resolver, self._limit(candidate.cls.file), self._plain
@@ -187,36 +201,37 @@ class EditPlanner:
 
     def _statements(
         self, candidate: Candidate, method: Function | None, declared: Declarations
-    ) -> tuple[str, ...]:
+    ) -> Block:
         """What a method has to end in."""
-        if is_called(candidate.names, declared.statements):
+        if searches(declared.statements):
             left = self._left_alone.get(candidate.key[0], frozenset())
             define_undeclared(candidate.names, left, bare_containers(self.candidates))
         follows = self.spec.options.follow_module and _has(declared, "sample")
-        last = [following_call(candidate.names)] if follows else []
+        last: list[Statement] = [following_call(candidate.names)] if follows else []
         if method is not None and method is not candidate.summary.constructor:
             return (*declared.latents, *declared.statements, *last)
         before, after = tie_statements(candidate.read_ties, candidate.names, candidate.late_ties)
         if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
             last += loading_statements(candidate.names, declared.sites, self.spec)
         if needs_anchor(candidate.summary):
-            candidate.names.use("torch")
-            before.insert(0, ANCHOR_STATEMENT)
+            before.insert(0, Anchor())
         return (*declared.latents, *before, *declared.statements, *after, *last)
 
     def _in_place(self, candidate: Candidate, declared: Declarations) -> Iterator[Edit]:
         for frozen in declared.buffers:
             for item in frozen.assignments:
                 if made := parameters_in(item.value):
-                    values = tuple(parameter.initial for parameter in made)
-                    yield kinds.Buffers(item.line, item.column, frozen.name, values)
+                    starts = tuple(parameter.initial for parameter in made)
+                    yield kinds.Buffers(item.line, item.column, frozen.name, starts)
         yield from self._of_ties(candidate)
         limit = self._limit(candidate.cls.file)
         for parameter in candidate.summary.all_parameters:
-            if sources := declared.in_place.get(parameter.name):
+            if values := declared.in_place.get(parameter.name):
+                sources = [write_value(value, candidate.names) for value in values]
                 yield from _replaced(parameter, sources, limit)
         for new in declared.anew:
-            yield kinds.Parameters(new.line, new.column, new.source, new.indent, limit, trailing=0)
+            source = write_value(new.value, candidate.names)
+            yield kinds.Parameters(new.line, new.column, source, new.indent, limit, trailing=0)
 
     def _of_ties(self, candidate: Candidate) -> Iterator[Edit]:
         """Ties to what has been declared by then, where they are made."""
@@ -233,31 +248,42 @@ class EditPlanner:
                 yield kinds.Expressions(item.value_line, item.value_column, old, source)
 
     def _at_end(
-        self, candidate: Candidate, method: Function | None, statements: tuple[str, ...]
+        self, candidate: Candidate, method: Function | None, statements: Block
     ) -> Iterator[Edit]:
+        texts = [write(statement, candidate.names) for statement in statements]
         if method is None:
-            if statements:
+            if texts:
                 cls = candidate.cls.cls
                 indent, limit = cls.body_column + 4, self._limit(candidate.cls.file)
-                yield kinds.Constructors(cls.line, cls.column, statements, indent, limit)
+                yield kinds.Constructors(cls.line, cls.column, tuple(texts), indent, limit)
             return
-        existing = method.declarations
-        texts = existing.texts if existing else ()
+        wanted = [normal(statement, candidate.names) for statement in statements]
+        existing = tuple(there.statement for there in method.declarations)
         by_hand = candidate.summary.by_hand
-        theirs = frozenset(texts) if by_hand.is_throughout else by_hand.statements
-        statements = arranged(kept_within(statements, texts, theirs), texts)
-        if not unchanged(texts, statements):
+        theirs = frozenset(existing) if by_hand.is_throughout else by_hand.statements
+        made = arranged(kept_within(wanted, existing, theirs), existing)
+        if made != existing:
+            sources = dict(zip(wanted, texts, strict=True))
+            for there in method.declarations:
+                if there.statement in theirs:
+                    sources[there.statement] = there.text
             indent, limit = method.column + 4, self._limit(candidate.cls.file)
-            before = _position(candidate.summary, method)
             yield kinds.Declarations(
-                method.line, method.column, statements, texts, indent, limit, before
+                method.line,
+                method.column,
+                tuple(sources[statement] for statement in made),
+                made,
+                existing,
+                indent,
+                limit,
+                _position(candidate.summary, method),
             )
 
 
 def _position(summary: ClassSummary, method: Function) -> int | None:
     """How many statements stand before the declarations; None for all."""
     if method.exit and method.declarations:
-        return method.exit.before if method.declarations.line < method.exit.line else None
+        return method.exit.before if method.declarations[0].line < method.exit.line else None
     return statements_before_declarations(summary, method)
 
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 
-from pyroify.code.meaning import meaning
+from pyroify.code.names import DECLARING_FUNCTION, Names
+from pyroify.code.statements import (
+    Call,
+    Declare,
+    Declared,
+    DeclareNamed,
+    PyroParam,
+    PyroSample,
+    Statement,
+    walk,
+)
+from pyroify.code.write import write, write_value
 from pyroify.lock import Entry
 from pyroify.program.index import Index
 from pyroify.program.present import present_at_end
-from pyroify.syntax.declarations import DECLARING_FUNCTION
-from pyroify.syntax.facts import Class, File, Function
-from pyroify.syntax.values import Declared, Location, Name, Value, options_of
+from pyroify.syntax.declarations import reached_by
+from pyroify.syntax.facts import Class, File, Function, Standing
+from pyroify.syntax.values import Declared as There
+from pyroify.syntax.values import Location, Name, Value, options_of
 
 SEVERAL = "*"
 """The site of a statement about several, and the class of a helper function."""
-GOES_OVER = {
-    *("modules", "named_modules", "children", "named_children", "apply"),
-    *("parameters", "named_parameters", "_parameters", "_modules", "__dict__"),
-}
-"""Members of a module that lead to all it holds."""
 MAX_DEPTH = 3
 """How far calls are followed from a constructor to what declares."""
-WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,24 @@ class Written:
 
     cls: str
     site: str
-    text: str
+    said: Statement | Declared | str
+    names: frozenset[str] = frozenset()
+    """What it reads, where it is no definition."""
 
     @property
     def digest(self) -> str:
         """Equal for what declares the same in other words."""
-        return digest(self.text)
+        return sha256(text_of(self.said).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @cache
-def digest(text: str) -> str:
-    """The digest of what a declaration says, however it is formatted."""
-    with suppress(SyntaxError):  # of a piece of a statement the letters will do
-        text = meaning(text)
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def text_of(said: Statement | Declared | str) -> str:
+    """What a declaration says in the words of the rewrite."""
+    if isinstance(said, str):
+        return said
+    if isinstance(said, PyroSample | PyroParam):
+        return write_value(said, Names())
+    return write(said, Names())
 
 
 def written_in(file: File) -> Iterator[Written]:
@@ -64,30 +72,23 @@ def written_by(cls: Class) -> Iterator[Written]:
     """The declarations of a class: within its methods, at their ends, and by decoration."""
     for method in cls.methods:
         if method.declared is not None:
-            yield Written(cls.qualname, method.name, method.declared.text)
+            yield Written(cls.qualname, method.name, method.declared.value, method.declared.names)
         for item in method.assignments:
             for value in options_of(item.value):
-                if isinstance(value, Declared):
-                    yield Written(cls.qualname, ".".join(item.path) or SEVERAL, value.text)
-        yield from (Written(cls.qualname, site, text) for site, text in _at_end(method))
+                if isinstance(value, There):
+                    site = ".".join(item.path) or SEVERAL
+                    yield Written(cls.qualname, site, value.value, value.names)
+        yield from (written for _, written in _at_end(cls, method))
 
 
-def _at_end(method: Function) -> Iterator[tuple[str, str]]:
-    """The statements at the end of a method, each with its site."""
-    if method.declarations is None:
-        return
-    sites = {there.text: path for path, there in present_at_end(method).items()}
-    for text in method.declarations.texts:
-        site = sites.get(text, SEVERAL)
-        yield site, _assigned(text) if site != SEVERAL else text
-
-
-def _assigned(statement: str) -> str:
-    """The value of an assignment, which is what stands in place, too; another one as it is."""
-    match ast.parse(statement).body:
-        case [ast.Assign(value=value)]:
-            return ast.unparse(value)
-    return statement
+def _at_end(cls: Class, method: Function) -> Iterator[tuple[Standing, Written]]:
+    """The statements at the end of a method, each as it is known to the lock."""
+    sites = {present.there: path for path, present in present_at_end(method).items()}
+    for there in method.declarations:
+        said: Statement | Declared = there.statement
+        if isinstance(said, Declare) and there in sites:  # it may stand in place as well
+            said = said.value
+        yield there, Written(cls.qualname, sites.get(there, SEVERAL), said, there.names)
 
 
 def is_ours(index: Index, file: File, written: Written) -> bool:
@@ -98,8 +99,7 @@ def is_ours(index: Index, file: File, written: Written) -> bool:
     entry = _entry_of(index, file, written)
     if entry is None or entry.named:
         return False
-    words = set(WORD.findall(written.text))
-    return not words & foreign_definitions(index, file) - {written.site}
+    return written.names.isdisjoint(foreign_definitions(index, file) - {written.site})
 
 
 def foreign_definitions(index: Index, file: File) -> frozenset[str]:
@@ -145,14 +145,14 @@ class ByHand:
     """The declarations of one class that its user wrote.
 
     ``sites`` are their paths, and those that a rule without wildcards has declared anew in their
-    place, which are ``named``; ``statements`` those at the ends of methods, normalised. ``loops``
-    are the places of code that declares what it does not name; ``below`` are the attributes whose
+    place, which are ``named``; ``statements`` those at the ends of methods. ``loops`` are the
+    places of code that declares what it does not name; ``below`` are the attributes whose
     parameters these may be, ``""`` for all.
     """
 
     sites: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
-    statements: frozenset[str] = frozenset()
+    statements: frozenset[Statement] = frozenset()
     loops: tuple[Location, ...] = ()
     below: frozenset[str] = frozenset()
 
@@ -175,19 +175,21 @@ def by_hand(index: Index, file: File, cls: Class) -> ByHand:
         for item in written
         if (entry := _entry_of(index, file, item)) is not None and entry.named
     }
-    statements: set[str] = set()
+    statements: set[Statement] = set()
     loops: list[Location] = []
     below: set[str] = set()
     for method in cls.methods:
         column = method.column + 4
-        for line, text, site in _statements_by_hand(index, file, cls, method):
-            statements.add(text)
-            if site == SEVERAL and _declares_several(text):
-                loops.append((line, column))
-                below |= reached_by(text)
-        for line, text in (*method.declaring, *_calls_that_declare(index, file, method)):
+        for there, item in _at_end(cls, method):
+            if is_ours(index, file, item):
+                continue
+            statements.add(there.statement)
+            if item.site == SEVERAL and _declares_several(there.statement):
+                loops.append((there.line, column))
+                below |= there.reached
+        for line, reached in (*method.declaring, *_calls_that_declare(index, file, method)):
             loops.append((line, column))
-            below |= reached_by(text)
+            below |= reached
     return ByHand(
         frozenset(sites - {SEVERAL}),
         frozenset(named),
@@ -197,12 +199,15 @@ def by_hand(index: Index, file: File, cls: Class) -> ByHand:
     )
 
 
-def _calls_that_declare(index: Index, file: File, method: Function) -> Iterator[tuple[int, str]]:
+def _calls_that_declare(
+    index: Index, file: File, method: Function
+) -> Iterator[tuple[int, frozenset[str]]]:
     """Calls of functions of the project that declare what they are given, or what they find."""
     for call in method.layer_calls:
         functions = [call.callee, *(passed.value for passed in call.args)]
         if any(_declares(index, file.path, value) for value in functions):
-            yield call.line, f"{call.text}({', '.join(passed.text for passed in call.args)})"
+            given = ", ".join(passed.text for passed in call.args)
+            yield call.line, reached_by(ast.parse(f"{call.text}({given})"))
 
 
 def _declares(index: Index, path: str, value: Value, depth: int = 0) -> bool:
@@ -218,36 +223,10 @@ def _declares(index: Index, path: str, value: Value, depth: int = 0) -> bool:
     )
 
 
-def _statements_by_hand(
-    index: Index, file: File, cls: Class, method: Function
-) -> Iterator[tuple[int, str, str]]:
-    """Line, source and site of the statements at the end of a method that are not pyroify's."""
-    if method.declarations is None:
-        return
-    there = method.declarations
-    for line, text, (site, said) in zip(there.lines, there.texts, _at_end(method), strict=True):
-        if not is_ours(index, file, Written(cls.qualname, site, said)):
-            yield line, text, site
-
-
-def _declares_several(text: str) -> bool:
+def _declares_several(statement: Statement) -> bool:
     """Whether a statement declares sites that it does not name one by one."""
-    if text.startswith(f"{DECLARING_FUNCTION}("):
-        return True
-    is_loop = text.startswith(("for ", "if ", "setattr("))
-    return is_loop and ("PyroSample(" in text or "PyroParam(" in text)
-
-
-def reached_by(text: str) -> frozenset[str]:
-    """The attributes of ``self`` that a statement may reach parameters through; ``""``: all."""
-    found: set[str] = set()
-    tree = ast.parse(text)
-    members = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    owners = {id(node.value) for node in members if not node.attr.startswith("__")}
-    for member in members:
-        if isinstance(member.value, ast.Name) and member.value.id == "self":
-            found.add("" if member.attr in GOES_OVER else member.attr)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id == "self" and id(node) not in owners:
-            found.add("")
-    return frozenset(found or {""})
+    if isinstance(statement, Call):
+        return statement.function == DECLARING_FUNCTION
+    if isinstance(statement, Declare):
+        return False
+    return any(isinstance(item, Declare | DeclareNamed) for item in walk((statement,)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
-from pyroify.code.statements import Loop, nested
+from pyroify.code.statements import Block, Loop, Statement, nested
 from pyroify.program.index import ModuleClass
 from pyroify.program.values import (
     ClassInstance,
@@ -47,7 +47,7 @@ class Where:
         """The same place, visited only if a test holds."""
         return replace(self, guards=(*self.guards, guard))
 
-    def wrap(self, statements: Iterable[str]) -> str:
+    def wrap(self, statements: Iterable[Statement]) -> Block:
         """Statements about it inside the loops and tests they need."""
         return nested(self.loops, self.guards, statements)
 

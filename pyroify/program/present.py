@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pyroify.syntax.facts import Assignment, Function
-from pyroify.syntax.values import Declared
-
-TARGET = re.compile(r"(?:if [^\n]*:\n    )?self\.([\w.\[\]']+) = [^\n]*")
-KEY = re.compile(r"\['?(\w+)'?\]")
+from pyroify.code.statements import Declare, Declared, If, tie_of
+from pyroify.syntax.facts import Assignment, Function, Standing
+from pyroify.syntax.values import Declared as There
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A declaration at the end of a method: its normalised source, and its line."""
+    """A declaration at the end of a method: the statement, and what that declares."""
 
-    text: str
-    line: int
-
-    @property
-    def is_prior(self) -> bool:
-        """Whether it declares, and is no helper of declarations."""
-        return "PyroSample(" in self.text or "PyroParam(" in self.text
-
-    @property
-    def action(self) -> str:
-        """``sample`` or ``param``."""
-        return "param" if "PyroParam(" in self.text else "sample"
+    there: Standing
+    value: Declared
 
 
 def present_at_end(method: Function | None) -> Mapping[str, Present]:
@@ -36,13 +23,17 @@ def present_at_end(method: Function | None) -> Mapping[str, Present]:
 
     A tie declares none: it makes one the same as another.
     """
-    if method is None or method.declarations is None:
-        return {}
-    there = method.declarations
     found = {}
-    for text, line in zip(there.texts, there.lines, strict=True):
-        if (match := TARGET.fullmatch(text)) and "TiedTo(" not in text:
-            found[KEY.sub(r".\1", match[1])] = Present(text, line)
+    for there in method.declarations if method else ():
+        match there.statement:
+            case Declare() as declared:
+                pass
+            case If(arms=((_, (Declare() as declared,)),), otherwise=()):
+                pass
+            case _:
+                continue
+        if declared.path and tie_of(declared.value) is None:
+            found[declared.path] = Present(there, declared.value)
     return found
 
 
@@ -52,6 +43,6 @@ def present_within(covered: Iterable[Function]) -> Mapping[str, Assignment]:
         ".".join(item.path): item
         for method in covered
         for item in method.assignments
-        if len(item.path) > 1 and item.how == "assign" and isinstance(item.value, Declared)
-        if "TiedTo(" not in item.value.text
+        if len(item.path) > 1 and item.how == "assign" and isinstance(item.value, There)
+        if tie_of(item.value.value) is None
     }

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from pyroify.catalog.layers import names_parameter
 from pyroify.code.names import FileNames
+from pyroify.code.statements import (
+    Assign,
+    Declare,
+    PyroSample,
+    Statement,
+    Tied,
+    guarded,
+    tie_of,
+)
+from pyroify.code.write import write_value
 from pyroify.program.placements import presence
 from pyroify.program.summary import (
     ClassSummary,
@@ -23,7 +32,6 @@ from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import Parameter, Path, SelfRead, Unknown, Value, walk
 
 TYING = ("assign", "chain", "register")
-WRITTEN = re.compile(r"TiedTo\(self((?:\.\w+)*), ['\"](\w+)['\"]\)")
 
 TIED_TO = '''\
 class TiedTo:
@@ -118,19 +126,17 @@ def _written(method: Function) -> Iterator[Tie]:
     """``self.head.weight = PyroSample(TiedTo(self.embed, "weight"))``, amid a method."""
     for item in method.assignments:
         for made in declared_in(item.value):
-            if match := WRITTEN.search(made.text):
-                left, right = ".".join(item.path), f"{match[1]}.{match[2]}".lstrip(".")
-                yield Tie(left, right, item.line, item.column, written="amid")
+            if (tie := tie_of(made.value)) and tie.path:
+                left = ".".join(item.path)
+                yield Tie(left, tie.path, item.line, item.column, written="amid")
 
 
 def _written_at_end(method: Function) -> Iterator[Tie]:
     """Ties among the declarations that a method ends in, where nothing else tells of them."""
-    there = method.declarations
-    for text, line in zip(there.texts, there.lines, strict=True) if there else ():
-        left, _, source = text.partition(" = ")
-        if not left.startswith("if ") and (match := WRITTEN.search(source)):
-            right = f"{match[1]}.{match[2]}".lstrip(".")
-            yield Tie(left.removeprefix("self."), right, line, 0, written="end")
+    for there in method.declarations:
+        match there.statement:
+            case Declare(target, PyroSample(Tied() as tie)) if tie.path:
+                yield Tie(target.removeprefix("self."), tie.path, there.line, 0, written="end")
 
 
 def _of_reads(summary: ClassSummary, method: Function, aliases: Container[str]) -> Iterator[Tie]:
@@ -268,44 +274,42 @@ def condition(method: Function, item: Assignment) -> str | None:
     return f"not ({tests[line]})" if arm else tests[line]
 
 
-def tied_source(tie: Tie, names: FileNames) -> str:
+def _tied(tie: Tie, names: FileNames) -> PyroSample:
     """The declaration that makes the left side read the right."""
-    owner, _, name = f"self.{tie.right}".rpartition(".")
-    names.use("PyroSample")
     names.define("TiedTo", TIED_TO)
-    return f'{names.local("PyroSample")}(TiedTo({owner}, "{name}"))'
+    owner, _, name = f"self.{tie.right}".rpartition(".")
+    return PyroSample(Tied(owner, name))
 
 
 def late_source(tie: Tie, names: FileNames) -> str:
     """What takes the place of the right side, where it has been declared when the tie is made."""
-    source = tied_source(tie, names)
+    source = write_value(_tied(tie, names), names)
     return f"{source} if self.{tie.right} is not None else None" if tie.may_be_none else source
 
 
 def tie_statements(
     ties: Iterable[Tie], names: FileNames, late: Iterable[Tie]
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Statement], list[Statement]]:
     """Statements before the declarations, and after them, that make the left side read the right.
 
     Where the source does not show whether the tie is made, the two are compared before either is
     declared; so it is seen whether the right side will be. Ties that are ``late`` stand where they
     are made.
     """
-    before = [
-        f"self.{tie.left} = {tied_source(tie, names)}" for tie in late if tie.written == "end"
+    before: list[Statement] = [
+        Declare(f"self.{tie.left}", _tied(tie, names)) for tie in late if tie.written == "end"
     ]
-    statements: list[str] = []
+    statements: list[Statement] = []
     tests: list[str] = []
     for tie in ties:
         if tie.late is not None or tie.written:
             continue
-        statement = f"self.{tie.left} = {tied_source(tie, names)}"
         test = _test_after(tie)
         if test is None or tie.may_be_frozen:
             test = f"tied_{len(tests)}" if tests else "tied"
             tests.append(test)
-            before.append(f"{test} = {_test_before(tie)}")
-        statements.append(f"if {test}:\n    {statement}" if test else statement)
+            before.append(Assign(test, _test_before(tie)))
+        statements += guarded(test, [Declare(f"self.{tie.left}", _tied(tie, names))])
     return before, statements
 
 

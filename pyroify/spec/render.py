@@ -10,11 +10,22 @@ import ast
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pyroify.catalog.constraints import Constraint
+from pyroify.catalog.constraints import Constraint as Support
 from pyroify.catalog.distributions import DISTRIBUTIONS, Distribution, Parameter
+from pyroify.code.names import Names
+from pyroify.code.statements import (
+    Constraint,
+    Declare,
+    Draw,
+    Lambda,
+    Partial,
+    PyroParam,
+    PyroSample,
+)
+from pyroify.code.write import parenthesized, write_function
 from pyroify.spec.check import (
     INIT_OUTSIDE,
     bind,
@@ -52,27 +63,14 @@ NOISE = "_noise"
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """What the file calls the things a declaration uses."""
-
-    dist: str = "dist"
-    constraints: str = "constraints"
-    sample: str = "PyroSample"
-    param: str = "PyroParam"
-    torch: str = "torch"
-    math: str = "math"
-    transform_to: str = "transform_to"
-    partial: str = "partial"
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """The site in source text.
 
     ``target`` reads the parameter (``self.fc1.weight``, or a loop variable), ``owner`` the
     module that owns it. ``shape`` is the source of each dimension, or None where only the target
     knows; ``ndim`` is known on its own then, or not at all. ``fan_in`` and ``fan_out`` are given
-    for layers whose fans the shape does not tell (the bias of a Linear). ``initial`` is what the
+    for layers whose fans the shape does not tell (the bias of a Linear), ``measured`` is what they
+    are read from where only run time knows them. ``initial`` is what the
     code passes to ``nn.Parameter``; without it the value is read from the target. ``function`` is
     what to call the function that a prior which reads attributes becomes; without it, it becomes
     a lambda, which cannot be pickled. ``keeps_dtype``: the target may have another dtype than the
@@ -85,6 +83,7 @@ class Place:
     ndim: int | None = None
     fan_in: str | None = None
     fan_out: str | None = None
+    measured: str = ""
     initial: str | None = None
     function: str = ""
     keeps_dtype: bool = False
@@ -108,14 +107,14 @@ class RenderError(Exception):
 
 def render_declarations(
     action: Sample | Deterministic | Param, place: Place, names: Names
-) -> tuple[tuple[str, str], ...]:
-    """What is assigned to what, in order: one pair, or noise and value for a non-centred prior.
+) -> tuple[Declare, ...]:
+    """What is declared, in order: one parameter, or noise and value for a non-centred prior.
 
     Raises RenderError.
     """
     if isinstance(action, Param):
-        return ((place.target, render_param(action, place, names)),)
-    return tuple((target, prior.source) for target, prior in _priors(action, place, names))
+        return (Declare(place.target, render_param(action, place, names)),)
+    return tuple(Declare(target, prior.value) for target, prior in _priors(action, place, names))
 
 
 def render_functions(
@@ -131,20 +130,20 @@ def render_functions(
     return tuple(prior.function for prior in priors if prior.function)
 
 
-def render_sample(action: Sample | Deterministic, place: Place, names: Names) -> str:
+def render_sample(action: Sample | Deterministic, place: Place, names: Names) -> PyroSample:
     """``PyroSample(dist.Normal(0.0, 1.0).expand([n]).to_event(1))``, for a centred prior.
 
     A deterministic one gives ``PyroSample(lambda self: self.scale * self.raw)``, which draws
     nothing. Raises RenderError.
     """
-    return _prior(action, place, names).source
+    return _prior(action, place, names).value
 
 
 @dataclass(frozen=True, slots=True)
 class _Prior:
-    """The source of a ``PyroSample``, and that of the function it calls, if any."""
+    """A ``PyroSample``, and the source of the function it calls, if any."""
 
-    source: str
+    value: PyroSample
     function: str = ""
 
 
@@ -203,26 +202,32 @@ def standard_noise(sample: Sample) -> Sample:
     return Sample(Call(call.name, (), tuple(standard.items())))
 
 
-def render_param(param: Param, place: Place, names: Names) -> str:
+def render_param(param: Param, place: Place, names: Names) -> PyroParam:
     """``PyroParam(torch.ones(1), constraint=constraints.positive)``; raises RenderError."""
     _check_event_dim(param.constraint, place)
-    constraint = render_constraint(param.constraint, names)
-    event_dim = "" if param.event_dim is None else f", event_dim={param.event_dim}"
-    initial = _initial(param, place, names)
-    return f"{names.param}({initial}, constraint={constraint}{event_dim})"
+    event_dim = "" if param.event_dim is None else str(param.event_dim)
+    initial, constraint = _initial(param, place, names), render_constraint(param.constraint)
+    if isinstance(param.init, float) or param.init == "keep":
+        copied = param.init == "keep" and place.initial is None
+        return PyroParam(initial, constraint, event_dim, copied=copied)
+    return PyroParam(initial, constraint, event_dim, param.init)
 
 
-def render_constraint(call: Call, names: Names) -> str:
+def render_constraint(call: Call) -> Constraint:
     """``constraints.interval(0.0, 1.0)``."""
-    values = constraint_values(call)
-    arguments = f"({', '.join(_float(value) for value in values)})" if values else ""
-    return f"{names.constraints}.{call.name}{arguments}"
+    return Constraint(call.name, tuple(map(_float, constraint_values(call))))
 
 
 def attributes_read(expression: Expression) -> tuple[str, ...]:
     """The attributes of the owner that ``expression`` reads, dotted, in order."""
     paths = (node.path for node in walk(expression) if isinstance(node, Attribute))
     return tuple(dict.fromkeys(".".join(path) for path in paths))
+
+
+def reads_fans(action: Sample | Deterministic) -> bool:
+    """Whether a prior depends on the inputs or outputs of its layer."""
+    nodes = walk(expand_presets(action.expression))
+    return any(isinstance(node, SiteName) and node.name.startswith("fan_") for node in nodes)
 
 
 def free_names(source: str) -> frozenset[str]:
@@ -288,24 +293,14 @@ class _Writer:
         """What the owner is called."""
         return "module" if self.is_function else "self"
 
-    def prior(self, body: str) -> _Prior:
+    def prior(self, body: Draw | str) -> _Prior:
         """``body`` as a prior: as it is, behind a lambda or in a function."""
-        names = self.names
+        captured = tuple(self.captured.items())
         if self.is_function:
-            return self.partial(body)
-        if self.is_called:
-            defaults = "".join(f", {name}={source}" for name, source in self.captured.items())
-            return _Prior(f"{names.sample}(lambda self{defaults}: {body})")
-        return _Prior(f"{names.sample}({body})")
-
-    def partial(self, body: str) -> _Prior:
-        name, captured = self.place.function, self.captured
-        given = "".join(f", {name}={source}" for name, source in captured.items())
-        # Pyro renames a plain function, which then cannot be pickled; a partial one it does not.
-        return _Prior(
-            f"{self.names.sample}({self.names.partial}({name}{given}))",
-            f"def {name}({', '.join((self.this, *captured))}):\n    return {body}\n",
-        )
+            # Pyro renames a plain function, which then cannot be pickled; a partial one stays.
+            called = Partial(self.place.function, captured)
+            return _Prior(PyroSample(called), write_function(called, body, self.names))
+        return _Prior(PyroSample(Lambda(captured, body) if self.is_called else body))
 
     def capture(self, name: str, source: str) -> str:
         """``source``, or the argument that holds it where it cannot be read any more."""
@@ -321,7 +316,7 @@ class _Writer:
 
     # Distributions
 
-    def expanded(self, call: Call) -> str:
+    def expanded(self, call: Call) -> Draw:
         """The distribution over the whole site: expanded to its shape, all of it one event."""
         distribution = DISTRIBUTIONS[call.name]
         self.check_batch_shape(distribution, bind(distribution, call))
@@ -335,12 +330,11 @@ class _Writer:
             )
         if dimensions == own:
             return base
-        return f"{base}.expand({self.batch_shape(own)}).to_event({self.batch_ndim(own)})"
+        return replace(base, batch=self.batch_shape(own), events=self.batch_ndim(own))
 
-    def batch_shape(self, event_dim: int) -> str:
+    def batch_shape(self, event_dim: int) -> tuple[str, ...] | str:
         if self.place.shape is not None and not self.is_function:
-            batch = self.place.shape[: len(self.place.shape) - event_dim]
-            return f"[{', '.join(batch)}]"
+            return self.place.shape[: len(self.place.shape) - event_dim]
         shape = self.shape()
         return f"{shape}[:-{event_dim}]" if event_dim else shape
 
@@ -360,29 +354,26 @@ class _Writer:
             return self.capture("shape", f"{self.place.target}.shape")
         return self.capture("shape", f"[{', '.join(self.place.shape)}]")
 
-    def distribution(self, call: Call) -> str:
+    def distribution(self, call: Call) -> Draw:
         distribution = DISTRIBUTIONS[call.name]
         given = bind(distribution, call)
         self.check_event_shape(distribution, given)
-        choices = {name for choice in distribution.choices for name in choice}
-        arguments: list[str] = []
-        is_named = False
-        for parameter, (name, value) in zip(distribution.parameters, given.items(), strict=False):
-            # By position, as people write it, until one is left out or is one of several forms.
-            is_named = is_named or parameter.name != name or name in choices
+        arguments: list[tuple[str, str | Draw]] = []
+        for name, value in given.items():
             source = self.argument(distribution, name, value)
-            if self.place.keeps_dtype and not self.is_called:
-                source = self.like_target(source, is_first=not arguments)
-            arguments.append(f"{name}={source}" if is_named else source)
-        return f"{self.names.dist}.{call.name}({', '.join(arguments)})"
+            if self.place.keeps_dtype and not self.is_called and isinstance(source, str):
+                is_tensor = _is_tensor(distribution, name, value)
+                source = self.like_target(source, is_tensor, is_first=not arguments)
+            arguments.append((name, source))
+        return Draw(call.name, tuple(arguments))
 
-    def like_target(self, source: str, is_first: bool) -> str:
+    def like_target(self, source: str, is_tensor: bool, is_first: bool) -> str:
         """An argument in the dtype of the target; numbers take that of the first argument."""
-        if f"{self.names.torch}." in source:
-            return f"{_parenthesize(source)}.to({self.place.target})"
+        if is_tensor:
+            return f"{parenthesized(source)}.to({self.place.target})"
         return f"{self.place.target}.new_tensor({source})" if is_first else source
 
-    def argument(self, distribution: Distribution, name: str, value: Expression) -> str:
+    def argument(self, distribution: Distribution, name: str, value: Expression) -> str | Draw:
         parameter = distribution.parameter(name)
         assert parameter is not None
         if parameter.kind == "distribution":
@@ -400,14 +391,14 @@ class _Writer:
     def tensor(self, source: str) -> str:
         """A new tensor; in a function it goes where the attributes are that it is used with."""
         beside = f".to({self.this}.{self.reads[0]})" if self.is_function else ""
-        return f"{self.names.torch}.{source}{beside}"
+        return f"{self.names.say('torch')}.{source}{beside}"
 
     def filled(self, parameter: Parameter, value: Expression) -> str:
         """A number where a vector or matrix belongs: all elements, or that much identity."""
         static, size = static_value(value), self.event_size()
         if parameter.event_dim == 2:
             eye = self.tensor(f"eye({size})")
-            return eye if static == 1 else f"{_parenthesize(self.number(value))} * {eye}"
+            return eye if static == 1 else f"{parenthesized(self.number(value))} * {eye}"
         if static in (0, 1):
             return self.tensor(f"{'ones' if static else 'zeros'}({size})")
         return self.tensor(f"full([{size}], {self.number(value)})")
@@ -514,13 +505,13 @@ class _Writer:
     def operand(self, expression: Expression) -> str:
         """An operand; what is no operator itself binds tighter than any."""
         source = self.source(expression)
-        return source if isinstance(expression, Negative | Binary) else _parenthesize(source)
+        return source if isinstance(expression, Negative | Binary) else parenthesized(source)
 
     def function(self, name: str, argument: Expression) -> str:
         """``exp`` or ``log``: of numbers by the math module, of tensors by their method."""
         if contains(argument, Attribute) or contains(argument, Items):
-            return f"{_parenthesize(self.source(argument))}.{name}()"
-        return f"{self.names.math}.{name}({self.source(argument)})"
+            return f"{parenthesized(self.source(argument))}.{name}()"
+        return f"{self.names.say('math')}.{name}({self.source(argument)})"
 
     def site_name(self, name: str) -> str:
         if name == "fan_in":
@@ -540,6 +531,10 @@ class _Writer:
         if given is not None:
             return self.capture(name, given)
         place = self.place
+        slice_ = "[0]" if name == "fan_in" else "[:, 0]"
+        if place.measured:  # a vector has the fans of a row
+            matrix = f"{self.names.say('torch')}.atleast_2d({place.measured})"
+            return self.capture(name, f"{matrix}{slice_}.numel()")
         if place.dimensions is None or place.dimensions < 2:
             raise RenderError(
                 NOT_AT_THIS_SITE,
@@ -550,7 +545,6 @@ class _Writer:
         if place.shape is not None:
             first, second, *kernel = place.shape
             return self.capture(name, _product((first if name == "fan_out" else second, *kernel)))
-        slice_ = "[0]" if name == "fan_in" else "[:, 0]"
         return self.capture(name, f"{place.target}{slice_}.numel()")
 
     def size(self, index: int) -> str:
@@ -563,24 +557,27 @@ class _Writer:
         return f"{self.shape()}[{index}]"
 
 
+def _is_tensor(distribution: Distribution, name: str, value: Expression) -> bool:
+    """Whether an argument is written as a tensor."""
+    parameter = distribution.parameter(name)
+    assert parameter is not None
+    if parameter.kind == "size":
+        return False
+    is_made = parameter.kind == "tensor" or parameter.event_dim > 0
+    return is_made or contains(expand_presets(value), Items)
+
+
 # Parameters -------------------------------------------------------------------------------------
 
 
 def _initial(param: Param, place: Place, names: Names) -> str:
     if isinstance(param.init, float):
         return _filled(param.init, place, names)
-    initial = place.initial or f"{place.target}.detach()"
-    if param.init == "exp":
-        return f"{_parenthesize(initial)}.exp()"
-    if param.init == "softplus":
-        return f"{names.torch}.nn.functional.softplus({initial})"
-    if param.init == "unconstrained":
-        return f"{names.transform_to}({render_constraint(param.constraint, names)})({initial})"
     if place.initial is not None:
-        if values := value_range(place.initial):
+        if param.init == "keep" and (values := value_range(place.initial)):
             check_start(param.constraint, place.initial, values)
-        return initial
-    return f"{initial}.clone()"
+        return place.initial
+    return f"{place.target}.detach()"
 
 
 def _check_event_dim(call: Call, place: Place) -> None:
@@ -597,13 +594,13 @@ def _check_event_dim(call: Call, place: Place) -> None:
 
 def _filled(value: float, place: Place, names: Names) -> str:
     if place.shape is None:
-        return f"{names.torch}.full_like({place.target}, {_float(value)})"
+        return f"{names.say('torch')}.full_like({place.target}, {_float(value)})"
     if not place.shape:
-        return f"{names.torch}.tensor({_float(value)})"
+        return f"{names.say('torch')}.tensor({_float(value)})"
     sizes = ", ".join(place.shape)
     if value in (0, 1):
-        return f"{names.torch}.{'ones' if value else 'zeros'}({sizes})"
-    return f"{names.torch}.full([{sizes}], {_float(value)})"
+        return f"{names.say('torch')}.{'ones' if value else 'zeros'}({sizes})"
+    return f"{names.say('torch')}.full([{sizes}], {_float(value)})"
 
 
 def check_start(call: Call, source: str, values: Range) -> None:
@@ -626,7 +623,7 @@ def check_start(call: Call, source: str, values: Range) -> None:
         raise RenderError(INIT_OUTSIDE, message, help)
 
 
-def _may_be_inside(constraint: Constraint, values: tuple[float, float]) -> bool:
+def _may_be_inside(constraint: Support, values: tuple[float, float]) -> bool:
     """Whether a tensor with elements in this range may be in a constraint on vectors or matrices.
 
     One value throughout is neither in order nor a matrix of full rank. Noise around zero is
@@ -651,11 +648,6 @@ def _initial_help(bounds: tuple[float, float]) -> str:
 
 # Source text ------------------------------------------------------------------------------------
 
-_ATOM: Final = re.compile(
-    r"[A-Za-z_][\w.]*(\[[\w:, -]*\]|\([^()]*\)|\.\w+)*|\d+(\.\d+)?|\([^()]*\)"
-)
-
-
 _EVENTS: Final = ("numbers", "vectors", "matrices")
 
 
@@ -663,15 +655,8 @@ def _count(dimensions: int) -> str:
     return f"{dimensions} dimension{'' if dimensions == 1 else 's'}"
 
 
-def _parenthesize(source: str) -> str:
-    if _ATOM.fullmatch(source):
-        return source
-    is_call = isinstance(ast.parse(source, mode="eval").body, ast.Call | ast.Subscript)
-    return source if is_call else f"({source})"
-
-
 def _product(sizes: tuple[str, ...]) -> str:
-    return " * ".join(map(_parenthesize, sizes)) if len(sizes) > 1 else "".join(sizes) or "1"
+    return " * ".join(map(parenthesized, sizes)) if len(sizes) > 1 else "".join(sizes) or "1"
 
 
 def _float(value: float) -> str:

@@ -10,26 +10,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Container, Iterator, Sequence
 
-from pyroify.syntax.facts import EarlyReturn
+from pyroify.code.names import DECLARING_FUNCTION, UNDECLARED, WEIGHT_OF
+from pyroify.code.read import DECLARING, declares, read_statement
+from pyroify.syntax.facts import EarlyReturn, Standing
 from pyroify.syntax.source import Source, chain
 
-DECLARING = {
-    "pyro.nn.PyroSample",
-    "pyro.nn.module.PyroSample",
-    "pyro.nn.PyroParam",
-    "pyro.nn.module.PyroParam",
-}
-DECLARING_FUNCTION = "declare_priors"
-"""What the rewrite calls a function of its own that declares what it is given."""
-LOOPED = "undeclared"
-"""What it calls the function that gives modules whose parameters are to be declared."""
-WEIGHT_OF = "weight_of"
-"""What it calls the function that gives the weight beside a bias, where weights are computed."""
-WEIGHTS = ("values.get(", f"{WEIGHT_OF}(")
-"""How the rewrite finds it in a loop."""
-NAMING = "self.add_module(name, module)"
-"""How the rewrite hands the names of children down, in a loop over them."""
-CALLED = {DECLARING_FUNCTION, "follow_module"}
 WRITTEN = {
     "TiedTo": "self.module",
     "PyroABCMeta": "PyroModule",
@@ -38,12 +23,18 @@ WRITTEN = {
     "follow_module": "_prior_anchor",
     "load_original": "_pyro_samples",
     DECLARING_FUNCTION: "requires_grad",
-    LOOPED: "to_pyro_module_",
+    UNDECLARED: "to_pyro_module_",
     WEIGHT_OF: "module.eval",
 }
 """What the rewrite calls classes and functions that declarations need, and what tells them from
 others of that name."""
-CONVERTING = {"pyro.nn.module.to_pyro_module_", "pyro.nn.to_pyro_module_"}
+
+
+GOES_OVER = {
+    *("modules", "named_modules", "children", "named_children", "apply"),
+    *("parameters", "named_parameters", "_parameters", "_modules", "__dict__"),
+}
+"""Members of a module that lead to all it holds."""
 
 
 def find_exit(body: Sequence[ast.stmt]) -> EarlyReturn | None:
@@ -92,7 +83,7 @@ def _is_written(node: ast.ClassDef | ast.FunctionDef) -> bool:
 
 def unnamed_declarations(
     file: Source, body: Sequence[ast.stmt], this: str | None
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[tuple[int, frozenset[str]]]:
     """Statements that declare by ``setattr``, or on something with another name than ``self``."""
     made = {
         target.id
@@ -104,7 +95,7 @@ def unnamed_declarations(
     }
     for statement in body:
         if any(_declares_unnamed(file, node, this, made) for node in ast.walk(statement)):
-            yield statement.lineno, ast.unparse(statement)
+            yield statement.lineno, reached_by(statement)
 
 
 def _declares_unnamed(file: Source, node: ast.AST, this: str | None, made: Container[str]) -> bool:
@@ -124,66 +115,43 @@ def _is_declaration(file: Source, value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and file.dotted(value.func) in DECLARING
 
 
-def declaration_text(file: Source, node: ast.stmt, this: str, known: frozenset[str]) -> str:
-    """Normalised source of a declaration at the end of a function, or ``""`` for another statement.
+def read_declaration(
+    file: Source, node: ast.stmt, this: str, known: frozenset[str]
+) -> Standing | None:
+    """A declaration at the end of a function; None for another statement.
 
     ``self.w = PyroSample(...)`` counts only where ``self.w`` exists before: where the class assigns
     it elsewhere (``known``), or the declaration reads it; so does the noise of a prior that is not
     centred. Else it stands in place of the original assignment, and belongs to the body.
     """
-    if not _declares(file, node):
-        return ""
+    statement = read_statement(node, file.dotted)
+    if not declares(statement):
+        return None
     for item in ast.walk(node):
         if isinstance(item, ast.Assign):
             parts = chain(item.targets[0])
             if len(parts) == 2 and parts[0] == this and parts[1] not in known:
                 reads_itself = parts in {chain(inner)[:2] for inner in ast.walk(item.value)}
                 if not reads_itself and parts[1].removesuffix("_noise") not in known:
-                    return ""
-    return ast.unparse(node)
+                    return None
+    text, names = ast.unparse(node), names_in(node)
+    return Standing(statement, node.lineno, text, names, reached_by(node))
 
 
-def _declares(file: Source, node: ast.stmt) -> bool:
-    match node:
-        case ast.Assign(targets=[ast.Name(id=name)]):
-            if name == "weight":  # whose fans a bias has
-                return ast.unparse(node.value).lstrip("_").startswith(WEIGHTS)
-            return name in ("prior", "kept", "order") or name.startswith("tied")
-        case ast.Assign(targets=[ast.Attribute(attr="original_init")], value=ast.Dict()):
-            return True
-        case ast.Assign(
-            targets=[ast.Subscript(value=ast.Attribute(attr="_modules"))],
-            value=ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_modules"), attr="pop")),
-        ):
-            return True
-        case ast.Assign(targets=[target], value=ast.Call() as call):
-            return file.dotted(call.func) in DECLARING and isinstance(
-                target, ast.Attribute | ast.Subscript
-            )
-        case ast.Expr(value=ast.Call() as call):
-            name = file.dotted(call.func)
-            if ast.unparse(call.func) == "kept.update":
-                return True
-            if name.endswith(".register_buffer"):
-                return ast.unparse(call.args[0]) == "'_anchor'" if call.args else False
-            if name == "setattr" and len(call.args) == 3:
-                value = call.args[2]
-                named = isinstance(value, ast.Name) and value.id == "module"
-                return named or file.dotted(value) in DECLARING
-            if name.endswith(".register_load_state_dict_pre_hook"):
-                return ast.unparse(call.args[0]).lstrip("_") == "load_original"
-            return name in CONVERTING or name.rpartition(".")[2].lstrip("_") in CALLED
-        case ast.If():
-            return bool(node.body) and all(
-                _declares(file, item) for item in [*node.body, *node.orelse]
-            )
-        case ast.For(iter=over, body=[ast.Pass()]):
-            calls = (item for item in ast.walk(over) if isinstance(item, ast.Call))
-            return any(ast.unparse(call.func).lstrip("_") == LOOPED for call in calls)
-        case ast.For(iter=over, body=[ast.Expr() as only]) if ast.unparse(only) == NAMING:
-            return ast.unparse(over) == "self.named_children()"  # of what nothing changes
-        case ast.For():
-            return all(_declares(file, item) for item in node.body) and not node.orelse
-        case ast.Continue():
-            return True
-    return False
+def names_in(node: ast.AST) -> frozenset[str]:
+    """The names that code reads."""
+    return frozenset(item.id for item in ast.walk(node) if isinstance(item, ast.Name))
+
+
+def reached_by(node: ast.AST) -> frozenset[str]:
+    """The attributes of ``self`` that code may reach parameters through; ``""``: all."""
+    found: set[str] = set()
+    members = [item for item in ast.walk(node) if isinstance(item, ast.Attribute)]
+    owners = {id(item.value) for item in members if not item.attr.startswith("__")}
+    for member in members:
+        if isinstance(member.value, ast.Name) and member.value.id == "self":
+            found.add("" if member.attr in GOES_OVER else member.attr)
+    for item in ast.walk(node):
+        if isinstance(item, ast.Name) and item.id == "self" and id(item) not in owners:
+            found.add("")
+    return frozenset(found or {""})

@@ -5,7 +5,17 @@ from __future__ import annotations
 import ast
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
-from pyroify.syntax.declarations import DECLARING
+from pyroify.code import statements
+from pyroify.code.read import (
+    DECLARING,
+    PARAM,
+    applied_to,
+    read_param,
+    read_prior,
+    read_sample,
+)
+from pyroify.code.statements import PyroParam, PyroSample
+from pyroify.syntax.declarations import names_in
 from pyroify.syntax.interpret.shapes import initial_shape
 from pyroify.syntax.source import Source
 from pyroify.syntax.values import Declared
@@ -17,37 +27,36 @@ Shape = tuple[str, ...]
 
 def read_declared(file: Source, node: ast.Call, action: str) -> Declared:
     """The facts of ``PyroSample(...)`` (``sample``) or ``PyroParam(...)`` (``param``)."""
-    shape: Shape | None = None
-    initial = ""
+    value: statements.Declared
+    shape, initial = None, ""
     named = (keyword.value for keyword in node.keywords if keyword.arg in ("prior", "init_value"))
     given = node.args[0] if node.args else next(named, None)
-    if given is not None and action == "param":
-        shape, _ = initial_shape(file, _before_softplus(given))
-        initial = file.source(given)
-    elif given is not None:
-        shape = _prior_shape(file, given)
-    return Declared(action, node.lineno, file.column(node), file.source(node), shape, initial)
+    if action == "sample":
+        value = read_sample(node, file.dotted)
+        shape = _prior_shape(file, given) if given is not None else None
+    else:
+        value = read_param(node, file.dotted)
+        if given is not None:
+            before = applied_to(given)[1] if value.applied else given
+            shape, _ = initial_shape(file, given if value.applied == "unconstrained" else before)
+            initial = file.source(before)
+    place = node.lineno, file.column(node)
+    return Declared(value, *place, file.source(node), names_in(node), shape, initial)
 
 
 def read_decorated(file: Source, node: ast.FunctionDef) -> Declared | None:
     """The facts of a method decorated as a declaration, whose value is what it returns."""
     for decorator in node.decorator_list:
         if file.dotted(decorator) in DECLARING and isinstance(node.body[-1], ast.Return):
-            action = "param" if file.dotted(decorator).endswith("PyroParam") else "sample"
-            value = node.body[-1].value or ast.Constant(None)
-            shape = initial_shape(file, value)[0] if action == "param" else None
-            shape = _prior_shape(file, value) if action == "sample" else shape
-            column = file.column(node)
-            return Declared(action, node.lineno, column, ast.unparse(value), shape)
+            given = node.body[-1].value or ast.Constant(None)
+            value: statements.Declared = PyroSample(read_prior(given, file.dotted))
+            shape = _prior_shape(file, given)
+            if file.dotted(decorator) in PARAM:
+                value = PyroParam(ast.unparse(given))
+                shape, _ = initial_shape(file, given)
+            place = node.lineno, file.column(node)
+            return Declared(value, *place, ast.unparse(given), names_in(given), shape)
     return None
-
-
-def _before_softplus(initial: ast.expr) -> ast.expr:
-    """What ``softplus``, one ``init`` of a PyroParam, is applied to; it has the same shape."""
-    match initial:
-        case ast.Call(func=ast.Attribute(attr="softplus"), args=[inner]):
-            return inner
-    return initial
 
 
 def _prior_shape(file: Source, prior: ast.expr) -> Shape | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pyroify.code.read import DECLARING
 from pyroify.syntax.declarations import definitions
 from pyroify.syntax.facts import Class, File, Function, Put
 from pyroify.syntax.functions import Definition, read_function, read_method
@@ -110,7 +111,7 @@ class _Found:
         source, expressions = self.source, Expressions(self.source)
         methods: list[Function] = []
         attributes: list[tuple[str, Value]] = []
-        known = _assigned_names(node)
+        known = _assigned_names(source, node)
         for item in own_statements(node.body):
             match item:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -158,19 +159,21 @@ def _definitions(node: ast.AST) -> Iterator[ast.ClassDef | Definition]:
             yield from _definitions(child)
 
 
-def _assigned_names(node: ast.ClassDef) -> frozenset[str]:
+def _assigned_names(source: Source, node: ast.ClassDef) -> frozenset[str]:
     """Names given to ``self`` anywhere in a class, other than by a declaration."""
     names: set[str] = set()
     for item in ast.walk(node):
         if isinstance(item, ast.Assign | ast.AnnAssign):
-            if not _declares_later(item.value):
+            if not _declares_later(source, item.value):
                 targets = item.targets if isinstance(item, ast.Assign) else [item.target]
                 found = [inner for target in targets for inner in ast.walk(target)]
                 stored = [n for n in found if isinstance(getattr(n, "ctx", None), ast.Store)]
                 names.update(parts[1] for parts in map(chain, stored) if len(parts) == 2)
         elif isinstance(item, ast.Call):
             name, *values = _name_given(item) or (item,)
-            if isinstance(name, ast.Constant) and not any(map(_declares_later, values)):
+            if isinstance(name, ast.Constant) and not any(
+                _declares_later(source, value) for value in values
+            ):
                 names.add(str(name.value))
     return frozenset(names)
 
@@ -187,10 +190,10 @@ def _name_given(call: ast.Call) -> Sequence[ast.expr]:
     return ()
 
 
-def _declares_later(value: ast.expr | None) -> bool:
+def _declares_later(source: Source, value: ast.expr | None) -> bool:
     """Whether a value is a declaration, or a constant such as None until it is declared."""
     if isinstance(value, ast.Call):
-        return chain(value.func)[-1:] in (("PyroSample",), ("PyroParam",))
+        return source.dotted(value.func) in DECLARING
     return isinstance(value, ast.Constant)
 
 

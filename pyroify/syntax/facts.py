@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyroify.code import statements as code
 from pyroify.syntax.values import Call, Declared, Location, Parameter, Path, Value
 
 Branch = tuple[str, int, int]
@@ -137,17 +138,18 @@ class Plate:
 
 
 @dataclass(frozen=True, slots=True)
-class Declarations:
-    """The statements at the end of a function that declare random attributes already.
+class Standing:
+    """A statement at the end of a function that declares random attributes already.
 
-    ``texts`` are their sources, normalised, and ``lines`` where each begins.
+    ``text`` is its source, normalised, and ``names`` what it reads. ``reached`` are attributes of
+    ``self`` through which it may reach parameters, ``""`` for all.
     """
 
+    statement: code.Statement
     line: int
-    end_line: int
-    count: int
-    texts: tuple[str, ...]
-    lines: tuple[int, ...] = ()
+    text: str
+    names: frozenset[str]
+    reached: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ class Function:
     parameter_calls: tuple[Parameter, ...] = ()
     super_init: Call | None = None
     names: frozenset[str] = frozenset()
-    declarations: Declarations | None = None
+    declarations: tuple[Standing, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     """What ``requires_grad`` is set for, attribute by attribute or in a loop."""
     conditions: tuple[tuple[int, str], ...] = ()
@@ -206,13 +208,15 @@ class Function:
     """Attributes that it sets to None on what it does not reach by name below ``self``."""
     source: str = ""
     """Normalised source, of a function that declares what it is given."""
+    shared: code.Block = ()
+    """What such a function holds."""
     declared: Declared | None = None
     """What a method decorated as a PyroSample or PyroParam declares under its own name."""
     writes: tuple[Write, ...] = ()
     coroutine: bool = False
-    declaring: tuple[tuple[int, str], ...] = ()
-    """Statements that declare what they do not name below ``self``, each with its line; those at
-    the end apart."""
+    declaring: tuple[tuple[int, frozenset[str]], ...] = ()
+    """Statements that declare what they do not name below ``self``, those at the end apart: the
+    line, and the attributes through which each may reach parameters."""
     guards: tuple[tuple[int, int, str], ...] = ()
     """Arms of ``if`` statements: first and last line, and the test that decides."""
 

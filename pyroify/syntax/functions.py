@@ -6,15 +6,16 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from pyroify.code.names import DECLARING_FUNCTION
+from pyroify.code.read import read_block
 from pyroify.syntax.declarations import (
-    DECLARING_FUNCTION,
-    declaration_text,
     exiting_index,
     find_exit,
+    read_declaration,
     unnamed_declarations,
 )
 from pyroify.syntax.declared import read_decorated
-from pyroify.syntax.facts import Declarations, Function
+from pyroify.syntax.facts import Function, Standing
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.interpret.statements import Statements
 from pyroify.syntax.observe.freezes import find_freezes
@@ -76,6 +77,7 @@ def _read(
     statements = Statements(source, name, expressions)
     statements.run(body)
     everything = list(ast.walk(node))
+    is_shared = node.name == DECLARING_FUNCTION
     return Function(
         name=name,
         line=node.lineno,
@@ -104,7 +106,8 @@ def _read(
         reshapes=statements.reshapes,
         freezes=find_freezes(source, body, this),
         cleared=frozenset(statements.cleared),
-        source=ast.unparse(node) if node.name == DECLARING_FUNCTION else "",
+        source=ast.unparse(node) if is_shared else "",
+        shared=read_block(node.body, source.dotted) if is_shared else (),
         declaring=tuple(unnamed_declarations(source, body, this)),
     )
 
@@ -129,20 +132,17 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
 
 def _split_declarations(
     source: Source, body: Sequence[ast.stmt], this: str, known: frozenset[str]
-) -> tuple[list[ast.stmt], Declarations | None]:
+) -> tuple[list[ast.stmt], tuple[Standing, ...]]:
     """Part a body from its declarations, which the plan writes anew.
 
     They stand at its end, or where it may return for the first time.
     """
     for end in (len(body), exiting_index(body) or 0):
-        texts: list[str] = []
+        found: list[Standing] = []
         start = end
-        while start and (text := declaration_text(source, body[start - 1], this, known)):
-            texts.insert(0, text)
+        while start and (there := read_declaration(source, body[start - 1], this, known)):
+            found.insert(0, there)
             start -= 1
-        if texts:
-            lines = tuple(node.lineno for node in body[start:end])
-            last = body[end - 1].end_lineno or lines[-1]
-            found = Declarations(lines[0], last, len(texts), tuple(texts), lines)
-            return [*body[:start], *body[end:]], found
-    return list(body), None
+        if found:
+            return [*body[:start], *body[end:]], tuple(found)
+    return list(body), ()

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
+
+from pyroify.code import statements as code
 
 Path = tuple[str, ...]
 """Attribute names below ``self``: ``("fc", "weight")`` for ``self.fc.weight``."""
@@ -275,14 +278,23 @@ class Parameter(Value):
 
 @dataclass(frozen=True, slots=True)
 class Declared(Value):
-    """A declaration that is there already: ``PyroSample(...)`` (sample) or ``PyroParam(...)``."""
+    """A declaration that is there already: ``PyroSample(...)`` (sample) or ``PyroParam(...)``.
 
-    action: str
+    ``names`` are those that its ``text`` reads.
+    """
+
+    value: code.Declared
     line: int
     column: int
     text: str
+    names: frozenset[str]
     shape: tuple[str, ...] | None
     initial: str = ""
+
+    @property
+    def action(self) -> Literal["sample", "param"]:
+        """What becomes of the parameter."""
+        return self.value.action
 
 
 def literal(text: str) -> Constant:

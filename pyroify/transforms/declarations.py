@@ -7,7 +7,6 @@ from difflib import SequenceMatcher
 
 import libcst as cst
 
-from pyroify.code.meaning import meaning
 from pyroify.edits.kinds import Declarations
 from pyroify.transforms._comments import as_lines, comments_in, lost
 from pyroify.transforms._layout import fitted_statement
@@ -16,9 +15,9 @@ NODE = cst.FunctionDef
 
 
 def apply(node: cst.FunctionDef, edit: Declarations) -> cst.FunctionDef:
-    """Replace the statements whose normalised sources are ``existing`` by others.
+    """Replace the statements that are ``existing`` by others.
 
-    They are the last ones, or those that ``before`` others stand before. Those that mean the same
+    They are the last ones, or those that ``before`` others stand before. Those that say the same
     stay as they are. ``indent`` is the body's column.
     """
     body = _as_block(node.body)
@@ -31,9 +30,7 @@ def apply(node: cst.FunctionDef, edit: Declarations) -> cst.FunctionDef:
     made: list[cst.BaseStatement] = []
     homeless: list[cst.EmptyLine] = []
     """Comments of what is taken back, for the statement that follows."""
-    matcher = SequenceMatcher(
-        None, [*map(meaning, edit.existing)], [*map(meaning, edit.sources)], False
-    )
+    matcher = SequenceMatcher(None, edit.existing, edit.statements, False)
     for kind, first, last, begin, end in matcher.get_opcodes():
         new, left = old[first:last], list[cst.EmptyLine]()
         if kind != "equal":

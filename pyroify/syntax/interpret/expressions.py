@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pyroify.syntax.declarations import DECLARING
+from pyroify.code.read import DECLARING
 from pyroify.syntax.declared import read_declared
 from pyroify.syntax.interpret.collections import (
     Building,
