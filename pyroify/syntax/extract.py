@@ -179,13 +179,16 @@ def _assigned_names(source: Source, node: ast.ClassDef) -> frozenset[str]:
 
 
 def _name_given(call: ast.Call) -> Sequence[ast.expr]:
-    """The name that ``register_parameter`` or ``setattr`` gives, and the value, if it is one."""
+    """The name that ``register_parameter`` or ``setattr`` gives, and the value, if it is one.
+
+    What is put into a part of ``self`` is none of its own names.
+    """
     by_keyword = {item.arg: item.value for item in call.keywords}
-    match chain(call.func)[-1:]:
-        case ("register_parameter",):
+    match chain(call.func):
+        case (_, "register_parameter"):
             name = by_keyword.pop("name", None)
             return [*([name] if name else []), *call.args, *by_keyword.values()]
-        case ("setattr",):
+        case ("setattr",) if len(chain(call.args[0] if call.args else None)) == 1:
             return call.args[1:]
     return ()
 
