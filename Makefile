@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
-N ?= 3000
+fuzz: N ?= 3000
+mutants: N ?= 300
 SEED ?= 0
 BEFORE ?= HEAD~1
 
@@ -13,7 +14,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus fuzz bench compare bench-train walk docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus fuzz mutants bench compare bench-train walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +56,10 @@ corpus: $(READY)  ## rewrite public packages, compare outputs, refresh the cover
 
 fuzz: $(READY)  ## rewrite random programs, compare with what they really are; N=3000 SEED=0
 	@$(BIN)/python -m benchmarks.fuzz -n $(N) --seed $(SEED) --figures
+	@$(BIN)/python docs/generate.py
+
+mutants: $(READY)  ## change the code in small ways, see if the tests find out; N=300 SEED=0
+	@$(BIN)/python -m benchmarks.mutants -n $(N) --seed $(SEED) --jobs $(WORKERS) --figures
 	@$(BIN)/python docs/generate.py
 
 bench: $(READY)  ## speed of the rewrite

@@ -49,6 +49,7 @@ TABLE = re.compile(
 )
 CORPUS = ROOT / "benchmarks" / "corpus.json"
 FUZZ = ROOT / "benchmarks" / "fuzz.json"
+MUTANTS = ROOT / "benchmarks" / "mutants.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
@@ -202,6 +203,36 @@ def fuzz_table() -> str:
     )
 
 
+def mutants_table() -> str:
+    """How many mutants the last ``make mutants`` ran, and killed."""
+    figures = json.loads(MUTANTS.read_text())
+    packages = figures["packages"]
+    total = {key: sum(row[key] for row in packages.values()) for key in ("run", "killed")}
+    return _table(
+        ("package", f"mutants run, of {figures['mutants']}", "killed", ""),
+        (
+            (name, str(row["run"]), str(row["killed"]), f"{row['killed'] / row['run']:.0%}")
+            for name, row in {**packages, "all": total}.items()
+        ),
+    )
+
+
+def survivors_list() -> str:
+    """The mutants that no test killed, each with its change and the reason."""
+    survivors = json.loads(MUTANTS.read_text())["survivors"]
+    return "\n".join(
+        f"`{_mutated(item['name'])}`: {item['reason']}\n\n```diff\n{item['change']}\n```\n"
+        for item in survivors
+    )
+
+
+def _mutated(mutant: str) -> str:
+    """The function that a mutant is of, as people name it."""
+    module, _, function = mutant.rpartition(".")
+    name, _, _ = function.rpartition("__mutmut_")
+    return f"{module}.{name.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
+
+
 def walk_table() -> str:
     """What the last ``make walk`` counted, beside what is aimed at."""
     figures = json.loads(WALK.read_text())
@@ -278,6 +309,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "corpus": corpus_table,
     "refusals": refusals_table,
     "fuzz": fuzz_table,
+    "mutants": mutants_table,
+    "survivors": survivors_list,
     "posterior": posterior_table,
     "diabetes": lambda: scores_table("diabetes"),
     "digits": lambda: scores_table("digits"),
@@ -289,6 +322,7 @@ HOLD_TABLES = (
     "docs/reference/spec.md",
     "docs/reference/corpus.md",
     "docs/reference/fuzz.md",
+    "docs/reference/mutants.md",
     "docs/reference/training.md",
     "docs/reference/walk.md",
 )

@@ -238,6 +238,8 @@ CALLS = {
     "items of a dict": ("{'a': d, given: 1}.items()", "[['a', @d], [number(index), 1]]"),
     "keys of a dict": ("{'a': d}.keys()", "number({'a': d}.keys)"),
     "a copy of a list": ("[d].copy()", "[@d]"),
+    "an initialiser of nothing": ("nn.init.zeros_()", "torch.nn.init.zeros_()"),
+    "an initialiser of a tensor": ("nn.init.zeros_(d)", "torch.nn.init.zeros_(@d)"),
 }
 
 

@@ -6,11 +6,12 @@ Each row is a small project. Names are looked up as ``net.py`` has them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import dedent
+from textwrap import dedent, indent
 
 from conftest import LayOut
 from test_interpret import shown, table
 
+from pyroify.edits.bases import needs_metaclass
 from pyroify.program import Index, build_index
 from pyroify.program.index import Base, Target
 from pyroify.program.names import ModuleNames
@@ -74,6 +75,11 @@ NAMES: dict[str, tuple[Files, str, str]] = {
         {"net.py": "import blocks", "blocks.py": BLOCK},
         "blocks.Block",
         "module class blocks:Block",
+    ),
+    "a class within a class of another file": (
+        {"net.py": "import blocks", "blocks.py": f"{TORCH}class A:\n    class B(nn.Module): pass"},
+        "blocks.A.B",
+        "module class blocks:A.B",
     ),
     "one that was imported by name": (
         {"net.py": "from blocks import Block", "blocks.py": BLOCK},
@@ -265,6 +271,11 @@ MODULE_NAMES: dict[str, tuple[list[str], str, str]] = {
         "a/b/net.py",
         "a.b.net",
     ),
+    "a package that is called src is only a folder": (
+        ["src/__init__.py", "src/net.py"],
+        "src/net.py",
+        "net",
+    ),
     "a project that is a package": (["__init__.py", "net.py"], "net.py", "net"),
 }
 
@@ -420,6 +431,7 @@ def members(children: tuple[Value, ...], keys: tuple[str, ...]) -> str:
 
 PROJECT = {
     "blocks.py": f"""\
+import outside
 {TORCH}
 class Block(nn.Module):
     def __init__(self, d):
@@ -444,6 +456,8 @@ class Made:
 KINDS = {{"a": nn.Linear, "b": Block}}
 SHARED = nn.Linear(3, 3)
 NUMBERS = [1, 2]
+Either = nn.Linear if NUMBERS else nn.Conv1d
+Wrap = outside.Wrap
 Layer = nn.Linear
 
 def layer(d, wide=False):
@@ -475,6 +489,8 @@ STRUCTURES = {
     "a layer": ("nn.Linear(d, d)", "Linear"),
     "a layer without parameters": ("nn.ReLU()", "stateless"),
     "a layer of another file's name": ("blocks.Layer(d, d)", "Linear"),
+    "one of two layers under one name": ("blocks.Either(d, d)", "<Linear | Conv1d>"),
+    "a class outside by another file's name": ("blocks.Wrap(3)", "?!"),
     "a class of the project": ("blocks.Block(d)", "Block"),
     "its name alone is no module": ("blocks.Block", "-"),
     "a class that is no module": ("blocks.Plain()", "-"),
@@ -619,3 +635,115 @@ class Net(nn.Module):
     (net,) = index.module_classes
     found = ClassSummary(net, Resolver(index, {}), ()).members_replaced(net.cls.methods[-1])
     assert " ".join(name for name, _ in found) == expected
+
+
+ATTRIBUTES = {
+    "a layer": ("self.a = nn.Linear(3, 3)", "a: Linear"),
+    "nothing without parameters": ("self.a = nn.ReLU()", ""),
+    "no number": ("self.a = 3", ""),
+    "one of two layers": (
+        "if given:\n    self.a = nn.Linear(3, 3)\nelse:\n    self.a = nn.Conv1d(3, 3, 3)",
+        "a: <Linear | Conv1d>",
+    ),
+    "a layer, or none": (
+        "self.a = None\nif given:\n    self.a = nn.Linear(3, 3)",
+        "a: <None | Linear>",
+    ),
+    "a second name is none of its own": ("self.a = nn.Linear(3, 3)\nself.b = self.a", "a: Linear"),
+    "a layer under two names": ("self.a = self.b = nn.Linear(3, 3)", "a: Linear"),
+    "a list": ("self.a = [nn.Linear(3, 3)]", "a: (Linear)"),
+    "a list that grows": (
+        "self.a = [nn.Linear(3, 3)]\nself.a.append(nn.Conv1d(3, 3, 3))",
+        "a: (Linear, Conv1d)",
+    ),
+    "a list that may grow": (
+        "self.a = [nn.Linear(3, 3)]\nif given:\n    self.a.append(nn.Conv1d(3, 3, 3))",
+        "a: (Linear, *Conv1d)",
+    ),
+    "an empty list that grows": ("self.a = []\nself.a.append(nn.Linear(3, 3))", "a: (Linear)"),
+    "a container that grows": (
+        "self.a = nn.ModuleList()\nself.a.append(nn.Linear(3, 3))",
+        "a: ModuleList(Linear)",
+    ),
+    "in a loop": (
+        "self.a = nn.ModuleList()\nfor _ in given:\n    self.a.append(nn.Linear(3, 3))",
+        "a: ModuleList(*Linear)",
+    ),
+    "by its members": (
+        "self.a = nn.ModuleList()\nself.a.extend([nn.Linear(3, 3), nn.ReLU()])",
+        "a: ModuleList(*<Linear | stateless>)",
+    ),
+    "by a key": (
+        "self.a = nn.ModuleDict()\nself.a['k'] = nn.Linear(3, 3)",
+        "a: ModuleDict(*Linear)",
+    ),
+    "by a name": (
+        "self.a = nn.Sequential()\nself.a.add_module('k', nn.Linear(3, 3))",
+        "a: Sequential('k': Linear)",
+    ),
+    "a container of a list that it replaces": (
+        "self.a = [nn.Linear(3, 3)]\nself.a = nn.ModuleList(self.a)",
+        "a: ModuleList(Linear)",
+    ),
+    "a layer that is wrapped": (
+        "self.a = nn.Linear(3, 3)\nself.a = nn.Sequential(self.a, nn.ReLU())",
+        "a: Sequential(Linear, stateless)",
+    ),
+    "a container that loses a member": (
+        "self.a = nn.ModuleList([nn.Linear(3, 3)])\ndel self.a[0]",
+        "a: ModuleList(*Linear)",
+    ),
+    "something put into a layer": (
+        "self.a = nn.Linear(3, 3)\nself.a.extra = nn.Linear(3, 3)",
+        "a: <Linear | ?!>",
+    ),
+}
+
+
+@table(ATTRIBUTES)
+def test_what_an_attribute_holds_in_the_end(row: tuple[str, str], lay_out: LayOut) -> None:
+    body, expected = row
+    text = (
+        f"{TORCH}class Net(nn.Module):\n    def __init__(self, given):\n{indent(body, ' ' * 8)}\n"
+    )
+    index = index_of(lay_out, {"net.py": text})
+    (net,) = index.module_classes
+    found = ClassSummary(net, Resolver(index, {}), ()).everything
+    assert "; ".join(f"{item.name}: {held(item.node)}" for item in found) == expected
+
+
+METACLASSES = {
+    "none": ("class Net(nn.Module)", False),
+    "its own": ("class Net(nn.Module, metaclass=Meta)", True),
+    "the plain one": ("class Net(nn.Module, metaclass=type)", False),
+    "one of a class beside": ("class Net(WithMeta, nn.Module)", True),
+    "the plain one of a class beside": ("class Net(WithType, nn.Module)", False),
+    "one of a class above that": ("class Net(Below, nn.Module)", True),
+    "an abstract class beside": ("class Net(nn.Module, abc.ABC)", True),
+    "a protocol beside": ("class Net(nn.Module, typing.Protocol)", True),
+    "a generic class": ("class Net(nn.Module, typing.Generic[T])", True),
+    "a class that is not known above one beside": ("class Net(Odd, nn.Module)", True),
+    "a plain class beside": ("class Net(Mixin, nn.Module)", False),
+    "object": ("class Net(nn.Module, object)", False),
+}
+
+
+@table(METACLASSES)
+def test_whether_a_class_needs_a_metaclass(row: tuple[str, bool], lay_out: LayOut) -> None:
+    head, expected = row
+    text = f"""\
+import abc, outside, typing
+{TORCH}
+T = typing.TypeVar("T")
+class Meta(type): pass
+class Mixin: pass
+class WithMeta(metaclass=Meta): pass
+class WithType(metaclass=type): pass
+class Below(WithMeta): pass
+class Odd(outside.Mixin): pass
+{head}: pass
+"""
+    index = index_of(lay_out, {"net.py": text})
+    net = index.resolve("net.Net", "net.py").module_class
+    assert net is not None
+    assert needs_metaclass(net, index) is expected

@@ -279,6 +279,7 @@ AS_MODULE = (
     "return operator.call(self.m, x)",
     "return self.m.net(x)",
     "return self.m.layers[0](x)",
+    "return (f := self.m)(x)",
 )
 """Uses of ``self.m``, an argument or an entry of one, which only a module is there for."""
 
@@ -323,6 +324,8 @@ AS_NUMBER = (
     "self.m += 1\nreturn x",
     'return logging.info("%s", self.m)',
     "return x.m(self.m)",
+    "return nn.Linear(self.m, 3)(x) * self.m.run()",
+    "return nn.LSTM(self.m, 3)(x) * self.m.run()",
 )
 """Uses of ``self.m`` that do not make a module of it: the layers beside it stay in sight."""
 
