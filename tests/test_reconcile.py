@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import LayOut, Run, lock_of_all
 
-from pyroify.code.arrange import arranged
+from pyroify.code.arrange import arranged, kept_within
 from pyroify.code.names import FileNames
 from pyroify.code.read import read
 from pyroify.code.statements import Block, Statement
@@ -35,6 +35,7 @@ def said(words: str) -> Statement:
         "PyroSample(prior=dist.Normal(0., 1.).expand((n, 3)).to_event(2))",
         "PyroSample(dist.Normal(scale=1, loc=0).expand(torch.Size([n, 3])).to_event())",
         "PyroSample(dist.Normal(0, scale=1.0).expand([n, 3]).to_event())",
+        "PyroSample(dist.Normal(0, 1).expand(n, 3).to_event())",
     ],
 )
 def test_one_prior_in_many_words(words: str) -> None:
@@ -83,6 +84,16 @@ def test_the_order_of_what_is_there_is_kept() -> None:
     there = block("self.b = PyroSample(x)", "self.a = PyroSample(x)")
     wanted = block("self.a = PyroSample(y)", "self.c = PyroSample(y)", "self.b = PyroSample(y)")
     assert arranged(wanted, there) == (wanted[2], wanted[0], wanted[1])
+
+
+def test_what_is_the_users_stays_where_it_stands() -> None:
+    first, ours, last = block("self.a = PyroSample(x)", "self.b = PyroSample(x)", "follow(self)")
+    other, more = block("self.a = PyroSample(y)", "self.c = PyroSample(y)")
+    assert kept_within([ours, more], [first, ours], {first}) == (first, ours, more)
+    assert kept_within([ours, more], [ours, first], {first}) == (ours, first, more)
+    assert kept_within([other, ours], [first, ours], {first}) == (other, ours)
+    assert kept_within([ours], [first, ours, last], {last}) == (ours, last)
+    assert kept_within([ours], [first, ours], set()) == (ours,)
 
 
 def test_loops_keep_their_place() -> None:

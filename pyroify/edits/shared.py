@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pyroify.code.names import DECLARING_FUNCTION, FOLLOW, HOOK, FileNames, normalised
+from pyroify.code.names import DECLARING_FUNCTION, FOLLOW, HOOK, FileNames
+from pyroify.code.read import normal, read
 from pyroify.code.statements import (
     Assign,
     Block,
@@ -51,13 +52,15 @@ def with_call(tail: Block, conversion: Block) -> Block:
     return (*tail[:start], Call(NAME, "self"), *tail[start + len(conversion) :])
 
 
-def is_up_to_date(file: File, function: str) -> bool:
-    """Whether the file holds the function as it should be."""
-    return _existing(file) == normalised(function)
+def is_up_to_date(file: File, conversion: Block) -> bool:
+    """Whether the file holds the function that stands for a conversion."""
+    names = FileNames(file)
+    wanted = (normal(_of_root(statement), names) for statement in conversion)
+    return _existing(file) == (read(DOCSTRING, names.dotted), *wanted)
 
 
-def _existing(file: File) -> str:
-    return next((f.source for f in file.functions if f.name == NAME and f.source), "")
+def _existing(file: File) -> Block:
+    return next((function.shared for function in file.functions if function.name == NAME), ())
 
 
 def _conversion(tail: Block) -> Block:

@@ -65,11 +65,9 @@ class EditPlanner:
         for path, conversion in self._shared.items():
             file = self.resolver.index.file(path)
             assert file is not None
-            spelling = FileNames(file)
-            function = shared_function(conversion, spelling)
-            if not is_up_to_date(file, function):
-                spelling.definitions[NAME] = function
-                names[path] = spelling
+            if not is_up_to_date(file, conversion):
+                spelling = names[path] = FileNames(file)
+                spelling.definitions[NAME] = shared_function(conversion, spelling)
                 edits.setdefault(path, {})
         for candidate in converting:
             path = candidate.cls.file.path
@@ -155,7 +153,7 @@ class EditPlanner:
     def _is_edited(self, file: File, conversion: Block) -> bool:
         """Whether the user has made the shared function his own."""
         foreign = NAME in foreign_definitions(self.resolver.index, file)
-        return foreign and not is_up_to_date(file, shared_function(conversion, FileNames(file)))
+        return foreign and not is_up_to_date(file, conversion)
 
     def _of_functions(
         self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]

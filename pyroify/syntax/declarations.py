@@ -10,7 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Container, Iterator, Sequence
 
-from pyroify.code.names import DECLARING_FUNCTION, UNDECLARED, WEIGHT_OF
+from pyroify.code.names import (
+    DECLARING_FUNCTION,
+    FOLLOW,
+    LOAD_ORIGINAL,
+    UNDECLARED,
+    WEIGHT_OF,
+)
 from pyroify.code.read import DECLARING, declares, read_statement
 from pyroify.syntax.facts import EarlyReturn, Standing
 from pyroify.syntax.source import Source, chain
@@ -20,16 +26,14 @@ WRITTEN = {
     "PyroABCMeta": "PyroModule",
     "PyroGenericMeta": "PyroModule",
     "Following": "_prior_anchor",
-    "follow_module": "_prior_anchor",
-    "load_original": "_pyro_samples",
+    FOLLOW: "_prior_anchor",
+    LOAD_ORIGINAL: "_pyro_samples",
     DECLARING_FUNCTION: "requires_grad",
     UNDECLARED: "to_pyro_module_",
     WEIGHT_OF: "module.eval",
 }
 """What the rewrite calls classes and functions that declarations need, and what tells them from
 others of that name."""
-
-
 GOES_OVER = {
     *("modules", "named_modules", "children", "named_children", "apply"),
     *("parameters", "named_parameters", "_parameters", "_modules", "__dict__"),

@@ -206,10 +206,8 @@ class Function:
     """Whether members of a container under a local name are replaced or taken out."""
     cleared: frozenset[str] = frozenset()
     """Attributes that it sets to None on what it does not reach by name below ``self``."""
-    source: str = ""
-    """Normalised source, of a function that declares what it is given."""
     shared: code.Block = ()
-    """What such a function holds."""
+    """What a function of the rewrite holds that declares what it is given."""
     declared: Declared | None = None
     """What a method decorated as a PyroSample or PyroParam declares under its own name."""
     writes: tuple[Write, ...] = ()

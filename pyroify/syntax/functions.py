@@ -77,7 +77,6 @@ def _read(
     statements = Statements(source, name, expressions)
     statements.run(body)
     everything = list(ast.walk(node))
-    is_shared = node.name == DECLARING_FUNCTION
     return Function(
         name=name,
         line=node.lineno,
@@ -106,8 +105,7 @@ def _read(
         reshapes=statements.reshapes,
         freezes=find_freezes(source, body, this),
         cleared=frozenset(statements.cleared),
-        source=ast.unparse(node) if is_shared else "",
-        shared=read_block(node.body, source.dotted) if is_shared else (),
+        shared=read_block(node.body, source.dotted) if node.name == DECLARING_FUNCTION else (),
         declaring=tuple(unnamed_declarations(source, body, this)),
     )
 
