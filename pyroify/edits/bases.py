@@ -110,6 +110,8 @@ def needs_metaclass(cls: ModuleClass, index: Index) -> bool:
     """Whether a class, left as it is, cannot be defined below a PyroModule."""
     if cls.cls.metaclass not in ("", "type") or REMAKING.intersection(cls.cls.decorators):
         return True
+    if any(base.kind == "unresolved" for base in cls.bases):
+        return True
     return is_generic(cls) or any(
         found.metaclass not in ("", "type")
         or not found.known
