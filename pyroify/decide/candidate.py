@@ -132,21 +132,6 @@ class Candidate:
         return frozenset({*names, ""} if names else ())
 
     @cached_property
-    def made_random(self) -> frozenset[str]:
-        """Names of own attributes that are, or hold, random ones which pyroify declares."""
-        return frozenset(
-            site.path.partition(".")[0]
-            for site in self.all_sites
-            if site.action == "sample" and site.spared != "own"
-        ) | {path.partition(".")[0] for path in self.lent}
-
-    @property
-    def is_by_hand(self) -> bool:
-        """Whether all that is random in it is so by declarations of the user."""
-        sites = [site for site in self.all_sites if site.action != "keep"]
-        return bool(sites) and all(site.spared == "own" for site in sites) and not self.lent
-
-    @cached_property
     def own_random(self) -> frozenset[str]:
         """Names of own parameters that are drawn."""
         return frozenset(
