@@ -9,7 +9,10 @@ from pyro.nn import PyroModule
 from torch import nn
 
 from pyroify.catalog.layers import (
+    KEYED,
     LAYERS,
+    NUMBERED,
+    OF_PARAMETERS,
     REQUIRED,
     Layer,
     LayerParameter,
@@ -268,6 +271,18 @@ def test_layer_of_a_nested_parameter_is_its_owner(name):
         for path in resolve(module, parameter.name):
             owner = module.get_submodule(path.rpartition(".")[0])
             assert isinstance(owner, getattr(nn, parameter.layer)), path
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERED | KEYED | OF_PARAMETERS))
+def test_members_of_containers(name):
+    container = getattr(nn, name)()
+    member = nn.Parameter(torch.zeros(1)) if name in OF_PARAMETERS else nn.Linear(1, 1)
+    if name in KEYED:
+        container["a"] = member
+    else:
+        container.append(member)
+    found = container.named_parameters() if name in OF_PARAMETERS else container.named_children()
+    assert [key for key, _ in found] == ["a" if name in KEYED else "0"]
 
 
 STATELESS = {

@@ -545,7 +545,12 @@ def _lazy_rows(eager: Mapping[str, Layer]) -> Iterator[Layer]:
             yield _lazy(f"Lazy{name}", eager[name], "num_features")
 
 
-_CONTAINERS = "Sequential ModuleList ModuleDict ParameterList ParameterDict"
+NUMBERED: Final = frozenset({"Sequential", "ModuleList"})
+"""Containers of modules that have places."""
+KEYED: Final = frozenset({"ModuleDict", "ParameterDict"})
+"""Containers whose members have names."""
+OF_PARAMETERS: Final = frozenset({"ParameterList", "ParameterDict"})
+"""Containers of parameters."""
 
 _STATELESS: Mapping[str, str] = {
     "torch.nn.modules.activation": """
@@ -587,7 +592,7 @@ _STATELESS: Mapping[str, str] = {
 def _table() -> dict[str, Layer]:
     table = {layer.name: layer for layer in _rows()}
     table |= {layer.name: layer for layer in _lazy_rows(table)}
-    for name in _CONTAINERS.split():
+    for name in sorted(NUMBERED | KEYED | OF_PARAMETERS):
         table[name] = Layer(name, "torch.nn.modules.container", "container")
     for module, names in _STATELESS.items():
         table |= {name: Layer(name, module, "stateless") for name in names.split()}

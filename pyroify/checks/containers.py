@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.catalog.layers import NUMBERED
 from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
 from pyroify.program.lists import is_registered, module_lists
-from pyroify.program.summary import NUMBERED
 from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, holds_parameters
 from pyroify.syntax.values import Many, OneOf, Plain, Unknown, walk
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.catalog.layers import KEYED, NUMBERED, OF_PARAMETERS
 from pyroify.program.summary import Attribute, ClassSummary
 from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, places
 from pyroify.syntax.facts import Assignment
@@ -22,7 +23,7 @@ from pyroify.syntax.values import (
     walk,
 )
 
-REGISTERING = {f"torch.nn.{name}" for name in ("ModuleList", "ModuleDict", "Sequential")}
+REGISTERING = {f"torch.nn.{name}" for name in NUMBERED | KEYED - OF_PARAMETERS}
 """Calls that register the modules they are handed."""
 
 

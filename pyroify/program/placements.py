@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pyroify.catalog.layers import LAYERS, Layer, LayerParameter
+from pyroify.catalog.layers import KEYED, LAYERS, NUMBERED, Layer, LayerParameter
 from pyroify.code.statements import Block, Loop, Statement, nested
 from pyroify.program.index import ModuleClass
 from pyroify.program.values import (
@@ -197,7 +197,7 @@ def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
 def _place_box(box: ContainerInstance, where: Where) -> Iterator[Placement]:
     if not any(map(_is_placed, walk(box))):
         return
-    over = f"{where.target}.values()" if box.layer.name == "ModuleDict" else where.target
+    over = f"{where.target}.values()" if box.layer.name in KEYED else where.target
     match box.items:
         case (Many(item=element),) if _is_plain_loop(element):
             yield from place(element, where.element(_loop_variable(element, where), over))
@@ -239,7 +239,7 @@ def _extent(options: Sequence[Value], simple: Extent) -> tuple[Extent, bool]:
 
 def _has_all_keys(box: ContainerInstance) -> bool:
     """Whether the source shows the name of each child; by default that is its place."""
-    is_told = len(box.keys) == len(box.items) or box.layer.name != "ModuleDict"
+    is_told = len(box.keys) == len(box.items) or box.layer.name not in KEYED
     return is_told and all(map(is_text, box.keys))
 
 
@@ -249,7 +249,7 @@ def _child(box: ContainerInstance, index: int, where: Where) -> Where:
     if index >= len(box.keys):
         return where.child(position, str(index))
     key = box.keys[index].strip("'\"")
-    if box.layer.name == "ModuleDict":
+    if box.layer.name in KEYED:
         return where.child(f'{where.target}["{key}"]', key)
     return where.child(f"{where.target}.{key}" if key.isidentifier() else position, key)
 
@@ -277,7 +277,7 @@ def _options(node: Value) -> tuple[Value, ...]:
 
 def _is_plain_loop(node: Value) -> bool:
     """Whether a loop over a container can name every layer of its elements."""
-    if isinstance(node, ContainerInstance) and node.layer.name in ("Sequential", "ModuleList"):
+    if isinstance(node, ContainerInstance) and node.layer.name in NUMBERED:
         return not any(isinstance(child, Many | OneOf) for child in node.items)
     if isinstance(node, ContainerInstance) and holds_only_parameters(node.layer):
         return True

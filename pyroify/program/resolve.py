@@ -29,7 +29,7 @@ from pyroify.catalog.calls import (
     computes_weight,
     makes_function,
 )
-from pyroify.catalog.layers import Layer
+from pyroify.catalog.layers import KEYED, Layer
 from pyroify.catalog.module import MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
 from pyroify.program.index import MODULE, Index, ModuleClass, Target
 from pyroify.program.unknown import Ingredients
@@ -84,7 +84,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 12
 BUILTINS = frozenset(vars(builtins))
-KEYED = {"ModuleDict", "ParameterDict"}
 
 
 @dataclass

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pyroify.catalog.calls import computes_weight
+from pyroify.catalog.layers import NUMBERED
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.index import MODULE, ModuleClass, Target
 from pyroify.program.ownership import ByHand, by_hand
@@ -60,8 +61,6 @@ DATA_ANNOTATIONS = (
 )
 ANNOTATED = re.compile(r"([\w.]+)|(?:typing\.)?Optional\[([\w.'\"]+)\]|([\w.]+) *\| *None")
 """A class, or one of which there may be none."""
-NUMBERED = frozenset(("Sequential", "ModuleList"))
-"""Containers whose members have a place."""
 PARAMETERS = frozenset(("parameters", "named_parameters"))
 """Methods of a module that give its parameters."""
 REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
@@ -951,7 +950,7 @@ class ClassSummary:
         A slice of torch's own ModuleList is a plain one, and leaves their names.
         """
         box = self.container(name)
-        if box is None or box.layer.name not in ("Sequential", "ModuleList"):
+        if box is None or box.layer.name not in NUMBERED:
             return False
         return box.layer.name == "Sequential" or box.cls is not None
 

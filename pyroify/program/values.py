@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pyroify.catalog.layers import Layer
+from pyroify.catalog.layers import OF_PARAMETERS, Layer
 from pyroify.program.index import ModuleClass
 from pyroify.syntax.values import (
     Call,
@@ -144,7 +144,7 @@ def is_filled(node: Value) -> bool:
 
 def holds_only_parameters(layer: Layer) -> bool:
     """Whether a container is one of parameters."""
-    return layer.name in ("ParameterList", "ParameterDict")
+    return layer.name in OF_PARAMETERS
 
 
 def is_opaque(node: Value) -> bool:

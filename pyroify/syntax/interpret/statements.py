@@ -10,7 +10,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pyroify.catalog.layers import lookup
+from pyroify.catalog.layers import NUMBERED, lookup
 from pyroify.syntax.facts import Assignment, Branch, Put
 from pyroify.syntax.interpret.collections import Building, element_of, is_number, spread, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
@@ -309,7 +309,7 @@ class Statements:
         container = self._container(node.id) if isinstance(node, ast.Name) else None
         callee = container.callee if container else None
         layer = lookup(callee.dotted) if isinstance(callee, Name) else None
-        return layer is not None and layer.name in ("Sequential", "ModuleList")
+        return layer is not None and layer.name in NUMBERED
 
     def _replace_member(self, owner: ast.expr, value: Value) -> None:
         """``net[0] = value``: which of the members it takes the place of is not known."""
