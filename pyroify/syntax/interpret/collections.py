@@ -1,4 +1,4 @@
-"""What values are together: one of several, elements of a list, a list while it is filled."""
+"""What values are together: elements of a list, a list while it is filled."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pyroify.syntax.values import (
     Passed,
     Unknown,
     Value,
+    join,
     member_of,
 )
 
@@ -61,15 +62,6 @@ class Building:
     def freeze(self) -> Items:
         """What it holds so far."""
         return Items(tuple(self.items), tuple(self.keys))
-
-
-def join(*values: Value) -> Value:
-    """One of several values, nested choices made flat."""
-    options: list[Value] = []
-    for value in values:
-        options.extend(value.options if isinstance(value, OneOf) else [value])
-    unique = tuple(dict.fromkeys(options))
-    return unique[0] if len(unique) == 1 else OneOf(unique)
 
 
 def substitute(value: Value, name: str, old: Value) -> Value:
