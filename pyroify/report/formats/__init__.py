@@ -3,10 +3,10 @@
 The name of its file is the name of a format. It fits every command for which it defines a
 function, which gives an ``Output``::
 
-    render_plan(report, exit_code)
-    render_rewrite(report, exit_code, options: RewriteOptions)
-    render_verify(root, results, exit_code)
-    render_failure(failure, command)    what stopped any of these; stderr has the message already
+    render_plan(report: Report, exit_code: int)
+    render_rewrite(report: Report, exit_code: int, options: RewriteOptions)
+    render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int)
+    render_failure(failure: Failure, command: str)    what stopped any of these; stderr has it too
 
 Which functions there are is read from the source, so that offering a format imports none.
 """
