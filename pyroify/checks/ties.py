@@ -23,7 +23,7 @@ def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
         if item.how not in ATTACHING or "*" in item.path or not item.path or _stays(item):
             continue
         for cls, path in _made_by(subject.summary, item.path):
-            summary = subject.summary if cls is subject.cls else _study(cls, subject)
+            summary = _summary(cls, subject)
             for tie in summary.ties:
                 if _loses(subject, summary, tie, item, path):
                     name, other = ".".join(item.path), f"{cls.cls.name}.{tie.left}"
@@ -65,8 +65,8 @@ def _made_by(summary: ClassSummary, path: Path) -> Iterator[tuple[ModuleClass, P
     yield from summary.owners_of(path)
 
 
-def _study(cls: ModuleClass, subject: Subject) -> ClassSummary:
-    return summary_of(cls, subject.summary.resolver)
+def _summary(cls: ModuleClass, subject: Subject) -> ClassSummary:
+    return subject.summary if cls is subject.cls else summary_of(cls, subject.summary.resolver)
 
 
 def _stays(item: Assignment) -> bool:

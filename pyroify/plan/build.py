@@ -142,7 +142,7 @@ class _Planner:
         classes = [(cls.file.module, cls.cls.qualname) for cls in self.classes]
         yield from latent_findings(self.spec, classes)
 
-    # Studies
+    # Classes
 
     @cached_property
     def classes(self) -> tuple[ModuleClass, ...]:

@@ -126,8 +126,8 @@ class Statements:
                 self._try(node)
             case ast.Match():
                 self.expressions.evaluate(node.subject)
-                for arm, candidate in enumerate(node.cases):
-                    self._arm(candidate.body, ("if", node.lineno, arm))
+                for arm, case in enumerate(node.cases):
+                    self._arm(case.body, ("if", node.lineno, arm))
             case _:
                 self.expressions.evaluate_within(node)
 
