@@ -106,8 +106,8 @@ def _is_random(subject: Subject, name: str) -> bool:
 
 
 def _kind(subject: Subject, name: str) -> str:
-    box = subject.summary.container(name)
-    return box.layer.name if box else ""
+    container = subject.summary.container(name)
+    return container.layer.name if container else ""
 
 
 def _moved(subject: Subject, line: int, column: int, name: str, what: str) -> Finding:

@@ -218,9 +218,9 @@ def _kept_calls(candidate: Candidate, resolver: Resolver, refused: Container[Key
         )
         if not whole:
             # Pyro does not see plain layers in a container, which becomes a PyroModule here.
-            boxes = () if attribute.name else nodes
-            boxes = (*boxes, *(item for item in nodes if isinstance(item, ContainerInstance)))
-            made.update(spot for item in boxes for spot in places(item))
+            given = () if attribute.name else nodes
+            containers = (item for item in nodes if isinstance(item, ContainerInstance))
+            made.update(spot for item in (*given, *containers) for spot in places(item))
         kept |= spots
     return kept - made
 

@@ -134,7 +134,7 @@ def place(node: Value, where: Where) -> Iterator[Placement]:
         case ClassInstance(cls=cls):
             yield Instance(where, cls)
         case ContainerInstance():
-            yield from _place_box(node, where)
+            yield from _place_container(node, where)
         case OneOf(options=nodes):
             yield from _place_choice(nodes, where)
 
@@ -194,18 +194,18 @@ def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
     return None
 
 
-def _place_box(box: ContainerInstance, where: Where) -> Iterator[Placement]:
-    if not any(map(_is_placed, walk(box))):
+def _place_container(container: ContainerInstance, where: Where) -> Iterator[Placement]:
+    if not any(map(_is_placed, walk(container))):
         return
-    over = f"{where.target}.values()" if box.layer.name in KEYED else where.target
-    match box.items:
+    over = f"{where.target}.values()" if container.layer.name in KEYED else where.target
+    match container.items:
         case (Many(item=element),) if _is_plain_loop(element):
             yield from place(element, where.element(_loop_variable(element, where), over))
-        case children if all(map(_is_one, children)) and _has_all_keys(box):
+        case children if all(map(_is_one, children)) and _has_all_keys(container):
             for index, child in enumerate(children):
-                yield from place(child, _child(box, index, where))
+                yield from place(child, _child(container, index, where))
         case children:
-            found = tuple(dict.fromkeys(_layers(box, where.path)))
+            found = tuple(dict.fromkeys(_layers(container, where.path)))
             options = [option for child in children for option in _options(child)]
             if found:
                 yield Search(where, found, *_extent(options, "each"), over=over)
@@ -237,19 +237,19 @@ def _extent(options: Sequence[Value], simple: Extent) -> tuple[Extent, bool]:
     return simple if is_simple and not any(base in layers for base in bases) else "below", is_sure
 
 
-def _has_all_keys(box: ContainerInstance) -> bool:
+def _has_all_keys(container: ContainerInstance) -> bool:
     """Whether the source shows the name of each child; by default that is its place."""
-    is_told = len(box.keys) == len(box.items) or box.layer.name not in KEYED
-    return is_told and all(map(is_text, box.keys))
+    is_told = len(container.keys) == len(container.items) or container.layer.name not in KEYED
+    return is_told and all(map(is_text, container.keys))
 
 
-def _child(box: ContainerInstance, index: int, where: Where) -> Where:
+def _child(container: ContainerInstance, index: int, where: Where) -> Where:
     """Where a child of a container is found: by key, attribute or position."""
     position = f"{where.target}[{index}]"
-    if index >= len(box.keys):
+    if index >= len(container.keys):
         return where.child(position, str(index))
-    key = box.keys[index].strip("'\"")
-    if box.layer.name in KEYED:
+    key = container.keys[index].strip("'\"")
+    if container.layer.name in KEYED:
         return where.child(f'{where.target}["{key}"]', key)
     return where.child(f"{where.target}.{key}" if key.isidentifier() else position, key)
 

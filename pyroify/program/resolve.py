@@ -606,8 +606,8 @@ class Resolver:
         base = cls.library_base
         if base is None or base.kind != "container" or cls.find_method("__init__") is not None:
             return ClassInstance(cls)
-        box = self.box(call, base, scope)
-        return replace(box, cls=cls) if box.items else ClassInstance(cls)
+        container = self.container(call, base, scope)
+        return replace(container, cls=cls) if container.items else ClassInstance(cls)
 
     def _plain_instance(self, call: Call, cls: Class, file: File, scope: Scope) -> Value:
         """An instance of a class that is no module, unless its ``__new__`` gives something else."""
@@ -651,7 +651,7 @@ class Resolver:
         if call.indirect:
             return Unknown(call.text, sure=True)  # it cannot be wrapped there
         if layer.kind == "container":
-            return self.box(call, layer, scope)
+            return self.container(call, layer, scope)
         return LayerInstance(layer, call if scope.inside else self._seen_from_outside(call, scope))
 
     def _seen_from_outside(self, call: Call, scope: Scope) -> Call:
@@ -669,7 +669,7 @@ class Resolver:
                 arguments.append(replace(passed, stable=anywhere))
         return replace(call, args=tuple(arguments))
 
-    def box(self, call: Call, layer: Layer, scope: Scope) -> ContainerInstance:
+    def container(self, call: Call, layer: Layer, scope: Scope) -> ContainerInstance:
         """A container with what a call gives it."""
         children: list[Value] = []
         keys: list[str] = []

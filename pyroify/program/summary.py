@@ -1,4 +1,4 @@
-"""One class under summary: what it attaches to itself, when, and what of it is visible."""
+"""The summary of one class: what it attaches to itself, when, and what of it is visible."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ class ClassSummary:
     @property
     def is_container(self) -> bool:
         """Whether it derives from a container of torch: its attributes are members of it."""
-        return _as_box(self.cls) is not None
+        return _as_container(self.cls) is not None
 
     @cached_property
     def lineage(self) -> tuple[ClassSummary, ...]:
@@ -581,26 +581,26 @@ class ClassSummary:
         base = self.cls.library_base
         if base is None or base.kind != "container":
             return None
-        box = ContainerInstance(base, None, ())
+        container = ContainerInstance(base, None, ())
         places: list[Assignment] = []
         for method in covered:
             if method.super_init is not None and method.name in CONSTRUCTORS:
-                made = self.resolver.box(method.super_init, base, self.scope)
-                box = ContainerInstance(base, None, made.items, made.keys)
+                made = self.resolver.container(method.super_init, base, self.scope)
+                container = ContainerInstance(base, None, made.items, made.keys)
             for item in method.assignments:
                 if item.how in ADDING and len(item.path) <= 1 and item.path != ("*",):
                     if item.path and item.how != "setitem":
                         continue
-                    box = self._with_child(box, item)
+                    container = self._with_child(container, item)
                     places.append(item)
                     entries.pop(item.path[0] if item.path else "", None)
         if "" in self.taken_from:
-            box = _any_left(box)
-        if not holds_parameters(box):
+            container = _any_left(container)
+        if not holds_parameters(container):
             return None
-        return Attribute("", box, tuple(places), self.cls.cls.line)
+        return Attribute("", container, tuple(places), self.cls.cls.line)
 
-    def _with_child(self, box: ContainerInstance, item: Assignment) -> ContainerInstance:
+    def _with_child(self, container: ContainerInstance, item: Assignment) -> ContainerInstance:
         made = self.node(item)
         deciding = [branch for branch in item.branches if branch[0] != "with"]
         plain = item.how in ("append", "setitem", "register") and not deciding
@@ -608,8 +608,8 @@ class ClassSummary:
         added = tuple(
             child if plain or isinstance(child, Plain | Many) else Many(child) for child in children
         )
-        keys = (*box.keys, repr(item.path[-1])) if item.path and plain else box.keys
-        return ContainerInstance(box.layer, box.call, (*box.items, *added), keys)
+        keys = (*container.keys, repr(item.path[-1])) if item.path and plain else container.keys
+        return ContainerInstance(container.layer, container.call, (*container.items, *added), keys)
 
     def _attribute(self, name: str, items: list[Assignment]) -> Attribute | None:
         direct = [item for item in items if len(item.path) == 1 and item.how in ATTACHING]
@@ -689,14 +689,14 @@ class ClassSummary:
         return next(map(without_call, nodes), None)
 
     def _wrapped_again(
-        self, box: ContainerInstance, inner: Value, item: Assignment
+        self, container: ContainerInstance, inner: Value, item: Assignment
     ) -> Value | None:
         """``self.fc = nn.Sequential(self.fc, nn.Tanh())``, with what was there in its place."""
         args = item.value.args if isinstance(item.value, Call) else ()
-        if len(args) != len(box.items) or isinstance(inner, Many | Items):
+        if len(args) != len(container.items) or isinstance(inner, Many | Items):
             return None
         children: list[Value] = []
-        for passed, child in zip(args, box.items, strict=True):
+        for passed, child in zip(args, container.items, strict=True):
             if passed.value != SelfRead(item.path):
                 children.append(child)
             elif not passed.star:
@@ -705,7 +705,7 @@ class ClassSummary:
                 children += inner.items
         if all(passed.value != SelfRead(item.path) for passed in args):
             return None
-        return replace(box, items=tuple(children))
+        return replace(container, items=tuple(children))
 
     def _from_last(
         self, direct: list[Assignment], added: list[Assignment]
@@ -788,16 +788,23 @@ class ClassSummary:
             added = (Many(join(*added)),)
         return ContainerInstance(node.layer, node.call, (*node.items, *(added or (child,))), keys)
 
-    def _added_by_name(self, box: ContainerInstance, made: Value, item: Assignment) -> Value:
+    def _added_by_name(self, container: ContainerInstance, made: Value, item: Assignment) -> Value:
         """``self.net.add_module("fc", layer)``; which members are left may not be known."""
-        is_filled = box.call is not None and bool(box.call.args)
-        if _replaces(box, item) or (item.how == "setattr" and is_filled):
-            return join(box, Unknown(f"self.{'.'.join(item.path)}", sure=holds_parameters(made)))
-        if item.how == "setattr" or item.branches or len(box.keys) < len(box.items):
+        is_filled = container.call is not None and bool(container.call.args)
+        if _replaces(container, item) or (item.how == "setattr" and is_filled):
+            return join(
+                container, Unknown(f"self.{'.'.join(item.path)}", sure=holds_parameters(made))
+            )
+        if item.how == "setattr" or item.branches or len(container.keys) < len(container.items):
             child = made if isinstance(made, Plain) else Many(made)
-            return ContainerInstance(box.layer, box.call, (*box.items, child), box.keys)
+            return ContainerInstance(
+                container.layer, container.call, (*container.items, child), container.keys
+            )
         return ContainerInstance(
-            box.layer, box.call, (*box.items, made), (*box.keys, repr(item.path[1]))
+            container.layer,
+            container.call,
+            (*container.items, made),
+            (*container.keys, repr(item.path[1])),
         )
 
     def node(self, item: Assignment) -> Value:
@@ -901,7 +908,8 @@ class ClassSummary:
     def is_container_made_here(self, name: str) -> bool:
         """Whether the class itself makes the container that an attribute is."""
         return bool(name) and any(
-            attribute.name == name and _first_box(attribute.node) for attribute in self.everything
+            attribute.name == name and _first_container(attribute.node)
+            for attribute in self.everything
         )
 
     @property
@@ -925,22 +933,22 @@ class ClassSummary:
             name = item.path[0] if item.path else ""
             if item.how == "setitem" and name == "*" and self.container(""):
                 name = ""
-            box = self.container(name) if len(item.path) in (1, 2) else None
-            if box is None or box.layer.name not in NUMBERED:
+            container = self.container(name) if len(item.path) in (1, 2) else None
+            if container is None or container.layer.name not in NUMBERED:
                 continue
             is_there = method.name not in self.building or not self.is_container_made_here(name)
             is_item = item.how == "setitem" and len(item.path) == 1
-            if is_item or (is_there and _replaces(box, item)):
+            if is_item or (is_there and _replaces(container, item)):
                 yield name, item
 
     def container(self, name: str) -> ContainerInstance | None:
         """The container an attribute is, here or in a base; for ``""`` the module itself."""
         if not name:
-            return _as_box(self.cls)
+            return _as_container(self.cls)
         for item in self.cls.lineage:
             summary = self if item is self.cls else summary_of(item, self.resolver)
             for attribute in summary.everything:
-                if attribute.name == name and (found := _first_box(attribute.node)):
+                if attribute.name == name and (found := _first_container(attribute.node)):
                     return found
         return None
 
@@ -949,10 +957,10 @@ class ClassSummary:
 
         A slice of torch's own ModuleList is a plain one, and leaves their names.
         """
-        box = self.container(name)
-        if box is None or box.layer.name not in NUMBERED:
+        container = self.container(name)
+        if container is None or container.layer.name not in NUMBERED:
             return False
-        return box.layer.name == "Sequential" or box.cls is not None
+        return container.layer.name == "Sequential" or container.cls is not None
 
     @cached_property
     def everything(self) -> tuple[Attribute, ...]:
@@ -1109,12 +1117,12 @@ def _is_new(node: Value, item: Assignment) -> bool:
     return item.path[1] not in {parameter.name for parameter in node.layer.parameters}
 
 
-def _replaces(box: ContainerInstance, item: Assignment) -> bool:
+def _replaces(container: ContainerInstance, item: Assignment) -> bool:
     """Whether an assignment to an attribute of a container is one to a member it has by then."""
     if len(item.path) != 2 or item.how not in ("assign", "register", "chain", "tuple"):
         return False
     name = item.path[1]
-    return repr(name) in box.keys or (name.isdigit() and int(name) < len(box.items))
+    return repr(name) in container.keys or (name.isdigit() and int(name) < len(container.items))
 
 
 def _covers(frozen: Path, path: str) -> str:
@@ -1128,10 +1136,10 @@ def _covers(frozen: Path, path: str) -> str:
     return "sure" if all(one == other for one, other in pairs) else "maybe"
 
 
-def _first_box(node: Value) -> ContainerInstance | None:
+def _first_container(node: Value) -> ContainerInstance | None:
     """The outermost container in a structure, or the class of the project that is one."""
     for item in walk(node):
-        found = _as_box(item.cls) if isinstance(item, ClassInstance) else item
+        found = _as_container(item.cls) if isinstance(item, ClassInstance) else item
         if isinstance(found, ContainerInstance):
             return found
     return None
@@ -1144,7 +1152,7 @@ def _members(made: Value, item: Assignment) -> tuple[Value, ...]:
     return ()
 
 
-def _as_box(cls: ModuleClass) -> ContainerInstance | None:
+def _as_container(cls: ModuleClass) -> ContainerInstance | None:
     """An instance of a class that derives from a container of torch."""
     for item in cls.lineage:
         base = item.library_base
