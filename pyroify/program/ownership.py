@@ -24,7 +24,7 @@ from pyroify.lock import Entry
 from pyroify.program.index import Index
 from pyroify.program.present import present_at_end
 from pyroify.syntax.declarations import reached_by
-from pyroify.syntax.facts import Class, File, Function, Standing
+from pyroify.syntax.facts import Class, ExistingDeclaration, File, Function
 from pyroify.syntax.values import Declared as There
 from pyroify.syntax.values import Location, Name, Value, options_of
 
@@ -81,7 +81,7 @@ def written_by(cls: Class) -> Iterator[Written]:
         yield from (written for _, written in _at_end(cls, method))
 
 
-def _at_end(cls: Class, method: Function) -> Iterator[tuple[Standing, Written]]:
+def _at_end(cls: Class, method: Function) -> Iterator[tuple[ExistingDeclaration, Written]]:
     """The statements at the end of a method, each as it is known to the lock."""
     sites = {present.there: path for path, present in present_at_end(method).items()}
     for there in method.declarations:

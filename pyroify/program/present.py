@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pyroify.code.statements import Declare, Declared, If, tie_of
-from pyroify.syntax.facts import Assignment, Function, Standing
+from pyroify.syntax.facts import Assignment, ExistingDeclaration, Function
 from pyroify.syntax.values import Declared as There
 
 
@@ -14,7 +14,7 @@ from pyroify.syntax.values import Declared as There
 class Present:
     """A declaration at the end of a method: the statement, and what that declares."""
 
-    there: Standing
+    there: ExistingDeclaration
     value: Declared
 
 

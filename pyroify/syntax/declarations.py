@@ -18,7 +18,7 @@ from pyroify.code.names import (
     WEIGHT_OF,
 )
 from pyroify.code.read import DECLARING, declares, read_statement
-from pyroify.syntax.facts import EarlyReturn, Standing
+from pyroify.syntax.facts import EarlyReturn, ExistingDeclaration
 from pyroify.syntax.source import Source, chain
 
 WRITTEN = {
@@ -121,7 +121,7 @@ def _is_declaration(file: Source, value: ast.expr) -> bool:
 
 def read_declaration(
     file: Source, node: ast.stmt, this: str, known: frozenset[str]
-) -> Standing | None:
+) -> ExistingDeclaration | None:
     """A declaration at the end of a function; None for another statement.
 
     ``self.w = PyroSample(...)`` counts only where ``self.w`` exists before: where the class assigns
@@ -139,7 +139,7 @@ def read_declaration(
                 if not reads_itself and parts[1].removesuffix("_noise") not in known:
                     return None
     text, names = ast.unparse(node), names_in(node)
-    return Standing(statement, node.lineno, text, names, reached_by(node))
+    return ExistingDeclaration(statement, node.lineno, text, names, reached_by(node))
 
 
 def names_in(node: ast.AST) -> frozenset[str]:

@@ -138,7 +138,7 @@ class Plate:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ExistingDeclaration:
     """A statement at the end of a function that declares random attributes already.
 
     ``text`` is its source, normalised, and ``names`` what it reads. ``reached`` are attributes of
@@ -191,7 +191,7 @@ class Function:
     parameter_calls: tuple[Parameter, ...] = ()
     super_init: Call | None = None
     names: frozenset[str] = frozenset()
-    declarations: tuple[Standing, ...] = ()
+    declarations: tuple[ExistingDeclaration, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     """What ``requires_grad`` is set for, attribute by attribute or in a loop."""
     conditions: tuple[tuple[int, str], ...] = ()

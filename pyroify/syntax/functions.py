@@ -15,7 +15,7 @@ from pyroify.syntax.declarations import (
     unnamed_declarations,
 )
 from pyroify.syntax.declared import read_decorated
-from pyroify.syntax.facts import Function, Standing
+from pyroify.syntax.facts import ExistingDeclaration, Function
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.interpret.statements import Statements
 from pyroify.syntax.observe.freezes import find_freezes
@@ -130,13 +130,13 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
 
 def _split_declarations(
     source: Source, body: Sequence[ast.stmt], this: str, known: frozenset[str]
-) -> tuple[list[ast.stmt], tuple[Standing, ...]]:
+) -> tuple[list[ast.stmt], tuple[ExistingDeclaration, ...]]:
     """Part a body from its declarations, which the plan writes anew.
 
     They stand at its end, or where it may return for the first time.
     """
     for end in (len(body), exiting_index(body) or 0):
-        found: list[Standing] = []
+        found: list[ExistingDeclaration] = []
         start = end
         while start and (there := read_declaration(source, body[start - 1], this, known)):
             found.insert(0, there)
