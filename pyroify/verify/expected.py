@@ -46,7 +46,7 @@ class CannotTell(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class EnclosingModule:
     """A module around a parameter whose class is of the project.
 
     ``path`` leads from the root to the module, ``inner`` from there to the parameter. ``classes``
@@ -64,7 +64,7 @@ class Found:
 
     ``names`` are all paths that lead to it, ``path`` the one meant here. ``owner`` holds it under
     ``name``; ``layer`` is the class of torch.nn that the owner is, empty for one of the project's
-    own. ``seats`` are the modules of the project around it, the innermost first.
+    own. ``enclosing`` are the modules of the project around it, the innermost first.
     """
 
     path: str
@@ -73,7 +73,7 @@ class Found:
     owner: nn.Module
     name: str
     layer: str
-    seats: tuple[Seat, ...]
+    enclosing: tuple[EnclosingModule, ...]
 
     @property
     def is_frozen(self) -> bool:
@@ -91,8 +91,8 @@ def find_parameters(root: nn.Module, is_own: Callable[[type], bool]) -> Iterator
     for path, tensor in named.items():
         where, _, name = path.rpartition(".")
         owner = modules[where]
-        seats = tuple(_seats(path, modules, is_own))
-        yield Found(path, tuple(names[id(tensor)]), tensor, owner, name, layer_of(owner), seats)
+        enclosing = tuple(_enclosing(path, modules, is_own))
+        yield Found(path, tuple(names[id(tensor)]), tensor, owner, name, layer_of(owner), enclosing)
 
 
 def layer_of(owner: nn.Module) -> str:
@@ -111,22 +111,22 @@ def spec_decision(
     declaring: type,
     builds: Callable[[type, str], bool] = lambda cls, way: True,
 ) -> Decision:
-    """What the rules say of a parameter that the class ``declaring``, of its first seat, declares.
+    """What the rules say of a parameter that ``declaring``, of its innermost module, declares.
 
     ``name_of`` gives module and qualified name as the spec writes them. A rule that spells out
     the way from a module further out is for that instance alone, and goes before, where the class
     of that module ``builds`` what is under that way, and is not handed it.
     """
-    seat = found.seats[0]
-    for position in range(len(found.seats) - 1, 0, -1):
-        outer, held = found.seats[position], found.seats[position - 1]
+    module = found.enclosing[0]
+    for position in range(len(found.enclosing) - 1, 0, -1):
+        outer, held = found.enclosing[position], found.enclosing[position - 1]
         way = held.path.removeprefix(f"{outer.path}.") if outer.path else held.path
         for cls in (cls for cls in outer.classes if builds(cls, way)):
             for inner, instance in _as_spelled(outer.inner, way):
                 key = SiteKey(*name_of(cls), inner, found.layer, found.is_frozen, instance)
                 if (decision := decide(spec, key)).rule is not None:
                     return decision
-    return decide(spec, SiteKey(*name_of(declaring), seat.inner, found.layer, found.is_frozen))
+    return decide(spec, SiteKey(*name_of(declaring), module.inner, found.layer, found.is_frozen))
 
 
 def _as_spelled(inner: str, way: str) -> Iterator[tuple[str, str]]:
@@ -137,15 +137,15 @@ def _as_spelled(inner: str, way: str) -> Iterator[tuple[str, str]]:
         yield starred + inner.removeprefix(way), starred
 
 
-def _seats(
+def _enclosing(
     path: str, modules: Mapping[str, nn.Module], is_own: Callable[[type], bool]
-) -> Iterator[Seat]:
+) -> Iterator[EnclosingModule]:
     names = path.split(".")
     for count in range(len(names) - 1, -1, -1):
         where = ".".join(names[:count])
         classes = tuple(cls for cls in type(modules[where]).__mro__ if is_own(cls))
         if classes:
-            yield Seat(where, ".".join(names[count:]), classes)
+            yield EnclosingModule(where, ".".join(names[count:]), classes)
 
 
 # Values -----------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ class Expected:
     @property
     def label(self) -> str:
         """``Block.fc.weight``, and the whole way to it where that is longer."""
-        inner = self.line.path if self.line else self.found.seats[0].inner
+        inner = self.line.path if self.line else self.found.enclosing[0].inner
         label = f"{self.entry.qualname}.{inner}"
         return label if inner == self.found.path else f"{label} (at {self.found.path})"
 
@@ -119,7 +119,7 @@ def expect(planned: Planned, root: nn.Module) -> Iterator[Expected]:
     Parameters of a class that the plan does not cover are passed over.
     """
     for found in find_parameters(root, planned.is_own):
-        if found.seats and all(map(planned.is_covered, found.seats[0].classes)):
+        if found.enclosing and all(map(planned.is_covered, found.enclosing[0].classes)):
             yield _expect(planned, found)
 
 
@@ -128,7 +128,7 @@ def _expect(planned: Planned, found: Found) -> Expected:
     entry = planned.entry(cls) or ClassPlan(*planned.name(cls), "", 0, 0, "unchanged")
     if _is_left(entry, line):
         return Expected(found, entry, Keep(), line)
-    inner = found.seats[0].classes
+    inner = found.enclosing[0].classes
     is_put_in = line is not None and "**" not in line.path and cls not in inner
     declaring = inner[0] if is_put_in else cls  # what others put into it, its own class names
     decision = spec_decision(planned.spec, found, planned.name, declaring, planned.builds)
@@ -182,11 +182,12 @@ def _line_of(planned: Planned, found: Found) -> tuple[type, SitePlan | None]:
     loop leaves what a base has declared: there the base's own line goes before.
     """
     best: tuple[type, SitePlan] | None = None
-    for seat in found.seats:
+    for module in found.enclosing:
         lines = [
             (cls, entry, line)
-            for cls in seat.classes
-            if (entry := planned.entry(cls)) and (line := _closest(entry, seat.inner, found.layer))
+            for cls in module.classes
+            if (entry := planned.entry(cls))
+            and (line := _closest(entry, module.inner, found.layer))
         ]
         # What a class attaches out of sight (``**``) is nothing that a base of it names.
         lines.sort(key=lambda item: ("**" in item[2].path, item[2].path.startswith("**")))
@@ -194,7 +195,7 @@ def _line_of(planned: Planned, found: Found) -> tuple[type, SitePlan | None]:
             if best is None or _names_instance(entry, line):
                 best = cls, line
                 break
-    return best or (found.seats[0].classes[0], None)
+    return best or (found.enclosing[0].classes[0], None)
 
 
 def _names_instance(entry: ClassPlan, line: SitePlan) -> bool:
