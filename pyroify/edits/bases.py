@@ -122,7 +122,7 @@ def needs_metaclass(cls: ModuleClass, index: Index) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class OtherBase:
     """A class that a module derives from beside its modules, directly or not.
 
     ``name`` is its dotted name, ``via`` the base of the module that leads to it, as written, and
@@ -135,21 +135,21 @@ class Beside:
     known: bool = True
 
 
-def bases_beside(cls: ModuleClass, index: Index) -> Iterator[Beside]:
+def bases_beside(cls: ModuleClass, index: Index) -> Iterator[OtherBase]:
     """All that a class derives from, directly or not, and that is no module of the project."""
     for base in cls.bases:
         if base.kind in ("plain", "external"):
             yield from _beside(base.dotted, cls.file.path, base.text, index, 0)
 
 
-def _beside(dotted: str, path: str, via: str, index: Index, depth: int) -> Iterator[Beside]:
+def _beside(dotted: str, path: str, via: str, index: Index, depth: int) -> Iterator[OtherBase]:
     target = index.resolve(dotted, path)
     if target.plain_class is None or target.file is None:
         name = index.canonical(dotted, path)
         top = name.partition(".")[0]
         known = top in sys.stdlib_module_names or top == "torch" or hasattr(builtins, name)
-        yield Beside(name, via, known=known)
+        yield OtherBase(name, via, known=known)
         return
-    yield Beside(dotted, via, target.plain_class.metaclass)
+    yield OtherBase(dotted, via, target.plain_class.metaclass)
     for _, base, _, _ in target.plain_class.bases if depth < 10 else ():
         yield from _beside(base, target.file.path, via, index, depth + 1)
