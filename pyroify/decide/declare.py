@@ -24,7 +24,7 @@ from pyroify.decide.redeclare import (
     report_dropped,
 )
 from pyroify.decide.run_time import CONVERTED, declare_at_run_time, name_children
-from pyroify.decide.sites import Anew, InstanceSite, Sites
+from pyroify.decide.sites import InstanceSite, Redeclaration, Sites
 from pyroify.decide.unreached import report_unreached
 from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
 from pyroify.decide.visible import declare_each, declare_layer, declare_visible
@@ -53,7 +53,7 @@ class Declarations:
     latents: Block
     statements: Block
     in_place: Mapping[str, tuple[Declared, ...]]
-    anew: tuple[Anew, ...]
+    anew: tuple[Redeclaration, ...]
     buffers: tuple[OwnParameter, ...]
     sites: tuple[SitePlan, ...]
     keys: tuple[SiteKey, ...]

@@ -99,7 +99,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class Anew:
+class Redeclaration:
     """What comes to stand in place of a declaration at a line and column.
 
     ``indent`` is where its statement begins.
@@ -136,7 +136,7 @@ class Sites:
     at_run_time: bool = False
     """Loops find the layers, and leave alone what is frozen."""
     plans: list[SitePlan] = field(default_factory=list)
-    anew: list[Anew] = field(default_factory=list)
+    anew: list[Redeclaration] = field(default_factory=list)
     keys: list[SiteKey] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     lent: list[InstanceSite] = field(default_factory=list)
@@ -401,7 +401,7 @@ class Sites:
 
     def put(self, there: There, indent: int, value: Declared) -> None:
         """Note what stands in place of a declaration, whose statement begins at ``indent``."""
-        self.anew.append(Anew(there.line, there.column, indent, value))
+        self.anew.append(Redeclaration(there.line, there.column, indent, value))
 
     def report_left(self, path: str, decision: Decision, line: int, column: int) -> None:
         """Note a declaration that stays although no rule, or one that keeps, speaks of it."""
