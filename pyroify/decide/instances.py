@@ -21,7 +21,7 @@ from pyroify.program.placements import Instance, Single, Where, place, subpath
 from pyroify.program.present import present_at_end
 from pyroify.program.summary import Attribute, ClassSummary, OwnParameter, summary_of
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
-from pyroify.spec.model import Deterministic, Keep, Sample
+from pyroify.spec.model import Action, Deterministic, Keep, Sample
 from pyroify.spec.render import NOISE, Place
 from pyroify.syntax.values import Declared
 
@@ -43,6 +43,8 @@ class Part:
     inner: str
     layer: str = ""
     frozen: bool = False
+    maybe_frozen: bool = False
+    """Only run time knows whether it is, and its class declares nothing of it."""
     present: bool | None = True
     declared: str = ""
     """What the source of the class makes of it already: ``sample`` or ``param``."""
@@ -132,6 +134,7 @@ def _own_part(
         path=subpath(where.path, own.name),
         inner=own.name,
         frozen=own.frozen is True or summary.is_frozen(own.name),
+        maybe_frozen=own.frozen is None or summary.may_be_frozen(own.name),
         present=None if own.optional else True,
         declared=own.declared.action if own.declared else "",
     )
@@ -203,6 +206,7 @@ def _layer_part(
         inner=inner,
         layer=parameter.layer,
         frozen=summary.is_frozen(inner),
+        maybe_frozen=summary.may_be_frozen(inner),
         present=is_present(parameter, single.leaf, summary, summary.constructor, inner),
         declared=there.value.action if there else "",
     )
@@ -232,7 +236,24 @@ def _declare(part: Part, sites: Sites) -> Iterator[Statement]:
     sites.record(part.path, decision, value, line, layer=part.layer, shape=shape)
     if made:
         sites.lent.append(InstanceSite(part.summary.cls.key, part.inner))
-        yield from guarded("" if part.present else _is_there(part, sites), made)
+        yield from guarded(" and ".join(_tests(part, decision, sites)), made)
+
+
+def _tests(part: Part, decision: Decision, sites: Sites) -> Iterator[str]:
+    """What has to hold for a parameter of an instance to be declared."""
+    if not part.present:
+        yield _is_there(part, sites)
+    is_kept = not part.declared and isinstance(_common(part, sites), Keep)
+    if is_kept and part.maybe_frozen and sites.asks_for_frozen(part.path, decision, maybe=True):
+        yield f"{part.place.target}.requires_grad"
+
+
+def _common(part: Part, sites: Sites) -> Action:
+    """What becomes of a parameter in all instances, by its class."""
+    own = part.summary.by_hand.has(part.inner)
+    module, cls = part.summary.cls.file.module, part.cls
+    key = SiteKey(module, cls, part.inner, part.layer, part.frozen, own=own)
+    return decide(sites.spec, key).action
 
 
 def _is_there(part: Part, sites: Sites) -> str:
@@ -245,9 +266,7 @@ def _is_there(part: Part, sites: Sites) -> str:
 def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:
     """Whether a rule asks for what the class has taken from its instances; it is said."""
     cls, target, action = part.cls, part.place.target, decision.action
-    own = part.summary.by_hand.has(part.inner)
-    key = SiteKey(part.summary.cls.file.module, cls, part.inner, part.layer, part.frozen, own=own)
-    common = decide(sites.spec, key).action
+    common = _common(part, sites)
     is_drawn = part.declared == "sample" or isinstance(common, Sample | Deterministic)
     if isinstance(action, Keep) and (part.declared or not isinstance(common, Keep)):
         wish, help = f"keeps {target}", f"keep {cls}.{part.inner}, and give the others a rule each"

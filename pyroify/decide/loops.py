@@ -240,6 +240,7 @@ def find_own(tables: Tables, sites: Sites) -> Tables:
     """What becomes of parameters of the class itself under names the source does not show."""
     named = (own for own in sites.summary.all_parameters if not becomes_buffer(own, sites.summary))
     names = {own.name for own in named}
+    names.update(attribute.name for attribute in sites.summary.everything)  # modules
     chain, line = sites.chain(""), sites.summary.cls.cls.line
     mentioned = tuple(item for item in chain.mentioned if item[0] not in names)
     for name, action in mentioned:

@@ -98,7 +98,7 @@ def _hidden(attribute: Attribute, summary: ClassSummary) -> Iterator[ModuleClass
         if isinstance(item, Argument):
             yield from summary.resolver.handed_over.get(summary.cls.key, ())
         elif isinstance(item, Name):
-            yield from summary.resolver.registered_in(item.dotted)
+            yield from summary.resolver.registered_in(item.dotted, summary.cls.file.path)
         default = defaults.get(item.name, "") if isinstance(item, Argument) else ""
         dotted = summary.dotted(default) if default else ""
         dotted = item.dotted if isinstance(item, Name) else dotted

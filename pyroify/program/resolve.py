@@ -134,18 +134,20 @@ class Resolver:
                     found.setdefault(name, []).append(made)
         return {name: tuple(classes) for name, classes in found.items()}
 
-    def registered_in(self, dotted: str) -> tuple[ModuleClass, ...]:
-        """The classes of a registry, by its name or that of one of its methods (``LAYERS.get``)."""
+    def registered_in(self, dotted: str, importer: str) -> tuple[ModuleClass, ...]:
+        """The classes of a registry, by a name that a file has for it or its method (``x.get``)."""
         owner = dotted.rpartition(".")[0]
         is_module = any(file.module == owner for file in self.index.files)
-        around = () if is_module else self.registered.get(owner, ())
-        return self.registered.get(dotted, around)
+        around = () if is_module else self.registered.get(self.index.canonical(owner, importer), ())
+        return self.registered.get(self.index.canonical(dotted, importer), around)
 
     def _registries(self, decorator: str, file: File) -> Iterator[str]:
         target = self.index.resolve(decorator, file.path)
         if target.function is not None and target.file is not None:
-            yield from (f"{target.file.module}.{name}" for name in target.function.names)
-        yield decorator.rpartition(".")[0]
+            for name in target.function.names:
+                dotted = f"{target.file.module}.{name}"
+                yield self.index.canonical(dotted, target.file.path)
+        yield self.index.canonical(decorator.rpartition(".")[0], file.path)
 
     def resolve(self, value: Value, scope: Scope) -> Value:
         """The structure of a value."""

@@ -1021,7 +1021,7 @@ class ClassSummary:
                     yield made
             for value in walk(item.value):
                 if isinstance(value, Name):
-                    yield from self.resolver.registered_in(value.dotted)
+                    yield from self.resolver.registered_in(value.dotted, self.cls.file.path)
 
     def made_out_of_sight(
         self, attribute: Attribute

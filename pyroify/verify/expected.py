@@ -118,6 +118,7 @@ def spec_decision(
     of that module ``builds`` what is under that way, and is not handed it.
     """
     module = found.enclosing[0]
+    spared: list[Decision] = []
     for position in range(len(found.enclosing) - 1, 0, -1):
         outer, held = found.enclosing[position], found.enclosing[position - 1]
         way = held.path.removeprefix(f"{outer.path}.") if outer.path else held.path
@@ -126,7 +127,10 @@ def spec_decision(
                 key = SiteKey(*name_of(cls), inner, found.layer, found.is_frozen, instance)
                 if (decision := decide(spec, key)).rule is not None:
                     return decision
-    return decide(spec, SiteKey(*name_of(declaring), module.inner, found.layer, found.is_frozen))
+                spared += [decision] if decision.spared else []
+    key = SiteKey(*name_of(declaring), module.inner, found.layer, found.is_frozen)
+    decision = decide(spec, key)
+    return decision if decision.rule is not None or not spared else spared[0]
 
 
 def _as_spelled(inner: str, way: str) -> Iterator[tuple[str, str]]:
