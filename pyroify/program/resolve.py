@@ -488,6 +488,10 @@ class Resolver:
                 return self._makers(args[0].value, deeper)
             case Call(callee=Name(dotted=dotted)):
                 return self._returned_makers(callee, dotted, deeper)
+            case MethodCall(name=name, call=call) if scope.cls is not None:
+                if any(self._overriding(name, scope.cls)):
+                    return None
+                return self._makers_of_method(scope.cls, name, call, deeper)
         if (behind := self.behind(callee, deeper)) is not None:
             return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
         return None
@@ -519,15 +523,33 @@ class Resolver:
     def _returned_makers(
         self, call: Call, dotted: str, scope: Scope
     ) -> list[tuple[Value, Scope]] | None:
-        """The classes and functions that a function of the project gives."""
+        """The classes and functions that a function of the project gives, or a static method."""
         target = self.index.resolve(dotted, scope.path)
-        function, file = target.function, target.file
-        if function is None or file is None or function.generator or function.coroutine:
+        if target.function is not None and target.file is not None:
+            inner = replace(scope, cls=None)
+            return self._makers_given(target.function, call, inner, target.file.path)
+        owner, _, name = dotted.rpartition(".")
+        cls = self.index.resolve(owner, scope.path).module_class
+        return self._makers_of_method(cls, name, call, scope) if cls is not None else None
+
+    def _makers_of_method(
+        self, cls: ModuleClass, name: str, call: Call, scope: Scope
+    ) -> list[tuple[Value, Scope]] | None:
+        if (found := cls.find_method(name)) is None:
             return None
-        place = (file.path, function.line)
+        owner, method = found
+        return self._makers_given(method, call, replace(scope, cls=owner), owner.file.path)
+
+    def _makers_given(
+        self, function: Function, call: Call, scope: Scope, path: str
+    ) -> list[tuple[Value, Scope]] | None:
+        """The classes and functions that a function or method gives for a call."""
+        if not function.returns or function.generator or function.coroutine:
+            return None
+        place = (path, function.line)
         if place in scope.callers or not TRANSPARENT.issuperset(function.decorators):
             return None
-        inner = self._inside(function, call, replace(scope, cls=None), file.path)
+        inner = self._inside(function, call, scope, path)
         found = [self._makers(value, inner) for value in function.returns]
         return None if None in found else [one for some in found if some for one in some]
 
