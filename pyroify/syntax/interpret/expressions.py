@@ -240,8 +240,8 @@ class Expressions:
 
     def _binary(self, node: ast.BinOp) -> Value:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
-        if isinstance(node.op, ast.Add) and isinstance(left, Items) and isinstance(right, Items):
-            return Items((*left.items, *right.items))
+        if isinstance(node.op, ast.Add) and (isinstance(left, Items) or isinstance(right, Items)):
+            return Items((*spread(left), *spread(right)))
         if isinstance(node.op, ast.BitOr) and (is_dict(left) or is_dict(right)):
             return merged((left, right))
         if isinstance(node.op, ast.Mult):
