@@ -103,6 +103,8 @@ class Script:
 
     def made(self, call: Call) -> ModuleClass | None:
         """The converted class that a constructor or factory makes an instance of."""
+        if called_on(call)[1] in RETURNING_SELF:
+            return None  # it gives the one that is there
         node = self._resolver.resolve(call, Scope(self.file.path))
         return self._if_converted(node.cls) if isinstance(node, ClassInstance) else None
 
