@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pyroify.checks.instances import Script, called_on
 from pyroify.checks.subject import Subject
-from pyroify.decide.project import declared
+from pyroify.decide.project import Project, declared
 from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
@@ -86,6 +87,26 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
                 "PYR003",
                 f"{call.text} also reaches parameters that a base or child has declared, where "
                 "it has no effect",
+                HELP,
+            )
+
+
+def instance_sweep(script: Script) -> Iterator[Finding]:
+    """``net.apply(init)`` on a module that has declared its parameters by then."""
+    project = script.project
+    for call, place in script.calls:
+        owner, method = called_on(call)
+        if method != "apply" or owner in (None, Argument("self")):
+            continue
+        cls, _ = script.owner(call, place)
+        if cls is None or not (project.draws(cls) or project.of(cls).declared):
+            continue
+        if any(_is_function_initialising(project, script.file.path, p.value) for p in call.args):
+            yield script.finding(
+                call,
+                "PYR003",
+                f"{call.text} also reaches the random parameters of {cls.cls.name}, where it has "
+                "no effect",
                 HELP,
             )
 
@@ -171,12 +192,22 @@ def _is_initialiser(subject: Subject, value: Value) -> bool:
     if isinstance(value, SelfRead) and len(value.path) == 1:
         found = subject.cls.find_method(value.path[0])
         return found is not None and initialises(found[1])
-    if isinstance(value, Name):
-        target = subject.project.index.resolve(value.dotted, subject.cls.file.path)
-        return target.function is not None and initialises(target.function)
     if isinstance(value, Call):
         return any(_is_initialiser(subject, passed.value) for passed in value.args)
+    if _is_function_initialising(subject.project, subject.cls.file.path, value):
+        return True
     return isinstance(value, Unknown) and "init" in value.text
+
+
+def _is_function_initialising(project: Project, path: str, value: Value) -> bool:
+    """Whether a value is, or is made with, a function that writes into parameters."""
+    match value:
+        case Name(dotted=dotted):
+            function = project.index.resolve(dotted, path).function
+            return function is not None and initialises(function)
+        case Call(args=args):
+            return any(_is_function_initialising(project, path, p.value) for p in args)
+    return False
 
 
 def initialises(function: Function) -> bool:
