@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
-from pyroify.code.names import ANCHOR
+from pyroify.code.names import ANCHOR, FileNames
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program.summary import ClassSummary
@@ -156,12 +156,23 @@ def late_reads(method: Function, plate: Plate, random: frozenset[str]) -> tuple[
     )
 
 
-def type_test_edits(file: File, refused: Sequence[Class]) -> Iterator[Edit]:
+def type_test_edits(
+    file: File, refused: Sequence[Class], derived: Set[str], names: FileNames
+) -> Iterator[Edit]:
     """``type(m) is nn.Linear`` is no longer true of a layer that became a PyroModule.
 
-    Classes that are ``refused`` keep their layers as they are, and their tests too.
+    Classes that are ``refused`` keep their layers as they are, and their tests too. Layers that
+    classes of the project are ``derived`` from are told from these as before.
     """
     for test in file.type_tests:
         if any(cls.line <= test.line <= cls.end_line for cls in refused):
             continue
-        yield kinds.Expressions(test.line, test.column, test.source, test.detail)
+        layers = [spelling for spelling, _ in test.layers]
+        if derived.isdisjoint(name for _, name in test.layers):
+            wanted = f"({', '.join(layers)})" if len(layers) > 1 else layers[0]
+            new = f"{'not ' if test.negated else ''}isinstance({test.module}, {wanted})"
+        else:
+            pyro = names.say("PyroModule")
+            every = ", ".join([*layers, *(f"{pyro}[{layer}]" for layer in layers)])
+            new = f"type({test.module}) {'not in' if test.negated else 'in'} ({every})"
+        yield kinds.Expressions(test.line, test.column, test.source, new)

@@ -83,10 +83,12 @@ class EditPlanner:
                 left = [
                     self.candidates[key].cls.cls for key in self._refused if key[0] == file.path
                 ]
+                spelling = FileNames(file)
                 with looking_at(file.path):
-                    tests = dict.fromkeys(type_test_edits(file, left))
+                    tests = dict.fromkeys(type_test_edits(file, left, self._derived_from, spelling))
                 if tests:
                     edits.setdefault(file.path, {}).update(tests)
+                    names.setdefault(file.path, spelling).take_over(spelling)
         for moved in migrations:
             if moved.edits:
                 edits.setdefault(moved.file.path, {}).update(dict.fromkeys(moved.edits))
@@ -97,6 +99,12 @@ class EditPlanner:
             with looking_at(path):
                 edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(file))))
         return {path: tuple(found) for path, found in edits.items()}
+
+    @cached_property
+    def _derived_from(self) -> frozenset[str]:
+        """Layers of torch that classes of the project derive from, by name."""
+        layers = (candidate.cls.library_base for candidate in self.candidates.values())
+        return frozenset(layer.name for layer in layers if layer is not None)
 
     @cached_property
     def _refused(self) -> frozenset[Key]:

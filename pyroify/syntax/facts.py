@@ -129,6 +129,18 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeTest:
+    """``type(module) is nn.Linear`` and its like; ``layers``: how each is spelled, and its name."""
+
+    line: int
+    column: int
+    source: str
+    module: str
+    layers: tuple[tuple[str, str], ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Plate:
     """``with pyro.plate(...)``; ``movable`` are the lines of its first plain assignments."""
 
@@ -349,7 +361,7 @@ class File:
     module_calls: tuple[Call, ...] = ()
     puts: tuple[Put, ...] = ()
     """What the file itself attaches to objects: ``net.extra = ...``."""
-    type_tests: tuple[Observation, ...] = ()
+    type_tests: tuple[TypeTest, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     """Functions and classes that a rewrite may have written, by name, with normalised source."""
     line_length: int = 88

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import TypeGuard
 
 from pyroify.catalog.layers import LAYERS, lookup
-from pyroify.syntax.facts import Observation, Plate
+from pyroify.syntax.facts import Observation, Plate, TypeTest
 from pyroify.syntax.observe.slices import ITERATING
 from pyroify.syntax.observe.uses import SIZES
 from pyroify.syntax.parameters import PARAMETER
@@ -147,51 +147,45 @@ def _is_transposed(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
 
 
-def type_tests(file: Source) -> tuple[Observation, ...]:
-    """Comparisons of a module's exact class with a layer of torch; ``detail`` is what to write."""
+def type_tests(file: Source) -> tuple[TypeTest, ...]:
+    """Comparisons of a module's exact class with layers of torch."""
     return tuple(
-        _seen(file, "type_test", node, replacement)
+        TypeTest(node.lineno, file.column(node), file.source(node), module, layers, negated)
         for node in file.nodes
-        if isinstance(node, ast.Compare)
-        and len(node.ops) == 1
-        and (replacement := _isinstance_test(file, node))
+        if isinstance(node, ast.Compare) and len(node.ops) == 1
+        for module, layers in _class_test(file, node.left, node.ops[0], node.comparators[0])
+        for negated in [isinstance(node.ops[0], ast.IsNot | ast.NotEq | ast.NotIn)]
     )
-
-
-def _isinstance_test(file: Source, node: ast.Compare) -> str:
-    """``isinstance(m, nn.Linear)`` for ``type(m) is nn.Linear`` and its like; ``""`` for others."""
-    operator = node.ops[0]
-    variable, wanted = _class_test(file, node.left, operator, node.comparators[0])
-    if not variable or not wanted:
-        return ""
-    negated = isinstance(operator, ast.IsNot | ast.NotEq | ast.NotIn)
-    return f"{'not ' if negated else ''}isinstance({variable}, {wanted})"
 
 
 def _class_test(
     file: Source, left: ast.expr, operator: ast.cmpop, right: ast.expr
-) -> tuple[str, str]:
-    """The module whose class is compared, and the layers; empty where it is another test."""
-    if variable := _whose_type(file, left):
-        return variable, _layers(file, operator, right)
+) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """The module whose class is compared, and the layers; nothing where it is another test."""
+    if module := _whose_type(file, left):
+        if layers := _layers(file, operator, right):
+            yield module, layers
+        return
     match operator, right:
         case ast.Eq() | ast.NotEq(), ast.Constant(value=str(name)) if name in LAYERS:
-            nn = _torch_nn(file)
-            return _whose_class_name(file, left), f"{nn}.{name}" if nn else ""
-    return "", ""
+            nn, module = _torch_nn(file), _whose_class_name(file, left)
+            if nn and module:
+                yield module, ((f"{nn}.{name}", name),)
 
 
-def _layers(file: Source, operator: ast.cmpop, right: ast.expr) -> str:
+def _layers(file: Source, operator: ast.cmpop, right: ast.expr) -> tuple[tuple[str, str], ...]:
     """The layers of torch that a class is compared with."""
     if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
-        return file.source(right) if lookup(file.dotted(right)) else ""
-    if isinstance(operator, ast.In | ast.NotIn) and isinstance(
+        wanted = [right]
+    elif isinstance(operator, ast.In | ast.NotIn) and isinstance(
         right, ast.Tuple | ast.List | ast.Set
     ):
-        layers = [file.source(item) for item in right.elts if lookup(file.dotted(item))]
-        if len(layers) == len(right.elts):
-            return f"({', '.join(layers)})" if len(layers) > 1 else "".join(layers)
-    return ""
+        wanted = right.elts
+    else:
+        return ()
+    found = [(file.source(item), lookup(file.dotted(item))) for item in wanted]
+    layers = tuple((text, layer.name) for text, layer in found if layer)
+    return layers if len(layers) == len(found) else ()
 
 
 def _whose_type(file: Source, node: ast.expr) -> str:
