@@ -21,6 +21,8 @@ class Tree:
         self.root = root.resolve()
         self._modules: dict[str, ModuleType] = {}
         self._folders: list[str] = []
+        self._passed_over: dict[str, Exception] = {}
+        """What the ``__init__.py`` raised of packages whose modules are imported without it."""
 
     def enter(self) -> None:
         """From now on imports find this version, and ``root`` is the current folder."""
@@ -55,15 +57,35 @@ class Tree:
             folder = _folder_of(file, name)
             self._add_folders(folder)
             try:
-                loaded = _import_module(name, folder)
+                loaded = self._import_module(name, folder)
             except Exception as raised:
-                error = error or raised
+                packages = (self._passed_over.get(parent) for parent in _parents(name))
+                error = error or next(filter(None, packages), raised)
                 continue
             if _is_from(loaded, file):
                 return loaded
         if error:
             raise error
         return _import_file(file)
+
+    def _import_module(self, name: str, folder: Path) -> ModuleType:
+        """Import a module below ``folder``.
+
+        A package whose own ``__init__.py`` fails, for want of something that the module itself does
+        not need, is passed over.
+        """
+        try:
+            return importlib.import_module(name)
+        except Exception as error:
+            failed = [parent for parent in _parents(name) if parent not in sys.modules]
+            if not failed:
+                raise
+            self._passed_over |= dict.fromkeys(failed, error)
+        for parent in failed:
+            package = ModuleType(parent)
+            package.__path__ = [str(folder.joinpath(*parent.split(".")))]
+            sys.modules[parent] = package
+        return importlib.import_module(name)
 
     def _add_folders(self, *folders: Path) -> None:
         """Search ``folders`` for imports, the last one first."""
@@ -132,24 +154,9 @@ def _folder_of(file: Path, name: str) -> Path:
     return file.parents[min(depth, len(file.parents) - 1)]
 
 
-def _import_module(name: str, folder: Path) -> ModuleType:
-    """Import a module below ``folder``.
-
-    A package whose own ``__init__.py`` fails, for want of something that the module itself does
-    not need, is passed over.
-    """
-    try:
-        return importlib.import_module(name)
-    except Exception:
-        parents = [name.rsplit(".", depth)[0] for depth in range(name.count("."), 0, -1)]
-        failed = [parent for parent in parents if parent not in sys.modules]
-        if not failed:
-            raise
-    for parent in failed:
-        package = ModuleType(parent)
-        package.__path__ = [str(folder.joinpath(*parent.split(".")))]
-        sys.modules[parent] = package
-    return importlib.import_module(name)
+def _parents(name: str) -> list[str]:
+    """The packages that a dotted name leads through, the outermost first."""
+    return [name.rsplit(".", depth)[0] for depth in range(name.count("."), 0, -1)]
 
 
 def _import_file(file: Path) -> ModuleType:
