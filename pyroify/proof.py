@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pyroify.decide.model import Plan
@@ -32,14 +33,16 @@ def verify_project(
 ) -> tuple[VerifyResult, ...]:
     """Compares what the spec converts in ``original`` with the same classes of ``project``.
 
-    A class that is still to be rewritten, or whose base or part is, is not verified.
+    Of these the ones in the selected files; what they hold and derive from may stand elsewhere. A
+    class that is still to be rewritten, or whose base or part is, is not verified.
     """
     known = frozenset(path for path in project.files if (original / path).exists())
-    selected = known.intersection(project.selected)
+    whole = replace(project, selected=project.files).narrowed(spec.include, spec.exclude)
+    selected = known.intersection(whole.selected)
     before = make_plan(original, sorted(known), spec, selected)
-    now = make_plan(project.root, project.files, spec, project.selected)
+    now = make_plan(project.root, project.files, spec, whole.selected)
     pending = _changed(now)
-    targets = targets_of(before, spec)
+    targets = [target for target in targets_of(before, spec) if target.path in project.selected]
     ready = [target for target in targets if target.name not in pending]
     planned = PlannedClasses(spec, before.classes, selected)
     compared = verify(original, project.root, ready, planned=planned, progress=progress)

@@ -77,6 +77,19 @@ class TestVerify:
         assert "net:Net  equal: forward of Net(" in ended.out
         assert "1 class: 1 equal, 0 different, 0 failed, 0 not verified" in ended.out
 
+    def test_the_parts_of_a_named_file_may_stand_elsewhere(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        part = NET.replace("class Net", "class Part")
+        whole = NET.replace(IMPORT, IMPORT + "from part import Part\n").replace("nn.Linear", "Part")
+        whole = whole.replace("(width, 1)", "(width)")
+        root = lay_out({"pyroify.yaml": SPEC, "part.py": part, "net.py": whole})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        assert run("rewrite").code == 0
+        ended = run("verify", "--original", original(root), "net.py")
+        assert ended.code == 0
+        assert "1 class: 1 equal, 0 different, 0 failed, 0 not verified" in ended.out
+
     def test_compares_with_a_commit(self, run: Run, lay_out: Callable) -> None:
         root = lay_out({"pyroify.yaml": SPEC, "net.py": NET})
         identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
