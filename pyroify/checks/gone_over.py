@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from pyroify.checks.instances import dotted
 from pyroify.checks.subject import Subject
-from pyroify.checks.training import CONSUMERS, asks_first_parameter
+from pyroify.checks.training import CONSUMERS, asks_first_parameter, called_name
 from pyroify.decide.project import Key, Project
 from pyroify.diagnostics import Finding
 from pyroify.syntax.facts import Function, Use
@@ -118,7 +118,7 @@ def _reaches(subject: Subject, path: Path) -> bool:
 
 def _lines_of_consumers(method: Function) -> set[int]:
     """Lines with an optimiser, or with what it is given."""
-    consumers = [call for call in method.layer_calls if CONSUMERS.fullmatch(dotted(call))]
+    consumers = [call for call in method.layer_calls if CONSUMERS.fullmatch(called_name(call))]
     given = [inner for call in consumers for p in call.args for inner in calls_in(p.value)]
     return {call.line for call in (*consumers, *given)}
 

@@ -9,7 +9,7 @@ from pyroify.checks.instances import Script, called_on, dotted
 from pyroify.decide.project import Key, kept
 from pyroify.diagnostics import Finding
 from pyroify.syntax.observe.observations import PARAMETERS
-from pyroify.syntax.values import Call, Constant, calls_in
+from pyroify.syntax.values import Call, Constant, Name, Passed, calls_in
 
 CONSUMERS = re.compile(
     r"torch\.optim\.(?!lr_scheduler)\w+|torch\.nn\.utils\.(clip_grad\w*|parameters_to_vector"
@@ -45,7 +45,7 @@ def second_instance(script: Script) -> Iterator[Finding]:
 def consumed_parameters(script: Script) -> Iterator[Finding]:
     """Optimisers, clipping and averages over the parameters that are left."""
     for call, place in script.calls:
-        if not CONSUMERS.fullmatch(dotted(call)):
+        if not CONSUMERS.fullmatch(called_name(call)):
             continue
         for item in _calls_inside(script, call):
             cls, method = script.owner(item, place)
@@ -57,6 +57,14 @@ def consumed_parameters(script: Script) -> Iterator[Finding]:
                     "optimise elbo.parameters() after a first call of the loss",
                 )
                 break
+
+
+def called_name(call: Call) -> str:
+    """The dotted name of what is called, also of ``getattr(torch.optim, name)(...)``."""
+    match call.callee:
+        case Call(callee=Name(dotted="getattr"), args=(Passed(value=Name(dotted=of)), *_)):
+            return f"{of}.getattr"
+    return dotted(call)
 
 
 def first_parameter(script: Script) -> Iterator[Finding]:
