@@ -60,6 +60,14 @@ svi:
 """
 PROJECT = {"pyroify.yaml": SPEC, "net.py": NET}
 TRAINING = {"pyroify.yaml": SPEC + SVI, "net.py": NET}
+SUBCLASS = """\
+from net import Net
+
+
+class Sub(Net):
+    def forward(self, x):
+        return 2 * self.fc(x)
+"""
 
 
 class TestExitCode:
@@ -583,6 +591,13 @@ class TestPlan:
             "1 class: 0 converted, 1 to convert, 0 unchanged, 0 refused",
             "1 file to rewrite",
         ]
+
+    def test_a_class_waits_for_its_base(self, run: Run, lay_out: Callable) -> None:
+        lay_out({"pyroify.yaml": SPEC, "net.py": NET, "sub.py": SUBCLASS})
+        count = "2 classes: {}, 0 unchanged, 0 refused"
+        assert count.format("0 converted, 2 to convert") in run("plan").out
+        run("rewrite")
+        assert count.format("2 converted") in run("plan").out
 
     def test_says_what_is_done_already(self, run: Run, lay_out: Callable) -> None:
         lay_out(PROJECT)

@@ -82,7 +82,7 @@ class ClassPlan:
     parts: tuple[HeldClass, ...] = ()
     bases: tuple[str, ...] = ()
     pending: bool = False
-    """Whether its source is still to be changed."""
+    """Whether its source, or that of a base, is still to be changed."""
 
     @property
     def name(self) -> str:

@@ -92,10 +92,13 @@ class _Planner:
 
     def _class_plans(self, files: Mapping[str, tuple[Edit, ...]]) -> Iterator[ClassPlan]:
         for candidate in self.candidates.values():
-            path, cls = candidate.cls.file.path, candidate.cls.cls
+            path = candidate.cls.file.path
             if path in self.selected:
-                edits = files.get(path, ()) if candidate.converts else ()
-                pending = any(cls.line <= edit.line <= cls.end_line for edit in edits)
+                pending = candidate.converts and any(
+                    item.cls.line <= edit.line <= item.cls.end_line
+                    for item in candidate.cls.lineage
+                    for edit in files.get(item.file.path, ())
+                )
                 with looking_at(path):
                     made = replace(candidate.plan, pending=pending)
                 yield made

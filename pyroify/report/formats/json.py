@@ -21,7 +21,7 @@
                  diff (unified, as text) with --diff
     classes[]    name ("module:Class"), module, qualname, path, line, column,
                  status ("converted" | "unchanged" | "refused" | "suppressed"), codes[],
-                 pending: whether its source is to be changed, or was by this very run
+                 pending: whether its source or a base is to be changed, or was by this run
                  stale_methods[]: methods that go on with what construction put aside (PYR010)
                  parts[]: {path, cls}: the classes of the project that it holds, and where
                  bases[]: the classes of the project that it derives from
