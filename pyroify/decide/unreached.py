@@ -70,7 +70,7 @@ def _parts_in(
     where = Where("", name, attribute.line)
     placed = [item for item in place(attribute.node, where) if isinstance(item, Instance)]
     found = {(item.where.path, item.cls.key): (item.cls, True) for item in placed}
-    shown = {item.cls.key for item in placed}
+    shown = {item.cls.key for item in placed if not has_wildcard(item.where.path)}
     for cls in _hidden(attribute, summary):
         if cls.key not in shown:
             found = {(path, cls.key): (cls, False) for path in _below(name, sites)} | found

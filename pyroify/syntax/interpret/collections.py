@@ -207,6 +207,10 @@ def _called_now(given: tuple[Value, ...], call: Call) -> Value:
 
 
 def _zipped(given: tuple[Value, ...], call: Call) -> Value:
+    if all(isinstance(value, Items) and not value.keys for value in given):
+        rows = [value.items for value in given if isinstance(value, Items)]
+        if not any(isinstance(item, Many) for row in rows for item in row):
+            return Items(tuple(map(Items, zip(*rows, strict=False))))
     return Items((Many(Items(tuple(map(element_of, given)))),))
 
 
