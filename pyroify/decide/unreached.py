@@ -70,10 +70,13 @@ def _parts_in(
     where = Where("", name, attribute.line)
     placed = [item for item in place(attribute.node, where) if isinstance(item, Instance)]
     found = {(item.where.path, item.cls.key): (item.cls, True) for item in placed}
-    shown = {item.cls.key for item in placed if not has_wildcard(item.where.path)}
+    shown = {item.cls.key for item in placed}
+    keyless = {item.cls.key for item in placed if has_wildcard(item.where.path)}
     for cls in _hidden(attribute, summary):
-        if cls.key not in shown:
-            found = {(path, cls.key): (cls, False) for path in _below(name, sites)} | found
+        below = _below(name, sites) if cls.key not in shown - keyless else ()
+        if cls.key in shown:  # a number is said of the container
+            below = (path for path in below if not path.rpartition(".")[2].isdecimal())
+        found = {(path, cls.key): (cls, False) for path in below} | found
     for (path, key), (cls, is_placed) in found.items():
         is_itself = holder is not None and path == holder.path and key in around
         if is_itself or not _is_spelled(path, sites):
