@@ -187,7 +187,7 @@ class EditPlanner:
         yield from base_edits(candidate, self.candidates, self.resolver.index)
         yield from initialiser_edits(candidate, has_subclasses)
         for method, declared in candidate.stages:
-            yield from self._in_place(candidate, declared)
+            yield from self._in_place(candidate, method, declared)
             if declared.left:
                 continue
             tail = self._tails[candidate.key, method.name if method else ""]
@@ -223,7 +223,9 @@ class EditPlanner:
             before.insert(0, Anchor())
         return (*declared.latents, *before, *declared.statements, *after, *last)
 
-    def _in_place(self, candidate: Candidate, declared: Declarations) -> Iterator[Edit]:
+    def _in_place(
+        self, candidate: Candidate, method: Function | None, declared: Declarations
+    ) -> Iterator[Edit]:
         for frozen in declared.buffers:
             for item in frozen.assignments:
                 if made := parameters_in(item.value):
@@ -231,7 +233,8 @@ class EditPlanner:
                     yield kinds.Buffers(item.line, item.column, frozen.name, starts)
         yield from self._of_ties(candidate)
         limit = self._limit(candidate.cls.file)
-        for parameter in candidate.summary.all_parameters:
+        covered = dict(candidate.summary.stages).get(method, ()) if method else ()
+        for parameter in candidate.summary.parameters(covered):
             if values := declared.in_place.get(parameter.name):
                 sources = [write_value(value, candidate.names) for value in values]
                 yield from _replaced(parameter, sources, limit)

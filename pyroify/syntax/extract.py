@@ -19,6 +19,8 @@ from pyroify.syntax.source import Source, chain, own_statements
 from pyroify.syntax.values import Call, Name, Unknown, Value, join
 
 SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
+PLAIN_BASES = {"torch.nn.Module", "torch.nn.modules.module.Module", "pyro.nn.PyroModule"}
+"""Bases that call no method of a class while an instance is built."""
 LINE_LENGTHS = (88, 100, 120)
 
 
@@ -111,10 +113,12 @@ class _Found:
         source, expressions = self.source, Expressions(self.source)
         methods: list[Function] = []
         attributes: list[tuple[str, Value]] = []
-        known = _assigned_names(source, node)
+        later = _run_later(source, node)
         for item in own_statements(node.body):
             match item:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    others = [other for other in later if other is not item]
+                    known = _assigned_names(source, node, others)
                     methods.append(read_method(source, item, known))
                     self._read_within(item, item.name)
                 case ast.ClassDef():
@@ -159,10 +163,29 @@ def _definitions(node: ast.AST) -> Iterator[ast.ClassDef | Definition]:
             yield from _definitions(child)
 
 
-def _assigned_names(source: Source, node: ast.ClassDef) -> frozenset[str]:
-    """Names given to ``self`` anywhere in a class, other than by a declaration."""
+def _run_later(source: Source, node: ast.ClassDef) -> list[ast.stmt]:
+    """Methods that surely do not run while an instance is built: nothing calls them by then."""
+    if any(source.dotted(base) not in PLAIN_BASES for base in node.bases):
+        return []
+    mentioned = {item.attr for item in ast.walk(node) if isinstance(item, ast.Attribute)}
+    return [
+        item
+        for item in own_statements(node.body)
+        if isinstance(item, ast.FunctionDef)
+        and item.name not in mentioned
+        and not item.name.startswith("__")
+    ]
+
+
+def _assigned_names(
+    source: Source, node: ast.ClassDef, later: Sequence[ast.stmt]
+) -> frozenset[str]:
+    """Names given to ``self`` in a class, other than by a declaration or in ``later`` methods."""
     names: set[str] = set()
+    passed_by = {inner for method in later for inner in ast.walk(method)}
     for item in ast.walk(node):
+        if item in passed_by:
+            continue
         if isinstance(item, ast.Assign | ast.AnnAssign):
             if not _declares_later(source, item.value):
                 targets = item.targets if isinstance(item, ast.Assign) else [item.target]
