@@ -226,10 +226,11 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
 
 
 def _only_trained(placement: Layers, sites: Sites) -> bool:
-    """Whether some of its parameters may be frozen, so that what is declared must be asked for."""
+    """Whether some of its parameters are or may be frozen, and what is declared is asked for."""
     if isinstance(placement, Each) and placement.may_be_frozen:
         return True
-    return any(sites.summary.may_be_frozen(path) for path, _ in named_in(placement, sites))
+    summary, names = sites.summary, [path for path, _ in named_in(placement, sites)]
+    return any(summary.is_frozen(path) or summary.may_be_frozen(path) for path in names)
 
 
 def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> code.Statement:
