@@ -105,6 +105,10 @@ class _Walk:
         elif isinstance(value, ast.Call) and self._is_of_what_it_makes(value):
             if self._held(target) is not None and not _is_true(_flag(value)):
                 yield self._freeze(target, _flag(value), line, sure)
+        elif held := self._held(target):
+            made = (item for item in ast.walk(value) if isinstance(item, ast.Call))
+            if any(self._is_of_what_it_makes(m) and not _is_true(_flag(m)) for m in made):
+                yield Freeze(held.path, line, sure=False)  # a part of it
 
     def _expressions(self, node: ast.stmt, sure: bool) -> Iterator[Freeze]:
         """Calls that freeze, in the expressions of a statement itself."""
