@@ -1,4 +1,4 @@
-"""The names that ``nn.Module`` and ``PyroModule`` use themselves, in every module.
+"""What ``nn.Module`` and ``PyroModule`` are called, and the names that they use themselves.
 
 Plain data; ``tests/test_catalog_layers.py`` holds it against the installed torch and Pyro.
 """
@@ -6,6 +6,12 @@ Plain data; ``tests/test_catalog_layers.py`` holds it against the installed torc
 from __future__ import annotations
 
 from typing import Final
+
+MODULE: Final = frozenset(
+    ("torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module")
+)
+PYRO_MODULE: Final = frozenset(("pyro.nn.PyroModule", "pyro.nn.module.PyroModule"))
+"""The base classes, by all their names."""
 
 MODULE_NAMES: Final = frozenset(
     """

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, REMAKING
+from pyroify.catalog.module import MODULE
 from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
-from pyroify.program.index import MODULE, Index, ModuleClass
+from pyroify.program.index import Index, ModuleClass
 from pyroify.syntax.values import Call
 
 PYRO_ABC_META = '''\

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pyroify.catalog.layers import Layer, lookup
+from pyroify.catalog.module import MODULE, PYRO_MODULE
 from pyroify.catalog.thirdparty import MODULE_BASES
 from pyroify.diagnostics import Finding
 from pyroify.lock import Lock
@@ -18,8 +19,6 @@ from pyroify.syntax.extract import extract
 from pyroify.syntax.facts import Class, File, Function
 from pyroify.syntax.values import Call, Name, Value
 
-MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
-PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
 PLAIN_BASES = {"object", "typing.Generic", "typing.Protocol", "abc.ABC"}
 
 BaseKind = Literal["module", "pyro", "layer", "local", "external", "unresolved", "plain"]

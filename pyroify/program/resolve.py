@@ -30,8 +30,8 @@ from pyroify.catalog.calls import (
     makes_function,
 )
 from pyroify.catalog.layers import KEYED, Layer
-from pyroify.catalog.module import MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
-from pyroify.program.index import MODULE, Index, ModuleClass, Target
+from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
+from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.unknown import Ingredients
 from pyroify.program.values import (
     ClassInstance,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED
+from pyroify.catalog.module import MODULE
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
-from pyroify.program.index import MODULE, ModuleClass, Target
+from pyroify.program.index import ModuleClass, Target
 from pyroify.program.ownership import ByHand, by_hand
 from pyroify.program.resolve import Resolver
 from pyroify.program.roles import module_uses

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pyroify.catalog.module import MODULE, PYRO_MODULE
 from pyroify.code.read import DECLARING
 from pyroify.syntax.declarations import definitions
 from pyroify.syntax.facts import Class, File, Function, Put
@@ -19,8 +20,6 @@ from pyroify.syntax.source import Source, chain, own_statements
 from pyroify.syntax.values import Call, Name, Unknown, Value, join
 
 SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
-PLAIN_BASES = {"torch.nn.Module", "torch.nn.modules.module.Module", "pyro.nn.PyroModule"}
-"""Bases that call no method of a class while an instance is built."""
 LINE_LENGTHS = (88, 100, 120)
 
 
@@ -113,13 +112,13 @@ class _Found:
         source, expressions = self.source, Expressions(self.source)
         methods: list[Function] = []
         attributes: list[tuple[str, Value]] = []
+        names = {item: _assigned_names(source, item) for item in own_statements(node.body)}
         later = _run_later(source, node)
+        known = frozenset().union(*(found for item, found in names.items() if item not in later))
         for item in own_statements(node.body):
             match item:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
-                    others = [other for other in later if other is not item]
-                    known = _assigned_names(source, node, others)
-                    methods.append(read_method(source, item, known))
+                    methods.append(read_method(source, item, known | names[item]))
                     self._read_within(item, item.name)
                 case ast.ClassDef():
                     self._read_class(item, f"{qualname}.{item.name}")
@@ -163,29 +162,24 @@ def _definitions(node: ast.AST) -> Iterator[ast.ClassDef | Definition]:
             yield from _definitions(child)
 
 
-def _run_later(source: Source, node: ast.ClassDef) -> list[ast.stmt]:
+def _run_later(source: Source, node: ast.ClassDef) -> frozenset[ast.stmt]:
     """Methods that surely do not run while an instance is built: nothing calls them by then."""
-    if any(source.dotted(base) not in PLAIN_BASES for base in node.bases):
-        return []
+    if any(source.dotted(base) not in MODULE | PYRO_MODULE for base in node.bases):
+        return frozenset()  # others may call them
     mentioned = {item.attr for item in ast.walk(node) if isinstance(item, ast.Attribute)}
-    return [
+    return frozenset(
         item
         for item in own_statements(node.body)
         if isinstance(item, ast.FunctionDef)
         and item.name not in mentioned
         and not item.name.startswith("__")
-    ]
+    )
 
 
-def _assigned_names(
-    source: Source, node: ast.ClassDef, later: Sequence[ast.stmt]
-) -> frozenset[str]:
-    """Names given to ``self`` in a class, other than by a declaration or in ``later`` methods."""
+def _assigned_names(source: Source, node: ast.stmt) -> frozenset[str]:
+    """Names given to ``self`` in a statement of a class, other than by a declaration."""
     names: set[str] = set()
-    passed_by = {inner for method in later for inner in ast.walk(method)}
     for item in ast.walk(node):
-        if item in passed_by:
-            continue
         if isinstance(item, ast.Assign | ast.AnnAssign):
             if not _declares_later(source, item.value):
                 targets = item.targets if isinstance(item, ast.Assign) else [item.target]
