@@ -11,8 +11,9 @@ from pyroify.program.aliases import other_names
 from pyroify.program.calls import ENTRIES
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import METADATA, ClassSummary
+from pyroify.program.values import ClassInstance
 from pyroify.syntax.facts import Function, Use
-from pyroify.syntax.values import NOTHING, Path
+from pyroify.syntax.values import NOTHING, Path, walk
 
 HANDLING = {
     *("parameters", "named_parameters", "buffers", "named_buffers", "state_dict"),
@@ -32,25 +33,26 @@ class Randomness:
     @cached_property
     def names(self) -> frozenset[str]:
         """Names of attributes that draw when they are read or called, in a subclass too."""
-        family = (self.summary.cls, *self.summary.relatives)
-        found = {name for cls in family for name in self._names_of(cls, random)}
-        around = [self.project.summaries.get(cls.key) for cls in family]
+        family = {cls.key: cls for cls in (self.summary.cls, *self.summary.relatives)}
+        lineages = {base.key: base for cls in family.values() for base in cls.lineage}
+        found = {name for cls in lineages.values() for name in self._names_of(cls, random)}
+        around = [self.project.summaries.get(key) for key in family]
         return frozenset(found).union(*(other_names(one, found) for one in around if one))
 
     @cached_property
     def by_hand(self) -> frozenset[str]:
         """Names of attributes that are random by declarations of the user, or hold such."""
-        return frozenset(self._names_of(self.summary.cls, own))
+        lineage = self.summary.cls.lineage
+        return frozenset(name for cls in lineage for name in self._names_of(cls, own))
 
     def _names_of(self, cls: ModuleClass, chosen: Chosen) -> Iterator[str]:
-        """Attributes of a class that are such sites, or hold classes with some."""
-        for base in cls.lineage:
-            yield from (site.partition(".")[0] for site in chosen(self.project.of(base)))
-            summary = self.project.summaries.get(base.key)
-            for attribute in summary.everything if summary else ():
-                held = self.project.classes_at(base, attribute.name)
-                if any(self.project.has(found, chosen) for found in held):
-                    yield attribute.name
+        """Attributes that a class makes such sites, or gives instances of classes with some."""
+        yield from (site.partition(".")[0] for site in chosen(self.project.of(cls)))
+        summary = self.project.summaries.get(cls.key)
+        for attribute in summary.everything if summary else ():
+            held = (node.cls for node in walk(attribute.node) if isinstance(node, ClassInstance))
+            if any(self.project.has(found, chosen) for found in held):
+                yield attribute.name
 
     def is_random(self, path: Path) -> bool:
         """Whether ``self.<path>`` is a random parameter, here or further down."""
