@@ -14,7 +14,7 @@ from pyroify.program.faults import describe_fault
 from pyroify.program.layout import line_limit
 from pyroify.program.names import ModuleNames
 from pyroify.program.scan import candidates
-from pyroify.source import SourceError, read_source
+from pyroify.source import SourceError, decode_source, read_source
 from pyroify.syntax.extract import extract
 from pyroify.syntax.facts import File
 from pyroify.syntax.notebook import CODE, HELP, Cell, NotebookError, read_notebook
@@ -66,14 +66,15 @@ def load_project(
     while waiting:
         path = waiting.pop()
         if path not in files:
-            files[path] = _read(root, path, names, findings)
-            waiting.extend(_imported(names, files[path]))
-    found = {path: _notebook(root, path, findings) for path in notebooks}
+            files[path] = found = _read(root, path, contents[path], names, findings)
+            for dotted in found.modules if found else ():
+                waiting.extend(names.modules_on_the_way(dotted, path))
+    cells = {path: _notebook(root, path, findings) for path in notebooks}
     return Loaded(
         names,
         {path: files[path] for path in paths if path in files},
         about.issuperset(wanted),
-        {path: cells for path, cells in found.items() if cells},
+        {path: found for path, found in cells.items() if found},
         tuple(findings),
         read_lock(root),
         line_limit(root),
@@ -84,7 +85,7 @@ def _read_bytes(root: Path, paths: Iterable[str]) -> Iterator[tuple[str, bytes |
     """Contents of files; None for those that cannot be read: the reader says what is wrong."""
     for path in paths:
         try:
-            yield path, (root / path).read_bytes().replace(b"\0", b"")  # UTF-16 has these
+            yield path, (root / path).read_bytes()
         except OSError:
             yield path, None
 
@@ -119,7 +120,7 @@ def _imports(names: ModuleNames, path: str, data: bytes | None) -> Iterator[str]
     package = names.module_name(path).split(".")
     if not path.endswith("__init__.py"):
         package.pop()
-    for source, listed, plain in IMPORT.findall(data or b""):
+    for source, listed, plain in IMPORT.findall((data or b"").replace(b"\0", b"")):
         if plain:
             modules = [word.decode() for word in WORD.findall(plain)]
         else:
@@ -131,16 +132,13 @@ def _imports(names: ModuleNames, path: str, data: bytes | None) -> Iterator[str]
             yield from names.modules_on_the_way(dotted, path)
 
 
-def _imported(names: ModuleNames, file: File | None) -> Iterator[str]:
-    """The files of the project that a file imports."""
-    for dotted in file.modules if file else ():
-        yield from names.modules_on_the_way(dotted, file.path if file else "")
-
-
-def _read(root: Path, path: str, names: ModuleNames, findings: dict[Finding, None]) -> File | None:
+def _read(
+    root: Path, path: str, data: bytes | None, names: ModuleNames, findings: dict[Finding, None]
+) -> File | None:
     """Facts of a file; None, and a finding, where they cannot be told."""
     try:
-        return facts_of(read_source(root / path, path).text, path, names)
+        source = read_source(root / path, path) if data is None else decode_source(data, path)
+        return facts_of(source.text, path, names)
     except SourceError as error:
         findings[error.finding] = None
     except SyntaxError as error:

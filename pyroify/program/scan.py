@@ -28,6 +28,7 @@ def candidates(files: Sequence[str], contents: Mapping[str, bytes | None]) -> tu
         if data is None:
             using.add(path)  # the reader says what is wrong with it
             continue
+        data = data.replace(b"\0", b"")  # UTF-16 is none, but looked at
         headers[path] = [(name, _last_names(bases)) for name, bases in HEADER.findall(data)]
         if BUILDS_MODULES.search(data):
             using.add(path)
