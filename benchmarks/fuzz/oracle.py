@@ -355,10 +355,6 @@ class _Judge:
             return  # the others follow from it
 
 
-def _mro(module: nn.Module) -> tuple[type, ...]:
-    return type(module).__mro__
-
-
 class _Sites:
     """Compares each parameter of one target with what the spec says of it."""
 
@@ -401,7 +397,11 @@ class _Sites:
 
     def _is_said_to_start_elsewhere(self, names: frozenset[str]) -> bool:
         """Whether it is said that an initialiser has no effect, by a base or what holds it too."""
-        built = {f"{c.__module__}:{c.__qualname__}" for m in self.module.modules() for c in _mro(m)}
+        built = {
+            f"{c.__module__}:{c.__qualname__}"
+            for m in self.module.modules()
+            for c in type(m).__mro__
+        }
         return self.judge._is_warned(names | built, "PYR003")
 
     def _faults(self, group: list[Site], action: Any) -> Iterator[str]:

@@ -9,7 +9,12 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
 from pyroify.program.lists import is_registered, module_lists
-from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, holds_parameters
+from pyroify.program.values import (
+    ContainerInstance,
+    LayerInstance,
+    classes_in,
+    holds_parameters,
+)
 from pyroify.syntax.values import Many, OneOf, Plain, Unknown, walk
 
 EDITS = {"insert", "pop", "__delitem__"}
@@ -21,7 +26,7 @@ def python_list(subject: Subject) -> Iterator[Finding]:
     for attribute in module_lists(summary):
         if is_registered(summary, attribute):
             continue
-        owned = [item.cls for item in walk(attribute.node) if isinstance(item, ClassInstance)]
+        owned = classes_in(attribute.node)
         if has_random_layers(summary, attribute, project.spec) or any(map(project.draws, owned)):
             first = attribute.assignments[0]
             yield subject.finding(

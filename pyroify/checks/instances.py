@@ -15,7 +15,6 @@ from pyroify.program.values import ClassInstance, Scope
 from pyroify.syntax.facts import Class, File, Function, Put
 from pyroify.syntax.values import Argument, Call, MethodCall, Name, OneOf, SelfRead, Unknown, Value
 
-"""Methods of a module that return the module itself."""
 MAX_DEPTH = 8
 
 

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.summary import ClassSummary
-from pyroify.program.values import ClassInstance
+from pyroify.program.values import classes_in
 from pyroify.spec.model import Spec
-from pyroify.syntax.values import Path, walk
+from pyroify.syntax.values import Path
 
 Key = tuple[str, str]
 """A class: the path of its file and its qualified name."""
@@ -124,9 +124,7 @@ class Project:
             summary = self.summaries.get(item.key)
             for attribute in summary.everything if summary else ():
                 if attribute.name == name:
-                    yield from (
-                        node.cls for node in walk(attribute.node) if isinstance(node, ClassInstance)
-                    )
+                    yield from classes_in(attribute.node)
 
     @cached_property
     def handed_about(self) -> frozenset[Key]:

@@ -11,9 +11,9 @@ from pyroify.program.aliases import other_names
 from pyroify.program.calls import ENTRIES
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import METADATA, ClassSummary
-from pyroify.program.values import ClassInstance
+from pyroify.program.values import classes_in
 from pyroify.syntax.facts import Function, Use
-from pyroify.syntax.values import NOTHING, Path, walk
+from pyroify.syntax.values import NOTHING, Path
 
 HANDLING = {
     *("parameters", "named_parameters", "buffers", "named_buffers", "state_dict"),
@@ -50,8 +50,7 @@ class Randomness:
         yield from (site.partition(".")[0] for site in chosen(self.project.of(cls)))
         summary = self.project.summaries.get(cls.key)
         for attribute in summary.everything if summary else ():
-            held = (node.cls for node in walk(attribute.node) if isinstance(node, ClassInstance))
-            if any(self.project.has(found, chosen) for found in held):
+            if any(self.project.has(held, chosen) for held in classes_in(attribute.node)):
                 yield attribute.name
 
     def is_random(self, path: Path) -> bool:

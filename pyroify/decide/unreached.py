@@ -17,7 +17,7 @@ from pyroify.decide.visible import named_in
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Instance, Single, Where, place, subpath
 from pyroify.program.summary import Attribute, ClassSummary, summary_of
-from pyroify.program.values import ClassInstance, is_opaque
+from pyroify.program.values import classes_in, is_opaque
 from pyroify.spec.match import SiteKey, decide, has_wildcard, spells_out
 from pyroify.spec.model import Rule
 from pyroify.syntax.values import Argument, Name, walk
@@ -93,7 +93,7 @@ def _parts_in(
 def _hidden(attribute: Attribute, summary: ClassSummary) -> Iterator[ModuleClass]:
     """The classes that may be in an attribute where no source names the instance."""
     index, path = summary.resolver.index, summary.cls.file.path
-    yield from (item.cls for item in walk(attribute.node) if isinstance(item, ClassInstance))
+    yield from classes_in(attribute.node)
     if not is_opaque(attribute.node):
         return
     defaults = {n: text for m in summary.cls.cls.methods for n, text in m.defaults}

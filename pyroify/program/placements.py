@@ -17,7 +17,18 @@ from pyroify.program.values import (
     is_filled,
 )
 from pyroify.syntax.interpret.collections import is_text
-from pyroify.syntax.values import Call, Items, Many, Nothing, OneOf, Parameter, Plain, Value, walk
+from pyroify.syntax.values import (
+    Call,
+    Items,
+    Many,
+    Nothing,
+    OneOf,
+    Parameter,
+    Plain,
+    Value,
+    options_of,
+    walk,
+)
 
 FLAGS = {"True": True, "False": False, "1": True, "0": False}
 
@@ -272,7 +283,7 @@ def _options(node: Value) -> tuple[Value, ...]:
     """What a child of a container may be."""
     if isinstance(node, Many):
         return _options(node.item)
-    return node.options if isinstance(node, OneOf) else (node,)
+    return options_of(node)
 
 
 def _is_plain_loop(node: Value) -> bool:

@@ -118,6 +118,11 @@ def without_call(node: Value) -> Value:
     return node
 
 
+def classes_in(node: Value) -> Iterator[ModuleClass]:
+    """The classes of the project of which there are instances in a structure."""
+    yield from (item.cls for item in walk(node) if isinstance(item, ClassInstance))
+
+
 def places(node: Value) -> Iterator[Location]:
     """Where the layers and containers of a structure are made."""
     for item in walk(node):

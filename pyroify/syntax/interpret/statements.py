@@ -33,6 +33,7 @@ from pyroify.syntax.values import (
     Unknown,
     Value,
     join,
+    options_of,
 )
 
 ADDING = {"append", "extend", "insert"}
@@ -458,7 +459,7 @@ def _owner(callee: Value) -> Value:
 
 def _keys(name: Value) -> list[str]:
     """The texts that a name is one after the other; ``*`` where that is not seen."""
-    options = name.options if isinstance(name, OneOf) else (name,)
+    options = options_of(name)
     keys = [ast.literal_eval(item.text) for item in options if isinstance(item, Constant)]
     is_seen = len(keys) == len(options) and all(isinstance(key, str) for key in keys)
     return keys if is_seen else ["*"]
