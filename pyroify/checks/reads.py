@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.replaceable import becomes_buffer
-from pyroify.decide.visibility import find_unseen
+from pyroify.decide.visibility import find_unseen, unseen_of
 from pyroify.diagnostics import Finding
 from pyroify.edits.reads import movable
 from pyroify.program.copies import with_copied
@@ -349,10 +349,7 @@ def _is_converted_before(subject: Subject, by: FrozenBy, whole: bool) -> bool:
 
 def _goes_over_all(summary: ClassSummary) -> bool:
     """Whether the loop of a class comes upon what its bases attach."""
-    stages = (
-        find_unseen(summary, covered, summary.attributes(covered)) for _, covered in summary.stages
-    )
-    return any(unseen.layers or unseen.own for unseen in stages)
+    return any(unseen.layers or unseen.own for unseen in unseen_of(summary))
 
 
 def _holds(name: str, path: str) -> bool:

@@ -90,7 +90,8 @@ class Declarer:
         is_by_hand = self.summary.by_hand.is_throughout
         puts = tuple(put_into_instances(self.summary, covered, attributes))
         sites.put_into = instances_put_into(self.summary, attributes, puts)
-        at_run_time = not is_by_hand and is_out_of_sight(self.summary, covered, attributes)
+        unseen = find_unseen(self.summary, covered, attributes)
+        at_run_time = not is_by_hand and is_out_of_sight(self.summary, covered, attributes, unseen)
         sites.at_run_time = at_run_time
         statements: list[Statement] = []
         latents: list[Statement] = []
@@ -103,7 +104,6 @@ class Declarer:
         if method is self.summary.constructor and not at_run_time:
             statements.extend(self._inherited(sites))
         if at_run_time:
-            unseen = find_unseen(self.summary, covered, attributes)
             statements.extend(declare_at_run_time(attributes, sites, unseen))
             statements.extend(name_children(covered, self.summary))
         else:

@@ -30,7 +30,7 @@ from pyroify.decide.loops import (
 )
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.sites import OTHER, Sites
-from pyroify.decide.visibility import Unseen, find_unseen
+from pyroify.decide.visibility import Unseen, unseen_of
 from pyroify.decide.visible import (
     declare_parameter,
     named_in,
@@ -277,10 +277,7 @@ def _own_declared(sites: Sites) -> Iterator[str]:
 def _unseen_of_base(base: ModuleClass, sites: Sites) -> Iterator[str]:
     """The ids of what a base keeps or constrains of itself under names its source does not show."""
     summary = summary_of(base, sites.summary.resolver)
-    if not any(
-        find_unseen(summary, covered, summary.attributes(covered)).own
-        for _, covered in summary.stages
-    ):
+    if not any(unseen.own for unseen in unseen_of(summary)):
         return
     inner = replace(sites, summary=summary)
     theirs, ours = inner.chain(""), sites.chain("")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pyroify.decide.loops import spelled_names
 from pyroify.decide.sites import OTHER, Sites
-from pyroify.decide.visibility import is_out_of_sight
+from pyroify.decide.visibility import hides_parts
 from pyroify.decide.visible import named_in
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import Instance, Single, Where, place, subpath
@@ -155,7 +155,7 @@ def _left_to_class(part: _Part, sites: Sites) -> Iterator[_Site]:
         for path, layer, is_one in found:
             if not (part.placed and is_one):
                 yield _Site(summary, path, layer)
-        if any(is_out_of_sight(summary, c, summary.attributes(c)) for _, c in summary.stages):
+        if hides_parts(summary):
             unseen = (path for path in _inner(part.path, sites) if path not in named)
             yield from (_Site(summary, path) for path in unseen)
 

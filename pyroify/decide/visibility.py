@@ -9,7 +9,7 @@ from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import misses_parameters
-from pyroify.program.puts import put_into_instances
+from pyroify.program.puts import PutIn, put_into_instances
 from pyroify.program.roles import is_filled_by_functions
 from pyroify.program.summary import REMOVING, Attribute, ClassSummary, parameters_in
 from pyroify.program.values import (
@@ -53,11 +53,10 @@ class Unseen:
 
 
 def is_out_of_sight(
-    summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute]
+    summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute], unseen: Unseen
 ) -> bool:
     """Whether part of what the ``covered`` methods attach, as ``attributes``, is not visible."""
     nodes = tuple(_nodes(attributes))
-    unseen = find_unseen(summary, covered, attributes)
     return (
         unseen.layers
         or unseen.own
@@ -76,21 +75,21 @@ def find_unseen(summary: ClassSummary, covered: Covered, attributes: Sequence[At
         item for method in covered for item in method.assignments if _is_attached(summary, item)
     ]
     inherited = _inherited_unseen(summary, covered)
-    puts = put_into_instances(summary, covered, attributes)
+    puts = tuple(put_into_instances(summary, covered, attributes))
     seen = {(put.line, put.column) for put in puts if not put.maybe}
     indirect = (put for m in covered for put in m.puts if (put.line, put.column) not in seen)
     anywhere = (
         any(parameters_in(put.value) for put in indirect)
         or any(is_filled_by_functions(summary.cls, method, index) for method in covered)
         or (_is_constructing(summary, covered) and _mixes_in(summary))
-        or _misses_parameter(summary, covered, attributes)
+        or _misses_parameter(summary, covered, attributes, puts)
         or any(_is_partly_parameter(attribute.node) for attribute in attributes)
     )
     return Unseen(
         layers=anywhere
         or inherited is not None
         or not all(map(_is_parameter, named))
-        or _misses_layer(summary, covered, attributes)
+        or _misses_layer(summary, covered, attributes, puts)
         or any(is_registered(summary, item) for item in module_lists(summary)),
         own=anywhere
         or any(
@@ -100,6 +99,20 @@ def find_unseen(summary: ClassSummary, covered: Covered, attributes: Sequence[At
         moved=_takes_out(summary, covered),
         computed=_computes_weights(covered),
     )
+
+
+def hides_parts(summary: ClassSummary) -> bool:
+    """Whether part of what any of the methods of a class attaches is not visible."""
+    return any(
+        is_out_of_sight(summary, covered, summary.attributes(covered), unseen)
+        for (_, covered), unseen in zip(summary.stages, unseen_of(summary), strict=True)
+    )
+
+
+def unseen_of(summary: ClassSummary) -> Iterator[Unseen]:
+    """What each method that ends in declarations attaches out of sight."""
+    for _, covered in summary.stages:
+        yield find_unseen(summary, covered, summary.attributes(covered))
 
 
 def moves_members(summary: ClassSummary, covered: Covered) -> bool:
@@ -223,7 +236,10 @@ def _probes(summary: ClassSummary, covered: Covered, names: Container[str]) -> b
 
 
 def _misses_parameter(
-    summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute]
+    summary: ClassSummary,
+    covered: Covered,
+    attributes: Sequence[Attribute],
+    puts: Sequence[PutIn],
 ) -> bool:
     """Whether a parameter is made there that none of the attributes accounts for."""
     made = {(made.line, made.column) for method in covered for made in method.parameter_calls}
@@ -233,13 +249,18 @@ def _misses_parameter(
         is_seen = item.path == ("*",) or (len(item.path) > 1 and item.path[0] in hidden)
         if isinstance(item.value, Parameter) and is_seen:
             own.add((item.value.line, item.value.column))
-    for put in put_into_instances(summary, covered, attributes):
+    for put in puts:
         own.update((made.line, made.column) for made in put.parameters)
     nodes = [node for node in _nodes(attributes) if isinstance(node, Parameter)]
     return not made <= own | {(n.line, n.column) for n in nodes}
 
 
-def _misses_layer(summary: ClassSummary, covered: Covered, attributes: Sequence[Attribute]) -> bool:
+def _misses_layer(
+    summary: ClassSummary,
+    covered: Covered,
+    attributes: Sequence[Attribute],
+    puts: Sequence[PutIn],
+) -> bool:
     """Whether a layer is made there that none of the attributes accounts for."""
     layers = {
         call.place
@@ -249,7 +270,6 @@ def _misses_layer(summary: ClassSummary, covered: Covered, attributes: Sequence[
     }
     seen = {n.call.place for n in _nodes(attributes) if isinstance(n, LayerInstance) and n.call}
     seen.update(*(_handed_over(summary, method) for method in covered))
-    puts = put_into_instances(summary, covered, attributes)
     seen.update(call.place for put in puts for call in calls_in(put.value))
     return not layers <= seen
 

@@ -233,7 +233,8 @@ class EditPlanner:
                     yield kinds.Buffers(item.line, item.column, frozen.name, starts)
         yield from self._of_ties(candidate)
         limit = self._limit(candidate.cls.file)
-        covered = dict(candidate.summary.stages).get(method, ()) if method else ()
+        stages = candidate.summary.stages
+        covered = next((found for ending, found in stages if ending is method), ())
         for parameter in candidate.summary.parameters(covered):
             if values := declared.in_place.get(parameter.name):
                 sources = [write_value(value, candidate.names) for value in values]
