@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pyroify.checks.instances import Script
 from pyroify.checks.subject import Subject
+from pyroify.decide.added import put_message
 from pyroify.decide.sites import OTHER
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
@@ -28,7 +29,7 @@ def put_when_called(subject: Subject) -> Iterator[Finding]:
             node = summary.resolver.resolve(put.value, summary.scope)
             for cls in put.owners if put.line in lines else ():
                 if _is_wished(spec, cls, put.name, put.value, node):
-                    what = _message(cls, put.name)
+                    what = put_message(put.name, cls.cls.name)
                     yield subject.finding(put.line, put.column, "PYR079", what, _help(cls))
                     break
 
@@ -41,12 +42,9 @@ def put_into_instance(script: Script) -> Iterator[Finding]:
             continue
         if _is_wished(script.project.spec, cls, put.name, put.value, script.structure(put.value)):
             where = (script.file.path, put.line, put.column + 1)
-            yield Finding(*where, "PYR079", _message(cls, put.name), _help(cls), cls.name)
-
-
-def _message(cls: ModuleClass, name: str) -> str:
-    what = "what has a computed name" if name == "*" else name
-    return f"{what} is put into an instance of {cls.cls.name}, where no declaration reaches it"
+            yield Finding(
+                *where, "PYR079", put_message(put.name, cls.cls.name), _help(cls), cls.name
+            )
 
 
 def _help(cls: ModuleClass) -> str:

@@ -33,9 +33,9 @@ def _declare_layer(put: PutIn, where: Where, sites: Sites) -> Iterator[Statement
     assert put.leaf is not None
     there = where.child(f"{where.target}.{put.name}", put.name)
     single = Single(replace(there, line=put.line, guards=(), loops=()), put.leaf)
-    statements = list(declare_layer(single, sites))
+    statements = declare_layer(single, sites)
     test = "" if put.is_certain else f'hasattr({where.target}, "{put.name}")'
-    return _wrapped(statements, test, where)
+    yield from where.wrap(guarded(test, statements))
 
 
 def _declare(put: PutIn, where: Where, sites: Sites) -> Iterator[Statement]:
@@ -52,12 +52,14 @@ def _declare(put: PutIn, where: Where, sites: Sites) -> Iterator[Statement]:
     tests = [] if put.is_certain else [sites.is_parameter(there)]
     if sites.asks_for_frozen(path, decision, maybe=states != {False}):
         tests.append(f"{target}.requires_grad")
-    yield from _wrapped(made, " and ".join(tests), where)
+    yield from where.wrap(guarded(" and ".join(tests), made))
 
 
-def _wrapped(statements: Sequence[Statement], test: str, where: Where) -> Iterator[Statement]:
-    """Statements about what is put somewhere, under a test and in the loops that lead there."""
-    yield from where.wrap(guarded(test, statements))
+def put_message(name: str, cls: str, maybe: bool = False) -> str:
+    """What to say of what is put into an instance of a class, or what may be one."""
+    what = "what has a computed name" if name == "*" else name
+    owner = f"{'what may be ' if maybe else ''}an instance of {cls}"
+    return f"{what} is put into {owner}, where no declaration reaches it"
 
 
 def _report(put: PutIn, sites: Sites) -> None:
@@ -71,9 +73,7 @@ def _report(put: PutIn, sites: Sites) -> None:
         if any(not isinstance(sites.consult_in(cls, name).action, Keep) for name in names)
     ]
     if random and put.line not in sites.summary.ignored_lines:
-        what = "what has a computed name" if put.name == "*" else put.name
-        owner = f"{'what may be ' if put.maybe else ''}an instance of {random[0]}"
-        message = f"{what} is put into {owner}, where no declaration reaches it"
+        message = put_message(put.name, random[0], put.maybe)
         help = f"declare it in {random[0]}, or put it into what self has under a name"
         sites.report(put.line, put.column, "PYR079", message, help)
         inner = put.name if put.parameters else subpath(put.name, "**")
