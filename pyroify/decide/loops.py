@@ -335,11 +335,13 @@ def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
     """
     for name, action in tables.default.named:
         decision = sites.decide(subpath(path, subpath(BELOW, name)))
-        sites.record(_unseen(path, name), decision, sites.render_looped(action, line), line)
-        if name == OTHER and not decision.spared:  # rules may be about some names alone
+        unseen = _unseen(path, name)
+        sites.record(unseen, decision, sites.render_looped(action, line), line)
+        if name == OTHER and not decision.spared and sites.summary.frozen_by(unseen):
+            # Rules may be about some names alone.
             below = (sites.consult(subpath(path, subpath(BELOW, n))) for n in sites.names_mentioned)
             spared = next((found for found in below if found.spared), decision)
-            sites.report_if_spared(_unseen(path, name), spared, line)
+            sites.report_if_spared(unseen, spared, line)
     for chain, layers in tables.apart.items():
         for name, action in chain.named:
             decisions = [

@@ -103,12 +103,13 @@ class _Planner:
                     made = replace(candidate.plan, pending=pending)
                 yield made
 
+    def _converting(self) -> frozenset[Key]:
+        """The classes that convert, as far as it is decided by now."""
+        return frozenset(key for key, candidate in self.candidates.items() if candidate.converts)
+
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
         limit = self.index.loaded.line_limit
-        converting = frozenset(
-            key for key, candidate in self.candidates.items() if candidate.converts
-        )
-        project = self._project_of(self.candidates).with_random_in(converting).anew
+        project = self._project_of(self.candidates).with_random_in(self._converting()).anew
         editor = EditPlanner(self.candidates, self.resolver, limit, self.spec, project)
         return editor.files(self._migrations())
 
@@ -118,11 +119,8 @@ class _Planner:
 
     def _loose(self) -> Iterator[Finding]:
         """Findings that belong to no class."""
-        converted = frozenset(
-            key for key, candidate in self.candidates.items() if candidate.converts
-        )
         yield from self.index.findings
-        yield from check_files(self.project, converted, self.writable)
+        yield from check_files(self.project, self._converting(), self.writable)
         yield from networks_outside(self.index, self.spec, self.writable)
         yield from notebook_findings(self.index, self.spec)
         yield from (finding for moved in self._migrations() for finding in moved.findings)
