@@ -14,7 +14,7 @@ from conftest import LayOut
 from test_interpret import table
 
 from pyroify.decide.methods import methods_to_decorate
-from pyroify.decide.project import Project, Sites, declared, kept, matches, random
+from pyroify.decide.project import Candidates, ClassSites, declared, kept, matches, random
 from pyroify.decide.randomness import Randomness
 from pyroify.program import build_index
 from pyroify.program.index import Function
@@ -75,12 +75,12 @@ def loop(self, x):
 
 """
 SITES = {
-    "Net": Sites(
+    "Net": ClassSites(
         random=frozenset({"p", "fc.weight", "layers.*.weight"}),
         constrained=frozenset({"quiet.lin.bias"}),
         kept=frozenset({"q", "fc.bias", "plain.weight", "plain.bias"}),
     ),
-    "Block": Sites(random=frozenset({"w"}), kept=frozenset({"plain.weight"})),
+    "Block": ClassSites(random=frozenset({"w"}), kept=frozenset({"plain.weight"})),
 }
 
 
@@ -98,7 +98,7 @@ def randomness_of(lay_out: LayOut, net: str, name: str = "Net") -> Randomness:
         for cls in classes
     }
     sites = {key: SITES[key[1]] for key in summaries if key[1] in SITES}
-    return Randomness(Project(index, SPEC, summaries, sites), summaries["net.py", name])
+    return Randomness(Candidates(index, SPEC, summaries, sites), summaries["net.py", name])
 
 
 def randomness_with(lay_out: LayOut, methods: str) -> Randomness:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from pyroify.decide.selection import (
+    ClassNode,
     Container,
     Graph,
     Key,
     Reason,
-    Vertex,
     company,
     needed,
     spread,
@@ -29,17 +29,17 @@ def keys(names: str) -> tuple[Key, ...]:
 LINKS = ("bases", "holds", "handed", "reached", "declares", "puts_into", "own_members")
 
 
-def vertex(**given: Any) -> Vertex:
+def vertex(**given: Any) -> ClassNode:
     """A class; names of others are written with blanks between them."""
     for link in LINKS:
         if link in given:
             given[link] = keys(given[link])
     if "takes_over" in given:
         given["takes_over"] = frozenset(keys(given["takes_over"]))
-    return Vertex(**given)
+    return ClassNode(**given)
 
 
-def graph(**classes: Vertex) -> Graph:
+def graph(**classes: ClassNode) -> Graph:
     return Graph({key(name): found for name, found in classes.items()})
 
 
@@ -47,11 +47,11 @@ RANDOM = vertex(is_random=True)
 PLAIN = vertex()
 
 
-def holds(names: str, **more: Any) -> Vertex:
+def holds(names: str, **more: Any) -> ClassNode:
     return vertex(holds=names, **more)
 
 
-def derives(names: str, **more: Any) -> Vertex:
+def derives(names: str, **more: Any) -> ClassNode:
     return vertex(bases=names, **more)
 
 
@@ -162,7 +162,7 @@ def test_needed(name: str) -> None:
     assert needed(classes, frozenset(keys(refused))) == frozenset(keys(expected))
 
 
-def beside(members: str, random: bool = False, **more: Any) -> Vertex:
+def beside(members: str, random: bool = False, **more: Any) -> ClassNode:
     return vertex(containers=(Container(keys(members), random),), **more)
 
 

@@ -12,10 +12,10 @@ from pyroify.catalog.distributions import DISTRIBUTIONS, Parameter
 from pyroify.code.names import FileNames
 from pyroify.code.read import declares, normal, read, read_block
 from pyroify.code.statements import (
-    Anchor,
+    AnchorBuffer,
     Applied,
     Assign,
-    Call,
+    CallStatement,
     Constraint,
     Continue,
     Declare,
@@ -138,14 +138,14 @@ simple = (
     | st.builds(DeclareNamed, module, values, st.sampled_from(["name", "'w'"]))
     | st.just(Continue())
     | st.builds(Assign, st.sampled_from(["tied", "tied_1"]), st.just("self.a is self.b"))
-    | st.builds(Call, st.sampled_from(["follow_module", "declare_priors"]), module)
+    | st.builds(CallStatement, st.sampled_from(["follow_module", "declare_priors"]), module)
     | st.sampled_from(
         [
             Assign("kept", "{id(self.w), *map(id, self.a.parameters())}"),
             NameChildren(),
             OriginalInit((("w", "torch.exp"),)),
-            Anchor(),
-            Call("self.register_load_state_dict_pre_hook", "load_original"),
+            AnchorBuffer(),
+            CallStatement("self.register_load_state_dict_pre_hook", "load_original"),
             Other("n = 3"),
         ]
     )

@@ -28,7 +28,7 @@ from pyroify.cli import cli
 from pyroify.spec.load import load_spec
 from pyroify.spec.model import Deterministic, Keep, Param, Sample, Spec
 from pyroify.verify.pin import OriginalError, compare
-from pyroify.verify.run import Call, describe, run
+from pyroify.verify.run import EntryCall, describe, run
 from pyroify.verify.sites import buffers, constrained, parameters, priors
 
 INTERNAL = "PYR234"
@@ -160,7 +160,7 @@ class _Judge:
                     for name, value in (parameters(module) | buffers(module)).items()
                 }
                 with torch.no_grad():
-                    Call(target.method, (_input(),)).on(module)
+                    EntryCall(target.method, (_input(),)).on(module)
         except Exception as error:
             self.result.not_built.append(f"{target.code}: {describe(error)}")
             return None
@@ -311,7 +311,7 @@ class _Judge:
     def _trace(self, module: nn.Module, target: Target) -> Mapping[str, Any] | None:
         try:
             with imported(self.sides["after"]):
-                return run(module, Call(target.method, (_input(),)), 0).sites
+                return run(module, EntryCall(target.method, (_input(),)), 0).sites
         except Exception as error:
             self.result.fault("crash_rewritten", target.code, f"forward: {describe(error)}")
             return None

@@ -14,7 +14,7 @@ from inspect import getmembers, isfunction
 
 from pyroify.checks.instances import Script
 from pyroify.checks.subject import Subject
-from pyroify.decide.project import Key, Project
+from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import looking_at
 from pyroify.program.summary import ClassSummary
@@ -22,7 +22,7 @@ from pyroify.program.summary import ClassSummary
 Check = Callable[..., Iterator[Finding]]
 
 
-def check_class(project: Project, summary: ClassSummary, at_run_time: bool) -> Iterator[Finding]:
+def check_class(project: Candidates, summary: ClassSummary, at_run_time: bool) -> Iterator[Finding]:
     """All findings about one class, in the order of the source."""
     subject = Subject(project, summary, at_run_time)
     found = {finding: None for check in checks("subject") for finding in check(subject)}
@@ -30,7 +30,7 @@ def check_class(project: Project, summary: ClassSummary, at_run_time: bool) -> I
 
 
 def check_files(
-    project: Project, converted: frozenset[Key], selected: frozenset[str]
+    project: Candidates, converted: frozenset[Key], selected: frozenset[str]
 ) -> Iterator[Finding]:
     """Findings about code of the selected files that uses the ``converted`` classes."""
     if not converted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from pyroify.checks.instances import Place, Script, dotted
+from pyroify.checks.instances import CallSite, Script, dotted
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.syntax.values import Call, SelfRead
@@ -37,7 +37,7 @@ def loaded_state(script: Script) -> Iterator[Finding]:
         )
 
 
-def _is_before_declaring(script: Script, call: Call, place: Place) -> bool:
+def _is_before_declaring(script: Script, call: Call, place: CallSite) -> bool:
     """Whether a constructor loads its own state, which it declares afterwards."""
     if place.cls is None or place.function is None or call.callee != SelfRead(("load_state_dict",)):
         return False

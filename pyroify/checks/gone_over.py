@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Set
 from pyroify.checks.instances import dotted
 from pyroify.checks.subject import Subject
 from pyroify.checks.training import CONSUMERS, asks_first_parameter, called_name
-from pyroify.decide.project import Key, Project
+from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
@@ -56,7 +56,7 @@ def parameters_handed_out(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def methods_gone_over(project: Project) -> Mapping[Key, frozenset[str]]:
+def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     """Methods of each class that go over parameters, or call one of a class that does.
 
     So does what gives the ``state_dict``, which holds no random parameters.
@@ -84,7 +84,7 @@ def methods_gone_over(project: Project) -> Mapping[Key, frozenset[str]]:
     }
 
 
-def _functions_asking(project: Project) -> frozenset[str]:
+def _functions_asking(project: Candidates) -> frozenset[str]:
     """Names of functions that ask a module for its first parameter, or call one that does."""
     functions = [function for file in project.index.files for function in file.functions]
     found = {f.name for f in functions if any(map(asks_first_parameter, f.layer_calls))}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Set
 
 from pyroify.checks.subject import Subject, uses_in
-from pyroify.decide.project import Project
+from pyroify.decide.project import Candidates
 from pyroify.diagnostics import Finding
 from pyroify.program.summary import ClassSummary
 from pyroify.program.values import ClassInstance, is_opaque
@@ -33,7 +33,7 @@ def parameters_kept(subject: Subject) -> Iterator[Finding]:
             yield _finding(subject, use, "PYR010", "keeps what is no longer trained")
 
 
-def stale_methods(project: Project, summary: ClassSummary) -> tuple[str, ...]:
+def stale_methods(project: Candidates, summary: ClassSummary) -> tuple[str, ...]:
     """Methods of a class that go on with parameters kept from its construction."""
     subjects = [
         Subject(project, project.summaries[cls.key])

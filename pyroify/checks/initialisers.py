@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pyroify.checks.instances import Script, called_on
 from pyroify.checks.subject import Subject
-from pyroify.decide.project import Project, declared
+from pyroify.decide.project import Candidates, declared
 from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
@@ -199,7 +199,7 @@ def _is_initialiser(subject: Subject, value: Value) -> bool:
     return isinstance(value, Unknown) and "init" in value.text
 
 
-def _is_function_initialising(project: Project, path: str, value: Value) -> bool:
+def _is_function_initialising(project: Candidates, path: str, value: Value) -> bool:
     """Whether a value is, or is made with, a function that writes into parameters."""
     match value:
         case Name(dotted=dotted):

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pyroify.catalog.module import RETURNING_SELF
-from pyroify.decide.project import Key, Project
+from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.resolve import Resolver
 from pyroify.program.values import ClassInstance, Scope
-from pyroify.syntax.facts import Class, File, Function, Put
+from pyroify.syntax.facts import AttributeStore, Class, File, Function
 from pyroify.syntax.values import Argument, Call, MethodCall, Name, OneOf, SelfRead, Unknown, Value
 
 MAX_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallSite:
     """Where a call of a file stands: at the top, in a function, or in a method of a class."""
 
     function: Function | None = None
@@ -30,7 +30,7 @@ class Place:
 class Script:
     """One file under check; ``converted`` are the classes of the project that change."""
 
-    project: Project
+    project: Candidates
     file: File
     converted: frozenset[Key]
     _resolver: Resolver = field(init=False, repr=False)
@@ -40,31 +40,31 @@ class Script:
         object.__setattr__(self, "_resolver", Resolver(self.project.index, {}))
 
     @cached_property
-    def calls(self) -> tuple[tuple[Call, Place], ...]:
+    def calls(self) -> tuple[tuple[Call, CallSite], ...]:
         """All calls of the file, each with where it stands."""
         return tuple(self._calls())
 
-    def _calls(self) -> Iterator[tuple[Call, Place]]:
+    def _calls(self) -> Iterator[tuple[Call, CallSite]]:
         for call in self.file.module_calls:
-            yield call, Place()
+            yield call, CallSite()
         for function in self.file.functions:
             for call in function.layer_calls:
-                yield call, Place(function)
+                yield call, CallSite(function)
         for cls in self.file.classes:
             for method in cls.methods:
                 for call in method.layer_calls:
-                    yield call, Place(method, cls)
+                    yield call, CallSite(method, cls)
 
     @property
-    def puts(self) -> Iterator[tuple[Put, Place]]:
+    def puts(self) -> Iterator[tuple[AttributeStore, CallSite]]:
         """What the file attaches to objects where no declaration follows, each with its place."""
-        yield from ((put, Place()) for put in self.file.puts)
+        yield from ((put, CallSite()) for put in self.file.puts)
         for function in self.file.functions:
-            yield from ((put, Place(function)) for put in function.puts)
+            yield from ((put, CallSite(function)) for put in function.puts)
         for cls in self.file.classes:
             if self.project.index.module_class(self.file, cls) is None:
                 for method in cls.methods:
-                    yield from ((put, Place(method, cls)) for put in method.puts)
+                    yield from ((put, CallSite(method, cls)) for put in method.puts)
 
     @cached_property
     def concerned(self) -> bool:
@@ -76,7 +76,7 @@ class Script:
         )
         return any(t.module_class and t.module_class.key in self.converted for t in targets)
 
-    def instance(self, value: Value, place: Place, depth: int = 0) -> ModuleClass | None:
+    def instance(self, value: Value, place: CallSite, depth: int = 0) -> ModuleClass | None:
         """The converted class that a value is an instance of, as far as the source shows."""
         if depth > MAX_DEPTH:
             return None
@@ -92,7 +92,7 @@ class Script:
                 return self._class_at(place)
             case Name(dotted=dotted):
                 target = self.project.index.resolve(dotted, self.file.path)
-                return self.instance(target.alias, Place(), depth + 1) if target.alias else None
+                return self.instance(target.alias, CallSite(), depth + 1) if target.alias else None
             case Call():
                 owner, method = called_on(value)
                 if owner is not None and method in RETURNING_SELF:
@@ -111,7 +111,7 @@ class Script:
         """What a value of the file holds as a module."""
         return self._resolver.resolve(value, Scope(self.file.path))
 
-    def owner(self, call: Call, place: Place) -> tuple[ModuleClass | None, str]:
+    def owner(self, call: Call, place: CallSite) -> tuple[ModuleClass | None, str]:
         """The converted class a method is called on, and the method's name."""
         owner, method = called_on(call)
         return (self.instance(owner, place) if owner is not None else None), method
@@ -123,12 +123,12 @@ class Script:
     def _if_converted(self, cls: ModuleClass | None) -> ModuleClass | None:
         return cls if cls is not None and cls.key in self.converted else None
 
-    def _class_at(self, place: Place) -> ModuleClass | None:
+    def _class_at(self, place: CallSite) -> ModuleClass | None:
         if place.cls is None:
             return None
         return self._if_converted(self.project.index.module_class(self.file, place.cls))
 
-    def _argument(self, name: str, place: Place) -> ModuleClass | None:
+    def _argument(self, name: str, place: CallSite) -> ModuleClass | None:
         """An argument by its annotation, and ``self``."""
         if place.function is None:
             return None
@@ -142,12 +142,12 @@ class Script:
         dotted = ".".join([head, *rest])
         return self._if_converted(self.project.index.resolve(dotted, self.file.path).module_class)
 
-    def _attribute(self, name: str, place: Place, depth: int) -> ModuleClass | None:
+    def _attribute(self, name: str, place: CallSite, depth: int) -> ModuleClass | None:
         """What a class, be it a module or not, has under a name of its own."""
         for method in place.cls.methods if place.cls else ():
             for item in method.assignments:
                 if item.path == (name,) and item.how == "assign":
-                    found = self.instance(item.value, Place(method, place.cls), depth + 1)
+                    found = self.instance(item.value, CallSite(method, place.cls), depth + 1)
                     if found is not None:
                         return found
         return None

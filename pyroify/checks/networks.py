@@ -111,8 +111,8 @@ class _Search:
                 if not self._makes_layer(call, code.file):
                     continue
                 node = self._resolver.resolve(call, Scope(code.file.path))
-                leaves = [item for item in walk(node) if isinstance(item, LayerInstance)]
-                layers = [leaf.layer.name for leaf in leaves if self._is_wanted(leaf, code)]
+                made = [item for item in walk(node) if isinstance(item, LayerInstance)]
+                layers = [item.layer.name for item in made if self._is_wanted(item, code)]
                 if layers:
                     found[call] = tuple(dict.fromkeys(layers))
                     inner.update(part.place for part in _inner_calls(call))
@@ -131,12 +131,12 @@ class _Search:
             and self.index.layer(call.callee.dotted, file.path) is not None
         )
 
-    def _is_wanted(self, leaf: LayerInstance, code: Code) -> bool:
+    def _is_wanted(self, instance: LayerInstance, code: Code) -> bool:
         """Whether the spec makes something of a parameter of such a layer, whatever its class."""
         owner = code.name or code.file.module.rpartition(".")[2]
         keys = (
             SiteKey(code.file.module, owner, parameter.name, parameter.layer)
-            for parameter in leaf.layer.parameters
+            for parameter in instance.layer.parameters
         )
         return any(not isinstance(decide(self.spec, key).action, Keep) for key in keys)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.checks.instances import Place, Script
+from pyroify.checks.instances import CallSite, Script
 from pyroify.decide.project import random
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
@@ -36,7 +36,7 @@ def _parts(value: Value) -> Iterator[Value]:
         yield from _parts(value.callee)
 
 
-def _draw(script: Script, value: Value, place: Place) -> str:
+def _draw(script: Script, value: Value, place: CallSite) -> str:
     """The random parameter that a value is, with the class of its instance; ``""`` for others."""
     cls, path = _read(script, value, place)
     for end in range(1, len(path) + 1):
@@ -45,7 +45,7 @@ def _draw(script: Script, value: Value, place: Place) -> str:
     return ""
 
 
-def _read(script: Script, value: Value, place: Place) -> tuple[ModuleClass | None, Path]:
+def _read(script: Script, value: Value, place: CallSite) -> tuple[ModuleClass | None, Path]:
     """The converted class that attributes are read of, and the attributes."""
     if isinstance(value, Unknown) and value.owner is not None:
         return script.instance(value.owner, place), value.path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from pyroify.decide.project import Project, declared, matches
+from pyroify.decide.project import Candidates, declared, matches
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
@@ -18,7 +18,7 @@ from pyroify.syntax.values import Path
 class Subject:
     """A class under check. ``at_run_time``: a loop over what is there converts its layers."""
 
-    project: Project
+    project: Candidates
     summary: ClassSummary
     at_run_time: bool = False
 

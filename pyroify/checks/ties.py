@@ -8,7 +8,7 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
-from pyroify.program.placements import Single, Where, place
+from pyroify.program.placements import AccessPath, Single, place
 from pyroify.program.summary import ClassSummary, always_assigned, exclusive, summary_of
 from pyroify.program.ties import Tie
 from pyroify.spec.match import SiteKey, decide
@@ -100,7 +100,7 @@ def _is_ruled_alone(spec: Spec, summary: ClassSummary, path: str) -> bool:
     """Whether rules declare a second name, should that come to be the only one of a parameter."""
     owner = path.rpartition(".")[0]
     layer = next(
-        (single.leaf.layer.name for single in _spots(summary) if single.where.path == owner), ""
+        (single.instance.layer.name for single in _spots(summary) if single.where.path == owner), ""
     )
     cls, frozen = summary.cls, summary.is_frozen(path)
     key = SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
@@ -110,6 +110,6 @@ def _is_ruled_alone(spec: Spec, summary: ClassSummary, path: str) -> bool:
 def _spots(summary: ClassSummary) -> Iterator[Single]:
     """The layers that a class makes, each with the way to it."""
     for attribute in summary.everything:
-        for found in place(attribute.node, Where(attribute.target, attribute.name, 0)):
+        for found in place(attribute.node, AccessPath(attribute.target, attribute.name, 0)):
             if isinstance(found, Single):
                 yield found

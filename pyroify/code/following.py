@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyroify.code.names import FOLLOW, FileNames
-from pyroify.code.statements import Call
+from pyroify.code.statements import CallStatement
 
 FOLLOWING = '''\
 class {following}:
@@ -52,7 +52,7 @@ def {follow_module}(root):
 """The anchor, an empty buffer that no state_dict holds, tells where the module is."""
 
 
-def following_call(names: FileNames) -> Call:
+def following_call(names: FileNames) -> CallStatement:
     """The statement that makes all priors below ``self`` follow it."""
     spelled = {
         "following": names.own("Following"),
@@ -63,4 +63,4 @@ def following_call(names: FileNames) -> Call:
     }
     names.define(spelled["following"], FOLLOWING.format(**spelled))
     names.define(spelled["follow_module"], FOLLOW_MODULE.format(**spelled))
-    return Call(spelled["follow_module"], "self")
+    return CallStatement(spelled["follow_module"], "self")

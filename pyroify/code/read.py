@@ -139,7 +139,7 @@ def _call(call: ast.Call, dotted: Dotted) -> code.Statement | None:
     function, first = ast.unparse(call.func), _text(call.args[0]) if call.args else ""
     last = function.rpartition(".")[2].lstrip("_")
     if last == "register_buffer" and first == ANCHOR:
-        return code.Anchor()
+        return code.AnchorBuffer()
     is_needed = (
         last in CALLED
         or dotted(call.func) in CONVERTING
@@ -151,7 +151,7 @@ def _call(call: ast.Call, dotted: Dotted) -> code.Statement | None:
             owner, name = ast.unparse(found["owner"]), ast.unparse(found["name"])
             return code.DeclareNamed(owner, declared, name)
         is_needed = ast.unparse(found["value"]) == "module"
-    return code.Call(function, _arguments(call)) if is_needed else None
+    return code.CallStatement(function, _arguments(call)) if is_needed else None
 
 
 def _if(node: ast.If, dotted: Dotted) -> code.Statement:

@@ -270,7 +270,7 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallStatement:
     """A call that declarations need: ``follow_module(self)``, or of a method of ``self``."""
 
     function: str
@@ -278,7 +278,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class AnchorBuffer:
     """``self.register_buffer("_anchor", ...)``: it tells where the module is."""
 
 
@@ -309,8 +309,8 @@ Statement = (
     | EachParameter
     | Continue
     | Assign
-    | Call
-    | Anchor
+    | CallStatement
+    | AnchorBuffer
     | NameChildren
     | OriginalInit
     | Other

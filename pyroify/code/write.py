@@ -176,9 +176,9 @@ def _lines(statement: code.Statement, names: Spelling) -> Iterator[str]:
             yield "continue"
         case code.Assign(target, source):
             yield f"{target} = {source}"
-        case code.Call(function, arguments):
+        case code.CallStatement(function, arguments):
             yield f"{function}({arguments})"
-        case code.Anchor():
+        case code.AnchorBuffer():
             yield REGISTERED.format(name=_quoted(ANCHOR), empty=f"{names.say('torch')}.empty(0)")
         case code.NameChildren():
             yield "# Pyro does not see what is put into _modules."

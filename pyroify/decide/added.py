@@ -11,34 +11,34 @@ from dataclasses import replace
 from pyroify.code.statements import Statement, guarded
 from pyroify.decide.sites import OTHER, InstanceSite, Sites, measured
 from pyroify.decide.visible import declare_layer
-from pyroify.program.placements import Single, Where, subpath
-from pyroify.program.puts import PutIn
+from pyroify.program.placements import AccessPath, Single, subpath
+from pyroify.program.puts import InstanceStore
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep
 
 
-def declare_added(puts: Sequence[PutIn], sites: Sites) -> Iterator[Statement]:
+def declare_added(puts: Sequence[InstanceStore], sites: Sites) -> Iterator[Statement]:
     """Declarations of the parameters that are put into instances; what has none is said."""
     for put in puts:
         decided = {sites.consult_in(cls, put.name).action for cls in put.owners}
         if put.is_named and len(decided) == 1:
-            declare = _declare if put.leaf is None else _declare_layer
+            declare = _declare if put.instance is None else _declare_layer
             for where in put.places:
                 yield from declare(put, where, sites)
         else:
             _report(put, sites)
 
 
-def _declare_layer(put: PutIn, where: Where, sites: Sites) -> Iterator[Statement]:
-    assert put.leaf is not None
+def _declare_layer(put: InstanceStore, where: AccessPath, sites: Sites) -> Iterator[Statement]:
+    assert put.instance is not None
     there = where.child(f"{where.target}.{put.name}", put.name)
-    single = Single(replace(there, line=put.line, guards=(), loops=()), put.leaf)
+    single = Single(replace(there, line=put.line, guards=(), loops=()), put.instance)
     statements = declare_layer(single, sites)
     test = "" if put.is_certain else f'hasattr({where.target}, "{put.name}")'
     yield from where.wrap(guarded(test, statements))
 
 
-def _declare(put: PutIn, where: Where, sites: Sites) -> Iterator[Statement]:
+def _declare(put: InstanceStore, where: AccessPath, sites: Sites) -> Iterator[Statement]:
     path, target = subpath(where.path, put.name), f"{where.target}.{put.name}"
     states = {made.frozen for made in put.parameters}
     decision = sites.decide(path, line=put.line, frozen=states == {True})
@@ -62,7 +62,7 @@ def put_message(name: str, cls: str, maybe: bool = False) -> str:
     return f"{what} is put into {owner}, where no declaration reaches it"
 
 
-def _report(put: PutIn, sites: Sites) -> None:
+def _report(put: InstanceStore, sites: Sites) -> None:
     """Say of what no declaration reaches that it stays, if a rule is about it."""
     names = [put.name] if put.parameters else [subpath(put.name, OTHER)]
     if put.name == "*":

@@ -7,13 +7,13 @@ from functools import cached_property
 
 from pyroify.catalog.metaclasses import INTERFACES
 from pyroify.code.names import FileNames
-from pyroify.decide.declare import Declarations
+from pyroify.decide.declare import MethodDeclarations
 from pyroify.decide.model import ClassPlan, HeldClass, SitePlan, Status
-from pyroify.decide.project import Sites
+from pyroify.decide.project import ClassSites
 from pyroify.decide.sites import InstanceSite
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
-from pyroify.program.placements import Instance, Where, place
+from pyroify.program.placements import AccessPath, Instance, place
 from pyroify.program.summary import ClassSummary
 from pyroify.program.ties import Tie
 from pyroify.spec.match import has_wildcard
@@ -22,7 +22,7 @@ from pyroify.syntax.facts import Function
 Key = tuple[str, str]
 """Path and qualified name of a class."""
 
-Stage = tuple[Function | None, Declarations]
+Stage = tuple[Function | None, MethodDeclarations]
 """A method that ends in declarations, None for a constructor still to be written."""
 
 
@@ -186,7 +186,7 @@ class Candidate:
         return is_kept and (is_frozen or all(site.action == "keep" for site in left))
 
     @property
-    def sites(self) -> Sites:
+    def sites(self) -> ClassSites:
         """Its parameters by what becomes of them."""
         sites = [site for _, declared in self.stages for site in declared.sites]
         paths = {
@@ -195,7 +195,7 @@ class Candidate:
         }
         by_lambda = any(declared.by_lambda for _, declared in self.stages)
         own = {site.path for site in sites if site.action == "sample" and site.spared == "own"}
-        return Sites(
+        return ClassSites(
             paths["sample"] | self.lent,
             paths["param"],
             paths["keep"],
@@ -225,7 +225,7 @@ class Candidate:
         return tuple(
             HeldClass(found.where.path, found.cls.name)
             for attribute in self.summary.everything
-            for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
+            for found in place(attribute.node, AccessPath(attribute.target, attribute.name, 0))
             if isinstance(found, Instance)
         )
 

@@ -29,7 +29,7 @@ from pyroify.decide.unreached import report_unreached
 from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
 from pyroify.decide.visible import declare_each, declare_layer, declare_visible
 from pyroify.diagnostics import Finding
-from pyroify.program.placements import Each, Single, Where
+from pyroify.program.placements import AccessPath, Parameters, Single
 from pyroify.program.present import present_within
 from pyroify.program.puts import instances_put_into, put_into_instances
 from pyroify.program.summary import ClassSummary, OwnParameter, summary_of
@@ -42,7 +42,7 @@ from pyroify.syntax.facts import Function
 
 
 @dataclass(frozen=True, slots=True)
-class Declarations:
+class MethodDeclarations:
     """What one method comes to declare.
 
     ``latents`` come before all else: a second run takes them for part of the class as it was.
@@ -77,7 +77,7 @@ class Declarer:
     tied: frozenset[str] = frozenset()
     """Paths that read another parameter: they are declared with the tie."""
 
-    def declare(self, method: Function | None, covered: tuple[Function, ...]) -> Declarations:
+    def declare(self, method: Function | None, covered: tuple[Function, ...]) -> MethodDeclarations:
         """Declarations of everything the ``covered`` methods attach.
 
         ``method``, which ends in them, is None where the constructor is still to be written.
@@ -121,7 +121,7 @@ class Declarer:
         left = leaves_all(sites)
         if not left:
             report_dropped(sites, [*latents, *statements])
-        return Declarations(
+        return MethodDeclarations(
             latents=tuple(latents),
             statements=joined(statements),
             in_place=own.in_place,
@@ -193,9 +193,9 @@ class Declarer:
     def _inherited(self, sites: Sites) -> Iterator[Statement]:
         """Parameters of the layer of torch.nn that the class derives from."""
         base = self.summary.cls.library_base
-        where = Where("self", "", self.summary.cls.cls.line)
+        where = AccessPath("self", "", self.summary.cls.cls.line)
         if base is not None and base.kind == "recurrent":
-            yield from declare_each(Each(where, base), sites)
+            yield from declare_each(Parameters(where, base), sites)
         elif base is not None and base.kind == "layer":
             own = {parameter.name for parameter in self.summary.all_parameters}
             yield from declare_layer(Single(where, LayerInstance(base)), sites, skip=own)

@@ -17,7 +17,7 @@ from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.sites import InstanceSite, Sites, needs_first_value
 from pyroify.decide.visible import placements_of
 from pyroify.program.cleared import is_present
-from pyroify.program.placements import Instance, Single, Where, place, subpath
+from pyroify.program.placements import AccessPath, Instance, Single, place, subpath
 from pyroify.program.present import present_at_end
 from pyroify.program.summary import Attribute, ClassSummary, OwnParameter, summary_of
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
@@ -27,7 +27,7 @@ from pyroify.syntax.values import Declared
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartSite:
     """A parameter of an instance, which its class declares for all its instances.
 
     ``place`` is where the class that builds the instance finds it, ``path`` its name below that
@@ -37,7 +37,7 @@ class Part:
 
     holder: Instance
     summary: ClassSummary
-    where: Where
+    where: AccessPath
     place: Place
     path: str
     inner: str
@@ -81,7 +81,7 @@ def _is_spoken_of(instance: Instance, sites: Sites) -> bool:
     return any(there.startswith(f"{path}.") for there in (*sites.present, *sites.within))
 
 
-def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Iterator[Part]:
+def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Iterator[PartSite]:
     """The parameters of an instance, by one name each; ``inner`` is one that it holds."""
     instance = inner or holder
     for cls in instance.cls.lineage:
@@ -96,13 +96,13 @@ def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Ite
                 if isinstance(found, Instance) and found.cls.key != instance.cls.key:
                     yield from _parts(holder, sites, found)
                 elif isinstance(found, Single):
-                    for parameter in found.leaf.layer.parameters:
+                    for parameter in found.instance.layer.parameters:
                         part = _layer_part(holder, instance, summary, found, parameter)
                         if part.inner not in tied:
                             yield part
 
 
-def _where(instance: Instance, attribute: Attribute) -> Where:
+def _where(instance: Instance, attribute: Attribute) -> AccessPath:
     """Where an attribute of an instance is found; the line is that of the instance."""
     around = instance.where
     target = around.target + attribute.target.removeprefix("self")
@@ -114,13 +114,13 @@ def _where(instance: Instance, attribute: Attribute) -> Where:
 
 def _own_part(
     holder: Instance, instance: Instance, summary: ClassSummary, own: OwnParameter
-) -> Part:
+) -> PartSite:
     """A parameter that the class makes itself; sizes in its source mean nothing outside."""
     where = instance.where
     target = f"{where.target}.{own.name}"
     shape = _shape(summary, own)
     is_plain = shape is not None and all(size.isdecimal() for size in shape)
-    return Part(
+    return PartSite(
         holder,
         summary,
         where,
@@ -142,7 +142,7 @@ def _own_part(
 
 def _buffer_parts(
     holder: Instance, instance: Instance, summary: ClassSummary, sites: Sites
-) -> Iterator[Part]:
+) -> Iterator[PartSite]:
     """Frozen parameters that have become buffers, where one instance has a declaration instead."""
     where = instance.where
     for name in sorted(summary.buffers - {own.name for own in summary.all_parameters}):
@@ -159,7 +159,7 @@ def _buffer_parts(
                 ndim=int(events) if events.isdecimal() else None,
                 initial=f"{target}.detach()",
             )
-            yield Part(holder, summary, where, place, path, inner=name, frozen=True)
+            yield PartSite(holder, summary, where, place, path, inner=name, frozen=True)
 
 
 def _shape(summary: ClassSummary, own: OwnParameter) -> tuple[str, ...] | None:
@@ -177,9 +177,9 @@ def _layer_part(
     summary: ClassSummary,
     single: Single,
     parameter: LayerParameter,
-) -> Part:
+) -> PartSite:
     """A parameter of a layer; its shape is read off the layer, which keeps its sizes."""
-    where, layer = single.where, single.leaf.layer
+    where, layer = single.where, single.instance.layer
     target = f"{where.target}.{parameter.name}"
 
     def read(expression: str) -> str:
@@ -189,7 +189,7 @@ def _layer_part(
     path = subpath(where.path, parameter.name)
     inner = path.removeprefix(f"{instance.where.path}.")
     there = present_at_end(summary.constructor).get(inner)
-    return Part(
+    return PartSite(
         holder,
         summary,
         where,
@@ -207,12 +207,12 @@ def _layer_part(
         layer=parameter.layer,
         frozen=summary.is_frozen(inner),
         maybe_frozen=summary.may_be_frozen(inner),
-        present=is_present(parameter, single.leaf, summary, summary.constructor, inner),
+        present=is_present(parameter, single.instance, summary, summary.constructor, inner),
         declared=there.value.action if there else "",
     )
 
 
-def _declare(part: Part, sites: Sites) -> Iterator[Statement]:
+def _declare(part: PartSite, sites: Sites) -> Iterator[Statement]:
     """The statements that declare a parameter of an instance, if a rule is about it."""
     if part.present is False:
         return
@@ -239,7 +239,7 @@ def _declare(part: Part, sites: Sites) -> Iterator[Statement]:
         yield from guarded(" and ".join(_tests(part, decision, sites)), made)
 
 
-def _tests(part: Part, decision: Decision, sites: Sites) -> Iterator[str]:
+def _tests(part: PartSite, decision: Decision, sites: Sites) -> Iterator[str]:
     """What has to hold for a parameter of an instance to be declared."""
     if not part.present:
         yield _is_there(part, sites)
@@ -248,7 +248,7 @@ def _tests(part: Part, decision: Decision, sites: Sites) -> Iterator[str]:
         yield f"{part.place.target}.requires_grad"
 
 
-def _common(part: Part, sites: Sites) -> Action:
+def _common(part: PartSite, sites: Sites) -> Action:
     """What becomes of a parameter in all instances, by its class."""
     own = part.summary.by_hand.has(part.inner)
     module, cls = part.summary.cls.file.module, part.cls
@@ -256,14 +256,14 @@ def _common(part: Part, sites: Sites) -> Action:
     return decide(sites.spec, key).action
 
 
-def _is_there(part: Part, sites: Sites) -> str:
+def _is_there(part: PartSite, sites: Sites) -> str:
     """A test whether an instance has a parameter that its class makes under a condition."""
     if part.inner not in part.summary.buffers:
         return f"{part.place.target} is not None"
     return sites.is_parameter(part.place.target)
 
 
-def _is_impossible(part: Part, decision: Decision, sites: Sites) -> bool:
+def _is_impossible(part: PartSite, decision: Decision, sites: Sites) -> bool:
     """Whether a rule asks for what the class has taken from its instances; it is said."""
     cls, target, action = part.cls, part.place.target, decision.action
     common = _common(part, sites)

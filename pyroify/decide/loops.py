@@ -11,8 +11,16 @@ from pyroify.catalog.layers import LAYERS, Layer, names_parameter
 from pyroify.code import statements as code
 from pyroify.code.computed import weight_function
 from pyroify.decide.replaceable import becomes_buffer
-from pyroify.decide.sites import OTHER, Chain, Sites
-from pyroify.program.placements import Each, Placement, Search, Single, Where, place, subpath
+from pyroify.decide.sites import OTHER, ActionsByName, Sites
+from pyroify.program.placements import (
+    AccessPath,
+    Parameters,
+    Placement,
+    Search,
+    Single,
+    place,
+    subpath,
+)
 from pyroify.program.summary import Attribute, ClassSummary
 from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.spec.match import fits_right_below, has_wildcard, path_below, tells_by_place
@@ -27,29 +35,29 @@ BELOW = subpath(OTHER, OTHER)
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class LoopActions:
     """What becomes of parameters by name: in any layer, and in those that rules treat apart."""
 
-    default: Chain
-    apart: Mapping[Chain, list[Layer]]
+    default: ActionsByName
+    apart: Mapping[ActionsByName, list[Layer]]
 
-    def chain(self, layer: str) -> Chain:
+    def chain(self, layer: str) -> ActionsByName:
         """What becomes of the parameters of a layer."""
         names = {item.name: chain for chain, items in self.apart.items() for item in items}
         return names.get(layer, self.default)
 
     @property
-    def chains(self) -> tuple[Chain, ...]:
+    def chains(self) -> tuple[ActionsByName, ...]:
         """What becomes of parameters, layer by layer."""
         return (self.default, *self.apart)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LoopedPart:
     """Something below ``self`` that rules treat apart; ``alone``: and nothing below that."""
 
     path: str
-    tables: Tables
+    tables: LoopActions
     alone: bool = False
 
     @property
@@ -58,15 +66,15 @@ class Part:
         return code.PathIs(self.path, below=bool(self.path) and not self.alone)
 
 
-def tables_below(path: str, sites: Sites) -> Tables:
+def tables_below(path: str, sites: Sites) -> LoopActions:
     """What the spec says of parameters somewhere below a path, by layer and name."""
     default = sites.chain(path)
-    apart: dict[Chain, list[Layer]] = {}
+    apart: dict[ActionsByName, list[Layer]] = {}
     for layer in _mentioned_layers(sites):
         chain = sites.chain(path, layer.name)
         if chain != default:
             apart.setdefault(chain, []).append(layer)
-    return Tables(default, apart)
+    return LoopActions(default, apart)
 
 
 def _mentioned_layers(sites: Sites) -> Iterator[Layer]:
@@ -78,27 +86,27 @@ def _mentioned_layers(sites: Sites) -> Iterator[Layer]:
 
 
 def find_parts(
-    attributes: Sequence[Attribute], tables: Tables, sites: Sites, moved: Collection[str] = ()
-) -> tuple[Part, ...]:
+    attributes: Sequence[Attribute], tables: LoopActions, sites: Sites, moved: Collection[str] = ()
+) -> tuple[LoopedPart, ...]:
     """The parts that rules treat apart, each before what holds it; all that is unseen is noted.
 
     Of what has ``moved``, only what has a name of its own is known by that.
     """
-    parts: list[Part] = []
+    parts: list[LoopedPart] = []
     for attribute in attributes:
         if attribute.name in moved and not is_opaque(attribute.node):
             parts.extend(_named_parts(attribute, tables, sites))
         if not is_opaque(attribute.node):
             parts.extend(_searched_parts(attribute, tables, sites))
         if is_opaque(attribute.node) and attribute.name not in ("", "*"):
-            where = Where(attribute.target, attribute.name, attribute.line)
+            where = AccessPath(attribute.target, attribute.name, attribute.line)
             seen = [item for item in place(attribute.node, where) if isinstance(item, Single)]
             paths = [single.where.path for single in seen]
             parts.extend(_parts_below(attribute.name, tables, sites, attribute.line, paths))
     return _innermost_first(parts)
 
 
-def find_hidden_parts(tables: Tables, sites: Sites) -> tuple[Part, ...]:
+def find_hidden_parts(tables: LoopActions, sites: Sites) -> tuple[LoopedPart, ...]:
     """The parts that rules spell out, under names that the source does not show."""
     line, shown = sites.summary.cls.cls.line, _names_shown(sites.summary)
     frozen = [path.split(".") for path in sites.summary.frozen_outside]
@@ -138,13 +146,13 @@ def _names_shown(summary: ClassSummary) -> set[str]:
     return {name.partition(".")[0] for one in summary.lineage for name in one.names_attached}
 
 
-def _innermost_first(parts: Iterable[Part]) -> tuple[Part, ...]:
+def _innermost_first(parts: Iterable[LoopedPart]) -> tuple[LoopedPart, ...]:
     return tuple(sorted(parts, key=lambda part: (not part.alone, -part.path.count("."))))
 
 
 def _parts_below(
-    name: str, tables: Tables, sites: Sites, line: int, seen: Sequence[str] = ()
-) -> Iterator[Part]:
+    name: str, tables: LoopActions, sites: Sites, line: int, seen: Sequence[str] = ()
+) -> Iterator[LoopedPart]:
     """The parts of something that is not visible; the layers at the paths ``seen`` are."""
     known = {"": tables}
     cls = sites.summary.cls
@@ -155,7 +163,7 @@ def _parts_below(
         if path == name or below != around:
             _record(path, below, line, sites)
         if below != around:
-            yield Part(path, below)
+            yield LoopedPart(path, below)
     named = [path for path in _rules_below(name, sites) if not has_wildcard(path)]
     for frozen in _frozen_below(name, sites):
         named.append(frozen)
@@ -169,36 +177,40 @@ def _parts_below(
         owners[name] = None
         _record_names(name, tables_below(name, sites).default, line, sites)
     for owner in owners:
-        yield Part(owner, tables_below(owner, sites), alone=True)
+        yield LoopedPart(owner, tables_below(owner, sites), alone=True)
 
 
-def _record_names(path: str, chain: Chain, line: int, sites: Sites) -> None:
+def _record_names(path: str, chain: ActionsByName, line: int, sites: Sites) -> None:
     """Note the parameters right at a path that rules mention."""
     for name, action in chain.mentioned:
         site = subpath(path, name)
         sites.record(site, sites.decide(site), sites.render_looped(action, line), line)
 
 
-def _named_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
+def _named_parts(attribute: Attribute, tables: LoopActions, sites: Sites) -> Iterator[LoopedPart]:
     """Layers in a container, by names that do not change where others are taken out."""
-    where = Where(attribute.target, attribute.name, attribute.line)
+    where = AccessPath(attribute.target, attribute.name, attribute.line)
     for found in place(attribute.node, where):
         path = found.where.path
         numbered = any(name == "*" or name.isdecimal() for name in path.split("."))
         if isinstance(found, Single) and not numbered:
-            layer = found.leaf.layer.name
+            layer = found.instance.layer.name
             if sites.chain(path, layer) != tables.chain(layer):
-                yield Part(path, tables_below(path, sites), alone=True)
+                yield LoopedPart(path, tables_below(path, sites), alone=True)
 
 
-def _searched_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Iterator[Part]:
+def _searched_parts(
+    attribute: Attribute, tables: LoopActions, sites: Sites
+) -> Iterator[LoopedPart]:
     """Parts whose layers the source shows, but not which or how many there are."""
-    for placement in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
+    for placement in place(
+        attribute.node, AccessPath(attribute.target, attribute.name, attribute.line)
+    ):
         found = _searched(placement)
         chains = [(path, layer, sites.chain(path, layer.name)) for path, layer in found]
         if all(chain == tables.chain(layer.name) for _, layer, chain in chains):
             continue
-        treated: dict[Layer, Chain] = {}
+        treated: dict[Layer, ActionsByName] = {}
         part = min((path for path, _, _ in chains), key=len).removesuffix(".*")
         for path, layer, chain in chains:
             if "*" not in part:
@@ -206,17 +218,17 @@ def _searched_parts(attribute: Attribute, tables: Tables, sites: Sites) -> Itera
             looped = treated.get(layer, tables.chain(layer.name))
             sites.report_nested(path, looped, layer, attribute.line)
         if treated:
-            yield Part(part, _grouped(treated))
+            yield LoopedPart(part, _grouped(treated))
 
 
-def _grouped(chains: Mapping[Layer, Chain]) -> Tables:
+def _grouped(chains: Mapping[Layer, ActionsByName]) -> LoopActions:
     """What becomes of parameters in any of some layers, and in the others."""
     default, *_ = chains.values()
-    apart: dict[Chain, list[Layer]] = {}
+    apart: dict[ActionsByName, list[Layer]] = {}
     for layer, chain in chains.items():
         if chain != default:
             apart.setdefault(chain, []).append(layer)
-    return Tables(default, apart)
+    return LoopActions(default, apart)
 
 
 def _searched(placement: Placement) -> tuple[tuple[str, Layer], ...]:
@@ -224,19 +236,19 @@ def _searched(placement: Placement) -> tuple[tuple[str, Layer], ...]:
     match placement:
         case Search(found=found):
             return found
-        case Each(where=where, layer=layer):
+        case Parameters(where=where, layer=layer):
             return ((where.path, layer),)
-        case Single(where=where, leaf=leaf) if where.path.endswith(".*"):
-            return ((where.path, leaf.layer),)
+        case Single(where=where, instance=instance) if where.path.endswith(".*"):
+            return ((where.path, instance.layer),)
     return ()
 
 
-def note_unseen(tables: Tables, sites: Sites, path: str = "", line: int = 0) -> None:
+def note_unseen(tables: LoopActions, sites: Sites, path: str = "", line: int = 0) -> None:
     """Note what the class makes and attaches out of sight, below ``self`` or an attribute."""
     _record(path, tables, line or sites.summary.cls.cls.line, sites)
 
 
-def find_own(tables: Tables, sites: Sites) -> Tables:
+def find_own(tables: LoopActions, sites: Sites) -> LoopActions:
     """What becomes of parameters of the class itself under names the source does not show."""
     named = (own for own in sites.summary.all_parameters if not becomes_buffer(own, sites.summary))
     names = {own.name for own in named}
@@ -328,7 +340,7 @@ def _can_be_read(segment: str) -> bool:
     return is_name or segment.isdecimal() or has_wildcard(segment)
 
 
-def _record(path: str, tables: Tables, line: int, sites: Sites) -> None:
+def _record(path: str, tables: LoopActions, line: int, sites: Sites) -> None:
     """Note what is below a path: each name that a rule mentions, and any other.
 
     Of layers that rules treat apart, which may be none of what is there, only what they declare is.
@@ -360,8 +372,8 @@ def _unseen(path: str, name: str) -> str:
 
 def declare_in_loop(
     over: code.Undeclared,
-    parts: Sequence[Part],
-    tables: Tables,
+    parts: Sequence[LoopedPart],
+    tables: LoopActions,
     kept: Sequence[str],
     sites: Sites,
     line: int,
@@ -384,14 +396,14 @@ def _keeping(kept: Sequence[str]) -> code.Assign:
     return code.Assign("kept", f"{{{', '.join(kept)}}}")
 
 
-def note_own(tables: Tables, sites: Sites, line: int) -> None:
+def note_own(tables: LoopActions, sites: Sites, line: int) -> None:
     """Note parameters of the class itself that no rule mentions, whatever their names."""
     action = tables.default.other
     sites.record("**", sites.decide(OTHER), sites.render_looped(action, line), line)
 
 
 def declare_own(
-    tables: Tables, kept: Sequence[str], sites: Sites, line: int
+    tables: LoopActions, kept: Sequence[str], sites: Sites, line: int
 ) -> Iterator[code.Statement]:
     """The loop over parameters of the class itself whose names the source does not show."""
     note_own(tables, sites, line)
@@ -409,10 +421,10 @@ def _without_idle(arms: Sequence[code.Statement]) -> list[code.Statement]:
     return found
 
 
-def _statements(tables: Tables, skipping: bool, sites: Sites, line: int) -> code.Block:
+def _statements(tables: LoopActions, skipping: bool, sites: Sites, line: int) -> code.Block:
     """What is done with ``module``, by its layer; ``skipping`` parameters that are kept."""
 
-    def declare(chain: Chain) -> code.Block:
+    def declare(chain: ActionsByName) -> code.Block:
         return _declare_each(chain, "module", skipping, sites, line)
 
     kept = [item for chain, items in tables.apart.items() if chain.keeps_all for item in items]
@@ -427,7 +439,7 @@ def _statements(tables: Tables, skipping: bool, sites: Sites, line: int) -> code
 
 
 def _declare_each(
-    chain: Chain, owner: str, skipping: bool, sites: Sites, line: int
+    chain: ActionsByName, owner: str, skipping: bool, sites: Sites, line: int
 ) -> tuple[code.EachParameter, ...]:
     body = sites.assign_by_name(chain, owner, line)
     if not body:

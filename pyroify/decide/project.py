@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Sites:
+class ClassSites:
     """Parameters of one class by what becomes of them, as dotted paths (``layers.*.weight``).
 
     ``own`` are random ones that the user has declared, ``tied`` other names of random ones, and
@@ -39,48 +39,48 @@ class Sites:
         return self.random | self.constrained | self.tied
 
 
-NO_SITES = Sites()
-Chosen = Callable[[Sites], frozenset[str]]
+NO_SITES = ClassSites()
+Chosen = Callable[[ClassSites], frozenset[str]]
 
 
-def random(sites: Sites) -> frozenset[str]:
+def random(sites: ClassSites) -> frozenset[str]:
     """The random ones."""
     return sites.random
 
 
-def own(sites: Sites) -> frozenset[str]:
+def own(sites: ClassSites) -> frozenset[str]:
     """The random ones that the user has declared."""
     return sites.own
 
 
-def kept(sites: Sites) -> frozenset[str]:
+def kept(sites: ClassSites) -> frozenset[str]:
     """Those that stay parameters."""
     return sites.kept
 
 
-def declared(sites: Sites) -> frozenset[str]:
+def declared(sites: ClassSites) -> frozenset[str]:
     """The random and the constrained ones."""
     return sites.declared
 
 
 @dataclass(frozen=True)
-class Project:
+class Candidates:
     """The summaries and sites of all classes that are to be converted."""
 
     index: Index
     spec: Spec
     summaries: Mapping[Key, ClassSummary]
-    sites: Mapping[Key, Sites]
+    sites: Mapping[Key, ClassSites]
     at_run_time: frozenset[Key] = frozenset()
     """Classes of which a loop over what is there converts the layers."""
 
     @cached_property
-    def anew(self) -> Project:
+    def anew(self) -> Candidates:
         """The project as if nothing had been random before."""
         made = {key: replace(s, random=s.random - s.own) for key, s in self.sites.items()}
         return replace(self, sites=made)
 
-    def with_random_in(self, classes: Collection[Key]) -> Project:
+    def with_random_in(self, classes: Collection[Key]) -> Candidates:
         """The project as if parameters of these classes alone were random."""
         made = {
             key: sites if key in classes else replace(sites, random=frozenset())
@@ -88,7 +88,7 @@ class Project:
         }
         return replace(self, sites=made)
 
-    def of(self, cls: ModuleClass) -> Sites:
+    def of(self, cls: ModuleClass) -> ClassSites:
         """The sites a class declares itself."""
         return self.sites.get(cls.key, NO_SITES)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pyroify.decide.project import Chosen, Project, own, random
+from pyroify.decide.project import Candidates, Chosen, own, random
 from pyroify.program.aliases import other_names
 from pyroify.program.calls import ENTRIES
 from pyroify.program.index import ModuleClass
@@ -27,7 +27,7 @@ HANDLING = {
 class Randomness:
     """What of one class draws, as far as the sites of a project tell."""
 
-    project: Project
+    project: Candidates
     summary: ClassSummary
 
     @cached_property

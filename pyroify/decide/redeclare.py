@@ -209,7 +209,7 @@ def _loops(sites: Sites) -> Iterator[tuple[code.Block, int]]:
         if there.statement in sites.summary.by_hand.statements:
             continue
         match there.statement:
-            case code.Call(function=called):
+            case code.CallStatement(function=called):
                 for function in sites.summary.cls.file.functions:
                     if function.name == called and function.shared:
                         yield function.shared, there.line

@@ -14,8 +14,8 @@ from pyroify.code.statements import Block, For, NameChildren, Root, Statement, U
 from pyroify.code.undeclared import root_at
 from pyroify.decide.loops import (
     BELOW,
-    Part,
-    Tables,
+    LoopActions,
+    LoopedPart,
     declare_in_loop,
     declare_own,
     find_hidden_parts,
@@ -40,7 +40,14 @@ from pyroify.decide.visible import (
 )
 from pyroify.program.cleared import is_present
 from pyroify.program.index import ModuleClass
-from pyroify.program.placements import Placement, Single, Where, misses_parameters, place, subpath
+from pyroify.program.placements import (
+    AccessPath,
+    Placement,
+    Single,
+    misses_parameters,
+    place,
+    subpath,
+)
 from pyroify.program.summary import Attribute, ClassSummary, summary_of
 from pyroify.program.values import ClassInstance, is_certain, is_opaque
 from pyroify.spec.match import has_wildcard, spells_out
@@ -50,7 +57,7 @@ from pyroify.syntax.values import Parameter, Unknown, Value, options_of, walk
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class ExcludedParameter:
     """A parameter that the loop leaves to the ``statements``, or as it is.
 
     ``source`` reads it where ``guards`` hold.
@@ -121,7 +128,7 @@ def declare_at_run_time(
         if not unseen.layers or own.default.other != tables.default.other:
             note_own(own, sites, line)
         root = Root("self", itself=True)
-        parts = (Part("", own), *parts) if own != tables else parts
+        parts = (LoopedPart("", own), *parts) if own != tables else parts
     elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:
         parts, tables = parts[:-1], parts[-1].tables  # there is nothing else
     # What takes the place of what another class declares is out of reach of the loop.
@@ -172,7 +179,9 @@ def _apart_in_grown(attribute: Attribute, summary: ClassSummary, sites: Sites) -
     """The ids of what a base has in a container, and makes something else of than the loop."""
     tables = tables_below(subpath(attribute.name, BELOW), sites)
     inner = replace(sites, summary=summary, method=summary.constructor)
-    for found in place(attribute.node, Where(attribute.target, attribute.name, attribute.line)):
+    for found in place(
+        attribute.node, AccessPath(attribute.target, attribute.name, attribute.line)
+    ):
         decisions = {path: (inner.consult(path, i.layer), i) for path, i in _named(found, inner)}
         others = {
             path: decision
@@ -214,8 +223,8 @@ def _is_module(node: Value) -> bool:
 
 
 def _all_apart(
-    attributes: Sequence[Attribute], tables: Tables, parts: Sequence[Part], sites: Sites
-) -> Iterator[Apart]:
+    attributes: Sequence[Attribute], tables: LoopActions, parts: Sequence[LoopedPart], sites: Sites
+) -> Iterator[ExcludedParameter]:
     """Parameters of layers that the loop would treat otherwise; all that are seen are noted."""
     treated = {part.path: part.tables for part in parts}
     for attribute in attributes:
@@ -230,18 +239,20 @@ def _all_apart(
                 note_looped(found, sites)
 
 
-def _apart_in(single: Single, tables: Tables, sites: Sites, is_here: bool) -> Iterator[Apart]:
+def _apart_in(
+    single: Single, tables: LoopActions, sites: Sites, is_here: bool
+) -> Iterator[ExcludedParameter]:
     """``is_here``: it is where the source says, as nothing is taken out of what it is in."""
     where = single.where
     is_one = is_here and not where.loops
     # The loop goes by names, but what is kept stays what it is under each of them.
     named_twice = {tie.right for tie in sites.summary.ties}
-    for parameter in single.leaf.layer.parameters:
+    for parameter in single.instance.layer.parameters:
         path = subpath(where.path, parameter.name)
         decision = sites.consult(path, parameter.layer)
         action = decision.action
         looped = tables.chain(parameter.layer).of(parameter.name.rpartition(".")[2])
-        if is_present(parameter, single.leaf, sites.summary, sites.method, path) is False:
+        if is_present(parameter, single.instance, sites.summary, sites.method, path) is False:
             continue
         is_looped = action == looped and not sites.reaches_frozen(path, decision)
         is_looped &= path not in named_twice or not isinstance(action, Keep)
@@ -252,7 +263,7 @@ def _apart_in(single: Single, tables: Tables, sites: Sites, is_here: bool) -> It
                 sites.report_place(rule, path, where.line)
             continue
         statements = where.wrap(declare_parameter(single, parameter, sites))
-        yield Apart(f"{where.target}.{parameter.name}", statements, where.guards)
+        yield ExcludedParameter(f"{where.target}.{parameter.name}", statements, where.guards)
 
 
 def _own_declared(sites: Sites) -> Iterator[str]:

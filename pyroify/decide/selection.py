@@ -40,7 +40,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Vertex:
+class ClassNode:
     """What decides about one class. Keys are of classes of the project, bases nearest first."""
 
     is_random: bool = False
@@ -94,7 +94,7 @@ class Refusal:
 class Graph:
     """The classes of a project, in the order in which they stand."""
 
-    classes: Mapping[Key, Vertex]
+    classes: Mapping[Key, ClassNode]
 
     @cached_property
     def subclasses(self) -> Mapping[Key, tuple[Key, ...]]:
@@ -201,7 +201,7 @@ class _State:
                 if holder in self.refused and (vertex.is_random or not by_subclass):
                     yield Reason.HOLDER, holder
 
-    def _in_containers(self, key: Key, vertex: Vertex) -> Iterator[tuple[Reason, Key]]:
+    def _in_containers(self, key: Key, vertex: ClassNode) -> Iterator[tuple[Reason, Key]]:
         for container in vertex.containers:
             is_random = container.has_random_layers or any(map(self.converts, container.members))
             for member in container.members if is_random else ():
@@ -211,7 +211,7 @@ class _State:
         if members and key in needed(self.graph, self.refused):
             yield Reason.MEMBER, members[0]
 
-    def _of_subclass(self, key: Key, vertex: Vertex, sub: Key) -> Iterator[tuple[Reason, Key]]:
+    def _of_subclass(self, key: Key, vertex: ClassNode, sub: Key) -> Iterator[tuple[Reason, Key]]:
         other = self.graph.classes[sub]
         if vertex.draws_own and sub in self.refused and not other.is_suppressed:
             yield Reason.INHERITS, sub

@@ -59,7 +59,7 @@ OTHER = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ActionsByName:
     """What becomes of parameters by their names: those that rules mention, and all others.
 
     ``mentioned`` has names, then globs; the first that fits decides.
@@ -222,10 +222,10 @@ class Sites:
         frozen = self.summary.is_frozen(path) or self.summary.may_be_frozen(path)
         return frozen and not isinstance(decision.action, Keep)
 
-    def chain(self, path: str, layer: str = "") -> Chain:
+    def chain(self, path: str, layer: str = "") -> ActionsByName:
         """What becomes of all parameters of a layer, whatever their names."""
         other = self.consult(subpath(path, OTHER), layer).action
-        rest = Chain(tuple(self._globs(path, layer, other)), other)
+        rest = ActionsByName(tuple(self._globs(path, layer, other)), other)
         names = {*map(_ending, self.spec.rules), *self._frozen_at(path)}
         found = {
             name: self.consult(subpath(path, name), layer).action
@@ -233,7 +233,7 @@ class Sites:
             if name and ":" not in name and not has_wildcard(name)
         }
         named = (item for item in found.items() if item[1] != rest.of(item[0]))
-        return Chain((*named, *rest.mentioned), other)
+        return ActionsByName((*named, *rest.mentioned), other)
 
     def _frozen_at(self, path: str) -> Iterator[str]:
         """Names that other classes freeze right below a path."""
@@ -466,7 +466,7 @@ class Sites:
         help = f"match {cls}.{inner}, for all of them"
         self.report(line, 0, "PYR061", message, help)
 
-    def report_nested(self, path: str, looped: Chain, layer: Layer, line: int) -> None:
+    def report_nested(self, path: str, looped: ActionsByName, layer: Layer, line: int) -> None:
         """Note rules about a layer at a path, where a loop treats the layer in another way."""
         for parameter in layer.parameters:
             decision = self.consult(subpath(path, parameter.name), layer.name)
@@ -581,7 +581,7 @@ class Sites:
         return (DeclareNamed(owner, value, reads_weight=_reads_fans(action)),)
 
     def assign_by_name(
-        self, chain: Chain, owner: str, line: int, layers: Sequence[Layer] = ()
+        self, chain: ActionsByName, owner: str, line: int, layers: Sequence[Layer] = ()
     ) -> Block:
         """Statements that declare ``value``, by what its ``name`` is; ``owner`` is such a layer."""
         otherwise = self.assign(chain.other, owner, line, layers)

@@ -15,7 +15,7 @@ from pyroify.decide.sites import OTHER, Sites
 from pyroify.decide.visibility import hides_parts
 from pyroify.decide.visible import named_in
 from pyroify.program.index import ModuleClass
-from pyroify.program.placements import Instance, Single, Where, place, subpath
+from pyroify.program.placements import AccessPath, Instance, Single, place, subpath
 from pyroify.program.summary import Attribute, ClassSummary, summary_of
 from pyroify.program.values import classes_in, is_opaque
 from pyroify.spec.match import SiteKey, decide, has_wildcard, spells_out
@@ -67,7 +67,7 @@ def _parts_in(
     """The instances in an attribute of a class, and what they are made of in turn."""
     name = subpath(holder.path, attribute.name) if holder else attribute.name
     around = holder.around | {holder.cls.key} if holder else frozenset()
-    where = Where("", name, attribute.line)
+    where = AccessPath("", name, attribute.line)
     placed = [item for item in place(attribute.node, where) if isinstance(item, Instance)]
     found = {(item.where.path, item.cls.key): (item.cls, True) for item in placed}
     shown = {item.cls.key for item in placed}
@@ -146,7 +146,7 @@ def _left_to_class(part: _Part, sites: Sites) -> Iterator[_Site]:
         if base := cls.library_base:
             found += [(p.name, p.layer, False) for p in base.parameters if p.name not in named]
         for attribute in summary.everything:
-            for item in place(attribute.node, Where("", attribute.name, attribute.line)):
+            for item in place(attribute.node, AccessPath("", attribute.name, attribute.line)):
                 if not isinstance(item, Instance):
                     is_one = isinstance(item, Single)
                     names = named_in(item, inside)

@@ -9,7 +9,7 @@ from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import misses_parameters
-from pyroify.program.puts import PutIn, put_into_instances
+from pyroify.program.puts import InstanceStore, put_into_instances
 from pyroify.program.roles import is_filled_by_functions
 from pyroify.program.summary import REMOVING, Attribute, ClassSummary, parameters_in
 from pyroify.program.values import (
@@ -239,7 +239,7 @@ def _misses_parameter(
     summary: ClassSummary,
     covered: Covered,
     attributes: Sequence[Attribute],
-    puts: Sequence[PutIn],
+    puts: Sequence[InstanceStore],
 ) -> bool:
     """Whether a parameter is made there that none of the attributes accounts for."""
     made = {(made.line, made.column) for method in covered for made in method.parameter_calls}
@@ -259,7 +259,7 @@ def _misses_layer(
     summary: ClassSummary,
     covered: Covered,
     attributes: Sequence[Attribute],
-    puts: Sequence[PutIn],
+    puts: Sequence[InstanceStore],
 ) -> bool:
     """Whether a layer is made there that none of the attributes accounts for."""
     layers = {

@@ -22,16 +22,16 @@ from pyroify.code import statements as code
 from pyroify.code.undeclared import root_at
 from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.replaceable import is_other_dtype
-from pyroify.decide.sites import Chain, Sites, is_noncentered
+from pyroify.decide.sites import ActionsByName, Sites, is_noncentered
 from pyroify.program.cleared import is_present
 from pyroify.program.placements import (
-    Each,
+    AccessPath,
     Instance,
     Layers,
+    Parameters,
     Placement,
     Search,
     Single,
-    Where,
     place,
     subpath,
 )
@@ -78,14 +78,14 @@ def declare_layer(
     where = single.where
     statements = [
         statement
-        for parameter in single.leaf.layer.parameters
+        for parameter in single.instance.layer.parameters
         if parameter.name not in skip
         for statement in declare_parameter(single, parameter, sites)
     ]
     yield from where.wrap(statements)
 
 
-def declare_each(each: Each, sites: Sites) -> Iterator[code.Statement]:
+def declare_each(each: Parameters, sites: Sites) -> Iterator[code.Statement]:
     """A loop over the parameters of one module, whatever their names."""
     where = each.where
     layer = each.layer.name if each.is_recurrent else ""
@@ -105,7 +105,7 @@ def note_looped(placement: Placement, sites: Sites) -> None:
 
 def placements_of(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
     """How the source reaches what an attribute holds."""
-    where = Where(attribute.target, attribute.name, attribute.line)
+    where = AccessPath(attribute.target, attribute.name, attribute.line)
     if not attribute.present:
         where = where.under(_existence(attribute, sites))
     return place(attribute.node, where)
@@ -125,7 +125,7 @@ def _existence(attribute: Attribute, sites: Sites) -> str:
 
 def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
     """Rules that address some elements of a container whose length is not known."""
-    where = Where(attribute.target, attribute.name, attribute.line)
+    where = AccessPath(attribute.target, attribute.name, attribute.line)
     for found in place(attribute.node, where):
         for path, parameter in named_in(found, sites):
             decision = sites.consult(path, parameter.layer if parameter else "")
@@ -135,16 +135,16 @@ def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
 def named_in(placement: Placement, sites: Sites) -> Iterator[tuple[str, LayerParameter | None]]:
     """Path and parameter for each of which the source shows the layer; None for those of lists."""
     match placement:
-        case Single(where=where, leaf=leaf):
-            for parameter in leaf.layer.parameters:
+        case Single(where=where, instance=instance):
+            for parameter in instance.layer.parameters:
                 path = subpath(where.path, parameter.name)
-                if is_present(parameter, leaf, sites.summary, sites.method, path) is not False:
+                if is_present(parameter, instance, sites.summary, sites.method, path) is not False:
                     yield path, parameter
         case Search(found=found):
             for path, layer in found:
                 for parameter in layer.parameters:
                     yield subpath(path, parameter.name), parameter
-        case Each(where=where, layer=layer):
+        case Parameters(where=where, layer=layer):
             for depth in () if placement.is_recurrent else placement.depths:
                 yield subpath(where.path, ".".join("*" * depth)), None
             for parameter in layer.parameters if placement.is_recurrent else ():
@@ -157,7 +157,7 @@ def _further_layers(placement: Placement) -> Iterator[tuple[str, LayerParameter]
     Each has a path of its own where the source tells how many there are.
     """
     match placement:
-        case Each(where=where, layer=layer) if placement.is_recurrent:
+        case Parameters(where=where, layer=layer) if placement.is_recurrent:
             further = _further_parameters(layer, *(_argument(placement, name) for name in _DEPTH))
             yield from ((subpath(where.path, item.name), item) for item in further)
         case Search(found=found):
@@ -176,7 +176,7 @@ def _further_parameters(layer: Layer, depth: str = "", both: str = "") -> Iterat
         yield from (replace(i, name=f"{i.name.removesuffix('0')}*") for i in layer.parameters)
 
 
-def _argument(each: Each, name: str) -> str:
+def _argument(each: Parameters, name: str) -> str:
     """The source of an argument of a layer, or of its default; empty where it is not seen."""
     names = [argument for argument, _ in each.layer.signature]
     if each.call is None or each.call.starred:
@@ -194,13 +194,13 @@ def _declare(placement: Layers, sites: Sites) -> Iterator[code.Statement]:
             return declare_layer(placement, sites)
         case Search():
             return _declare_found(placement, sites)
-        case Each():
+        case Parameters():
             return declare_each(placement, sites)
 
 
 def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     """The prior of all parameters of a layer, if one loop can declare them with other layers."""
-    if isinstance(placement, Single) and _has_other_dtype(placement.leaf):
+    if isinstance(placement, Single) and _has_other_dtype(placement.instance):
         return None
     is_layer = isinstance(placement, Single) or (isinstance(placement, Search) and placement.flat)
     if isinstance(placement, Search) and not placement.sure:
@@ -227,7 +227,7 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
 
 def _only_trained(placement: Layers, sites: Sites) -> bool:
     """Whether some of its parameters are or may be frozen, and what is declared is asked for."""
-    if isinstance(placement, Each) and placement.may_be_frozen:
+    if isinstance(placement, Parameters) and placement.may_be_frozen:
         return True
     summary, names = sites.summary, [path for path, _ in named_in(placement, sites)]
     return any(summary.is_frozen(path) or summary.may_be_frozen(path) for path in names)
@@ -245,10 +245,10 @@ def _declare_run(run: Sequence[Placement], prior: Action, sites: Sites) -> code.
 def declare_parameter(single: Single, parameter: LayerParameter, sites: Sites) -> code.Block:
     """The statements that declare one parameter of a layer; none where it is not declared."""
     path = subpath(single.where.path, parameter.name)
-    present = is_present(parameter, single.leaf, sites.summary, sites.method, path)
+    present = is_present(parameter, single.instance, sites.summary, sites.method, path)
     if present is False or path in sites.tied:
         return ()
-    line, layer = single.where.line, single.leaf.layer.name
+    line, layer = single.where.line, single.instance.layer.name
     decision = sites.decide(path, parameter.layer, line)
     site = _site(single, parameter, sites)
     if there := sites.within.get(path):
@@ -277,13 +277,13 @@ def _site(single: Single, parameter: LayerParameter, sites: Sites) -> Place:
         fan_in=_fan(parameter.fan_in, arguments, owner, target),
         fan_out=_fan(parameter.fan_out, arguments, owner, target),
         initial=f"{target}.detach()",
-        keeps_dtype=_has_other_dtype(single.leaf),
+        keeps_dtype=_has_other_dtype(single.instance),
     )
 
 
-def _has_other_dtype(leaf: LayerInstance) -> bool:
+def _has_other_dtype(instance: LayerInstance) -> bool:
     """Whether a layer is made, or may be, in a dtype that is not the default."""
-    for passed in leaf.call.args if leaf.call else ():
+    for passed in instance.call.args if instance.call else ():
         if passed.keyword == "dtype":
             return is_other_dtype(passed.text)
         if passed.star == "**" and isinstance(passed.value, Items):
@@ -293,12 +293,12 @@ def _has_other_dtype(leaf: LayerInstance) -> bool:
 
 def _arguments(single: Single, sites: Sites) -> Mapping[str, str]:
     """Source of each constructor argument that can be written again, defaults filled in."""
-    leaf = single.leaf
-    if leaf.call is None or leaf.call.starred:
+    instance = single.instance
+    if instance.call is None or instance.call.starred:
         return {}
     found: dict[str, str] = {}
-    for position, (name, default) in enumerate(leaf.layer.signature):
-        passed = leaf.call.argument(name, position)
+    for position, (name, default) in enumerate(instance.layer.signature):
+        passed = instance.call.argument(name, position)
         if passed is None and default is not None:
             found[name] = default
         elif passed is not None and passed.stable and sites.summary.is_steady(passed.text):
@@ -359,10 +359,10 @@ def _over(search: Search, body: code.Block) -> code.For:
     return code.For("_, layer", code.Undeclared((root_at(target),)), body)
 
 
-def _tables(search: Search, sites: Sites) -> dict[Chain, list[Layer]]:
+def _tables(search: Search, sites: Sites) -> dict[ActionsByName, list[Layer]]:
     """The layers of a search by what becomes of their parameters, which are noted."""
-    tables: dict[Chain, list[Layer]] = {}
-    seen: dict[Layer, Chain] = {}
+    tables: dict[ActionsByName, list[Layer]] = {}
+    seen: dict[Layer, ActionsByName] = {}
     for path, layer in search.found:
         chain = sites.chain(path, layer.name)
         if layer not in seen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pyroify.code.names import HOOK, LOAD_ORIGINAL, FileNames
-from pyroify.code.statements import Call, OriginalInit, Statement
+from pyroify.code.statements import CallStatement, OriginalInit, Statement
 from pyroify.code.write import write_constraint
 from pyroify.decide.model import SitePlan
 from pyroify.spec.model import Param, Spec
@@ -56,7 +56,7 @@ def loading_statements(
     inits = dict(special_inits(sites, spec))
     if inits:
         yield OriginalInit(tuple((path, _reader(param, names)) for path, param in inits.items()))
-    yield Call(f"self.{HOOK}", name)
+    yield CallStatement(f"self.{HOOK}", name)
 
 
 def special_inits(sites: Iterable[SitePlan], spec: Spec) -> Iterator[tuple[str, Param]]:

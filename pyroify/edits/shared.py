@@ -11,7 +11,7 @@ from pyroify.code.read import normal, read
 from pyroify.code.statements import (
     Assign,
     Block,
-    Call,
+    CallStatement,
     For,
     OriginalInit,
     Root,
@@ -49,7 +49,7 @@ def with_call(tail: Block, conversion: Block) -> Block:
     if not conversion or _conversion(tail) != conversion:
         return tail
     start = tail.index(conversion[0])
-    return (*tail[:start], Call(NAME, "self"), *tail[start + len(conversion) :])
+    return (*tail[:start], CallStatement(NAME, "self"), *tail[start + len(conversion) :])
 
 
 def is_up_to_date(file: File, conversion: Block) -> bool:
@@ -76,7 +76,7 @@ def _conversion(tail: Block) -> Block:
 
 def _is_option(statement: Statement) -> bool:
     """Whether an option of the spec adds it to the end of each constructor."""
-    if isinstance(statement, Call):
+    if isinstance(statement, CallStatement):
         return statement.function.lstrip("_") == FOLLOW or statement.function == f"self.{HOOK}"
     return isinstance(statement, OriginalInit)
 

@@ -12,7 +12,7 @@ from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program import placements
 from pyroify.program.copies import made_to_copy, with_copied
-from pyroify.program.placements import Where, place
+from pyroify.program.placements import AccessPath, place
 from pyroify.program.resolve import Resolver
 from pyroify.program.values import ClassInstance, ContainerInstance, Scope, holds_parameters, places
 from pyroify.spec.match import has_wildcard
@@ -171,10 +171,12 @@ def _of_named_frozen(candidate: Candidate) -> set[Location]:
         if candidate.summary.is_frozen(path) or candidate.summary.may_be_frozen(path)
     }
     spots = {
-        found.leaf.call.place
+        found.instance.call.place
         for attribute in candidate.summary.everything
-        for found in place(attribute.node, Where(attribute.target, attribute.name, 0))
-        if isinstance(found, placements.Single) and found.where.path in owners and found.leaf.call
+        for found in place(attribute.node, AccessPath(attribute.target, attribute.name, 0))
+        if isinstance(found, placements.Single)
+        and found.where.path in owners
+        and found.instance.call
     }
     names = {path.partition(".")[0] for path in owners}
     copied = with_copied(candidate.summary, names)

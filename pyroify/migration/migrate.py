@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
-from pyroify.checks.instances import Place, Script
+from pyroify.checks.instances import CallSite, Script
 from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit, SitePlan
-from pyroify.decide.project import Project, matches
+from pyroify.decide.project import Candidates, matches
 from pyroify.diagnostics import Finding
 from pyroify.edits import kinds
 from pyroify.migration.old_priors import as_spec, is_same, spec_rule, write_distribution
@@ -26,7 +26,7 @@ from pyroify.spec.expressions import Call, to_text
 from pyroify.spec.model import Sample
 from pyroify.spec.render import RenderError
 from pyroify.syntax import values
-from pyroify.syntax.facts import File, LiftedModule, Lifting, OldPrior
+from pyroify.syntax.facts import File, LiftCall, LiftedModule, OldPrior
 from pyroify.syntax.values import Location
 
 LEFT = "PYR043"
@@ -67,7 +67,7 @@ class _Left(Exception):
 
 
 def migrate(
-    project: Project,
+    project: Candidates,
     candidates: Mapping[Key, Candidate],
     selected: frozenset[str],
     limit: int | None,
@@ -83,7 +83,7 @@ def migrate(
 
 @dataclass
 class _Migrator:
-    project: Project
+    project: Candidates
     candidates: Mapping[Key, Candidate]
     selected: frozenset[str]
     limit: int
@@ -104,17 +104,17 @@ class _Migrator:
                 self._report(lifts or group, reason)
         return Migration(self.file, tuple(edits), frozenset(self.names.used), tuple(self.findings))
 
-    def _groups(self) -> Iterator[list[Lifting]]:
+    def _groups(self) -> Iterator[list[LiftCall]]:
         """The code about each module, less what is not about modules or left on request."""
 
-        def module(lifting: Lifting) -> tuple[int, str]:
+        def module(lifting: LiftCall) -> tuple[int, str]:
             return lifting.module.scope, lifting.module.source
 
         about = [lifting for lifting in self.file.liftings if self._is_about_module(lifting)]
         for _, group in groupby(sorted(about, key=module), key=module):
             yield list(group)
 
-    def _is_about_module(self, lifting: Lifting) -> bool:
+    def _is_about_module(self, lifting: LiftCall) -> bool:
         """``poutine.lift`` and ``pyro.module`` have uses that need no migration."""
         if lifting.kind == "random_module" or self._class(lifting) is not None:
             return True
@@ -139,7 +139,7 @@ class _Migrator:
         return found
 
     def _class_of_argument(
-        self, lifting: Lifting, call: values.Call, place: Place
+        self, lifting: LiftCall, call: values.Call, place: CallSite
     ) -> ModuleClass | None:
         source = lifting.module.source
         for passed in call.args:
@@ -150,12 +150,12 @@ class _Migrator:
             return self.script.instance(values.Argument("self"), place)
         return None
 
-    def _class(self, lifting: Lifting) -> ModuleClass | None:
+    def _class(self, lifting: LiftCall) -> ModuleClass | None:
         return self.modules.get((lifting.line, lifting.column))
 
     # Registering
 
-    def _registered(self, group: Sequence[Lifting]) -> Iterator[Edit]:
+    def _registered(self, group: Sequence[LiftCall]) -> Iterator[Edit]:
         """``pyro.module`` of a class that registers itself once it is converted."""
         for lifting in group:
             cls = self._class(lifting)
@@ -170,7 +170,7 @@ class _Migrator:
 
     # Lifting
 
-    def _lifted(self, group: Sequence[Lifting], lifts: Sequence[Lifting]) -> Iterator[Edit]:
+    def _lifted(self, group: Sequence[LiftCall], lifts: Sequence[LiftCall]) -> Iterator[Edit]:
         self._check(group, lifts)
         priors = self._priors([lifting for lifting in lifts if not lifting.sampling.returned])
         cls = next((found for lifting in group if (found := self._class(lifting))), None)
@@ -188,7 +188,7 @@ class _Migrator:
             for line, column in lifting.priors.statements:
                 yield kinds.Statements(line, column, (), False, 0, self.limit)
 
-    def _check(self, group: Sequence[Lifting], lifts: Sequence[Lifting]) -> None:
+    def _check(self, group: Sequence[LiftCall], lifts: Sequence[LiftCall]) -> None:
         """Raise where the form of the code allows no rewriting."""
         for lifting in group:
             if (lifting.line, "ignore") in self.file.suppressed:
@@ -204,7 +204,7 @@ class _Migrator:
         if len(set(here)) < len(here) or set(here) & set(others):
             raise _Left("one function lifts twice: sites of the same name would meet")
 
-    def _priors(self, models: Sequence[Lifting]) -> Priors:
+    def _priors(self, models: Sequence[LiftCall]) -> Priors:
         """The priors of the models, which have to agree, as the spec would have them."""
         found = [self._priors_of(lifting) for lifting in models]
         for other in found[1:]:
@@ -215,7 +215,7 @@ class _Migrator:
                 raise _Left("it has other priors elsewhere in the file")
         return found[0] if found else {}
 
-    def _priors_of(self, lifting: Lifting) -> Priors:
+    def _priors_of(self, lifting: LiftCall) -> Priors:
         if lifting.priors.problem:
             raise _Left(lifting.priors.problem)
         found: Priors = {}
@@ -232,7 +232,7 @@ class _Migrator:
     def _check_spec(
         self,
         cls: ModuleClass,
-        lifts: Sequence[Lifting],
+        lifts: Sequence[LiftCall],
         priors: Priors,
     ) -> None:
         """Raise unless the spec decides all that is lifted; report where it decides otherwise."""
@@ -268,7 +268,7 @@ class _Migrator:
     def _compare(
         self,
         cls: ModuleClass,
-        lifting: Lifting,
+        lifting: LiftCall,
         path: str,
         call: Call,
         sites: Sequence[SitePlan],
@@ -304,7 +304,7 @@ class _Migrator:
 
     # Modules of the script
 
-    def _check_free(self, lifting: Lifting, cls: ModuleClass | None) -> None:
+    def _check_free(self, lifting: LiftCall, cls: ModuleClass | None) -> None:
         """Raise where the module belongs to others too, which would see it change."""
         module = lifting.module
         for key, candidate in self.candidates.items():
@@ -317,7 +317,7 @@ class _Migrator:
         if any(self.candidates[item.key].ties for item in held if item.key in self.candidates):
             raise _Left("two of its parameters are one")
 
-    def _declarations(self, lifting: Lifting, priors: Priors) -> Edit:
+    def _declarations(self, lifting: LiftCall, priors: Priors) -> Edit:
         """The module as a PyroModule with its priors, right after it is made."""
         module = lifting.module
         if not priors:
@@ -354,7 +354,7 @@ class _Migrator:
 
     # Guides
 
-    def _guide(self, lifting: Lifting) -> str:
+    def _guide(self, lifting: LiftCall) -> str:
         """The module with what the guide draws."""
         prefix, dot, _ = lifting.text.rpartition(".")
         is_known = lifting.kind == "random_module" and lifting.priors.by_name
@@ -364,7 +364,7 @@ class _Migrator:
 
     # Edits
 
-    def _replaced(self, lifting: Lifting, before: str, value: str) -> Iterator[Edit]:
+    def _replaced(self, lifting: LiftCall, before: str, value: str) -> Iterator[Edit]:
         """The edits that put ``value`` where the sampled or registered module was."""
         sampling = lifting.sampling
         if sampling.statement is not None:
@@ -383,17 +383,17 @@ class _Migrator:
 
     # Findings
 
-    def _report(self, group: Sequence[Lifting], reason: _Left) -> None:
+    def _report(self, group: Sequence[LiftCall], reason: _Left) -> None:
         for lifting in group:
             message = f"{lifting.text} of {lifting.module.source} stays: {reason}"
             help = reason.help or self._help(lifting)
             self._find(lifting, reason.code, message, help)
 
-    def _find(self, lifting: Lifting, code: str, message: str, help: str) -> None:
+    def _find(self, lifting: LiftCall, code: str, message: str, help: str) -> None:
         place = (self.file.path, lifting.line, lifting.column + 1)
         self.findings.append(Finding(*place, code, message, help))
 
-    def _help(self, lifting: Lifting) -> str:
+    def _help(self, lifting: LiftCall) -> str:
         """The rules to write, with the priors as far as they can be read."""
         cls = self._class(lifting)
         name = cls.cls.name if cls is not None else "Class"

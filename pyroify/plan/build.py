@@ -15,11 +15,11 @@ from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.declare import Declarer
 from pyroify.decide.model import ClassPlan, Edit, FilePlan, Plan
-from pyroify.decide.project import Project
+from pyroify.decide.project import Candidates
 from pyroify.decide.project import declared as of_declared
 from pyroify.decide.reaching import receivers
 from pyroify.decide.rules import latent_findings, rule_findings
-from pyroify.decide.selection import Container, Graph, Vertex, company, needed, spread
+from pyroify.decide.selection import ClassNode, Container, Graph, company, needed, spread
 from pyroify.decide.sites import InstanceSite
 from pyroify.decide.unregistered import hides_random_layers
 from pyroify.diagnostics import Finding, lookup
@@ -294,13 +294,13 @@ class _Planner:
         """What is known by now of each class, as far as it decides about others."""
         return Graph({key: self._vertex(candidate) for key, candidate in self.candidates.items()})
 
-    def _vertex(self, candidate: Candidate) -> Vertex:
+    def _vertex(self, candidate: Candidate) -> ClassNode:
         reached = self.resolver.handed_over.get(candidate.key, ()) if candidate.at_run_time else ()
         handed = [cls.key for cls in self.handed_on.get(candidate.key, ())]
         if self._is_left(candidate):  # all that it may hold
             handed += [cls.key for cls in self.index.used_by_left(candidate.cls.file.path)]
         changed = candidate.changed_names
-        return Vertex(
+        return ClassNode(
             is_random=candidate.is_random,
             draws_own=bool(candidate.own_random),
             is_declared=candidate.is_declared,
@@ -350,14 +350,14 @@ class _Planner:
         return Suppressions(self.index)
 
     @cached_property
-    def project(self) -> Project:
+    def project(self) -> Candidates:
         """What the checks know, once it is clear which classes are wanted."""
         return self._project_of(
             {key: candidate for key, candidate in self.candidates.items() if candidate.wanted}
         )
 
-    def _project_of(self, candidates: Mapping[Key, Candidate]) -> Project:
-        return Project(
+    def _project_of(self, candidates: Mapping[Key, Candidate]) -> Candidates:
+        return Candidates(
             self.index,
             self.spec,
             {key: candidate.summary for key, candidate in candidates.items()},

@@ -10,14 +10,14 @@ from pyroify.code.arrange import arranged, kept_within
 from pyroify.code.following import following_call
 from pyroify.code.names import FileNames
 from pyroify.code.read import normal
-from pyroify.code.statements import Anchor, Block, Statement, searches
+from pyroify.code.statements import AnchorBuffer, Block, Statement, searches
 from pyroify.code.undeclared import define_undeclared
 from pyroify.code.write import write, write_value
 from pyroify.decide.candidate import Candidate, Key
-from pyroify.decide.declare import Declarations
+from pyroify.decide.declare import MethodDeclarations
 from pyroify.decide.methods import methods_to_decorate
 from pyroify.decide.model import Edit
-from pyroify.decide.project import Project
+from pyroify.decide.project import Candidates
 from pyroify.decide.randomness import Randomness
 from pyroify.decide.reaching import bare_containers, left_alone
 from pyroify.edits import kinds
@@ -54,7 +54,7 @@ class EditPlanner:
     resolver: Resolver
     limit: int | None
     spec: Spec
-    project: Project
+    project: Candidates
     """With nothing random but what is made so in the classes that convert."""
 
     def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
@@ -206,7 +206,7 @@ class EditPlanner:
             yield kinds.Methods(function.line, function.column, local, position)
 
     def _statements(
-        self, candidate: Candidate, method: Function | None, declared: Declarations
+        self, candidate: Candidate, method: Function | None, declared: MethodDeclarations
     ) -> Block:
         """What a method has to end in."""
         if searches(declared.statements):
@@ -220,11 +220,11 @@ class EditPlanner:
         if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
             last += loading_statements(candidate.names, declared.sites, self.spec)
         if needs_anchor(candidate.summary):
-            before.insert(0, Anchor())
+            before.insert(0, AnchorBuffer())
         return (*declared.latents, *before, *declared.statements, *after, *last)
 
     def _in_place(
-        self, candidate: Candidate, method: Function | None, declared: Declarations
+        self, candidate: Candidate, method: Function | None, declared: MethodDeclarations
     ) -> Iterator[Edit]:
         for frozen in declared.buffers:
             for item in frozen.assignments:
@@ -309,7 +309,7 @@ def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> It
             yield kinds.Parameters(call.line, call.column, source, *layout)
 
 
-def _has(declared: Declarations, *actions: str) -> bool:
+def _has(declared: MethodDeclarations, *actions: str) -> bool:
     """Whether a method declares, for pyroify, what one of these actions makes."""
     return any(site.action in actions and site.spared != "own" for site in declared.sites)
 

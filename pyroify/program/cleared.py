@@ -12,7 +12,7 @@ from pyroify.syntax.values import NOTHING, Name
 
 def is_present(
     parameter: LayerParameter,
-    leaf: LayerInstance,
+    instance: LayerInstance,
     summary: ClassSummary,
     method: Function | None,
     path: str,
@@ -21,7 +21,7 @@ def is_present(
 
     None where only run time knows.
     """
-    states = [presence(parameter, leaf.call), _is_left(summary, method, path)]
+    states = [presence(parameter, instance.call), _is_left(summary, method, path)]
     return False if False in states else None if None in states else True
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from pyroify.code.names import DECLARING_FUNCTION, Names
 from pyroify.code.statements import (
-    Call,
+    CallStatement,
     Declare,
     Declared,
     DeclareNamed,
@@ -141,7 +141,7 @@ def next_entries(index: Index, path: str, rewritten: bytes | None = None) -> Ite
 
 
 @dataclass(frozen=True, slots=True)
-class ByHand:
+class UserDeclarations:
     """The declarations of one class that its user wrote.
 
     ``sites`` are their paths, and those that a rule without wildcards has declared anew in their
@@ -166,7 +166,7 @@ class ByHand:
         return path in self.sites or not self.below.isdisjoint(("", path.partition(".")[0]))
 
 
-def by_hand(index: Index, file: File, cls: Class) -> ByHand:
+def by_hand(index: Index, file: File, cls: Class) -> UserDeclarations:
     """What of a class is declared by hand."""
     written = list(written_by(cls))
     sites = {item.site for item in written if not is_ours(index, file, item)}
@@ -190,7 +190,7 @@ def by_hand(index: Index, file: File, cls: Class) -> ByHand:
         for line, reached in (*method.declaring, *_calls_that_declare(index, file, method)):
             loops.append((line, column))
             below |= reached
-    return ByHand(
+    return UserDeclarations(
         frozenset(sites - {SEVERAL}),
         frozenset(named),
         frozenset(statements),
@@ -225,7 +225,7 @@ def _declares(index: Index, path: str, value: Value, depth: int = 0) -> bool:
 
 def _declares_several(statement: Statement) -> bool:
     """Whether a statement declares sites that it does not name one by one."""
-    if isinstance(statement, Call):
+    if isinstance(statement, CallStatement):
         return statement.function == DECLARING_FUNCTION
     if isinstance(statement, Declare):
         return False

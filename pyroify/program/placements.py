@@ -34,7 +34,7 @@ FLAGS = {"True": True, "False": False, "1": True, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class AccessPath:
     """Where the source finds something: an expression, inside loops and under tests.
 
     ``path`` is its name below the class, with ``*`` for an index that only run time knows.
@@ -46,15 +46,15 @@ class Where:
     guards: tuple[str, ...] = ()
     loops: tuple[Loop, ...] = ()
 
-    def child(self, target: str, name: str) -> Where:
+    def child(self, target: str, name: str) -> AccessPath:
         """Where a child of it is found."""
         return replace(self, target=target, path=subpath(self.path, name))
 
-    def element(self, variable: str, over: str) -> Where:
+    def element(self, variable: str, over: str) -> AccessPath:
         """Where any of its children is found: in a loop over all of them."""
         return replace(self.child(variable, "*"), loops=(*self.loops, (variable, over)))
 
-    def under(self, guard: str) -> Where:
+    def under(self, guard: str) -> AccessPath:
         """The same place, visited only if a test holds."""
         return replace(self, guards=(*self.guards, guard))
 
@@ -67,8 +67,8 @@ class Where:
 class Single:
     """A layer of torch.nn that the source can name: ``self.net[0]``, or a loop variable."""
 
-    where: Where
-    leaf: LayerInstance
+    where: AccessPath
+    instance: LayerInstance
 
 
 Extent = Literal["itself", "each", "below"]
@@ -79,7 +79,7 @@ Extent = Literal["itself", "each", "below"]
 class Search:
     """Layers found at run time at ``where``: those the source shows, by path as rules name it."""
 
-    where: Where
+    where: AccessPath
     found: tuple[tuple[str, Layer], ...]
     extent: Extent
     sure: bool = True
@@ -99,10 +99,10 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class Parameters:
     """The parameters of a ParameterList, ParameterDict or recurrent layer, whatever their names."""
 
-    where: Where
+    where: AccessPath
     layer: Layer
     call: Call | None = None
     """What makes it, where that is seen."""
@@ -121,19 +121,19 @@ class Each:
 class Instance:
     """An instance of a class of the project, which declares its parameters itself."""
 
-    where: Where
+    where: AccessPath
     cls: ModuleClass
 
 
-Layers = Single | Search | Each
+Layers = Single | Search | Parameters
 Placement = Layers | Instance
 
 
-def place(node: Value, where: Where) -> Iterator[Placement]:
+def place(node: Value, where: AccessPath) -> Iterator[Placement]:
     """How the layers of a structure are reached from the source."""
     match node:
         case LayerInstance(layer=layer) if layer.kind == "recurrent":
-            yield Each(where, layer, node.call)
+            yield Parameters(where, layer, node.call)
         case LayerInstance(layer=layer):
             if any(presence(item, node.call) is not False for item in layer.parameters):
                 yield Single(where, node)
@@ -141,7 +141,7 @@ def place(node: Value, where: Where) -> Iterator[Placement]:
             owned = [item for item in walk(node) if isinstance(item, Parameter)]
             maybe = any(parameter.frozen is not False for parameter in owned)
             depths = tuple(sorted(set(_depths(node)))) or (1,)
-            yield Each(where, layer, may_be_frozen=maybe, depths=depths)
+            yield Parameters(where, layer, may_be_frozen=maybe, depths=depths)
         case ClassInstance(cls=cls):
             yield Instance(where, cls)
         case ContainerInstance():
@@ -170,8 +170,10 @@ def _depths(node: Value, depth: int = 0) -> Iterator[int]:
 def misses_parameters(node: Value) -> bool:
     """Whether a list of parameters is in a structure where no loop reaches it."""
     lists = [item for item in walk(node) if isinstance(item, ContainerInstance) and is_filled(item)]
-    reached = place(node, Where("self", "", 0))
-    return len(lists) > sum(isinstance(item, Each) and not item.is_recurrent for item in reached)
+    reached = place(node, AccessPath("self", "", 0))
+    return len(lists) > sum(
+        isinstance(item, Parameters) and not item.is_recurrent for item in reached
+    )
 
 
 def presence(parameter: LayerParameter, call: Call | None) -> bool | None:
@@ -205,7 +207,7 @@ def _flag(layer: Layer, call: Call | None, flag: str) -> bool | None:
     return None
 
 
-def _place_container(container: ContainerInstance, where: Where) -> Iterator[Placement]:
+def _place_container(container: ContainerInstance, where: AccessPath) -> Iterator[Placement]:
     if not any(map(_is_placed, walk(container))):
         return
     over = f"{where.target}.values()" if container.layer.name in KEYED else where.target
@@ -222,7 +224,7 @@ def _place_container(container: ContainerInstance, where: Where) -> Iterator[Pla
                 yield Search(where, found, *_extent(options, "each"), over=over)
 
 
-def _place_choice(nodes: tuple[Value, ...], where: Where) -> Iterator[Placement]:
+def _place_choice(nodes: tuple[Value, ...], where: AccessPath) -> Iterator[Placement]:
     real = [node for node in nodes if not isinstance(node, Nothing)]
     if len(real) < len(nodes):
         where = where.under(f"{where.target} is not None")
@@ -254,7 +256,7 @@ def _has_all_keys(container: ContainerInstance) -> bool:
     return is_told and all(map(is_text, container.keys))
 
 
-def _child(container: ContainerInstance, index: int, where: Where) -> Where:
+def _child(container: ContainerInstance, index: int, where: AccessPath) -> AccessPath:
     """Where a child of a container is found: by key, attribute or position."""
     position = f"{where.target}[{index}]"
     if index >= len(container.keys):
@@ -310,7 +312,7 @@ def _layers(node: Value, path: str) -> Iterator[tuple[str, Layer]]:
             yield from _layers(inner, path)
 
 
-def _loop_variable(node: Value, where: Where) -> str:
+def _loop_variable(node: Value, where: AccessPath) -> str:
     names = ("layer",) if isinstance(node, LayerInstance) else ("block", "part", "piece")
     if isinstance(node, ContainerInstance) and holds_only_parameters(node.layer):
         names = ("group", *names)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pyroify.program.index import ModuleClass
-from pyroify.program.placements import Instance, Where, place
+from pyroify.program.placements import AccessPath, Instance, place
 from pyroify.program.summary import (
     Attribute,
     ClassSummary,
@@ -18,7 +18,7 @@ from pyroify.program.summary import (
     summary_of,
 )
 from pyroify.program.values import ClassInstance, LayerInstance, is_opaque
-from pyroify.syntax.facts import ATTACHING, Assignment, Function, Put
+from pyroify.syntax.facts import ATTACHING, Assignment, AttributeStore, Function
 from pyroify.syntax.values import (
     NOTHING,
     Call,
@@ -39,7 +39,7 @@ EACH = frozenset(("values", "children"))
 
 
 @dataclass(frozen=True, slots=True)
-class PutIn:
+class InstanceStore:
     """Something that is put into instances of ``owners`` as ``name``, ``*`` for a computed one.
 
     ``places`` are where the method that does it finds them when it ends: none, where no name leads
@@ -52,10 +52,10 @@ class PutIn:
     line: int
     column: int
     owners: tuple[ModuleClass, ...]
-    places: tuple[Where, ...] = ()
+    places: tuple[AccessPath, ...] = ()
     sure: bool = False
     maybe: bool = False
-    leaf: LayerInstance | None = None
+    instance: LayerInstance | None = None
     """The layer that it is, where the source shows its parameters."""
 
     @property
@@ -66,18 +66,18 @@ class PutIn:
     @property
     def is_named(self) -> bool:
         """Whether source at the end of the method can name it, or its parameters."""
-        is_known = self.leaf is not None or bool(self.parameters)
+        is_known = self.instance is not None or bool(self.parameters)
         return bool(self.places) and self.name != "*" and is_known
 
     @property
     def is_certain(self) -> bool:
         """Whether it is there when the method ends, and no other value."""
-        return self.sure and (self.leaf is not None or isinstance(self.value, Parameter))
+        return self.sure and (self.instance is not None or isinstance(self.value, Parameter))
 
 
 def put_into_instances(
     summary: ClassSummary, covered: Sequence[Function], attributes: Sequence[Attribute]
-) -> Iterator[PutIn]:
+) -> Iterator[InstanceStore]:
     """What the ``covered`` methods put into what is seen to be instances with declarations."""
     for attribute in attributes:
         yield from _put_below_self(summary, attribute)
@@ -88,7 +88,7 @@ def put_into_instances(
 
 
 def instances_put_into(
-    summary: ClassSummary, attributes: Sequence[Attribute], puts: Sequence[PutIn]
+    summary: ClassSummary, attributes: Sequence[Attribute], puts: Sequence[InstanceStore]
 ) -> Mapping[str, ModuleClass]:
     """The instances of other classes into which something is put, by path, with their class."""
     found = {where.path: put.owners[0] for put in puts for where in put.places}
@@ -99,7 +99,7 @@ def instances_put_into(
     return found
 
 
-def _put_below_self(summary: ClassSummary, attribute: Attribute) -> Iterator[PutIn]:
+def _put_below_self(summary: ClassSummary, attribute: Attribute) -> Iterator[InstanceStore]:
     """``self.stem.extra = nn.Parameter(...)``, of a name that is new there."""
     owners = _owners(summary, attribute)
     taken = frozenset[str]().union(*(_names_of(summary, cls) for cls in owners))
@@ -115,7 +115,7 @@ def _put_below_self(summary: ClassSummary, attribute: Attribute) -> Iterator[Put
     yield from _put_further_down(summary, attribute)
 
 
-def _put_further_down(summary: ClassSummary, attribute: Attribute) -> Iterator[PutIn]:
+def _put_further_down(summary: ClassSummary, attribute: Attribute) -> Iterator[InstanceStore]:
     """``self.net.stem.extra = nn.Parameter(...)``, where the net has the stem."""
     for item in summary.attached_as(attribute.name):
         *path, name = item.path
@@ -139,9 +139,9 @@ def _class_at(summary: ClassSummary, path: Sequence[str]) -> ModuleClass | None:
     return found if found is not None and _declares(summary, found) else None
 
 
-def _put_in(item: Assignment, owners: tuple[ModuleClass, ...], where: Where) -> PutIn:
+def _put_in(item: Assignment, owners: tuple[ModuleClass, ...], where: AccessPath) -> InstanceStore:
     sure = always_assigned([item])
-    return PutIn(item.path[-1], item.value, item.line, item.column, owners, (where,), sure)
+    return InstanceStore(item.path[-1], item.value, item.line, item.column, owners, (where,), sure)
 
 
 def _owners(summary: ClassSummary, attribute: Attribute) -> tuple[ModuleClass, ...]:
@@ -153,8 +153,8 @@ def _owners(summary: ClassSummary, attribute: Attribute) -> tuple[ModuleClass, .
 
 
 def _put_elsewhere(
-    summary: ClassSummary, method: Function, put: Put, attributes: Sequence[Attribute]
-) -> Iterator[PutIn]:
+    summary: ClassSummary, method: Function, put: AttributeStore, attributes: Sequence[Attribute]
+) -> Iterator[InstanceStore]:
     """What is put into an instance that has another name, or is in a container."""
     path = _path_of(put.owner, method)
     there = [
@@ -169,9 +169,11 @@ def _put_elsewhere(
         owners = tuple({instance.cls.key: instance.cls for instance in found}.values())
         sure = put.sure and all(map(_is_each_or_one, _elements(put.owner)))
         places = tuple({where.path: where for where in found.values()}.values())
-        leaf = _leaf(summary, put.value)
+        instance = _leaf(summary, put.value)
         others = "*" in path and len(instances) < len(there)
-        yield PutIn(put.name, put.value, put.line, put.column, owners, places, sure, others, leaf)
+        yield InstanceStore(
+            put.name, put.value, put.line, put.column, owners, places, sure, others, instance
+        )
         return
     node = summary.resolver.resolve(put.owner, summary.scope)
     own = tuple(
@@ -182,19 +184,19 @@ def _put_elsewhere(
     if not own and parameters_in(put.value) and is_opaque(node):
         held = tuple(cls for cls in summary.held if _declares(summary, cls))
         if held:
-            yield PutIn(put.name, put.value, put.line, put.column, held, maybe=True)
+            yield InstanceStore(put.name, put.value, put.line, put.column, held, maybe=True)
     elif own:
-        yield PutIn(put.name, put.value, put.line, put.column, own)
+        yield InstanceStore(put.name, put.value, put.line, put.column, own)
 
 
-def _where_of(attribute: Attribute) -> Where:
+def _where_of(attribute: Attribute) -> AccessPath:
     """Where an attribute is found when the method ends that makes it, if it is there at all."""
-    where = Where(attribute.target, attribute.name, attribute.line)
+    where = AccessPath(attribute.target, attribute.name, attribute.line)
     test = f'hasattr(self, "{attribute.name}")'
     return where if attribute.present else where.under(test)
 
 
-def _where(instance: Instance, path: Path, owner: Value) -> Where | None:
+def _where(instance: Instance, path: Path, owner: Value) -> AccessPath | None:
     """How source at the end of a method reads an instance that a path leads to."""
     there = instance.where.path.split(".")
     if len(there) != len(path):

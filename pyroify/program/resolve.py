@@ -32,7 +32,7 @@ from pyroify.catalog.calls import (
 from pyroify.catalog.layers import KEYED, Layer
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
 from pyroify.program.index import Index, ModuleClass, Target
-from pyroify.program.unknown import Ingredients
+from pyroify.program.unknown import Contents
 from pyroify.program.values import (
     ClassInstance,
     ContainerInstance,
@@ -181,7 +181,7 @@ class Resolver:
             case Call():
                 return self._call(value, scope)
             case Unknown(text=text):
-                holding = Ingredients(self)
+                holding = Contents(self)
                 holding.look_at(value, scope)
                 return Unknown(text, sure=holding.sure)
         return PLAIN
@@ -655,7 +655,7 @@ class Resolver:
         is_known = self.is_free(name, scope) or name in BUILTINS
         node = self._mixture(call, scope)
         if is_known and name not in LOADING and isinstance(node, Unknown) and not node.sure:
-            holding = Ingredients(self)
+            holding = Contents(self)
             holding.look_at_all(call, scope)
             return node if holding.maybe else PLAIN
         sure = node.sure or (not is_known and _is_class_name(name))
@@ -663,7 +663,7 @@ class Resolver:
 
     def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Unknown:
         """What an unknown function makes of what it is given."""
-        holding = Ingredients(self)
+        holding = Contents(self)
         holding.look_at_all(call, scope)
         for value in more:
             holding.look_at(value, scope)

@@ -13,7 +13,7 @@ from pyroify.catalog.calls import NO_MODULES, PROPERTIES
 from pyroify.catalog.members import DATA_MEMBERS
 from pyroify.program.calls import CONSTRUCTORS
 from pyroify.program.index import Index, ModuleClass, Target
-from pyroify.syntax.facts import Function, Handling
+from pyroify.syntax.facts import Function, ValueUse
 from pyroify.syntax.values import Element, SelfRead
 
 MODULE_MEMBERS = frozenset(
@@ -76,7 +76,7 @@ def _sources(method: Function) -> Iterator[tuple[str, str]]:
             yield f"self.{assignment.path[0]}", f"self.{value.path[0]}"
 
 
-def _is_of_number(found: Handling, cls: ModuleClass, index: Index) -> bool:
+def _is_of_number(found: ValueUse, cls: ModuleClass, index: Index) -> bool:
     """Whether something is done to a value that is done to numbers alone."""
     if found.how == "given":
         layer = index.layer(found.detail, cls.file.path)
@@ -84,7 +84,7 @@ def _is_of_number(found: Handling, cls: ModuleClass, index: Index) -> bool:
     return found.how == "number"
 
 
-def _is_of_module(found: Handling, cls: ModuleClass, index: Index, depth: int) -> bool:
+def _is_of_module(found: ValueUse, cls: ModuleClass, index: Index, depth: int) -> bool:
     """Whether something is done to a value that is done to modules alone."""
     if found.how == "called":
         return True
@@ -93,7 +93,7 @@ def _is_of_module(found: Handling, cls: ModuleClass, index: Index, depth: int) -
     return found.how == "given" and _calls_it(found, cls, index, depth)
 
 
-def _may_be_of_module(found: Handling, method: Function, cls: ModuleClass, index: Index) -> bool:
+def _may_be_of_module(found: ValueUse, method: Function, cls: ModuleClass, index: Index) -> bool:
     """Whether something is done to a value that hardly anything but a module is there for.
 
     A method of its own is called that tensors, texts and the like have not, or code that nobody
@@ -112,7 +112,7 @@ def _may_be_of_module(found: Handling, method: Function, cls: ModuleClass, index
     return not is_free and index.resolve(callee, cls.file.path) == Target()
 
 
-def _calls_it(found: Handling, cls: ModuleClass, index: Index, depth: int) -> bool:
+def _calls_it(found: ValueUse, cls: ModuleClass, index: Index, depth: int) -> bool:
     """Whether what is given to a function is called there."""
     if CALLING.fullmatch(found.detail):
         return found.slot == 0 or (found.slot == 1 and found.detail.endswith("reduce"))
@@ -124,7 +124,7 @@ def _calls_it(found: Handling, cls: ModuleClass, index: Index, depth: int) -> bo
 
 
 def _function_of(
-    found: Handling, cls: ModuleClass, index: Index
+    found: ValueUse, cls: ModuleClass, index: Index
 ) -> tuple[Function, ModuleClass] | None:
     """The function or method of the project that something is given to."""
     if found.detail.startswith("self."):
@@ -144,7 +144,7 @@ def is_filled_by_functions(cls: ModuleClass, method: Function, index: Index) -> 
     return False
 
 
-def _argument(function: Function, found: Handling) -> str:
+def _argument(function: Function, found: ValueUse) -> str:
     """The argument of a function as which something is given to it."""
     if isinstance(found.slot, str):
         return found.slot
@@ -152,7 +152,7 @@ def _argument(function: Function, found: Handling) -> str:
 
 
 def _is_called_in(
-    function: Function, cls: ModuleClass, found: Handling, index: Index, depth: int
+    function: Function, cls: ModuleClass, found: ValueUse, index: Index, depth: int
 ) -> bool:
     name = _argument(function, found)
     return depth > 0 and any(

@@ -13,7 +13,7 @@ from pyroify.catalog.layers import NUMBERED
 from pyroify.catalog.module import MODULE
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.index import ModuleClass, Target
-from pyroify.program.ownership import ByHand, by_hand
+from pyroify.program.ownership import UserDeclarations, by_hand
 from pyroify.program.resolve import Resolver
 from pyroify.program.roles import module_uses
 from pyroify.program.values import (
@@ -447,7 +447,7 @@ class ClassSummary:
         return (item for m in methods for item in m.assignments if item.path[:1] == (name,))
 
     @cached_property
-    def by_hand(self) -> ByHand:
+    def by_hand(self) -> UserDeclarations:
         """What the user has declared himself."""
         return by_hand(self.resolver.index, self.cls.file, self.cls.cls)
 
@@ -1105,9 +1105,9 @@ def _any_left(node: ContainerInstance) -> ContainerInstance:
     return replace(node, items=tuple(anywhere), keys=())
 
 
-def _is_tie(leaf: LayerInstance, item: Assignment) -> bool:
+def _is_tie(instance: LayerInstance, item: Assignment) -> bool:
     """Whether an assignment puts what is there already in place of a layer's own parameter."""
-    names = [parameter.name for parameter in leaf.layer.parameters]
+    names = [parameter.name for parameter in instance.layer.parameters]
     return isinstance(item.value, SelfRead) and item.how == "register" and item.path[-1] in names
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Ingredients:
+class Contents:
     """Whether modules, parameters, or what makes them, are somewhere in values.
 
     ``sure``: some are. ``maybe``: there is something that is not known.
@@ -165,7 +165,7 @@ class Ingredients:
         if key not in makings:
             makings[key] = (False, True)  # where it calls itself
             inner = Scope(path, scope.cls, inside=False)
-            given = Ingredients(self.resolver)
+            given = Contents(self.resolver)
             for value in (*function.returns, *function.yields):
                 given.look_at(value, inner)
             makings[key] = (given.sure, given.maybe)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pyroify.catalog.module import MODULE, PYRO_MODULE
 from pyroify.code.read import DECLARING
 from pyroify.syntax.declarations import definitions
-from pyroify.syntax.facts import Class, File, Function, Put
+from pyroify.syntax.facts import AttributeStore, Class, File, Function
 from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import substitute
 from pyroify.syntax.interpret.expressions import Expressions
@@ -61,7 +61,7 @@ class _Found:
     functions: list[Function] = field(default_factory=list)
     aliases: dict[str, Value] = field(default_factory=dict)
     module_calls: list[Call] = field(default_factory=list)
-    puts: list[Put] = field(default_factory=list)
+    puts: list[AttributeStore] = field(default_factory=list)
 
     def read_module(self, body: Sequence[ast.stmt]) -> None:
         """Read the statements of a file."""
@@ -80,7 +80,9 @@ class _Found:
                     self._assign([name], expressions.evaluate(value), id(node) in top)
                 case ast.Assign(targets=[ast.Attribute(value=owner, attr=name)], value=value):
                     made = expressions.evaluate(owner), name, expressions.evaluate(value)
-                    self.puts.append(Put(*made, node.lineno, self.source.column(node), sure=False))
+                    self.puts.append(
+                        AttributeStore(*made, node.lineno, self.source.column(node), sure=False)
+                    )
                 case _:
                     expressions.evaluate_within(node)
         self.module_calls = expressions.calls

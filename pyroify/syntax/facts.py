@@ -39,7 +39,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class AttributeStore:
     """``owner.name = value``, or another way to attach something to another object than ``self``.
 
     ``name`` is ``*`` where it is computed. ``sure``: it is done for each owner, whatever happens.
@@ -74,7 +74,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Handling:
+class ValueUse:
     """What a function does with an attribute (``self.name``), an argument, or elements of it.
 
     ``how``: ``called``; ``member``, ``member called`` (``detail`` is its name); ``given`` to a
@@ -194,7 +194,7 @@ class Function:
     base_calls: tuple[tuple[str, int, int], ...] = ()
     returns: tuple[Value, ...] = ()
     yields: tuple[Value, ...] = ()
-    handled: tuple[Handling, ...] = ()
+    handled: tuple[ValueUse, ...] = ()
     return_lines: tuple[int, ...] = ()
     exit: EarlyReturn | None = None
     """Where it may return before its end."""
@@ -210,7 +210,7 @@ class Function:
     """Tests of ``if`` statements by line, as far as they mean the same at the end."""
     observations: tuple[Observation, ...] = ()
     plates: tuple[Plate, ...] = ()
-    puts: tuple[Put, ...] = ()
+    puts: tuple[AttributeStore, ...] = ()
     """Where parameters, and what calls give, are attached to other objects than ``self``."""
     fills: frozenset[str] = frozenset()
     """Arguments to which it attaches what may be a module or parameter."""
@@ -331,7 +331,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Lifting:
+class LiftCall:
     """``pyro.random_module``, ``poutine.lift`` or ``pyro.module``, by ``kind`` its last name."""
 
     kind: str
@@ -359,11 +359,11 @@ class File:
     bound: frozenset[str] = frozenset()
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()
-    puts: tuple[Put, ...] = ()
+    puts: tuple[AttributeStore, ...] = ()
     """What the file itself attaches to objects: ``net.extra = ...``."""
     type_tests: tuple[TypeTest, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     """Functions and classes that a rewrite may have written, by name, with normalised source."""
     line_length: int = 88
     """The length that its own lines keep to, as far as they show."""
-    liftings: tuple[Lifting, ...] = ()
+    liftings: tuple[LiftCall, ...] = ()

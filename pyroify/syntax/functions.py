@@ -19,11 +19,11 @@ from pyroify.syntax.facts import ExistingDeclaration, Function
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.interpret.statements import Statements
 from pyroify.syntax.observe.freezes import find_freezes
-from pyroify.syntax.observe.handling import collect_handling
 from pyroify.syntax.observe.observations import observe, observe_members, plates
 from pyroify.syntax.observe.slices import observe_slices
 from pyroify.syntax.observe.steady import moving_names
 from pyroify.syntax.observe.uses import collect_uses
+from pyroify.syntax.observe.value_uses import collect_value_uses
 from pyroify.syntax.observe.writes import collect_writes
 from pyroify.syntax.source import Source
 from pyroify.syntax.values import Argument
@@ -91,7 +91,7 @@ def _read(
         base_calls=tuple(expressions.base_calls),
         returns=tuple(statements.returns),
         yields=tuple(expressions.yields),
-        handled=collect_handling(source, body, this, arguments),
+        handled=collect_value_uses(source, body, this, arguments),
         return_lines=tuple(statements.return_lines),
         generator=any(isinstance(item, ast.Yield | ast.YieldFrom) for item in everything),
         coroutine=isinstance(node, ast.AsyncFunctionDef),

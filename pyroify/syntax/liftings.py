@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyroify.syntax.facts import LiftedModule, Lifting, OldPriors, Sampling
+from pyroify.syntax.facts import LiftCall, LiftedModule, OldPriors, Sampling
 from pyroify.syntax.observe.observations import plates
 from pyroify.syntax.old_priors import read_priors
 from pyroify.syntax.scopes import FUNCTIONS, Scopes
@@ -40,7 +40,7 @@ class _Tangled(Exception):
     """Why code cannot be rewritten."""
 
 
-def liftings(file: Source) -> tuple[Lifting, ...]:
+def liftings(file: Source) -> tuple[LiftCall, ...]:
     """Every call in a file that lifts or registers a module, in the order of the source."""
     if not any(dotted.partition(".")[0] == "pyro" for dotted in file.imports.values()):
         return ()
@@ -61,7 +61,7 @@ class _Reader:
     scopes: Scopes
     calls: Mapping[ast.Call, str]
 
-    def read(self) -> Iterator[Lifting]:
+    def read(self) -> Iterator[LiftCall]:
         priors = {call: self._priors(call, kind) for call, kind in self.calls.items()}
         samplings = {call: self._sampling(call, kind) for call, kind in self.calls.items()}
         dropped = [
@@ -73,7 +73,7 @@ class _Reader:
         for call, kind in self.calls.items():
             module = _argument(call, *MODULE_ARGUMENT[kind])
             if module is not None:
-                yield Lifting(
+                yield LiftCall(
                     kind=kind,
                     line=call.lineno,
                     column=self.file.column(call),

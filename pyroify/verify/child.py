@@ -31,13 +31,13 @@ from torch import nn
 
 from pyroify.verify.agreement import compare_with_plan
 from pyroify.verify.draws import KeptDraw, audit_construction
-from pyroify.verify.guess import Arguments, Script, complete_arguments, guess_arguments
+from pyroify.verify.guess import Arguments, GuessedCode, complete_arguments, guess_arguments
 from pyroify.verify.inputs import NoCall, find_call, given_call
 from pyroify.verify.lines import find_classes
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.outputs import tensors
 from pyroify.verify.pin import Comparison, OriginalError, compare
-from pyroify.verify.run import Call, describe
+from pyroify.verify.run import EntryCall, describe
 from pyroify.verify.tree import Imports, Tree
 
 MEMORY = 12 * 2**30
@@ -79,14 +79,14 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class OriginalRun:
     """How the original was built, and the calls that ran, by label.
 
     ``silent`` says why forward could not be called, if so.
     """
 
-    arguments: Arguments | Script
-    calls: Mapping[str, Call]
+    arguments: Arguments | GuessedCode
+    calls: Mapping[str, EntryCall]
     silent: str = ""
 
 
@@ -154,7 +154,7 @@ class Verifier:
             raise Failed(f"cannot be imported any more: {describe(error)}") from error
         return cls
 
-    def _compare(self, target: Target, rehearsal: Rehearsal) -> Iterator[tuple[str, Comparison]]:
+    def _compare(self, target: Target, rehearsal: OriginalRun) -> Iterator[tuple[str, Comparison]]:
         """Compare every call, in training mode and in evaluation mode, up to the first fault.
 
         Yields each comparison with the label of its call.
@@ -187,7 +187,7 @@ class Verifier:
         if thorough:
             raise NotVerified(f"the original raises {said}")
 
-    def _unplanned(self, target: Target, rehearsal: Rehearsal) -> tuple[str, ...]:
+    def _unplanned(self, target: Target, rehearsal: OriginalRun) -> tuple[str, ...]:
         """Say where the rewritten class, as built, is not what was planned."""
         if self._planned is None:
             return ()
@@ -204,7 +204,7 @@ class Verifier:
             raise Failed(f"cannot be compared with the plan: {describe(error)}") from error
 
     def _build_both(
-        self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments | Script
+        self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments | GuessedCode
     ) -> tuple[nn.Module, nn.Module]:
         with self._side(ORIGINAL):
             original: nn.Module = arguments.construct(before)
@@ -229,9 +229,9 @@ def _vary_constants(module: nn.Module) -> None:
                 values.copy_(values * (1 - noise) if values.any() else noise)
 
 
-def _rehearse(cls: type[nn.Module], target: Target) -> Rehearsal:
+def _rehearse(cls: type[nn.Module], target: Target) -> OriginalRun:
     """Find constructor arguments and calls that run, the more calls the better."""
-    best: Rehearsal | None = None
+    best: OriginalRun | None = None
     deadline = time.monotonic() + _SEARCH_SECONDS
     for arguments in islice(_buildable(cls, target.build, deadline), _BUILDS_CALLED):
         rehearsal = _with_calls(cls, arguments, target, deadline)
@@ -246,11 +246,13 @@ def _rehearse(cls: type[nn.Module], target: Target) -> Rehearsal:
     return best
 
 
-def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[Arguments | Script]:
+def _buildable(
+    cls: type[nn.Module], build: Build, deadline: float
+) -> Iterator[Arguments | GuessedCode]:
     """Yield the arguments with which the class can be built; at least one."""
     guesses = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
     first_error, any_built = "", False
-    completed: list[Arguments | Script] = []
+    completed: list[Arguments | GuessedCode] = []
     while time.monotonic() < deadline:
         arguments = completed.pop() if completed else next(guesses, None)
         if arguments is None:
@@ -269,15 +271,15 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
         raise NotVerified(f"cannot be built with {which} arguments: {reason}")
 
 
-def _given(build: Build) -> Arguments | Script:
+def _given(build: Build) -> Arguments | GuessedCode:
     if build.code:
-        return Script(build.code)
+        return GuessedCode(build.code)
     return Arguments(tuple(build.args), dict(build.kwargs or {}))
 
 
 def _with_calls(
-    cls: type[nn.Module], arguments: Arguments | Script, target: Target, deadline: float
-) -> Rehearsal:
+    cls: type[nn.Module], arguments: Arguments | GuessedCode, target: Target, deadline: float
+) -> OriginalRun:
     calls, silent = {}, ""
     for method in _entry_points(cls):
         if method in target.left_out:
@@ -290,10 +292,10 @@ def _with_calls(
                 silent = f"forward cannot be called: {said}"
             continue
         calls[label] = call
-    return Rehearsal(arguments, calls, silent)
+    return OriginalRun(arguments, calls, silent)
 
 
-def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[Call, str]:
+def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[EntryCall, str]:
     if method == "forward" and (inputs := _given_inputs(build)) is not None:
         return given_call(inputs)
     call, label = find_call(module, method, deadline)
@@ -303,7 +305,7 @@ def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tupl
 
 
 def _given_inputs(build: Build) -> Sequence[Any] | None:
-    return Script(build.code).run().get("inputs") if build.code else build.inputs
+    return GuessedCode(build.code).run().get("inputs") if build.code else build.inputs
 
 
 def _entry_points(cls: type[nn.Module]) -> list[str]:

@@ -75,7 +75,7 @@ class Arguments:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class GuessedCode:
     """Arguments that source code makes, anew for each module."""
 
     code: str
@@ -138,13 +138,13 @@ def _choices(
     return [first, *siblings[:_FAVOURED], *others, *siblings[_FAVOURED:]]
 
 
-def complete_arguments(arguments: Arguments | Script, error: BaseException) -> list[Arguments]:
+def complete_arguments(arguments: Arguments | GuessedCode, error: BaseException) -> list[Arguments]:
     """Add what ``error`` says is missing: a constructor may hand its keywords on to another.
 
     The likeliest come last.
     """
     found = re.search(r"missing \d+ required .*?arguments?: (.+)", str(error))
-    if not found or isinstance(arguments, Script):
+    if not found or isinstance(arguments, GuessedCode):
         return []
     names = [n for n in re.findall(r"'(\w+)'", found[1]) if n not in arguments.kwargs]
     choices = islice(_combinations({name: guess_values(name) for name in names}), _COMPLETIONS)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pyroify.verify.guess import SIZE, guess_values
 from pyroify.verify.outputs import tensors
-from pyroify.verify.run import Call, describe
+from pyroify.verify.run import EntryCall, describe
 
 ATTEMPTS = 120
 TOKENS = 4
@@ -68,13 +68,13 @@ Inputs = Mapping[str, Any]
 """Arguments by name: shapes, lists of shapes, and plain values."""
 
 
-def find_call(module: nn.Module, method: str, deadline: float) -> tuple[Call, str]:
+def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCall, str]:
     """Find arguments with which ``method`` of ``module`` runs, and say what they are.
 
     ``deadline`` is a value of ``time.monotonic()``. Raises :class:`NoCall`.
     """
     if isinstance(inspect.getattr_static(type(module), method), property | cached_property):
-        return Call(method), method
+        return EntryCall(method), method
     parameters = list(inspect.signature(getattr(module, method)).parameters.values())
     dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
     queue = list(_first_guesses(module, parameters))
@@ -99,11 +99,11 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[Call, st
     raise NoCall(first_error or "no arguments were found")
 
 
-def given_call(inputs: Sequence[Any]) -> tuple[Call, str]:
+def given_call(inputs: Sequence[Any]) -> tuple[EntryCall, str]:
     """Make the call of forward with ``inputs``; ``float[2, 8]`` stands for a tensor."""
     values = [_parsed(value) for value in inputs]
     args = [_realised(value, torch.get_default_dtype()) for value in values]
-    return Call("forward", args), f"forward({', '.join(map(_label, values))})"
+    return EntryCall("forward", args), f"forward({', '.join(map(_label, values))})"
 
 
 def _parsed(value: Any) -> Any:
@@ -127,11 +127,11 @@ def _label(value: Any) -> str:
 
 def _call(
     method: str, parameters: Sequence[inspect.Parameter], inputs: Inputs, dtype: torch.dtype
-) -> Call:
+) -> EntryCall:
     values = {name: _realised(value, dtype) for name, value in inputs.items()}
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
     args = tuple(values.pop(name) for name in positional if name in values)
-    return Call(method, args, values)
+    return EntryCall(method, args, values)
 
 
 def _realised(value: Any, dtype: torch.dtype) -> Any:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class EntryCall:
     """One entry point and its arguments: a method, or a property without any."""
 
     method: str = "forward"
@@ -100,7 +100,7 @@ class _Pinned(Messenger):
         return any(other in self.given or other not in self.pins.values for other in others)
 
 
-def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
+def run(module: nn.Module, call: EntryCall, seed: int, pins: Pins = NO_PINS) -> Run:
     """Make the call under a trace, with the random numbers of ``seed`` and with pinned sites."""
     with ExitStack() as stack:
         stack.enter_context(pyro.get_param_store().scope())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import NUMBERED, lookup
-from pyroify.syntax.facts import Assignment, Branch, Put
+from pyroify.syntax.facts import Assignment, AttributeStore, Branch
 from pyroify.syntax.interpret.collections import Building, element_of, is_number, spread, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.observe.steady import is_steady_test
@@ -66,7 +66,7 @@ class Statements:
     return_lines: list[int] = field(default_factory=list)
     conditions: list[tuple[int, str]] = field(default_factory=list)
     guards: list[tuple[int, int, str]] = field(default_factory=list)
-    puts: list[Put] = field(default_factory=list)
+    puts: list[AttributeStore] = field(default_factory=list)
     fills: set[str] = field(default_factory=set)
     reshapes: bool = False
     """Whether members of a local container are replaced or taken out."""
@@ -238,7 +238,9 @@ class Statements:
                 kind in ("for", "with") for kind, *_ in self._branches
             )
             column = self.source.column(given.statement)
-            self.puts.append(Put(owner, name, given.value, given.statement.lineno, column, sure))
+            self.puts.append(
+                AttributeStore(owner, name, given.value, given.statement.lineno, column, sure)
+            )
 
     def _attach_elsewhere(self, target: ast.expr, given: _Given) -> None:
         owner = chain(target)[:1] if len(chain(target)) <= 2 else ()  # no module.weight.data

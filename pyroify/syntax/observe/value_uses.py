@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pyroify.syntax.facts import Handling
+from pyroify.syntax.facts import ValueUse
 from pyroify.syntax.source import Source, chain
 
 PASSING = {"enumerate", "zip", "reversed", "list", "tuple", "iter", "next", "sorted", "filter"}
@@ -30,9 +30,9 @@ LONGEST = 4
 """Names that stand for names that stand for ..., at most."""
 
 
-def collect_handling(
+def collect_value_uses(
     source: Source, body: Sequence[ast.stmt], this: str | None, arguments: Sequence[str]
-) -> tuple[Handling, ...]:
+) -> tuple[ValueUse, ...]:
     """All that a body does with attributes of ``this`` and with arguments, each once."""
     nodes = [node for statement in body for node in ast.walk(statement)]
     reader = _Reader(source, this, {name: frozenset([name]) for name in arguments})
@@ -101,13 +101,13 @@ class _Reader:
                 return self.origins(owner)
         return frozenset()
 
-    def read(self, node: ast.AST) -> Iterator[Handling]:
+    def read(self, node: ast.AST) -> Iterator[ValueUse]:
         """What one node does."""
         match node:
             case ast.Call(func=function):
                 yield from self._read_call(node, function)
             case ast.Attribute(value=owner, attr=attr):
-                yield from (Handling(name, "member", attr) for name in self.origins(owner))
+                yield from (ValueUse(name, "member", attr) for name in self.origins(owner))
             case ast.BinOp(left=left, right=right):
                 yield from self._numbers(left, right)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Invert(), operand=operand):
@@ -123,25 +123,25 @@ class _Reader:
                 yield from self._numbers(target, value)
             case ast.Return(value=ast.expr() as value):
                 if not isinstance(value, ast.Tuple):
-                    yield from (Handling(name, "returned") for name in self.origins(value))
+                    yield from (ValueUse(name, "returned") for name in self.origins(value))
 
-    def _numbers(self, *nodes: ast.expr) -> Iterator[Handling]:
+    def _numbers(self, *nodes: ast.expr) -> Iterator[ValueUse]:
         for node in nodes:
             for item in node.elts if isinstance(node, ast.Tuple) else (node,):
-                yield from (Handling(name, "number") for name in self.origins(item))
+                yield from (ValueUse(name, "number") for name in self.origins(item))
 
-    def _read_call(self, node: ast.Call, function: ast.expr) -> Iterator[Handling]:
-        yield from (Handling(name, "called") for name in self.origins(function))
+    def _read_call(self, node: ast.Call, function: ast.expr) -> Iterator[ValueUse]:
+        yield from (ValueUse(name, "called") for name in self.origins(function))
         owner = function
         while isinstance(owner, ast.Subscript):
             owner = owner.value
         if isinstance(owner, ast.Attribute) and owner is not function:
             owners = self.origins(owner.value)
-            yield from (Handling(name, "member called", owner.attr) for name in owners)
+            yield from (ValueUse(name, "member called", owner.attr) for name in owners)
         callee = self.source.dotted(function) if chain(function) else ""
         if isinstance(function, ast.Attribute):
             owners = self.origins(function.value)
-            yield from (Handling(name, "member called", function.attr) for name in owners)
+            yield from (ValueUse(name, "member called", function.attr) for name in owners)
             if chain(function)[:1] == (self.this,) and len(chain(function)) == 2:
                 callee = f"self.{function.attr}"
             elif not callee or chain(function)[0] not in self.source.imports:
@@ -149,14 +149,14 @@ class _Reader:
         alone = len(node.args) + len(node.keywords) == 1
         for position, argument in enumerate(node.args):
             if isinstance(argument, ast.Name) and argument.id == self.this:
-                yield Handling("self", "given", callee, position, alone)
+                yield ValueUse("self", "given", callee, position, alone)
             for name in self.origins(argument):
-                yield Handling(name, "given", callee, position, alone)
+                yield ValueUse(name, "given", callee, position, alone)
         for keyword in node.keywords:
             if isinstance(keyword.value, ast.Name) and keyword.value.id == self.this:
-                yield Handling("self", "given", callee, keyword.arg or "**", alone)
+                yield ValueUse("self", "given", callee, keyword.arg or "**", alone)
             for name in self.origins(keyword.value):
-                yield Handling(name, "given", callee, keyword.arg or "**")
+                yield ValueUse(name, "given", callee, keyword.arg or "**")
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
