@@ -326,7 +326,8 @@ class TestJson:
             "spared",
         }
         assert set(document["findings"][0]) == {
-            *("path", "line", "column", "code", "severity", "message", "help", "subject")
+            *("path", "line", "column", "code", "severity", "message", "help", "subject"),
+            "sites",
         }
 
     def test_values(self) -> None:

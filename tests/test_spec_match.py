@@ -161,6 +161,20 @@ def test_shadowed_rules():
     assert shadowed_rules(spec, keys) == (spec.rules[0], spec.rules[1])
 
 
+def test_what_cannot_be_random_is_kept_whatever_rules_say():
+    spec = spec_of("MLP.a.*").barring(["models.mlp:MLP.a.weight"])
+    barred = decide(spec, site("a.weight"))
+    assert (barred.action, barred.spared, barred.beaten) == (Keep(), "barred", spec.rules[:1])
+    assert decide(spec, site("a.bias")).spared == ""
+    assert decide(spec, site("a.weight", module="other")).spared == ""
+
+
+def test_rules_about_what_cannot_be_random_are_not_called_idle():
+    spec = spec_of("MLP.a.*").barring(["models.mlp:MLP.a.weight", "models.mlp:MLP.b.weight"])
+    assert shadowed_rules(spec, [site("a.weight")]) == ()
+    assert unmatched_rules(spec, [site("a.weight")]) == ()
+
+
 def test_a_rule_for_some_indices_is_not_shadowed():
     spec = spec_of("**", "**.0.weight")
     assert shadowed_rules(spec, [site("layers.*.weight"), site("weight")]) == ()

@@ -29,6 +29,7 @@ def checkpointed(subject: Subject) -> Iterator[Finding]:
                 f"{call.text} runs {call.args[0].text} again in the backward pass, "
                 "with other draws",
                 "leave the option off" if optional else "call it directly, or keep its parameters",
+                () if optional else _sites(subject, call),
             )
 
 
@@ -61,6 +62,13 @@ def _may_draw(subject: Subject, call: Call) -> bool:
         # A function of a module gets its weights as arguments; one defined here may read self.
         return "<locals>" in value.dotted and bool(subject.randomness.names)
     return bool(subject.randomness.names) and not isinstance(value, Constant)
+
+
+def _sites(subject: Subject, call: Call) -> tuple[str, ...]:
+    """The parameters of what is checkpointed, where the source shows a part of the module."""
+    value = call.args[0].value
+    is_part = isinstance(value, SelfRead) and subject.cls.find_method(value.path[0]) is None
+    return subject.sites_at(value.path) if is_part and isinstance(value, SelfRead) else ()
 
 
 def _is_optional(subject: Subject, method: Function, line: int, depth: int = 0) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.diagnostics import Finding
-from pyroify.edits.returns import returns_past_declarations
+from pyroify.edits.returns import made_on_one_side, returns_past_declarations
 from pyroify.program.ties import find_ties
 from pyroify.syntax.facts import Use
-from pyroify.syntax.values import Call, Declared, Name, Parameter, SelfRead
+from pyroify.syntax.values import Call, Declared, Name, Parameter, Path, SelfRead
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
 PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
@@ -48,20 +48,24 @@ def no_base_constructor(subject: Subject) -> Iterator[Finding]:
 
 def early_return(subject: Subject) -> Iterator[Finding]:
     """Declarations in a method that returns early, before all that it has is made."""
-    summary = subject.summary
+    summary, sites = subject.summary, subject.project.of(subject.cls).declared
+    declared = None if subject.at_run_time else frozenset(site.split(".")[0] for site in sites)
     for method, covered in summary.stages:
         if (
             method is not summary.constructor
             and not summary.attached(covered) & subject.randomness.names
         ):
             continue
-        if returns_past_declarations(summary, method):
+        if returns_past_declarations(summary, method, declared):
+            is_seen = method is summary.constructor and declared is not None
+            plain = made_on_one_side(summary, declared) if is_seen and declared else ()
             yield subject.finding(
                 method.return_lines[0],
                 0,
                 "PYR063",
                 f"{method.name} returns early, before its end",
                 "turn the return into an if/else",
+                (site for name in sorted(plain) for site in subject.sites_at((name,))),
             )
 
 
@@ -121,6 +125,7 @@ def _kept(subject: Subject, use: Use, where: str) -> Finding:
         "PYR021",
         f"self.{'.'.join(use.path)} is a draw, which {where} would keep",
         "compute it where it is read",
+        subject.sites_drawn(use.path),
     )
 
 
@@ -176,18 +181,19 @@ def hook_or_mark(subject: Subject) -> Iterator[Finding]:
         for item in method.assignments:
             *path, name = item.path or ("",)
             if path and name not in SETTABLE and subject.is_declared(tuple(path)):
-                yield _lost(subject, item.line, item.column, ".".join(item.path))
+                yield _lost(subject, item.line, item.column, item.path)
         for use in method.uses if method.name in subject.building else ():
             hooks = use.how == "call" and use.path[-1] in HOOKS
             if hooks and subject.is_declared(use.path[:-1]):
-                yield _lost(subject, use.line, use.column, ".".join(use.path))
+                yield _lost(subject, use.line, use.column, use.path)
 
 
-def _lost(subject: Subject, line: int, column: int, name: str) -> Finding:
+def _lost(subject: Subject, line: int, column: int, path: Path) -> Finding:
     return subject.finding(
         line,
         column,
         "PYR050",
-        f"self.{name} is lost with the parameter, which a declaration replaces",
+        f"self.{'.'.join(path)} is lost with the parameter, which a declaration replaces",
         "keep the parameter, or do without",
+        subject.sites_drawn(path),
     )

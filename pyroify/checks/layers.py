@@ -42,6 +42,7 @@ def shapeless_parameter(subject: Subject) -> Iterator[Finding]:
                     "PYR038",
                     f"self.{own.name} has no shape when it is made",
                     "make it with its shape, or keep it",
+                    subject.sites_at((own.name,)),
                 )
 
 

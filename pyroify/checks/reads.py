@@ -14,7 +14,7 @@ from pyroify.program.copies import with_copied
 from pyroify.program.frozen import FrozenBy
 from pyroify.program.puts import put_into_instances
 from pyroify.program.summary import ClassSummary, declared_in
-from pyroify.program.ties import find_ties
+from pyroify.program.ties import Tie, find_ties
 from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.liftings import KINDS
@@ -123,6 +123,7 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
                     "PYR020",
                     f"self.{'.'.join(item.path)} is set after its prior, which the value hides",
                     "keep the parameter, or store the value under another name",
+                    subject.sites_at(item.path),
                 )
 
 
@@ -139,7 +140,14 @@ def tied_too_late(subject: Subject) -> Iterator[Finding]:
                 "PYR020",
                 f"self.{tie.left} is set to self.{tie.right}, which is drawn by then",
                 "keep the parameter, or tie the two in the class that makes it",
+                _sides(subject, tie),
             )
+
+
+def _sides(subject: Subject, tie: Tie) -> tuple[str, ...]:
+    """The parameters on both sides of a tie."""
+    left, right = (subject.sites_at(tuple(side.split("."))) for side in (tie.left, tie.right))
+    return (*left, *right) if right else ()
 
 
 def cached_draw(subject: Subject) -> Iterator[Finding]:
@@ -160,6 +168,7 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
                     "PYR021",
                     f"self.{'.'.join(item.path)} keeps the first draw of self.{use.path[0]}",
                     "compute it where it is read",
+                    subject.sites_drawn(use.path),
                 )
 
 
@@ -217,6 +226,7 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
                     "PYR022",
                     f"{method.name} writes into self.{'.'.join(write.path)}, which is a draw",
                     "compute a new tensor, or keep the parameter",
+                    subject.sites_at(write.path),
                 )
 
 

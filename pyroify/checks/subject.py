@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,10 +60,36 @@ class Subject:
             return not any(matches(site, path) for site in project.of(self.cls).declared)
         return project.leads_below(self.cls, path, declared)
 
-    def finding(self, line: int, column: int, code: str, message: str, help: str = "") -> Finding:
-        """A finding in the file of the class; ``column`` from 0."""
-        subject = f"{self.cls.file.module}:{self.cls.cls.qualname}"
-        return Finding(self.cls.file.path, line, column + 1, code, message, help, subject)
+    def finding(
+        self,
+        line: int,
+        column: int,
+        code: str,
+        message: str,
+        help: str = "",
+        sites: Iterable[str] = (),
+    ) -> Finding:
+        """A finding in the file of the class; ``column`` from 0.
+
+        Where ``sites`` stay plain the rest of the class can be converted.
+        """
+        path, subject = self.cls.file.path, self.cls.name
+        return Finding(path, line, column + 1, code, message, help, subject, tuple(sites))
+
+    def sites_at(self, path: Path) -> tuple[str, ...]:
+        """The declared parameters that ``self.<path>`` is, or holds, as ``module:Class.path``.
+
+        None where one of them is the user's own, or only known at run time.
+        """
+        found = dict.fromkeys(self.project.sites_at(self.cls, path))
+        ours = all(site not in self.project.of(cls).own and "**" not in site for cls, site in found)
+        return tuple(f"{cls.name}.{site}" for cls, site in found) if ours else ()
+
+    def sites_drawn(self, path: Path) -> tuple[str, ...]:
+        """The same, of what gives values where ``self.<path>`` is read or called."""
+        lengths = range(1, len(path) + 1)
+        read = (path[:length] for length in lengths if self.is_declared(path[:length]))
+        return self.sites_at(next(read, path[:1]))
 
 
 def uses_in(method: Function, item: Assignment) -> tuple[Use, ...]:

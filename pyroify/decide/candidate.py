@@ -237,6 +237,8 @@ class Candidate:
             status = "suppressed"
         elif self.wanted:
             status = "refused" if self.refused else "converted"
+        elif any(site.spared == "barred" for site in self.all_sites):
+            status = "refused"
         return ClassPlan(
             module=self.cls.file.module,
             qualname=self.cls.cls.qualname,

@@ -50,7 +50,7 @@ class SitePlan:
     rule: RuleRef | None = None
     beaten: tuple[RuleRef, ...] = ()
     spared: Spared = ""
-    """Why no rule decides although some match: it is frozen, or a comment takes it out."""
+    """Why no rule decides although some match: it is frozen, or a comment takes it out, say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,26 @@ class Candidates:
             for start in range(1, len(path))
         )
 
+    def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[tuple[ModuleClass, str]]:
+        """The declared parameters that a path below an instance of a class is, or holds."""
+        yield from self._sites_at(cls, path, 0)
+
+    def _sites_at(
+        self, cls: ModuleClass, path: Path, depth: int
+    ) -> Iterator[tuple[ModuleClass, str]]:
+        for item in cls.lineage:
+            for site in sorted(self.of(item).declared):
+                names = tuple(site.split("."))
+                below = names[: len(path)]
+                if not path or matches(site, path) or matches(".".join(below), path):
+                    yield item, site
+        if depth > 10:
+            return
+        held = self.classes_at(cls, path[0]) if path else self._held(cls)
+        for inner in held:
+            for start in range(1, len(path) + 1) if path else (0,):
+                yield from self._sites_at(inner, path[start:], depth + 1)
+
     def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
         """Classes of the project that an attribute holds."""
         for item in cls.lineage:

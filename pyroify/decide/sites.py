@@ -369,7 +369,7 @@ class Sites:
             check_start(action.constraint, *start)
         except RenderError as error:
             message = f"{self.rule_name(decision)} for self.{path}: {error.message}"
-            self.report(line, column, error.code, message, error.help)
+            self.report(line, column, error.code, message, error.help, path)
 
     def record_looped(self, path: str, parameter: LayerParameter | None, line: int) -> Decision:
         """Decide and note a site that a loop over several parameters declares."""
@@ -488,11 +488,17 @@ class Sites:
         assert decision.rule is not None
         return _name(decision.rule)
 
-    def report(self, line: int, column: int, code: str, message: str, help: str = "") -> None:
-        """Note a finding, once; without a column, where the statement of the line begins."""
+    def report(
+        self, line: int, column: int, code: str, message: str, help: str = "", path: str = ""
+    ) -> None:
+        """Note a finding, once; without a column, where the statement of the line begins.
+
+        ``path``: that of the one parameter which cannot be what it was to be.
+        """
         cls = self.summary.cls
         column = column or self.summary.columns.get(line, 0)
-        finding = Finding(cls.file.path, line, column + 1, code, message, help, cls.name)
+        sites = (f"{cls.name}.{path}",) if path and "**" not in path else ()
+        finding = Finding(cls.file.path, line, column + 1, code, message, help, cls.name, sites)
         if finding not in self.findings:
             self.findings.append(finding)
 
@@ -518,7 +524,8 @@ class Sites:
             functions = render_functions(action, place, names)
         except RenderError as error:
             message = f"{self._wish(action, place)}: {error.message}"
-            self.report(line, column, error.code, message, error.help)
+            path = place.target.removeprefix("self.") if place.target.startswith("self.") else ""
+            self.report(line, column, error.code, message, error.help, path)
             return ()
         self.names.use(*names.used)
         for source in functions:
@@ -659,6 +666,8 @@ def _action_name(decision: Decision) -> ActionName:
 
 
 def _name(rule: Rule) -> str:
+    if rule.barred:
+        return f"what cannot be random ({rule.match})"
     return f"rule {rule.index + 1} ({rule.match})"
 
 
@@ -666,7 +675,8 @@ def _deciding(decision: Decision) -> RuleRef | None:
     """What decides: a rule, or the latent that a site is."""
     if decision.latent is not None:
         return _latent_reference(decision.latent)
-    return _reference(decision.rule) if decision.rule else None
+    barred = decision.rule is None or decision.rule.barred
+    return None if barred or decision.rule is None else _reference(decision.rule)
 
 
 def _latent_reference(latent: Latent) -> RuleRef:

@@ -25,7 +25,8 @@ class Finding:
 
     ``path`` is relative to the project root with forward slashes, ``line`` and ``column`` count
     from 1. ``message`` is one line; ``help`` says what to do next. ``subject`` is the class
-    concerned (``module:Class``), or empty.
+    concerned (``module:Class``), or empty. ``sites`` (``module:Class.path``) are the parameters
+    that stay plain for it; without any, a class that is refused is left as a whole.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Finding:
     message: str
     help: str = ""
     subject: str = ""
+    sites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

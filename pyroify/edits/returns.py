@@ -11,25 +11,43 @@ from pyroify.syntax.values import NOTHING
 HARMLESS = {"register_buffer"}
 
 
-def returns_past_declarations(summary: ClassSummary, method: Function) -> bool:
-    """Whether declarations would be skipped, or come too early, wherever they stand."""
+def returns_past_declarations(
+    summary: ClassSummary, method: Function, declared: frozenset[str] | None
+) -> bool:
+    """Whether declarations would be skipped, or come too early, wherever they stand.
+
+    ``declared`` are the attributes that they are about, None for whatever there is.
+    """
     if method is summary.constructor:
         return _exit(summary) is not None and not (
-            _are_made_after(summary) or _are_made_before(summary)
+            _are_made_after(summary, declared) or _are_made_before(summary, declared)
         )
     early = [line for line in method.return_lines if line != _final_return(method)]
     attached = summary.attached((method,))
     return bool(early) and min(_lines_in(attached, method), default=max(early) + 1) <= max(early)
 
 
-def statements_before_declarations(summary: ClassSummary, method: Function) -> int | None:
+def statements_before_declarations(
+    summary: ClassSummary, method: Function, declared: frozenset[str] | None
+) -> int | None:
     """How many statements of a method stand before its declarations; None for all."""
     exit = method.exit
     if method is not summary.constructor:
         return exit.before if exit is not None and _final_return(method) else None
-    if exit is None or _are_made_after(summary) or not _are_made_before(summary):
+    if exit is None or _are_made_after(summary, declared):
         return None
-    return exit.before
+    return exit.before if _are_made_before(summary, declared) else None
+
+
+def made_on_one_side(summary: ClassSummary, declared: frozenset[str]) -> frozenset[str]:
+    """Attributes that may stay plain, so that all others are made on one side of early returns."""
+    exit = _exit(summary)
+    late = {
+        name
+        for name in declared
+        if exit and max(_lines(summary, {name}), default=0) > exit.last_return
+    }
+    return min(frozenset(late), declared - late, key=len)
 
 
 def _final_return(method: Function) -> int:
@@ -42,18 +60,18 @@ def _exit(summary: ClassSummary) -> EarlyReturn | None:
     return summary.constructor.exit if summary.constructor else None
 
 
-def _are_made_after(summary: ClassSummary) -> bool:
+def _are_made_after(summary: ClassSummary, declared: frozenset[str] | None) -> bool:
     """Whether there is nothing to declare yet where the constructor returns early."""
-    exit = _exit(summary)
-    return exit is not None and all(line > exit.last_return for line in _lines(summary))
+    exit, lines = _exit(summary), _lines(summary, declared)
+    return exit is not None and all(line > exit.last_return for line in lines)
 
 
-def _are_made_before(summary: ClassSummary) -> bool:
+def _are_made_before(summary: ClassSummary, declared: frozenset[str] | None) -> bool:
     """Whether all there is to declare is made, and left alone from there on."""
-    constructor, exit = summary.constructor, _exit(summary)
-    if constructor is None or exit is None or any(line >= exit.line for line in _lines(summary)):
+    constructor, exit, lines = summary.constructor, _exit(summary), _lines(summary, declared)
+    if constructor is None or exit is None or any(line >= exit.line for line in lines):
         return False
-    names = _names(summary)
+    names = _names(summary) if declared is None else declared
     late = [use for use in constructor.uses if use.line >= exit.line]
     touched = any(use.path[0] in names and not METADATA & set(use.path) for use in late)
     called = any(
@@ -79,15 +97,17 @@ def _lines_in(names: Container[str], method: Function) -> list[int]:
     ]
 
 
-def _lines(summary: ClassSummary) -> list[int]:
+def _lines(summary: ClassSummary, declared: Container[str] | None) -> list[int]:
     """Where the constructor, or a method that it calls, makes what is to be declared."""
     assert summary.constructor is not None
-    base = summary.constructor.super_init
-    lines = [base.line if base else 0] if summary.cls.library_base else []
+    names = _names(summary) if declared is None else declared
+    base, layer = summary.constructor.super_init, summary.cls.library_base
+    inherited = layer is not None and any(item.name in names for item in layer.parameters)
+    lines = [base.line if base else 0] if inherited or (layer and declared is None) else []
     for method in summary.cls.cls.methods:
         if method.name not in summary.building:
             continue
         calls = [use.line for use in summary.constructor.uses if use.path == (method.name,)]
-        made = _lines_in(_names(summary), method)
+        made = _lines_in(names, method)
         lines += made if method is summary.constructor else (calls or [0]) * bool(made)
     return lines

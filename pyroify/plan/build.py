@@ -50,23 +50,50 @@ def build_plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
     """
     while True:
         try:
-            return _Planner(index, spec, selected).plan()
+            return _plan(index, spec, selected)
         except FileFault as fault:
             if fault.path in index.left:  # nothing of it is looked at any more
                 raise
             index.leave_alone(fault)
 
 
+def _plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
+    """Plan anew, with what cannot be random kept plain, until nothing more shows to be so."""
+    barring: tuple[Finding, ...] = ()
+    while True:
+        sites = dict.fromkeys(site for finding in barring for site in finding.sites)
+        planner = _Planner(index, spec.barring(sites), selected, barring)
+        planner.check()
+        found = [item for item in planner.barring_more() if not sites.keys() >= {*item.sites}]
+        if not found:
+            return planner.plan()
+        barring = (*barring, *found)
+
+
 @dataclass
 class _Planner:
+    """``barring`` are findings of earlier plans, for which the spec keeps parameters plain."""
+
     index: Index
     spec: Spec
     selected: frozenset[str]
+    barring: tuple[Finding, ...] = ()
 
-    def plan(self) -> Plan:
+    def check(self) -> None:
+        """Choose the classes that change, and find what is in the way."""
         self._choose()
         self._find_late_ties()
         self._check()
+
+    def barring_more(self) -> Iterator[Finding]:
+        """Findings in classes that convert but for parameters that can stay plain."""
+        for candidate in self.candidates.values():
+            refusing = [finding for finding in candidate.findings if _refuses(finding)]
+            if candidate.refused and all(map(_is_narrow, refusing)):
+                yield from refusing
+
+    def plan(self) -> Plan:
+        """The plan, of classes that are checked."""
         self._spread_refusals()
         self._drop_needless()
         files = self._edits()
@@ -101,6 +128,9 @@ class _Planner:
                 )
                 with looking_at(path):
                     made = replace(candidate.plan, pending=pending)
+                if candidate.refused:  # as a whole
+                    whole = tuple(replace(finding, sites=()) for finding in made.findings)
+                    made = replace(made, findings=whole)
                 yield made
 
     def _converting(self) -> frozenset[Key]:
@@ -377,10 +407,20 @@ class _Planner:
                         self.suppressions.use(path, site.line)
         yield from self.suppressions.unused(f for f in self.index.files if f.path in self.selected)
 
+    @cached_property
+    def _barring_of(self) -> Mapping[str, list[Finding]]:
+        """What keeps parameters plain, by the class whose code does."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self.barring:
+            found.setdefault(finding.subject, []).append(finding)
+        return found
+
     def _check(self) -> None:
         gone_over = methods_gone_over(self.project)
         for candidate in self.candidates.values():
+            barring = self._barring_of.get(candidate.cls.name, [])
             if not candidate.wanted:
+                candidate.findings = barring
                 continue
             if fault := self.index.left.get(candidate.cls.file.path):
                 candidate.refused, candidate.findings = True, [fault.finding]
@@ -394,6 +434,7 @@ class _Planner:
             candidate.findings = list(self.suppressions.filter(found))
             candidate.refused = any(_refuses(finding) for finding in candidate.findings)
             candidate.stale_methods = (*stale, *sorted(gone_over[candidate.key] - {*stale}))
+            candidate.findings += [item for item in barring if item not in candidate.findings]
             if candidate.ignored:
                 candidate.refused, candidate.findings = True, []
 
@@ -509,6 +550,11 @@ def _may_be_inside(node: Value) -> bool:
         any(isinstance(item, kind) for item in parts)
         for kind in (ContainerInstance, ClassInstance, Unknown)
     )
+
+
+def _is_narrow(finding: Finding) -> bool:
+    """Whether parameters that stay plain are all that a finding takes."""
+    return bool(finding.sites) and lookup(finding.code).severity == "refused"
 
 
 def _refuses(finding: Finding) -> bool:

@@ -37,7 +37,7 @@ from pyroify.migration.migrate import Migration
 from pyroify.program.faults import looking_at
 from pyroify.program.ownership import foreign_definitions
 from pyroify.program.resolve import Resolver
-from pyroify.program.summary import ClassSummary, OwnParameter, parameters_in
+from pyroify.program.summary import OwnParameter, parameters_in
 from pyroify.program.ties import late_source, tie_statements
 from pyroify.spec.model import Spec
 from pyroify.syntax.facts import File, Function
@@ -286,15 +286,16 @@ class EditPlanner:
                 existing,
                 indent,
                 limit,
-                _position(candidate.summary, method),
+                _position(candidate, method),
             )
 
 
-def _position(summary: ClassSummary, method: Function) -> int | None:
+def _position(candidate: Candidate, method: Function) -> int | None:
     """How many statements stand before the declarations; None for all."""
     if method.exit and method.declarations:
         return method.exit.before if method.declarations[0].line < method.exit.line else None
-    return statements_before_declarations(summary, method)
+    declared = None if candidate.at_run_time else candidate.changed_names - {""}
+    return statements_before_declarations(candidate.summary, method, declared)
 
 
 def _replaced(parameter: OwnParameter, sources: Sequence[str], limit: int) -> Iterator[Edit]:

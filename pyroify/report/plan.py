@@ -12,7 +12,7 @@ from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
 _HEADERS = ("site", "shape", "layer", "becomes", "decided by")
-_NO_RULE = {"own": "own (the code declares it)"}
+_NO_RULE = {"own": "own (the code declares it)", "barred": "no rule: it cannot be random"}
 _FATES = {
     "converted": "converted",
     "to_convert": "to convert",

@@ -142,7 +142,7 @@ def _is_touched(entry: ClassPlan, named: Mapping[str, ClassPlan], seen: frozense
 
     A class that was refused before any parameter was seen may have some.
     """
-    if any(site.rule is not None for site in entry.sites):
+    if any(site.rule is not None or site.spared == "barred" for site in entry.sites):
         return True
     if entry.status == "refused" and not entry.sites and not entry.parts:
         return True

@@ -19,6 +19,7 @@ _SPARED = {
     "frozen": "it is frozen, which only a rule without wildcards would change",
     "ignored": "a comment takes it out",
     "own": "the code declares it itself, which only a rule without wildcards would change",
+    "barred": "it cannot be random, as a finding says",
 }
 
 

@@ -28,6 +28,9 @@ def _finding_lines(finding: Finding, root: Path, spec: Spec | None) -> Iterator[
         position = Position(finding.line, finding.column)
         yield f"    {excerpt(spec.text, position)}"
         yield f"    {' ' * (finding.column - 1)}^"
+    if finding.sites:
+        names = dict.fromkeys(site.rpartition(":")[2] for site in finding.sites)
+        yield printable(f"    stays plain: {', '.join(names)}")
     if finding.help:
         yield printable(f"    help: {finding.help}")
 

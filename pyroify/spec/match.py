@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pyroify.spec.model import Action, Keep, Latent, Rule, Spec
 
-Spared = Literal["", "frozen", "ignored", "own"]
+Spared = Literal["", "frozen", "ignored", "own", "barred"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Decision:
     match only some of the sites a run-time index stands for; they decide those. ``latent`` is what
     decided in place of a rule, where the site is an attribute that the spec adds. ``spared`` says
     why rules that match passed the parameter by: it is frozen, or a comment takes it out; or that
-    the user has declared it himself (``own``).
+    the user has declared it himself (``own``), or that it cannot be random (``barred``).
     """
 
     action: Action
@@ -92,7 +92,8 @@ def decide(spec: Spec, key: SiteKey) -> Decision:
     if not complete:
         return Decision(Keep(), None, partial=tuple(partial), spared=_spared(spec, key))
     winner, *beaten = complete
-    return Decision(winner.action, winner, tuple(reversed(beaten)), tuple(partial))
+    spared: Spared = "barred" if winner.barred else ""
+    return Decision(winner.action, winner, tuple(reversed(beaten)), tuple(partial), spared=spared)
 
 
 def _spared(spec: Spec, key: SiteKey) -> Spared:
@@ -105,7 +106,7 @@ def _spared(spec: Spec, key: SiteKey) -> Spared:
 
 def unmatched_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
     """The rules that match none of the sites ``keys``, declared by the user or not."""
-    left = list(spec.rules)
+    left = list(spec.written)
     for key in (replace(key, own=False) for key in keys):
         left = [rule for rule in left if _extent(rule, key) is _Extent.NONE]
         if not left:
@@ -118,7 +119,7 @@ def powerless_rules(spec: Spec, keys: Sequence[SiteKey]) -> tuple[Rule, ...]:
 
     ``**`` speaks of what may come, and is none of them.
     """
-    meeting = [rule for rule in spec.rules if has_wildcard(rule.match) and rule.match != "**"]
+    meeting = [rule for rule in spec.written if has_wildcard(rule.match) and rule.match != "**"]
     own = [replace(key, own=False) for key in keys if key.own]
     meeting = [rule for rule in meeting if any(_extent(rule, key) for key in own)]
     others = [key for key in keys if not key.own] if meeting else []
@@ -131,11 +132,11 @@ def shadowed_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
     deciding: set[int] = set()
     for key in keys:
         decision = decide(spec, key)
-        beaten.update(rule.index for rule in decision.beaten)
-        deciding.update(rule.index for rule in decision.partial)
-        if decision.rule is not None:
-            deciding.add(decision.rule.index)
-    return tuple(rule for rule in spec.rules if rule.index in beaten - deciding)
+        followed = [*decision.beaten, *([decision.rule] if decision.rule else [])]
+        written = [rule.index for rule in followed if not rule.barred]
+        beaten.update(written[:-1])
+        deciding.update(written[-1:], (rule.index for rule in decision.partial))
+    return tuple(rule for rule in spec.written if rule.index in beaten - deciding)
 
 
 def spells_out(rule: Rule, module: str, name: str) -> bool:

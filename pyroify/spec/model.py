@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from pyroify.spec.expressions import Call, Expression
@@ -105,7 +105,8 @@ Action = Sample | Deterministic | Param | Keep
 class Rule:
     """One entry of ``priors:``: which sites, and what becomes of them.
 
-    ``layers`` are globs over names of torch.nn classes; empty means every owner.
+    ``layers`` are globs over names of torch.nn classes; empty means every owner. ``barred``: it is
+    none of the user's, but keeps what cannot be random.
     """
 
     index: int
@@ -114,6 +115,7 @@ class Rule:
     action: Action
     line: int
     column: int
+    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,20 @@ class Spec:
         while key and key not in self.positions:
             key = key.rpartition(".")[0]
         return self.positions.get(key, Position(1, 1))
+
+    @property
+    def written(self) -> tuple[Rule, ...]:
+        """The rules of the user."""
+        return tuple(rule for rule in self.rules if not rule.barred)
+
+    def barring(self, sites: Iterable[str]) -> Spec:
+        """The spec, but that the ``sites`` (``module:Class.path``) are kept whatever it says."""
+        start = len(self.rules)
+        barred = (
+            Rule(index, site, (), Keep(), line=0, column=0, barred=True)
+            for index, site in enumerate(sites, start)
+        )
+        return replace(self, rules=(*self.rules, *barred))
 
     def problem(self, key: str, code: str, message: str, help: str = "") -> Problem:
         """A problem at ``key``, for those who check a section further."""

@@ -148,7 +148,7 @@ def _is_left(entry: ClassPlan, line: SitePlan | None) -> bool:
     if entry.status in ("refused", "suppressed") or line is None:
         return entry.status in ("refused", "suppressed")
     is_taken_out = entry.status == "unchanged" and line.action != "keep"
-    return is_taken_out or line.spared in ("ignored", "own")
+    return is_taken_out or line.spared in ("ignored", "own", "barred")
 
 
 def _is_said(entry: ClassPlan, line: SitePlan) -> bool:

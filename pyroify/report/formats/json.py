@@ -27,10 +27,12 @@
                  bases[]: the classes of the project that it derives from
                  sites[]: path, line, column, action ("sample" | "param" | "keep"), shape, layer,
                           source (the declaration), rule and beaten[]: {index, match, line},
-                          spared ("frozen" | "ignored" | "own" | ""): why no rule decides; "own":
+                          spared ("frozen" | "ignored" | "own" | "barred" | ""): why no rule
+                          decides; "barred": it cannot be random; "own":
                           the code itself declares it
     findings[]   path, line, column, code, severity ("error" | "refused" | "warning"),
-                 message, help, subject ("module:Class" or "")
+                 message, help, subject ("module:Class" or ""), sites[] ("module:Class.path"):
+                 the parameters that stay plain for it
 
 Lines and columns count from 1; the index of a rule counts from 0.
 
