@@ -38,8 +38,8 @@ from pyroify.program.placements import (
 from pyroify.program.summary import Attribute
 from pyroify.program.ties import condition
 from pyroify.program.values import LayerInstance
-from pyroify.spec.model import Action, Deterministic, Keep
-from pyroify.spec.render import Place
+from pyroify.spec.model import Action, Deterministic, Keep, Sample
+from pyroify.spec.render import Place, reads_fans
 from pyroify.syntax.values import Declared, Items
 
 LONG_RUN = 3
@@ -221,8 +221,9 @@ def _shared_prior(placement: Layers, sites: Sites) -> Action | None:
     if len(actions) != 1 or any(decision.partial for decision in decisions):
         return None
     action = actions.pop()
-    alone = isinstance(action, Keep | Deterministic) or is_noncentered(action)
-    return None if alone or "fan_" in repr(action) else action
+    if isinstance(action, Keep | Deterministic) or is_noncentered(action):
+        return None
+    return None if isinstance(action, Sample) and reads_fans(action) else action
 
 
 def _only_trained(placement: Layers, sites: Sites) -> bool:
