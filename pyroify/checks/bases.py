@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, INTERFACES, REMAKING, SCRIPTING
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
-from pyroify.edits.bases import bases_beside, is_abstract_here, is_generic
+from pyroify.edits.bases import (
+    bases_beside,
+    is_abstract_here,
+    is_generic,
+    is_generic_and_abstract,
+)
 from pyroify.syntax.values import Name
 
 SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
@@ -96,15 +101,17 @@ def _is_known(subject: Subject, metaclass: str) -> bool:
 
 
 def generic_base(subject: Subject) -> Iterator[Finding]:
-    """A generic class that is abstract too: three metaclasses would have to be one."""
+    """A generic class with abstract relatives: their metaclasses would have to be one."""
     relatives = (subject.cls, *subject.summary.relatives)
     index = subject.project.index
+    if is_generic_and_abstract(subject.cls, index):
+        return
     if is_generic(subject.cls) and any(is_abstract_here(cls, index) for cls in relatives):
         yield _at_class(
             subject,
             "PYR032",
-            "a class that is both generic and abstract needs a metaclass joined of three",
-            "drop the type parameter, or ABC",
+            "it is generic and a relative is abstract, which needs a metaclass joined of three",
+            "make the first class of them both generic and abstract, or drop one of the two",
         )
 
 

@@ -73,7 +73,8 @@ def _sites(subject: Subject, call: Call) -> tuple[str, ...]:
 
 def _is_optional(subject: Subject, method: Function, line: int, depth: int = 0) -> bool:
     """Whether a line is only reached where an attribute of the module says so."""
-    if any(first <= line <= last and OPTION.search(test) for first, last, test in method.guards):
+    arms = (*method.guards, *method.choices)
+    if any(first <= line <= last and OPTION.search(test) for first, last, test in arms):
         return True
     callers = [
         (other, use.line)

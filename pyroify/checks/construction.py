@@ -7,10 +7,25 @@ from collections.abc import Iterator
 
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.diagnostics import Finding
-from pyroify.edits.returns import made_on_one_side, returns_past_declarations
+from pyroify.edits.returns import (
+    declared_names,
+    made_past_returns,
+    returns_past_declarations,
+)
 from pyroify.program.ties import find_ties
+from pyroify.program.values import ContainerInstance, classes_in, may_be_any_class
 from pyroify.syntax.facts import Use
-from pyroify.syntax.values import Call, Declared, Name, Parameter, Path, SelfRead
+from pyroify.syntax.values import (
+    Call,
+    Declared,
+    Name,
+    Parameter,
+    Path,
+    SelfRead,
+    Unknown,
+    Value,
+    walk,
+)
 
 MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
 PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
@@ -48,8 +63,8 @@ def no_base_constructor(subject: Subject) -> Iterator[Finding]:
 
 def early_return(subject: Subject) -> Iterator[Finding]:
     """Declarations in a method that returns early, before all that it has is made."""
-    summary, sites = subject.summary, subject.project.of(subject.cls).declared
-    declared = None if subject.at_run_time else frozenset(site.split(".")[0] for site in sites)
+    summary = subject.summary
+    declared = declared_names(summary, subject.project.of(subject.cls))
     for method, covered in summary.stages:
         if (
             method is not summary.constructor
@@ -57,16 +72,37 @@ def early_return(subject: Subject) -> Iterator[Finding]:
         ):
             continue
         if returns_past_declarations(summary, method, declared):
-            is_seen = method is summary.constructor and declared is not None
-            plain = made_on_one_side(summary, declared) if is_seen and declared else ()
+            plain = _one_side(subject, declared) if method is summary.constructor else ()
             yield subject.finding(
                 method.return_lines[0],
                 0,
                 "PYR063",
                 f"{method.name} returns early, before its end",
                 "turn the return into an if/else",
-                (site for name in sorted(plain) for site in subject.sites_at((name,))),
+                [f"{subject.cls.name}.{name}.**" for name in sorted(plain)],
             )
+
+
+def _one_side(subject: Subject, declared: frozenset[str]) -> frozenset[str]:
+    """Attributes that may stay plain, so that others are all made on one side of early returns.
+
+    A loop over what is there stands before them: it converts no container that is made later.
+    """
+    late = made_past_returns(subject.summary, declared)
+    if not subject.at_run_time:
+        return min(late, declared - late, key=len)
+    past = made_past_returns(subject.summary, frozenset(subject.summary.names_attached))
+    nodes = [item.node for item in subject.summary.everything if item.name in past]
+    return frozenset() if any(map(_may_hold_classes, nodes)) else late
+
+
+def _may_hold_classes(node: Value) -> bool:
+    """Whether a container, or what is not seen, may hold instances of classes of the project."""
+    return any(
+        may_be_any_class(item)
+        or (isinstance(item, ContainerInstance | Unknown) and any(classes_in(item)))
+        for item in walk(node)
+    )
 
 
 def kept_value(subject: Subject) -> Iterator[Finding]:

@@ -21,6 +21,14 @@ class PyroABCMeta(type({pyro_module}), {abc_meta}):
     """Lets a PyroModule have abstract methods."""
 '''
 
+PYRO_GENERIC_ABC_META = '''\
+class PyroGenericABCMeta(type({pyro_module}), {abc_meta}):
+    """Lets a PyroModule have abstract methods, and type arguments in brackets."""
+
+    def __getitem__(cls, arguments):
+        return cls.__class_getitem__(arguments)
+'''
+
 PYRO_GENERIC_META = '''\
 class PyroGenericMeta(type({pyro_module})):
     """Takes the brackets after a generic PyroModule for type arguments."""
@@ -78,6 +86,11 @@ def _call_source(call: Call) -> str:
 
 def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
     """A metaclass for what PyroModule's does not allow, where a class is the first to need it."""
+    if is_generic_and_abstract(cls, index):
+        names.use("PyroModule", "ABCMeta")
+        both = {"pyro_module": names.local("PyroModule"), "abc_meta": names.local("ABCMeta")}
+        names.define("PyroGenericABCMeta", PYRO_GENERIC_ABC_META.format(**both))
+        return "PyroGenericABCMeta"
     if is_generic(cls) and not any(is_generic(other) for other in cls.lineage[1:]):
         names.use("PyroModule")
         source = PYRO_GENERIC_META.format(pyro_module=names.local("PyroModule"))
@@ -97,6 +110,17 @@ def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
 def is_generic(cls: ModuleClass) -> bool:
     """Whether a class has type parameters, or names ``Generic`` among its bases."""
     return cls.cls.is_generic or any(base.dotted in GENERIC for base in cls.bases)
+
+
+def is_generic_and_abstract(cls: ModuleClass, index: Index) -> bool:
+    """Whether a class is the first of its lineage to need a metaclass, and needs one for both."""
+    return (
+        is_generic(cls)
+        and is_abstract_here(cls, index)
+        and not any(
+            is_generic(other) or is_abstract_here(other, index) for other in cls.lineage[1:]
+        )
+    )
 
 
 def is_abstract_here(cls: ModuleClass, index: Index) -> bool:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from pyroify.decide.project import ClassSites
 from pyroify.program.summary import METADATA, ClassSummary, parameters_in
+from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import EarlyReturn, Function
 from pyroify.syntax.values import NOTHING
 
 HARMLESS = {"register_buffer"}
 
 
-def returns_past_declarations(
-    summary: ClassSummary, method: Function, declared: frozenset[str] | None
-) -> bool:
-    """Whether declarations would be skipped, or come too early, wherever they stand.
+def declared_names(summary: ClassSummary, sites: ClassSites) -> frozenset[str]:
+    """Attributes that the declarations of a class are about, as far as the source shows."""
+    names = {site.partition(".")[0] for site in sites.declared}
+    if "**" not in names:
+        return frozenset(names)
+    kept = {site.partition(".")[0] for site in sites.kept}
+    hidden = {item.name for item in summary.everything if is_opaque(item.node)}
+    return frozenset(names - {"**"} | (hidden - kept))
 
-    ``declared`` are the attributes that they are about, None for whatever there is.
-    """
+
+def returns_past_declarations(
+    summary: ClassSummary, method: Function, declared: frozenset[str]
+) -> bool:
+    """Whether ``declared`` would be skipped, or come too early, wherever declarations stand."""
     if method is summary.constructor:
         return _exit(summary) is not None and not (
             _are_made_after(summary, declared) or _are_made_before(summary, declared)
@@ -28,7 +37,7 @@ def returns_past_declarations(
 
 
 def statements_before_declarations(
-    summary: ClassSummary, method: Function, declared: frozenset[str] | None
+    summary: ClassSummary, method: Function, declared: frozenset[str]
 ) -> int | None:
     """How many statements of a method stand before its declarations; None for all."""
     exit = method.exit
@@ -39,15 +48,14 @@ def statements_before_declarations(
     return exit.before if _are_made_before(summary, declared) else None
 
 
-def made_on_one_side(summary: ClassSummary, declared: frozenset[str]) -> frozenset[str]:
-    """Attributes that may stay plain, so that all others are made on one side of early returns."""
+def made_past_returns(summary: ClassSummary, declared: frozenset[str]) -> frozenset[str]:
+    """Those of the ``declared`` attributes that are made where the constructor may have ended."""
     exit = _exit(summary)
-    late = {
+    return frozenset(
         name
         for name in declared
         if exit and max(_lines(summary, {name}), default=0) > exit.last_return
-    }
-    return min(frozenset(late), declared - late, key=len)
+    )
 
 
 def _final_return(method: Function) -> int:
@@ -60,32 +68,24 @@ def _exit(summary: ClassSummary) -> EarlyReturn | None:
     return summary.constructor.exit if summary.constructor else None
 
 
-def _are_made_after(summary: ClassSummary, declared: frozenset[str] | None) -> bool:
+def _are_made_after(summary: ClassSummary, declared: frozenset[str]) -> bool:
     """Whether there is nothing to declare yet where the constructor returns early."""
     exit, lines = _exit(summary), _lines(summary, declared)
     return exit is not None and all(line > exit.last_return for line in lines)
 
 
-def _are_made_before(summary: ClassSummary, declared: frozenset[str] | None) -> bool:
+def _are_made_before(summary: ClassSummary, declared: frozenset[str]) -> bool:
     """Whether all there is to declare is made, and left alone from there on."""
     constructor, exit, lines = summary.constructor, _exit(summary), _lines(summary, declared)
     if constructor is None or exit is None or any(line >= exit.line for line in lines):
         return False
-    names = _names(summary) if declared is None else declared
     late = [use for use in constructor.uses if use.line >= exit.line]
-    touched = any(use.path[0] in names and not METADATA & set(use.path) for use in late)
+    touched = any(use.path[0] in declared and not METADATA & set(use.path) for use in late)
     called = any(
         use.how == "call" and len(use.path) == 1 and use.path[0] not in HARMLESS for use in late
     )
     handed_on = any(put.line >= exit.line and parameters_in(put.value) for put in constructor.puts)
     return not (touched or called or handed_on)
-
-
-def _names(summary: ClassSummary) -> set[str]:
-    attributes = {attribute.name for attribute in summary.everything}
-    layer = summary.cls.library_base
-    inherited = {parameter.name for parameter in layer.parameters} if layer else set()
-    return attributes | inherited | {parameter.name for parameter in summary.all_parameters}
 
 
 def _lines_in(names: Container[str], method: Function) -> list[int]:
@@ -97,17 +97,16 @@ def _lines_in(names: Container[str], method: Function) -> list[int]:
     ]
 
 
-def _lines(summary: ClassSummary, declared: Container[str] | None) -> list[int]:
+def _lines(summary: ClassSummary, declared: Container[str]) -> list[int]:
     """Where the constructor, or a method that it calls, makes what is to be declared."""
     assert summary.constructor is not None
-    names = _names(summary) if declared is None else declared
     base, layer = summary.constructor.super_init, summary.cls.library_base
-    inherited = layer is not None and any(item.name in names for item in layer.parameters)
-    lines = [base.line if base else 0] if inherited or (layer and declared is None) else []
+    inherited = layer is not None and any(item.name in declared for item in layer.parameters)
+    lines = [base.line if base else 0] if inherited else []
     for method in summary.cls.cls.methods:
         if method.name not in summary.building:
             continue
         calls = [use.line for use in summary.constructor.uses if use.path == (method.name,)]
-        made = _lines_in(names, method)
+        made = _lines_in(declared, method)
         lines += made if method is summary.constructor else (calls or [0]) * bool(made)
     return lines

@@ -24,7 +24,7 @@ from pyroify.edits import kinds
 from pyroify.edits.bases import base_edits, initialiser_edits
 from pyroify.edits.originals import loading_statements
 from pyroify.edits.reads import needs_anchor, read_edits, type_test_edits
-from pyroify.edits.returns import statements_before_declarations
+from pyroify.edits.returns import declared_names, statements_before_declarations
 from pyroify.edits.shared import (
     NAME,
     is_up_to_date,
@@ -294,7 +294,7 @@ def _position(candidate: Candidate, method: Function) -> int | None:
     """How many statements stand before the declarations; None for all."""
     if method.exit and method.declarations:
         return method.exit.before if method.declarations[0].line < method.exit.line else None
-    declared = None if candidate.at_run_time else candidate.changed_names - {""}
+    declared = declared_names(candidate.summary, candidate.sites)
     return statements_before_declarations(candidate.summary, method, declared)
 
 

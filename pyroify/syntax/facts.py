@@ -229,6 +229,8 @@ class Function:
     line, and the attributes through which each may reach parameters."""
     guards: tuple[tuple[int, int, str], ...] = ()
     """Arms of ``if`` statements: first and last line, and the test that decides."""
+    choices: tuple[tuple[int, int, str], ...] = ()
+    """The same of conditional expressions."""
 
 
 @dataclass(frozen=True, slots=True)

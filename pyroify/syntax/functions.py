@@ -100,6 +100,7 @@ def _read(
         names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
         conditions=tuple(statements.conditions),
         guards=tuple(statements.guards),
+        choices=tuple(statements.expressions.choices),
         puts=tuple(statements.puts),
         fills=frozenset(statements.fills),
         reshapes=statements.reshapes,

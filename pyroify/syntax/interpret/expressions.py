@@ -66,6 +66,7 @@ class Expressions:
     calls: list[Call] = field(default_factory=list)
     parameters: list[Parameter] = field(default_factory=list)
     yields: list[Value] = field(default_factory=list)
+    choices: list[tuple[int, int, str]] = field(default_factory=list)
     super_calls: set[str] = field(default_factory=set)
     super_init: Call | None = None
     base_calls: list[tuple[str, int, int]] = field(default_factory=list)
@@ -83,6 +84,9 @@ class Expressions:
                 return self._call(node)
             case ast.IfExp():
                 self.evaluate(node.test)
+                test = self.source.source(node.test)
+                for arm in (node.body, node.orelse):
+                    self.choices.append((arm.lineno, arm.end_lineno or arm.lineno, test))
                 return join(self.evaluate(node.body), self.evaluate(node.orelse))
             case ast.BoolOp():
                 return join(*[self.evaluate(value) for value in node.values])
