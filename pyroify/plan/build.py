@@ -94,6 +94,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         """The plan, of classes that are checked."""
+        self._drop_needless()  # what would change for a refused class alone is none for its sake
         self._spread_refusals()
         self._drop_needless()
         files = self._edits()
