@@ -13,7 +13,13 @@ from pyroify.edits.returns import (
     returns_past_declarations,
 )
 from pyroify.program.ties import find_ties
-from pyroify.program.values import ContainerInstance, classes_in, may_be_any_class
+from pyroify.program.values import (
+    ContainerInstance,
+    LayerInstance,
+    classes_in,
+    is_opaque,
+    may_be_any_class,
+)
 from pyroify.syntax.facts import Use
 from pyroify.syntax.values import (
     Call,
@@ -24,6 +30,7 @@ from pyroify.syntax.values import (
     SelfRead,
     Unknown,
     Value,
+    options_of,
     walk,
 )
 
@@ -86,14 +93,23 @@ def early_return(subject: Subject) -> Iterator[Finding]:
 def _one_side(subject: Subject, declared: frozenset[str]) -> frozenset[str]:
     """Attributes that may stay plain, so that others are all made on one side of early returns.
 
-    A loop over what is there stands before them: it converts no container that is made later.
+    A loop over what is there stands before them: it converts no container that is made later, and
+    cannot name a layer that is.
     """
     late = made_past_returns(subject.summary, declared)
     if not subject.at_run_time:
         return min(late, declared - late, key=len)
     past = made_past_returns(subject.summary, frozenset(subject.summary.names_attached))
     nodes = [item.node for item in subject.summary.everything if item.name in past]
-    return frozenset() if any(map(_may_hold_classes, nodes)) else late
+    named = [item.node for item in subject.summary.everything if item.name in late]
+    is_wide = any(map(_may_hold_classes, nodes)) or any(map(_is_told_by_name, named))
+    return frozenset() if is_wide else late
+
+
+def _is_told_by_name(node: Value) -> bool:
+    """Whether the source shows one layer, which a loop passes by under its name."""
+    layers = [option for option in options_of(node) if isinstance(option, LayerInstance)]
+    return len(layers) < 2 and not is_opaque(node)
 
 
 def _may_hold_classes(node: Value) -> bool:
