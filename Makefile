@@ -14,7 +14,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus fuzz mutants bench compare bench-train walk docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus survey fuzz mutants bench compare bench-train walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,10 @@ format: $(READY)  ## format and fix what can be fixed by itself
 
 corpus: $(READY)  ## rewrite public packages, compare outputs, refresh the coverage table
 	@$(BIN)/python benchmarks/corpus.py
+	@$(BIN)/python docs/generate.py
+
+survey: $(READY)  ## count what is refused, and left to run time, in forty public packages
+	@$(BIN)/python benchmarks/survey.py
 	@$(BIN)/python docs/generate.py
 
 fuzz: $(READY)  ## rewrite random programs, compare with what they really are; N=3000 SEED=0

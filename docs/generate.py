@@ -48,11 +48,22 @@ TABLE = re.compile(
     r"(?P<head><!-- table: (?P<name>\w+) -->\n).*?(?P<tail><!-- /table -->)", re.DOTALL
 )
 CORPUS = ROOT / "benchmarks" / "corpus.json"
+SURVEY = ROOT / "benchmarks" / "survey.json"
 FUZZ = ROOT / "benchmarks" / "fuzz.json"
 MUTANTS = ROOT / "benchmarks" / "mutants.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
+SURVEYED = {
+    "classes": "classes",
+    "converted": "converted",
+    "unchanged": "nothing to convert",
+    "refused": "refused",
+    "for_others": "of these, for another's sake",
+    "plain": "converted, with some parameters left plain",
+    "with_sites": "converted, with sites",
+    "at_run_time": "of these, at run time",
+}
 FUZZ_ROWS = {
     "programs": "programs",
     "targets": "classes built, with one set of arguments each",
@@ -194,6 +205,16 @@ def refusals_table() -> str:
     )
 
 
+def survey_table() -> str:
+    """What the last ``make survey`` counted."""
+    rows = json.loads(SURVEY.read_text())
+    total = {"package": "all", **{key: sum(row[key] for row in rows) for key in SURVEYED}}
+    return _table(
+        ("package", *SURVEYED.values()),
+        ((str(row["package"]), *(str(row[key]) for key in SURVEYED)) for row in [*rows, total]),
+    )
+
+
 def fuzz_table() -> str:
     """What the last ``make fuzz`` found."""
     figures = json.loads(FUZZ.read_text())
@@ -308,6 +329,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "guides": lambda: families_table("guides"),
     "corpus": corpus_table,
     "refusals": refusals_table,
+    "survey": survey_table,
     "fuzz": fuzz_table,
     "mutants": mutants_table,
     "survivors": survivors_list,
@@ -321,6 +343,7 @@ HOLD_TABLES = (
     "README.md",
     "docs/reference/spec.md",
     "docs/reference/corpus.md",
+    "docs/reference/survey.md",
     "docs/reference/fuzz.md",
     "docs/reference/mutants.md",
     "docs/reference/training.md",
