@@ -61,7 +61,7 @@ class Outcome:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings, by place, each once."""
-        found = set(self.plan.findings)
+        found = {*self.plan.findings, *self.plan.uses}
         found.update(finding for plan in self.plan.classes for finding in plan.findings)
         found.update(finding for result in self.results for finding in result.findings)
         return tuple(sorted(found))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroify.decide.model import ClassPlan, HeldClass, Plan, RuleRef, SitePlan
+from pyroify.decide.model import ClassPlan, HeldClass, Plan, RuleRef, SitePlan, Training
 from pyroify.diagnostics import Finding
 from pyroify.pipeline import FileResult, Outcome
 from pyroify.project import Project
@@ -232,6 +232,26 @@ class TestText:
         lines = render_run(report(NET, results=(CHANGED,))).splitlines()
         assert lines[:2] == ["would rewrite /project/a.py", "1 file to change"]
 
+    def test_ends_with_the_scripts_that_train_a_converted_class(self) -> None:
+        trainings = (Training("train.py", 7, ("Net", "Deep")), Training("tune.py", 3, ()))
+        given = replace(report(NET, written=True), trainings=trainings)
+        assert render_run(given).splitlines()[-4:] == [
+            "2 scripts train converted classes without their random parameters:",
+            "  /project/train.py:7 Net, Deep",
+            "  /project/tune.py:3 what it is given",
+            "`pyroify emit` writes a script that trains them",
+        ]
+
+    def test_what_uses_the_classes_is_said_wherever_it_is(self) -> None:
+        files = ("a.py", "scripts/train.py", "tests/test_a.py")
+        project = Project(Path("/project"), None, files, ("a.py",))
+        spec = replace(SPEC, exclude=("tests/**",))
+        uses = tuple(Finding(path, 1, 1, "PYR010", "trains less") for path in files)
+        other = Finding("scripts/train.py", 1, 1, "PYR203", "not valid Python")
+        outcome = Outcome(Plan(findings=(other,), uses=uses), ())
+        found = make_report(project, spec, outcome).findings
+        assert [finding.path for finding in found] == ["a.py", "scripts/train.py"]
+
     def test_quiet_keeps_errors_and_refusals(self) -> None:
         given = report(NET, STACK, results=(CHANGED,), findings=(REFUSED, WARNING, ERROR))
         quiet = render_run(given, quiet=True)
@@ -311,7 +331,7 @@ class TestJson:
         document = json.loads(render_json(self.GIVEN, "rewrite", 1))
         assert list(document) == [
             *("version", "pyroify", "command", "root", "spec", "written", "exit_code"),
-            *("summary", "lock", "files", "classes", "findings"),
+            *("summary", "lock", "files", "classes", "trainings", "findings"),
         ]
         assert list(document["summary"]) == [
             *("files", "classes", "sites", "coverage", "refused"),

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from inspect import getmembers, isfunction
 
 from pyroify.checks.instances import Script
 from pyroify.checks.subject import Subject
+from pyroify.checks.training import first_training
+from pyroify.decide.model import Training
 from pyroify.decide.project import Candidates, Key
-from pyroify.diagnostics import Finding
+from pyroify.diagnostics import Finding, lookup
 from pyroify.program.faults import looking_at
 from pyroify.program.summary import ClassSummary
 
@@ -29,19 +32,41 @@ def check_class(project: Candidates, summary: ClassSummary, at_run_time: bool) -
     yield from sorted(found)
 
 
-def check_files(
-    project: Candidates, converted: frozenset[Key], selected: frozenset[str]
-) -> Iterator[Finding]:
-    """Findings about code of the selected files that uses the ``converted`` classes."""
-    if not converted:
-        return
-    for file in project.index.files:
-        if file.path not in selected:
-            continue
+def check_files(project: Candidates, converted: frozenset[Key]) -> Iterator[Finding]:
+    """Findings about code that uses the ``converted`` classes, in whatever file it stands."""
+    for file in project.index.files if converted else ():
         with looking_at(file.path):
             script = Script(project, file, converted)
             found = {finding: None for check in checks("script") for finding in check(script)}
         yield from sorted(found)
+
+
+def find_trainings(project: Candidates, converted: frozenset[Key]) -> Iterator[Training]:
+    """The scripts that train the ``converted`` classes and miss their random parameters."""
+    for file in project.index.files if converted else ():
+        with looking_at(file.path):
+            found = first_training(Script(project, file, converted))
+        if found is not None:
+            yield found
+
+
+def once_per_file(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first warning of each code in each file, which counts the others; what is no warning."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        is_one = lookup(finding.code).severity == "warning"
+        key = (finding.path, finding.code if is_one else f"{finding.code}:{finding.line}")
+        groups.setdefault(key, []).append(finding)
+    for first, *more in groups.values():
+        yield replace(first, message=first.message + _counted(first, more))
+
+
+def _counted(first: Finding, more: Sequence[Finding]) -> str:
+    lines = sorted({finding.line for finding in more} - {first.line})
+    if not lines:
+        return ""
+    noun = "line" if len(lines) == 1 else "lines"
+    return f" (and {len(lines)} more: {noun} {', '.join(map(str, lines))})"
 
 
 @cache

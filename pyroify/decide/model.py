@@ -115,6 +115,18 @@ class FilePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """Where a script starts to train converted classes without their random parameters.
+
+    ``classes`` are their names; none where it is not seen which they are.
+    """
+
+    path: str
+    line: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What ``pyroify plan`` shows and ``pyroify rewrite`` does."""
 
@@ -122,3 +134,7 @@ class Plan:
     files: tuple[FilePlan, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     """Findings that belong to no class, such as spec rules that match nothing."""
+    uses: tuple[Finding, ...] = ()
+    """Findings about code that uses the converted classes, in files that were not given too."""
+    trainings: tuple[Training, ...] = ()
+    """The first such place of each file."""

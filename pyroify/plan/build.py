@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pyroify.checks import check_class, check_files
+from pyroify.checks import check_class, check_files, find_trainings, once_per_file
 from pyroify.checks.gone_over import methods_gone_over
 from pyroify.checks.handed_over import stale_methods
 from pyroify.checks.networks import networks_outside
@@ -106,6 +106,8 @@ class _Planner:
             files=tuple(
                 FilePlan(path, edits) for path, edits in files.items() if path in self.writable
             ),
+            uses=tuple(self._uses()),
+            trainings=tuple(find_trainings(self.project, self._converting())),
             findings=(*self.suppressions.filter(self._loose()), *self._unused_comments()),
         )
 
@@ -148,10 +150,14 @@ class _Planner:
         limit = self.index.loaded.line_limit
         return tuple(migrate(self.project, self.candidates, self.writable, limit))
 
+    def _uses(self) -> Iterator[Finding]:
+        """What is to be said of code that uses the classes that convert, wherever it stands."""
+        found = check_files(self.project, self._converting())
+        return once_per_file(self.suppressions.filter(found))
+
     def _loose(self) -> Iterator[Finding]:
         """Findings that belong to no class."""
         yield from self.index.findings
-        yield from check_files(self.project, self._converting(), self.writable)
         yield from networks_outside(self.index, self.spec, self.writable)
         yield from notebook_findings(self.index, self.spec)
         yield from (finding for moved in self._migrations() for finding in moved.findings)

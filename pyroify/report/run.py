@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyroify.decide.model import ClassPlan
+from pyroify.decide.model import ClassPlan, Training
 from pyroify.diagnostics import Finding, Severity, lookup
+from pyroify.globs import compile_globs
 from pyroify.lock import BAD_LOCK
 from pyroify.pipeline import FileResult, Outcome
 from pyroify.project import Project
@@ -40,6 +41,8 @@ class Report:
     lock: Change | None = None
     """What changes, or would, in the file that tells pyroify's declarations from the user's."""
     pending: frozenset[str] = frozenset()
+    trainings: tuple[Training, ...] = ()
+    """Where scripts train converted classes without their random parameters."""
 
     @property
     def changed(self) -> tuple[FileResult, ...]:
@@ -159,10 +162,12 @@ def make_report(
 ) -> Report:
     """The report on ``outcome``, without what it says of files that were not selected.
 
+    What it says of code that uses the converted classes stays, unless the spec excludes the file.
     Findings whose codes are ``accepted`` are left out, too.
     """
     selected = frozenset(project.selected)
     hidden = frozenset(project.files) - selected
+    excluded, uses = compile_globs(spec.exclude), frozenset(outcome.plan.uses)
     classes = tuple(entry for entry in outcome.plan.classes if entry.path in selected)
     findings = tuple(
         finding
@@ -171,7 +176,8 @@ def make_report(
             *spec_findings(spec.path, (*spec.warnings, *_unmatched_globs(project, spec))),
             *outcome.findings,
         )
-        if finding.path not in hidden and finding.code not in accepted
+        if finding.path not in hidden or (finding in uses and not excluded.match_file(finding.path))
+        if finding.code not in accepted
     )
     pending = frozenset(file.path for file in outcome.plan.files)
     return Report(
@@ -182,6 +188,7 @@ def make_report(
         findings,
         lock=outcome.lock,
         pending=pending,
+        trainings=outcome.plan.trainings,
     )
 
 

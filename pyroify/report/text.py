@@ -10,6 +10,9 @@ from pyroify.project import from_here
 from pyroify.report.run import Report, severity
 from pyroify.spec.model import Position, Spec, excerpt
 
+SHOWN = 3
+"""Classes that are named of each script."""
+
 
 def render_findings(findings: Iterable[Finding], root: Path, spec: Spec | None = None) -> str:
     """`path:line:column CODE message` and the help below it; paths as seen from here.
@@ -67,7 +70,20 @@ def _summary(report: Report) -> str:
     if report.refusals:
         counts = ", ".join(f"{code} x{count}" for code, count in report.refusals.items())
         lines.append(f"refused by code: {counts}; `pyroify rule CODE` explains")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in (*lines, *_trainings(report)))
+
+
+def _trainings(report: Report) -> Iterator[str]:
+    """The scripts that go on training what is left of the parameters."""
+    if not report.trainings:
+        return
+    scripts = count(len(report.trainings), "script trains", "scripts train")
+    yield f"{scripts} converted classes without their random parameters:"
+    for found in report.trainings:
+        place = f"{from_here(report.root / found.path)}:{found.line}"
+        names = ", ".join(found.classes[:SHOWN]) + (", ..." if len(found.classes) > SHOWN else "")
+        yield printable(f"  {place} {names or 'what it is given'}")
+    yield "`pyroify emit` writes a script that trains them"
 
 
 def render_statuses(report: Report) -> str:

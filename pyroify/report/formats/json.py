@@ -30,6 +30,8 @@
                           spared ("frozen" | "ignored" | "own" | "barred" | ""): why no rule
                           decides; "barred": it cannot be random; "own":
                           the code itself declares it
+    trainings[]  path, line, classes[]: the scripts that train converted classes without their
+                 random parameters, and which; none where that is not seen
     findings[]   path, line, column, code, severity ("error" | "refused" | "warning"),
                  message, help, subject ("module:Class" or ""), sites[] ("module:Class.path"):
                  the parameters that stay plain for it
@@ -124,6 +126,7 @@ def render_json(report: Report, command: str, exit_code: int, *, with_diff: bool
         "lock": "unchanged" if report.lock is None else "changed",
         "files": [_file(result, with_diff) for result in report.results],
         "classes": [_class(entry) for entry in report.classes],
+        "trainings": [asdict(training) for training in report.trainings],
         "findings": [finding_document(finding) for finding in report.findings],
     }
     return _text(document)
