@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from pyroify.checks.instances import CallSite, Script, dotted
+from pyroify.checks.instances import Script, dotted
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
+from pyroify.program.points_to import CallSite
 from pyroify.syntax.values import Call, SelfRead
 
 SCRIPTING = {
@@ -25,9 +26,9 @@ def loaded_state(script: Script) -> Iterator[Finding]:
     """A checkpoint of the original class, loaded into the converted one."""
     if script.project.spec.options.load_original_state_dict:
         return
-    for call, place in script.calls:
-        cls, method = script.owner(call, place)
-        if cls is None or method != "load_state_dict" or _is_before_declaring(script, call, place):
+    for call, at in script.calls:
+        cls, method = script.owner(call, at)
+        if cls is None or method != "load_state_dict" or _is_before_declaring(script, call, at):
             continue
         yield script.finding(
             call,
@@ -37,12 +38,12 @@ def loaded_state(script: Script) -> Iterator[Finding]:
         )
 
 
-def _is_before_declaring(script: Script, call: Call, place: CallSite) -> bool:
+def _is_before_declaring(script: Script, call: Call, at: CallSite) -> bool:
     """Whether a constructor loads its own state, which it declares afterwards."""
-    if place.cls is None or place.function is None or call.callee != SelfRead(("load_state_dict",)):
+    if at.cls is None or at.function is None or call.callee != SelfRead(("load_state_dict",)):
         return False
-    summary = script.project.summaries.get((script.file.path, place.cls.qualname))
-    return summary is not None and place.function.name in summary.building
+    summary = script.project.summaries.get((script.file.path, at.cls.qualname))
+    return summary is not None and at.function.name in summary.building
 
 
 def pickled_lambda(script: Script) -> Iterator[Finding]:
@@ -92,8 +93,8 @@ def distributed_instance(script: Script) -> Iterator[Finding]:
 
 def _given_instances(script: Script, names: Container[str]) -> Iterator[tuple[Call, ModuleClass]]:
     """Calls of these functions on an instance of a converted class, with that class."""
-    for call, place in script.calls:
+    for call, at in script.calls:
         if dotted(call) in names and call.args:
-            cls = script.instance(call.args[0].value, place)
+            cls = script.instance(call.args[0].value, at)
             if cls is not None:
                 yield call, cls

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 
+from pyroify.catalog.training import CONSUMERS
 from pyroify.checks.instances import dotted
 from pyroify.checks.subject import Subject
-from pyroify.checks.training import CONSUMERS, asks_first_parameter, called_name
+from pyroify.checks.training import asks_first_parameter, called_name
 from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
+from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
 from pyroify.syntax.values import Items, Path, SelfRead, Unknown, Value, calls_in, member_of
@@ -23,8 +25,7 @@ OF_EVERY_MODULE = frozenset({*PARAMETERS, "forward", "__call__", "train", "eval"
 def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
     """``parameters()`` in a method: refused where it is part of what the module computes."""
     for method, use in _goes_over(subject):
-        holds_class = any(subject.project.classes_at(subject.cls, use.path[0]))
-        if use.line in _lines_of_consumers(method) and (len(use.path) == 1 or holds_class):
+        if use.line in _lines_of_consumers(method) and _may_be_module(subject, use):
             continue  # that is said of the optimiser
         source = ".".join(("self", *use.path))
         called = method.name in subject.calling
@@ -37,6 +38,13 @@ def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
             if called
             else "take the draws by name, or the parameters of the guide",
         )
+
+
+def _may_be_module(subject: Subject, use: Use) -> bool:
+    """Whether what is asked for its parameters may be an instance of a class of the project."""
+    nodes = [item.node for item in subject.summary.everything if item.name == use.path[0]]
+    holds_class = any(subject.project.classes_at(subject.cls, use.path[0]))
+    return len(use.path) == 1 or holds_class or any(map(is_opaque, nodes))
 
 
 def parameters_handed_out(subject: Subject) -> Iterator[Finding]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pyroify.checks.instances import Script, called_on
+from pyroify.checks.instances import Script
 from pyroify.checks.subject import Subject
 from pyroify.decide.project import Candidates, declared
 from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
+from pyroify.program.points_to import called_on
 from pyroify.program.summary import summary_of
 from pyroify.syntax.facts import Function
 from pyroify.syntax.values import Argument, Call, Name, Path, SelfRead, Unknown, Value
@@ -94,11 +95,11 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
 def instance_sweep(script: Script) -> Iterator[Finding]:
     """``net.apply(init)`` on a module that has declared its parameters by then."""
     project = script.project
-    for call, place in script.calls:
+    for call, at in script.calls:
         owner, method = called_on(call)
         if method != "apply" or owner in (None, Argument("self")):
             continue
-        cls, _ = script.owner(call, place)
+        cls, _ = script.owner(call, at)
         if cls is None or not (project.draws(cls) or project.of(cls).declared):
             continue
         if any(_is_function_initialising(project, script.file.path, p.value) for p in call.args):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroify.checks.instances import CallSite, Script
+from pyroify.checks.instances import Script
 from pyroify.decide.project import random
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
+from pyroify.program.points_to import CallSite
 from pyroify.program.summary import METADATA
 from pyroify.syntax.values import Call, Name, Path, Unknown, Value
 
 
 def draw_handed_on(script: Script) -> Iterator[Finding]:
     """A random parameter of an instance, given to a function: to print, log or store it."""
-    for call, place in script.calls:
-        draws = (
-            _draw(script, value, place) for passed in call.args for value in _parts(passed.value)
-        )
+    for call, at in script.calls:
+        if script.is_within_call(at):
+            continue
+        draws = (_draw(script, value, at) for passed in call.args for value in _parts(passed.value))
         if draw := next(filter(None, draws), ""):
             yield script.finding(
                 call,
@@ -36,21 +37,21 @@ def _parts(value: Value) -> Iterator[Value]:
         yield from _parts(value.callee)
 
 
-def _draw(script: Script, value: Value, place: CallSite) -> str:
+def _draw(script: Script, value: Value, at: CallSite) -> str:
     """The random parameter that a value is, with the class of its instance; ``""`` for others."""
-    cls, path = _read(script, value, place)
+    cls, path = _read(script, value, at)
     for end in range(1, len(path) + 1):
         if cls and script.project.leads_to(cls, path[:end], random) and not METADATA & set(path):
             return ".".join((cls.cls.name, *path[:end]))
     return ""
 
 
-def _read(script: Script, value: Value, place: CallSite) -> tuple[ModuleClass | None, Path]:
+def _read(script: Script, value: Value, at: CallSite) -> tuple[ModuleClass | None, Path]:
     """The converted class that attributes are read of, and the attributes."""
     if isinstance(value, Unknown) and value.owner is not None:
-        return script.instance(value.owner, place), value.path
+        return script.instance(value.owner, at), value.path
     names = value.dotted.split(".") if isinstance(value, Name) else []
-    for end in range(len(names) - 1, 0, -1):
-        if cls := script.instance(Name(".".join(names[:end])), place):
+    for end in range(1, len(names)):
+        if cls := script.instance(Name(".".join(names[:end])), at):
             return cls, tuple(names[end:])
     return None, ()

@@ -11,12 +11,14 @@ from pyroify.decide.sites import OTHER
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
+from pyroify.program.points_to import CallSite
 from pyroify.program.puts import put_into_instances
 from pyroify.program.summary import parameters_in
 from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
-from pyroify.syntax.values import Value
+from pyroify.syntax.facts import AttributeStore
+from pyroify.syntax.values import Argument, Value
 
 
 def put_when_called(subject: Subject) -> Iterator[Finding]:
@@ -36,15 +38,21 @@ def put_when_called(subject: Subject) -> Iterator[Finding]:
 
 def put_into_instance(script: Script) -> Iterator[Finding]:
     """What a script or a function puts into an instance."""
-    for put, place in script.puts:
-        cls = script.instance(put.owner, place)
-        if cls is None:
+    for put, at in script.puts:
+        cls = script.instance(put.owner, at)
+        if cls is None or _is_for_the_caller(put, at):
             continue
         if _is_wished(script.project.spec, cls, put.name, put.value, script.structure(put.value)):
             where = (script.file.path, put.line, put.column + 1)
             yield Finding(
                 *where, "PYR079", put_message(put.name, cls.cls.name), _help(cls), cls.name
             )
+
+
+def _is_for_the_caller(put: AttributeStore, at: CallSite) -> bool:
+    """Whether a function puts something into what it is given: its callers declare that."""
+    told = dict(at.function.annotations) if at.function else {}
+    return isinstance(put.owner, Argument) and put.owner.name not in told and at.cls is None
 
 
 def _help(cls: ModuleClass) -> str:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pyroify.checks.instances import Script, called_on, dotted
+from pyroify.catalog.training import CONSUMERS, OPTIMISERS, PASSING_ON, TRAINING
+from pyroify.checks.instances import Script, dotted
+from pyroify.decide.model import Training
 from pyroify.decide.project import Key, kept
 from pyroify.diagnostics import Finding
+from pyroify.program.index import ModuleClass
+from pyroify.program.points_to import CallSite, called_on
+from pyroify.syntax.facts import Sweep
 from pyroify.syntax.observe.observations import PARAMETERS
-from pyroify.syntax.values import Call, Constant, Name, Passed, calls_in
-
-CONSUMERS = re.compile(
-    r"torch\.optim\.(?!lr_scheduler)\w+|torch\.nn\.utils\.(clip_grad\w*|parameters_to_vector"
-    r"|vector_to_parameters|clip_grad\.\w+|convert_parameters\.\w+)|torch\.optim\.swa_utils\.\w+"
+from pyroify.syntax.values import (
+    Argument,
+    Call,
+    Constant,
+    Element,
+    Items,
+    Many,
+    Name,
+    OneOf,
+    Passed,
+    SelfRead,
+    Value,
+    calls_in,
 )
-OPTIMISERS = re.compile(r"(torch|pyro)\.optim\..*")
+
 LOCAL_PARAMETERS = "module_local_params"
+SHOWN = 3
 
 
 def second_instance(script: Script) -> Iterator[Finding]:
@@ -43,20 +56,110 @@ def second_instance(script: Script) -> Iterator[Finding]:
 
 
 def consumed_parameters(script: Script) -> Iterator[Finding]:
-    """Optimisers, clipping and averages over the parameters that are left."""
-    for call, place in script.calls:
-        if not CONSUMERS.fullmatch(called_name(call)):
+    """Optimisers, clipping and averages over the parameters that are left, or may be."""
+    for call, at in script.calls:
+        given = (_lacking(script, call, *item, at) for item in _consumed(call))
+        if message := next(filter(None, given), ""):
+            help = "optimise elbo.parameters() after a first call of the loss"
+            yield script.finding(call, "PYR010", message, help)
+
+
+def swept_parameters(script: Script) -> Iterator[Finding]:
+    """Loops over the parameters that are left: averages, penalties, target networks."""
+    sweeps = {(sweep.line, sweep.column): sweep for sweep in script.file.sweeps}
+    lifting = {lifted.sampling.function for lifted in script.file.liftings}
+    for call, at in script.calls:
+        sweep = sweeps.get(call.place)
+        if sweep is None or _is_of_class(script, call, sweep, at):
             continue
-        for item in _calls_inside(script, call):
-            cls, method = script.owner(item, place)
-            if cls is not None and method in PARAMETERS:
-                yield script.finding(
-                    call,
-                    "PYR010",
-                    f"the random parameters of {cls.cls.name} are not among its parameters()",
-                    "optimise elbo.parameters() after a first call of the loss",
-                )
-                break
+        if (at.function.line if at.function else 0) in lifting:
+            continue  # priors for all of them, which the migration looks at
+        if message := _lacking(script, call, f"{call.text}()", call, at):
+            help = "go over the parameters of the guide: guide.parameters()"
+            yield script.finding(call, "PYR010", message, help)
+
+
+def first_training(code: Script) -> Training | None:
+    """Where code first makes an optimiser, or calls a trainer, that misses random parameters."""
+    for call, at in code.calls:
+        if not (OPTIMISERS.fullmatch(called_name(call)) or called_on(call)[1] in TRAINING):
+            continue
+        for _, value in _consumed(call):
+            if (classes := _losing(code, call, value, at)) is not None:
+                names = tuple(dict.fromkeys(cls.cls.name for cls in classes))
+                return Training(code.file.path, call.line, names)
+    return None
+
+
+def _is_of_class(script: Script, call: Call, sweep: Sweep, at: CallSite) -> bool:
+    """Whether a loop is for the checks of a class: its own, or one that prepares what it is given.
+
+    A constructor may have that done before it declares anything.
+    """
+    owner, _ = called_on(call)
+    is_own = isinstance(owner, SelfRead) or owner == Argument("self")
+    return script.is_building(at) or (
+        script.is_within_call(at) if is_own else sweep.prepares and isinstance(owner, Argument)
+    )
+
+
+def _lacking(script: Script, call: Call, text: str, value: Value, at: CallSite) -> str:
+    """What to say of parameters that lack the random ones, or may."""
+    classes = _losing(script, call, value, at)
+    if classes:
+        return f"the random parameters of {_named(classes)} are not among its parameters()"
+    return "" if classes is None else f"{text} may lack the random parameters of a converted class"
+
+
+def _losing(
+    script: Script, call: Call, value: Value, at: CallSite
+) -> tuple[ModuleClass, ...] | None:
+    """The converted classes that a call is given the parameters of.
+
+    Empty where it may be given those of any, None where it is not. What ``fit`` is given may be
+    data, as far as nothing shows that it is a module.
+    """
+    found = script.points_to(value, at)
+    classes = script.losing(found)
+    may_be_any = found.anything and called_on(call)[1] not in TRAINING
+    return classes if not found.guide and (classes or may_be_any) else None
+
+
+def _named(classes: Sequence[ModuleClass]) -> str:
+    """``Net, Deep and others``."""
+    names = list(dict.fromkeys(cls.cls.name for cls in classes))
+    more = " and others" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
+
+
+def _consumed(call: Call) -> Iterator[tuple[str, Value]]:
+    """What a call trains, clips or averages of what it is given, with its source."""
+    if CONSUMERS.fullmatch(called_name(call)) or called_on(call)[1] in TRAINING:
+        if call.args:
+            passed = _parameters_given(call)
+            yield passed.text, passed.value
+    elif dotted(call) not in PASSING_ON and called_on(call)[1] not in PARAMETERS:
+        for passed in call.args:
+            yield from ((f"{inner.text}()", inner) for inner in _all_of(passed.value))
+
+
+def _all_of(value: Value) -> Iterator[Call]:
+    """The calls of ``parameters()`` in a value that gives all of them, in a list or by itself."""
+    match value:
+        case Call() if called_on(value)[1] in PARAMETERS:
+            yield value
+        case Items() | OneOf():
+            yield from (call for item in value.components for call in _all_of(item))
+        case Many(item=item):
+            while isinstance(item, Element):
+                item = item.of
+            yield from _all_of(item)
+
+
+def _parameters_given(call: Call) -> Passed:
+    """What an optimiser is given as the parameters to train."""
+    named = (call.argument(keyword, 0) for keyword in ("params", "parameters", "model"))
+    return next(filter(None, named), call.args[0])
 
 
 def called_name(call: Call) -> str:
@@ -69,8 +172,8 @@ def called_name(call: Call) -> str:
 
 def first_parameter(script: Script) -> Iterator[Finding]:
     """``next(module.parameters())`` of whatever module a function is given, for its device say."""
-    for call, place in script.calls:
-        if asks_first_parameter(call) and place.cls is None:
+    for call, at in script.calls:
+        if asks_first_parameter(call) and at.cls is None:
             yield script.finding(
                 call,
                 "PYR010",
@@ -85,23 +188,14 @@ def asks_first_parameter(call: Call) -> bool:
     return isinstance(asked, Call) and called_on(asked)[1] == "parameters"
 
 
-def _calls_inside(script: Script, call: Call) -> Iterator[Call]:
-    """Calls among the arguments of another, also those a comprehension goes over."""
-    for passed in call.args:
-        yield from calls_in(passed.value)
-    for other, _ in script.calls:
-        if other.line == call.line and other.column > call.column:
-            yield other
-
-
 def moved_instance(script: Script) -> Iterator[Finding]:
     """A module that goes to a dtype or device where constant priors do not follow."""
     if script.project.spec.options.follow_module:
         return
-    for call, place in script.calls:
+    for call, at in script.calls:
         if not _moves(call):
             continue
-        cls, _ = script.owner(call, place)
+        cls, _ = script.owner(call, at)
         if cls is not None and script.project.draws(cls):
             yield script.finding(
                 call,
@@ -128,10 +222,10 @@ def memory_format(script: Script) -> Iterator[Finding]:
     """Parameters laid out in another way than the global store keeps them."""
     if _has_call(script, "pyro.settings.set", LOCAL_PARAMETERS):
         return
-    for call, place in script.calls:
+    for call, at in script.calls:
         if not any(passed.keyword == "memory_format" for passed in call.args):
             continue
-        cls, method = script.owner(call, place)
+        cls, method = script.owner(call, at)
         if cls is not None and method == "to" and script.project.has(cls, kept):
             yield script.finding(
                 call,
@@ -160,10 +254,11 @@ def vectorised_particles(script: Script) -> Iterator[Finding]:
 
 def weight_decay(script: Script) -> Iterator[Finding]:
     """Weight decay beside priors."""
-    if not script.concerned:
-        return
-    for call, _ in script.calls:
-        if OPTIMISERS.fullmatch(dotted(call)) and _decays(call):
+    for call, at in script.calls:
+        if not OPTIMISERS.fullmatch(dotted(call)) or not _decays(call):
+            continue
+        given = (_lacking(script, call, *item, at) for item in _consumed(call))
+        if script.concerned or any(given):
             yield script.finding(
                 call,
                 "PYR044",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyroify.program.index import Index, ModuleClass
+from pyroify.program.points_to import Pointers
 from pyroify.program.summary import ClassSummary
 from pyroify.program.values import classes_in
 from pyroify.spec.model import Spec
@@ -73,6 +74,11 @@ class Candidates:
     sites: Mapping[Key, ClassSites]
     at_run_time: frozenset[Key] = frozenset()
     """Classes of which a loop over what is there converts the layers."""
+
+    @cached_property
+    def pointers(self) -> Pointers:
+        """What the values of all code may be instances of."""
+        return Pointers(self.index)
 
     @cached_property
     def anew(self) -> Candidates:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
-from pyroify.checks.instances import CallSite, Script
+from pyroify.checks.instances import Script
 from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit, SitePlan
@@ -22,6 +22,7 @@ from pyroify.edits import kinds
 from pyroify.migration.old_priors import as_spec, is_same, spec_rule, write_distribution
 from pyroify.program.faults import looking_at
 from pyroify.program.index import ModuleClass
+from pyroify.program.points_to import CallSite
 from pyroify.spec.expressions import Call, to_text
 from pyroify.spec.model import Sample
 from pyroify.spec.render import RenderError
@@ -132,22 +133,22 @@ class _Migrator:
         """Classes of the project that are lifted or registered, by the place of the call."""
         about = {(lifting.line, lifting.column): lifting for lifting in self.file.liftings}
         found = {}
-        for call, place in self.script.calls:
+        for call, at in self.script.calls:
             if lifting := about.get((call.line, call.column)):
-                if cls := self._class_of_argument(lifting, call, place):
+                if cls := self._class_of_argument(lifting, call, at):
                     found[call.line, call.column] = cls
         return found
 
     def _class_of_argument(
-        self, lifting: LiftCall, call: values.Call, place: CallSite
+        self, lifting: LiftCall, call: values.Call, at: CallSite
     ) -> ModuleClass | None:
         source = lifting.module.source
         for passed in call.args:
-            if passed.text == source and (cls := self.script.instance(passed.value, place)):
+            if passed.text == source and (cls := self.script.sole_instance(passed.value, at)):
                 return cls
         if lifting.kind == "module" and source.startswith("self."):
             # A PyroModule registers what it holds, layers of torch included.
-            return self.script.instance(values.Argument("self"), place)
+            return self.script.instance(values.Argument("self"), at)
         return None
 
     def _class(self, lifting: LiftCall) -> ModuleClass | None:

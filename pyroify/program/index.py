@@ -338,6 +338,13 @@ class Index:
                     found.append(made)
         return tuple(found)
 
+    def class_at(self, key: tuple[str, str]) -> ModuleClass | None:
+        """The module class of a file by its qualified name."""
+        file = self.file(key[0])
+        found = (cls for cls in reversed(file.classes if file else ()) if cls.qualname == key[1])
+        cls = next(found, None)
+        return self.module_class(file, cls) if file is not None and cls is not None else None
+
     def module_class(self, file: File, cls: Class) -> ModuleClass | None:
         """The class as a module, or None where it does not descend from ``nn.Module``."""
         key = (file.path, f"{cls.qualname}:{cls.line}")

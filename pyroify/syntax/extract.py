@@ -15,7 +15,7 @@ from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import substitute
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.liftings import liftings
-from pyroify.syntax.observe.observations import type_tests
+from pyroify.syntax.observe.observations import parameter_sweeps, type_tests
 from pyroify.syntax.source import Source, chain, own_statements
 from pyroify.syntax.values import Call, Name, Unknown, Value, join
 
@@ -46,6 +46,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         module_calls=tuple(found.module_calls),
         puts=tuple(found.puts),
         type_tests=type_tests(source),
+        sweeps=parameter_sweeps(source),
         definitions=tuple(definitions(tree.body)),
         line_length=_usual_length(source.lines),
         liftings=liftings(source),

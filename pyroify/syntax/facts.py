@@ -141,6 +141,18 @@ class TypeTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """A call of ``parameters()`` that a loop goes over.
+
+    ``prepares``: the loop freezes, initialises or declares them, as constructors have it done.
+    """
+
+    line: int
+    column: int
+    prepares: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Plate:
     """``with pyro.plate(...)``; ``movable`` are the lines of its first plain assignments."""
 
@@ -364,6 +376,7 @@ class File:
     puts: tuple[AttributeStore, ...] = ()
     """What the file itself attaches to objects: ``net.extra = ...``."""
     type_tests: tuple[TypeTest, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     """Functions and classes that a rewrite may have written, by name, with normalised source."""
     line_length: int = 88

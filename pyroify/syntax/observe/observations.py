@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import TypeGuard
 
 from pyroify.catalog.layers import LAYERS, lookup
-from pyroify.syntax.facts import Observation, Plate, TypeTest
+from pyroify.syntax.facts import Observation, Plate, Sweep, TypeTest
 from pyroify.syntax.observe.slices import ITERATING
 from pyroify.syntax.observe.uses import SIZES
 from pyroify.syntax.parameters import PARAMETER
@@ -72,6 +72,48 @@ def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterat
                 yield _seen(file, "layers", over, "")
         if isinstance(node, ast.expr) and _is_member(_used_layer(node), this):
             yield _seen(file, "layers", node, "")
+
+
+def parameter_sweeps(file: Source) -> tuple[Sweep, ...]:
+    """Loops over ``parameters()`` of modules that do more than ask for sizes, or list them.
+
+    Those of one module at a time, without its children, are left out.
+    """
+    return tuple(
+        Sweep(call.lineno, file.column(call), any(_prepares(file, item) for item in _all(body)))
+        for node in file.nodes
+        for target, over, body in _loops(node)
+        for call in ast.walk(over)
+        if isinstance(call, ast.Call) and any(_calls(call, name) for name in PARAMETERS)
+        if not any(keyword.arg == "recurse" for keyword in call.keywords)
+        if _reads_some(target, over is call, body)
+    )
+
+
+def _all(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    return (item for node in nodes for item in ast.walk(node))
+
+
+def _prepares(file: Source, node: ast.AST) -> bool:
+    """Whether a node freezes, initialises or declares what it has at hand."""
+    match node:
+        case ast.Attribute(attr="requires_grad", ctx=ast.Store()):
+            return True
+        case ast.Call(func=ast.Name(id="setattr") | ast.Attribute(attr="requires_grad_")):
+            return True
+        case ast.Call(func=function):
+            return file.dotted(function).startswith("torch.nn.init.")
+    return False
+
+
+def _reads_some(target: ast.expr, is_named: bool, body: Sequence[ast.AST]) -> bool:
+    """Whether a loop reads values of what it goes over; a name in front of them is none."""
+    names = [item.id for item in ast.walk(target) if isinstance(item, ast.Name)]
+    match body:
+        case [ast.ListComp(elt=ast.Name(id=name)) | ast.GeneratorExp(elt=ast.Name(id=name))]:
+            return name not in names
+    inner = list(_all(body))
+    return any(_values_read(inner, name) for name in (names[-1:] if is_named else names))
 
 
 def _asks(node: ast.expr, this: str, names: Set[str]) -> bool:
