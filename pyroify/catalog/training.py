@@ -45,3 +45,13 @@ LIBRARIES = re.compile(
     r"|gymnasium|gym|tqdm|wandb|matplotlib)\..*"
 )
 """Packages that give no instance of a class of the project but those they are given."""
+
+INFERENCE = re.compile(r"pyro\.infer\.(\w+\.)*(SVI|Importance|Predictive|\w*ELBO|\w*Renyi\w*)")
+"""What is given a model and, as the second or by its name, a guide."""
+
+LOSSES = frozenset("loss loss_and_grads differentiable_loss loss_and_surrogate_loss".split())
+"""Methods of an ELBO that are given a model and a guide."""
+
+SAMPLING = frozenset(("pyro.sample", "pyro.primitives.sample"))
+PYRO_STATEMENTS = re.compile(r"pyro\.(primitives\.)?(sample|plate|factor|deterministic|markov)")
+"""Calls that make a function one of Pyro's."""

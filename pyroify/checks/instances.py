@@ -77,6 +77,11 @@ class Script:
         whole = tuple(filter(self._loses, self._modules(found.classes)))
         return whole or tuple(filter(self._loses, self._modules(found.parts)))
 
+    def drawn(self, value: Value, at: CallSite) -> Iterator[ModuleClass]:
+        """The classes with random parameters that a value may be an instance of."""
+        modules = self._modules(self.points_to(value, at).classes)
+        yield from (cls for cls in modules if self._drawing.draws(cls))
+
     def _loses(self, cls: ModuleClass) -> bool:
         """Whether random parameters are below a class, or may come to be handed to it."""
         if self._drawing.draws(cls):

@@ -157,6 +157,30 @@ class Pointers:
                 return NO_INSTANCE
         return NO_INSTANCE
 
+    def functions(self, value: Value, at: CallSite) -> Iterator[CallSite]:
+        """The functions and methods of the project that a value may be, without being called."""
+        if isinstance(value, Name):
+            target = self.index.resolve(value.dotted, at.file.path)
+            if target.function is not None and target.file is not None:
+                yield CallSite(target.file, target.function)
+        elif isinstance(value, Argument):
+            for passed, caller in self._values_given(value.name, at):
+                yield from self.functions(passed, caller)
+        owner, name = called_on(Call(value, 0, 0, (), ""))
+        for key in self.of(owner, at).classes if owner is not None else ():
+            yield from self._methods(key, name)
+
+    def _values_given(self, name: str, at: CallSite) -> Iterator[tuple[Value, CallSite]]:
+        """What calls give as an argument, where that is no argument of its own."""
+        function = at.function
+        if function is None or name not in function.arguments:
+            return
+        position = function.arguments.index(name)
+        for call, caller in self._calls_of(function, at):
+            passed = call.argument(name, position)
+            if passed is not None and not isinstance(passed.value, Argument):
+                yield passed.value, caller
+
     def _once(self, key: object, find: Callable[[], PointsTo]) -> PointsTo:
         if key in self._found:
             return self._found[key]
