@@ -59,7 +59,8 @@ def once_per_file(findings: Iterable[Finding]) -> Iterator[Finding]:
         groups.setdefault(key, []).append(finding)
     for first, *more in groups.values():
         yield replace(first, message=first.message + _counted(first, more))
-        yield from (finding for finding in more if finding.line == first.line)
+        others = (finding for finding in more if finding.line == first.line)
+        yield from (finding for finding in others if finding.message != first.message)
 
 
 def _counted(first: Finding, more: Sequence[Finding]) -> str:

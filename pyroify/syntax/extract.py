@@ -12,10 +12,11 @@ from pyroify.code.read import DECLARING
 from pyroify.syntax.declarations import definitions
 from pyroify.syntax.facts import AttributeStore, Class, File, Function
 from pyroify.syntax.functions import Definition, read_function, read_method
-from pyroify.syntax.interpret.collections import substitute
+from pyroify.syntax.interpret.collections import element_of, substitute, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.liftings import liftings
 from pyroify.syntax.observe.observations import parameter_sweeps, type_tests
+from pyroify.syntax.observe.repeats import repeats
 from pyroify.syntax.source import Source, chain, own_statements
 from pyroify.syntax.values import Call, Name, Unknown, Value, join
 
@@ -47,6 +48,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         puts=tuple(found.puts),
         type_tests=type_tests(source),
         sweeps=parameter_sweeps(source),
+        repeats=repeats(source),
         definitions=tuple(definitions(tree.body)),
         line_length=_usual_length(source.lines),
         liftings=liftings(source),
@@ -67,7 +69,13 @@ class _Found:
     def read_module(self, body: Sequence[ast.stmt]) -> None:
         """Read the statements of a file."""
         expressions = Expressions(self.source)
-        top = set(map(id, body))
+        self._read_statements(body, expressions, frozenset(body))
+        self.module_calls = expressions.calls
+
+    def _read_statements(
+        self, body: Sequence[ast.stmt], expressions: Expressions, top: frozenset[ast.stmt]
+    ) -> None:
+        """Read statements that a file runs by itself; those of ``top`` it runs for sure."""
         for node in own_statements(body):
             match node:
                 case ast.ClassDef():
@@ -76,17 +84,32 @@ class _Found:
                     self._read_function(node, node.name)
                 case ast.Assign(targets=[ast.Name(), *_], value=value):
                     names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-                    self._assign(names, expressions.evaluate(value), id(node) in top)
+                    self._assign(names, expressions.evaluate(value), node in top)
+                case ast.Assign(targets=[ast.Tuple() | ast.List() as target], value=value):
+                    self._assign_parts(target, expressions.evaluate(value), node in top)
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    self._assign([name], expressions.evaluate(value), id(node) in top)
+                    self._assign([name], expressions.evaluate(value), node in top)
                 case ast.Assign(targets=[ast.Attribute(value=owner, attr=name)], value=value):
                     made = expressions.evaluate(owner), name, expressions.evaluate(value)
-                    self.puts.append(
-                        AttributeStore(*made, node.lineno, self.source.column(node), sure=False)
-                    )
+                    place = node.lineno, self.source.column(node)
+                    self.puts.append(AttributeStore(*made, *place, sure=False))
+                case ast.For(target=target) | ast.AsyncFor(target=target):
+                    over = element_of(expressions.evaluate(node.iter))
+                    self._assign_parts(target, over, surely=False)
+                    self._read_statements([*node.body, *node.orelse], expressions, frozenset())
+                case ast.While():
+                    expressions.evaluate(node.test)
+                    self._read_statements([*node.body, *node.orelse], expressions, frozenset())
                 case _:
                     expressions.evaluate_within(node)
-        self.module_calls = expressions.calls
+
+    def _assign_parts(self, target: ast.expr, value: Value, surely: bool) -> None:
+        """Give one name a value, or several names a part of it each."""
+        if isinstance(target, ast.Name):
+            self._assign([target.id], value, surely)
+        elif isinstance(target, ast.Tuple | ast.List):
+            for item, part in zip(target.elts, taken_from(value, target), strict=True):
+                self._assign_parts(item, part, surely)
 
     def _assign(self, names: Sequence[str], value: Value, surely: bool) -> None:
         """Give names of the file a value, which may be made of what they stood for."""

@@ -152,6 +152,19 @@ class Sweep:
     prepares: bool
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Repeat:
+    """A call that is made again before a loss is done with.
+
+    ``how``: ``again`` (as before, beside it), in a loop with what the turn before gave
+    (``carried``), for one loss (``summed``), or with the same arguments (``same``).
+    """
+
+    line: int
+    column: int
+    how: str
+
+
 @dataclass(frozen=True, slots=True)
 class Plate:
     """``with pyro.plate(...)``; ``movable`` are the lines of its first plain assignments."""
@@ -377,6 +390,7 @@ class File:
     """What the file itself attaches to objects: ``net.extra = ...``."""
     type_tests: tuple[TypeTest, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     """Functions and classes that a rewrite may have written, by name, with normalised source."""
     line_length: int = 88
