@@ -117,10 +117,12 @@ class _Calls:
                 return False
             if branch not in arms and leaves:
                 return False
-        return not any(
-            call.lineno <= end.lineno <= later.lineno and at.function is here.function
-            for end, at in self.ends
-        )
+        ends = [end.lineno for end, at in self.ends if at.function is here.function]
+        if any(call.lineno <= line <= later.lineno for line in ends):
+            return False
+        is_script = isinstance(here.function, ast.Module)
+        is_one = here.statement is there.statement or any(line > later.lineno for line in ends)
+        return is_one or not is_script
 
 
 def _inside(node: ast.AST, name: str, value: object, here: _Here) -> _Here:
