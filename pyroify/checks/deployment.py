@@ -8,13 +8,16 @@ from pyroify.checks.instances import Script, dotted
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite
-from pyroify.syntax.values import Call, SelfRead
+from pyroify.syntax.values import Call, Passed, SelfRead
 
 SCRIPTING = {
     *("torch.jit.script", "torch.jit.trace", "torch.jit.trace_module"),
     *("torch.fx.symbolic_trace", "torch.onnx.export"),
 }
-PARALLEL = {"torch.nn.DataParallel", "torch.nn.parallel.DataParallel"}
+PARALLEL = {
+    *("torch.nn.DataParallel", "torch.nn.parallel.DataParallel"),
+    *("torch.nn.parallel.data_parallel", "torch.nn.parallel.data_parallel.data_parallel"),
+}
 DISTRIBUTED = {
     "torch.nn.parallel.DistributedDataParallel",
     "torch.nn.parallel.distributed.DistributedDataParallel",
@@ -71,13 +74,23 @@ def scripted_instance(script: Script) -> Iterator[Finding]:
 
 def replicated_instance(script: Script) -> Iterator[Finding]:
     """Replicas in threads, which share one cache of draws."""
-    for call, cls in _given_instances(script, PARALLEL):
-        yield script.finding(
-            call,
-            "PYR040",
-            f"the replicas of {cls.cls.name} would share one cache of draws",
-            "use one process per device, around the loss of model and guide",
-        )
+    for call, at in script.calls:
+        module = call.argument("module", 0) if dotted(call) in PARALLEL else None
+        if module is not None and (name := _name_drawing(script, module, at)):
+            yield script.finding(
+                call,
+                "PYR040",
+                f"the replicas of {name} would share one cache of draws",
+                "use one process per device, around the loss of model and guide",
+            )
+
+
+def _name_drawing(script: Script, module: Passed, at: CallSite) -> str:
+    """What to call a module that draws; nothing for any other."""
+    if (cls := script.instance(module.value, at)) is not None:
+        return cls.cls.name
+    is_part = isinstance(module.value, SelfRead) and script.is_within_call(at)
+    return module.text if is_part and script.is_random_part(module.value, at) else ""
 
 
 def distributed_instance(script: Script) -> Iterator[Finding]:

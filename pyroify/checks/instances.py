@@ -8,13 +8,14 @@ from functools import cached_property
 
 from pyroify.catalog.module import RETURNING_SELF
 from pyroify.decide.project import Candidates, Key
+from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite, PointsTo, called_on, calls_of, code_of
 from pyroify.program.resolve import Resolver
 from pyroify.program.values import ClassInstance, Scope, is_opaque
 from pyroify.syntax.facts import AttributeStore, File
-from pyroify.syntax.values import Call, Name, Value
+from pyroify.syntax.values import Call, Name, SelfRead, Value
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,12 @@ class Script:
     def is_within_call(self, at: CallSite) -> bool:
         """Whether code is that of a converted class, where a draw is one for the whole call."""
         return at.cls is not None and (self.file.path, at.cls.qualname) in self.converted
+
+    def is_random_part(self, value: Value, at: CallSite) -> bool:
+        """Whether an attribute of a module has random parameters."""
+        summary = at.cls and self.project.summaries.get((self.file.path, at.cls.qualname))
+        names = Randomness(self.project, summary).names if summary else frozenset()
+        return isinstance(value, SelfRead) and value.path[0] in names
 
     def is_building(self, at: CallSite) -> bool:
         """Whether code runs while an instance of a module class is built."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.summary import Attribute, ClassSummary
-from pyroify.program.values import LayerInstance
+from pyroify.program.values import LayerInstance, may_be_any_class
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.values import walk
@@ -28,4 +28,6 @@ def has_random_layers(summary: ClassSummary, attribute: Attribute, spec: Spec) -
         for layer in layers
         for p in layer.parameters
     ]
+    if any(map(may_be_any_class, walk(attribute.node))):
+        keys.append(SiteKey(cls.file.module, cls.cls.qualname, f"{attribute.name}.*.weight", ""))
     return any(not isinstance(decide(spec, key).action, Keep) for key in keys)

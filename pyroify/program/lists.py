@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 from pyroify.catalog.layers import KEYED, NUMBERED, OF_PARAMETERS
 from pyroify.program.summary import Attribute, ClassSummary
-from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, places
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    LayerInstance,
+    may_be_any_class,
+    places,
+)
 from pyroify.syntax.facts import Assignment
 from pyroify.syntax.values import (
     Call,
@@ -89,4 +95,9 @@ def _lists(node: Value) -> Iterator[Items]:
 def _makes_more(node: Value, seen: set[tuple[int, int]]) -> bool:
     inside = [item for found in _lists(node) for item in walk(found)]
     made = {place for item in inside for place in places(item)}
-    return not made <= seen if made else any(isinstance(item, ClassInstance) for item in inside)
+    return not made <= seen if made else any(map(is_made_somewhere, inside))
+
+
+def is_made_somewhere(node: Value) -> bool:
+    """Whether a node is an instance of a class of the project, or of one that is handed in."""
+    return isinstance(node, ClassInstance) or may_be_any_class(node)
