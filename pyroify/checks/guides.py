@@ -11,7 +11,7 @@ from pyroify.decide.project import Key
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
-from pyroify.program.points_to import CallSite, called_on, calls_of
+from pyroify.program.points_to import CallSite, called_on, calls_of, code_of
 from pyroify.syntax.values import Call, Constant, Name, Passed
 
 CODE = "PYR090"
@@ -22,7 +22,7 @@ Drawn = Mapping[Key, ModuleClass]
 
 def guide_by_hand(script: Script) -> Iterator[Finding]:
     """A guide that a script pairs with a model that draws more than it did."""
-    for pair in _pairs(script):
+    for pair in (*_pairs(script), *_named_pairs(script)):
         model, guide = pair.drawn(pair.models), pair.drawn([pair.guide])
         if missing := _without(model, guide):
             if not any(_completes(script, call, pair.guide) for call in calls_of(pair.guide)):
@@ -82,6 +82,21 @@ def _pairs(script: Script) -> Iterator[_Pair]:
             models = tuple(script.project.pointers.functions(model.value, at))
             for found in script.project.pointers.functions(guide.value, at):
                 yield _Pair(script, models, found, model.text)
+
+
+def _named_pairs(script: Script) -> Iterator[_Pair]:
+    """``model`` and ``guide`` side by side, where nothing is seen to call or give the guide."""
+    if script.project.pointers.is_mentioned("guide"):
+        return
+    found = {
+        (at.cls.qualname if at.cls else "", at.function.name): at
+        for at in code_of(script.file)
+        if at.function is not None
+    }
+    for (cls, name), guide in found.items():
+        model = found.get((cls, "model"))
+        if name == "guide" and model is not None:
+            yield _Pair(script, (model,), guide, "self.model" if cls else "model")
 
 
 def _infers(call: Call) -> bool:

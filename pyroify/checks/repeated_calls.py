@@ -11,7 +11,7 @@ from pyroify.decide.methods import methods_to_decorate
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
-from pyroify.program.points_to import CallSite, calls_of
+from pyroify.program.points_to import CallSite, calls_of, code_of
 from pyroify.syntax.facts import Function
 from pyroify.syntax.values import Argument, Call, SelfRead
 
@@ -39,8 +39,8 @@ def called_again(script: Script) -> Iterator[Finding]:
 
 def colliding_roots(script: Script) -> Iterator[Finding]:
     """Two networks in one Pyro function, whose sites have the same names."""
-    for at in dict.fromkeys(at for _, at in script.calls if _is_of_pyro(at)):
-        if script.is_within_call(at):
+    for at in code_of(script.file):
+        if not _is_of_pyro(at) or script.is_within_call(at):
             continue
         roots: dict[str, ModuleClass] = {}
         for call in calls_of(at):

@@ -181,6 +181,16 @@ class Pointers:
             if passed is not None and not isinstance(passed.value, Argument):
                 yield passed.value, caller
 
+    def is_mentioned(self, name: str) -> bool:
+        """Whether code calls something of this name, or gives it to what it calls."""
+        return name in self._mentioned
+
+    @cached_property
+    def _mentioned(self) -> frozenset[str]:
+        calls = [call for _, call in self._all_calls]
+        texts = [text for c in calls for text in (c.text, *(passed.text for passed in c.args))]
+        return frozenset(text.rpartition(".")[2] for text in texts)
+
     def _once(self, key: object, find: Callable[[], PointsTo]) -> PointsTo:
         if key in self._found:
             return self._found[key]

@@ -15,6 +15,7 @@ from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import element_of, substitute, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.liftings import liftings
+from pyroify.syntax.observe.class_names import dispatches
 from pyroify.syntax.observe.observations import parameter_sweeps, type_tests
 from pyroify.syntax.observe.repeats import repeats
 from pyroify.syntax.source import Source, chain, own_statements
@@ -49,6 +50,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         type_tests=type_tests(source),
         sweeps=parameter_sweeps(source),
         repeats=repeats(source),
+        dispatches=dispatches(source),
         definitions=tuple(definitions(tree.body)),
         line_length=_usual_length(source.lines),
         liftings=liftings(source),

@@ -166,6 +166,15 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispatch:
+    """An expression that depends on the name of a module's class."""
+
+    line: int
+    column: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plate:
     """``with pyro.plate(...)``; ``movable`` are the lines of its first plain assignments."""
 
@@ -391,6 +400,7 @@ class File:
     type_tests: tuple[TypeTest, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
     repeats: tuple[Repeat, ...] = ()
+    dispatches: tuple[Dispatch, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     """Functions and classes that a rewrite may have written, by name, with normalised source."""
     line_length: int = 88
