@@ -39,7 +39,9 @@ from pyroify.syntax.values import (
     walk,
 )
 
-MAX_DEPTH = 12
+MAX_DEPTH = 10
+MAX_NESTED = 30
+"""Questions that one leads to, one within the other: more are not asked."""
 HOLDING = frozenset("parameters named_parameters children modules values items keys copy".split())
 """Methods that give what is in a module or a dict."""
 
@@ -128,9 +130,10 @@ class Pointers:
 
     index: Index
     _found: dict[object, PointsTo] = field(default_factory=dict)
-    _pending: set[object] = field(default_factory=set)
-    _is_partial: bool = False
-    """Whether something was left out that is being looked at further up."""
+    _settled: set[object] = field(default_factory=set)
+    _round: set[object] = field(default_factory=set)
+    _nested: list[object] = field(default_factory=list)
+    _grown: bool = False
 
     def of(self, value: Value, at: CallSite, depth: int = 0) -> PointsTo:
         """What a value may be that stands in some code."""
@@ -192,18 +195,32 @@ class Pointers:
         return frozenset(text.rpartition(".")[2] for text in texts)
 
     def _once(self, key: object, find: Callable[[], PointsTo]) -> PointsTo:
-        if key in self._found:
-            return self._found[key]
-        if key in self._pending:
-            self._is_partial = True
-            return NO_INSTANCE
-        outer, self._is_partial = self._is_partial, False
-        self._pending.add(key)
-        found = find()
-        self._pending.discard(key)
-        if not self._is_partial or not self._pending:
-            self._found[key] = found
-        self._is_partial = (self._is_partial and bool(self._pending)) or outer
+        """What is found under a key, which may depend on itself: the least that fits all.
+
+        Answers grow round after round, each of which finds every one once, until none does.
+        """
+        if key in self._settled or key in self._round:
+            return self._found.get(key, NO_INSTANCE)
+        if len(self._nested) > MAX_NESTED:
+            return ANYTHING
+        if self._nested:
+            return self._find(key, find)
+        while self._grown or key not in self._round:
+            self._round.clear()
+            self._grown = False
+            self._find(key, find)
+        self._settled |= self._round
+        self._round.clear()
+        return self._found[key]
+
+    def _find(self, key: object, find: Callable[[], PointsTo]) -> PointsTo:
+        self._round.add(key)
+        self._nested.append(key)
+        before = self._found.get(key, NO_INSTANCE)
+        found = before | find()
+        self._nested.pop()
+        self._grown = self._grown or found != before
+        self._found[key] = found
         return found
 
     # Arguments
@@ -381,10 +398,17 @@ class Pointers:
         return union((*found, *self._put(name)))
 
     def _put(self, name: str) -> Iterator[PointsTo]:
+        """What code elsewhere puts under a name into whatever object."""
+        yield from (self.of(value, at) for value, at in self._puts.get(name, ()))
+
+    @cached_property
+    def _puts(self) -> Mapping[str, list[tuple[Value, CallSite]]]:
+        found: dict[str, list[tuple[Value, CallSite]]] = {}
         for file in self.index.files:
             for at in code_of(file):
-                puts = file.puts if at.function is None else at.function.puts
-                yield from (self.of(put.value, at) for put in puts if put.name == name)
+                for put in file.puts if at.function is None else at.function.puts:
+                    found.setdefault(put.name, []).append((put.value, at))
+        return found
 
     def _class(self, key: Key) -> tuple[File, Class]:
         path, qualname = key
@@ -454,9 +478,9 @@ class Pointers:
 
     def _named_call(self, call: Call, dotted: str, at: CallSite, depth: int) -> PointsTo:
         target = self.index.resolve(dotted, at.file.path)
-        given = self._arguments(call, at, depth)
         if target.module_class is not None:
-            return PointsTo((target.module_class.key,)) | given.held
+            held = self._arguments(call, at, depth).held
+            return PointsTo((target.module_class.key,)) | held
         if target.plain_class is not None and target.file is not None:
             return PointsTo(((target.file.path, target.plain_class.qualname),))
         if target.function is not None and target.file is not None:
@@ -472,7 +496,7 @@ class Pointers:
             return union(
                 self._returned(m) for m in self._methods((file.path, cls.qualname), method)
             )
-        return self._outside_call(call, dotted, given, at)
+        return self._outside_call(call, dotted, self._arguments(call, at, depth), at)
 
     def _called_alias(self, call: Call, target: Target, at: CallSite) -> PointsTo:
         assert target.alias is not None and target.file is not None
