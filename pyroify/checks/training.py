@@ -80,15 +80,20 @@ def swept_parameters(script: Script) -> Iterator[Finding]:
 
 
 def first_training(code: Script) -> Training | None:
-    """Where code first makes an optimiser, or calls a trainer, that misses random parameters."""
-    for call, at in code.calls:
-        if not (OPTIMISERS.fullmatch(called_name(call)) or called_on(call)[1] in TRAINING):
-            continue
-        for _, value in _consumed(call):
-            if (classes := _losing(code, call, value, at)) is not None:
-                names = tuple(dict.fromkeys(cls.cls.name for cls in classes))
-                return Training(code.file.path, call.line, names)
-    return None
+    """Where code first makes an optimiser, or calls a trainer, that misses random parameters.
+
+    With the classes that all of its optimisers and trainers miss some of.
+    """
+    found = [
+        (call.line, classes)
+        for call, at in code.calls
+        if OPTIMISERS.fullmatch(called_name(call)) or called_on(call)[1] in TRAINING
+        for _, value in _consumed(call)
+        if (classes := _losing(code, call, value, at)) is not None
+    ]
+    names = dict.fromkeys(cls.cls.name for _, classes in found for cls in classes)
+    first = min((line for line, _ in found), default=0)
+    return Training(code.file.path, first, tuple(names)) if found else None
 
 
 def _is_of_class(script: Script, call: Call, sweep: Sweep, at: CallSite) -> bool:

@@ -92,6 +92,8 @@ class _Calls:
             return "same"
         if isinstance(here.turn, COMPREHENSIONS) or here.statement is None:
             return ""
+        if self._ends_within(here):
+            return ""
         is_carried = read & self._names_stored(here.statement) and here.statement is not here.turn
         return "carried" if is_carried else self._summed(here)
 
@@ -101,12 +103,18 @@ class _Calls:
             self._stored[node] = frozenset(n.id for n in names if isinstance(n.ctx, ast.Store))
         return self._stored[node]
 
+    def _ends_within(self, here: _Here) -> bool:
+        """Whether each turn of a loop is done with a loss of its own."""
+        first, last = _lines(here.turn)
+        return any(
+            first <= end.lineno <= last for end, at in self.ends if at.function is here.function
+        )
+
     def _summed(self, here: _Here) -> str:
         """Whether the turns of a loop are for one loss, which comes after it in its function."""
-        first, last = _lines(here.turn)
-        lines = [end.lineno for end, there in self.ends if there.function is here.function]
-        inside = any(first <= line <= last for line in lines)
-        return "summed" if not inside and any(line > last for line in lines) else ""
+        _, last = _lines(here.turn)
+        after = (end for end, at in self.ends if at.function is here.function and end.lineno > last)
+        return "summed" if any(after) else ""
 
     def _both_run(self, one: tuple[ast.Call, _Here], other: tuple[ast.Call, _Here]) -> bool:
         """Whether two calls are made for one loss, as far as branches and steps show."""
