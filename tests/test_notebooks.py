@@ -196,3 +196,14 @@ class TestWhichCount:
         assert run("rewrite", "--min-coverage", "51").code == 1
         assert run("rewrite", "--check").code == 1
         assert run("plan").code == 1
+
+
+def test_training_a_converted_class_is_said(run: Run, lay_out: Callable) -> None:
+    made = "from net import Net\nimport torch\nnet = Net()"
+    trained = cells(made, "optimizer = torch.optim.Adam(net.parameters())")
+    other = cells("import torch\noptimizer = torch.optim.Adam([torch.zeros(3)])")
+    lay_out({**PROJECT, "try.ipynb": trained, "other.ipynb": other})
+    ended = run("rewrite")
+    assert ended.code == 0
+    found = [line for line in ended.out.splitlines() if ".ipynb" in line]
+    assert found == ["try.ipynb:1:1 PYR010 trains Net (cell 3) less its random parameters"]

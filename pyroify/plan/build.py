@@ -159,7 +159,7 @@ class _Planner:
         """Findings that belong to no class."""
         yield from self.index.findings
         yield from networks_outside(self.index, self.spec, self.writable)
-        yield from notebook_findings(self.index, self.spec)
+        yield from notebook_findings(self.project, self._converting())
         yield from (finding for moved in self._migrations() for finding in moved.findings)
         if self.index.loaded.is_whole:  # else what a rule is about may be in another file
             yield from self._about_spec()

@@ -1,34 +1,49 @@
-"""Notebooks that define module classes or make networks: they are not rewritten, and said to be."""
+"""Notebooks that define module classes, make networks or train some: they are not rewritten."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from pyroify.checks.instances import Script
 from pyroify.checks.networks import networks_of
+from pyroify.checks.training import first_training
+from pyroify.decide.model import Training
+from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import describe_fault
 from pyroify.program.index import Index
 from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
 from pyroify.spec.model import Spec
+from pyroify.syntax.facts import File
 from pyroify.syntax.notebook import CODE, HELP, Cell
 
 
-def notebook_findings(index: Index, spec: Spec) -> Iterator[Finding]:
-    """At most one finding for each notebook of the index."""
-    for path, cells in index.loaded.notebooks.items():
+def notebook_findings(project: Candidates, converted: frozenset[Key]) -> Iterator[Finding]:
+    """What each notebook of the index holds, and which converted classes it trains."""
+    for path, cells in project.index.loaded.notebooks.items():
         try:
-            seen = tuple(_what_it_holds(index, spec, path, cells))
+            file = project.index.add_notebook(path, "\n".join(cell.code for cell in cells))
+            seen = tuple(_what_it_holds(project.index, project.spec, file, cells))
+            training = first_training(Script(project, file, converted)) if converted else None
         except Exception as error:  # it must not cost the user the files
             yield describe_fault(path, error, "read")
-        else:
-            if seen:
-                message = f"{'; '.join(seen)}; notebooks are not rewritten"
-                yield Finding(path, 1, 1, CODE, message, HELP)
+            continue
+        if seen:
+            message = f"{'; '.join(seen)}; notebooks are not rewritten"
+            yield Finding(path, 1, 1, CODE, message, HELP)
+        if training is not None:
+            yield _trains(training, cells)
 
 
-def _what_it_holds(index: Index, spec: Spec, path: str, cells: Sequence[Cell]) -> Iterator[str]:
-    file = index.add_notebook(path, "\n".join(cell.code for cell in cells))
+def _trains(training: Training, cells: Sequence[Cell]) -> Finding:
+    names = ", ".join(training.classes) or "what may be a converted class"
+    message = f"trains {names} ({_numbered(cells, [training.line])}) less its random parameters"
+    help = "optimise elbo.parameters() after a first call of the loss"
+    return Finding(training.path, 1, 1, "PYR010", message, help)
+
+
+def _what_it_holds(index: Index, spec: Spec, file: File, cells: Sequence[Cell]) -> Iterator[str]:
     classes = {
         cls.line: cls.qualname
         for cls in file.classes
