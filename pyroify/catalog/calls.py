@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from pyroify.catalog.thirdparty import WITHOUT_PARAMETERS
+
 NUMBERS = frozenset(
     """
     abs aiter all any ascii bin bool breakpoint bytearray bytes callable chr compile complex delattr
@@ -33,8 +35,9 @@ MODULE_FREE = re.compile(
     r"(?!(load|compile|nn|jit|fx|hub|ao)$).*"
     r"|torch\.nn\.((functional|init)\..*|(parameter\.)?Buffer)"
     r"|torch\.nn\.utils\.(rnn\..*|clip_\w+|parameters_to_vector|vector_to_parameters|get_\w+)"
+    rf"|{WITHOUT_PARAMETERS.pattern}"
 )
-"""Calls that make no module with parameters: functions of torch, and layers that only reshape."""
+"""Calls that make no module with parameters: functions of torch, reshaping layers, metrics."""
 
 NO_MODULES = frozenset(
     "numpy np scipy math omegaconf yaml json tqdm logging PIL cv2 einops packaging".split()

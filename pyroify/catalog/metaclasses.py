@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pyroify.catalog.thirdparty import ABSTRACT_BESIDE, OWN_METACLASS
+
 ABSTRACT: Final = re.compile(
     r"abc\.ABC|(collections\.abc|numbers|importlib\.abc|torchmetrics|botorch)\..*"
     r"|collections\.(ChainMap|User(Dict|List|String))|os\.PathLike|weakref\.Weak\w+Dictionary"
@@ -20,6 +22,7 @@ ABSTRACT: Final = re.compile(
     r"|Iterable|Iterator|KeysView|Mapping|MappingView|Mutable\w+|Reversible|Sequence|Sized"
     r"|ValuesView)"
     r"|gpytorch\.(likelihoods|mlls|variational|priors)\..*|kornia\..*\.?ModelBase"
+    rf"|{ABSTRACT_BESIDE.pattern}"
 )
 """Those with ``abc.ABCMeta``, which the rewrite joins with PyroModule's."""
 
@@ -30,6 +33,7 @@ FOREIGN: Final = re.compile(
     r"|torch\.autograd\.(function\.)?\w*Function"
     r"|torch\.utils\.data\.(datapipes\..*|Iter\w*DataPipe|Map\w*DataPipe|DFIterDataPipe)"
     r"|torch\.jit\.(_script\.)?(Recursive)?ScriptModule"
+    rf"|{OWN_METACLASS.pattern}"
 )
 """Those with another one, of which nobody knows whether it goes together with PyroModule's."""
 

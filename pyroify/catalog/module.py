@@ -38,3 +38,11 @@ RETURNING_IT_UNCHANGED: Final = RETURNING_SELF - set(
     "double half bfloat16 type requires_grad_".split()
 )
 """Those after which its parameters are what they were, for all that the source shows."""
+
+PROTOCOL: Final = frozenset(
+    """
+    __call__ __delattr__ __getattr__ __setattr__ _apply add_module apply children modules
+    named_children named_modules named_parameters parameters register_module register_parameter
+    """.split()
+)
+"""What torch and Pyro go by to set, name, find and move what a module holds."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, INTERFACES, REMAKING, SCRIPTING
+from pyroify.catalog.module import PROTOCOL
+from pyroify.catalog.thirdparty import OWN_PROTOCOL
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
 from pyroify.edits.bases import (
@@ -159,6 +161,32 @@ def own_setattr(subject: Subject) -> Iterator[Finding]:
         "__setattr__ goes past PyroModule's, which declarations need",
         "end it with super().__setattr__(name, value)",
     )
+
+
+def own_protocol(subject: Subject) -> Iterator[Finding]:
+    """What a loop over modules and parameters goes by, done in another way by the class itself."""
+    for cls in subject.cls.lineage if subject.at_run_time else ():
+        for method in cls.cls.methods:
+            if method.name in PROTOCOL - method.super_calls:
+                yield _at_class(
+                    subject,
+                    "PYR047",
+                    f"{cls.cls.name}.{method.name} takes the place of nn.Module's, which the loop "
+                    "over what only run time shows goes by",
+                    f"let it call super().{method.name}, or make the layers in sight",
+                )
+
+
+def base_with_own_protocol(subject: Subject) -> Iterator[Finding]:
+    """A base outside the project that does so, such as a metric."""
+    for base in subject.cls.bases:
+        if base.kind == "external" and OWN_PROTOCOL.fullmatch(base.dotted):
+            yield _at_class(
+                subject,
+                "PYR047",
+                f"{base.text} sets and moves what it holds in its own way",
+                "keep the network in a module beside it",
+            )
 
 
 def mixin_in_between(subject: Subject) -> Iterator[Finding]:

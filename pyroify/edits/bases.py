@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, REMAKING
 from pyroify.catalog.module import MODULE
+from pyroify.catalog.thirdparty import is_module, is_no_module
 from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
@@ -173,6 +174,7 @@ def _beside(dotted: str, path: str, via: str, index: Index, depth: int) -> Itera
         name = index.canonical(dotted, path)
         top = name.partition(".")[0]
         known = top in sys.stdlib_module_names or top == "torch" or hasattr(builtins, name)
+        known = known or is_module(name) or is_no_module(name)
         yield OtherBase(name, via, known=known)
         return
     yield OtherBase(dotted, via, target.plain_class.metaclass)

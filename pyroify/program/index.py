@@ -9,7 +9,7 @@ from typing import Literal
 
 from pyroify.catalog.layers import Layer, lookup
 from pyroify.catalog.module import MODULE, PYRO_MODULE
-from pyroify.catalog.thirdparty import MODULE_BASES
+from pyroify.catalog.thirdparty import is_module, is_no_module
 from pyroify.diagnostics import Finding
 from pyroify.lock import Lock
 from pyroify.program.faults import FileFault, looking_at
@@ -389,7 +389,9 @@ class Index:
             return Base(
                 "external" if ".nn." in name or last.endswith("Module") else "plain", text, name
             )
-        if MODULE_BASES.fullmatch(name):
+        if is_no_module(name):
+            return Base("plain", text, name)
+        if is_module(name):
             return Base("external", text, name)
         return Base("unresolved", text, name)
 

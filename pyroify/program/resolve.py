@@ -31,6 +31,7 @@ from pyroify.catalog.calls import (
 )
 from pyroify.catalog.layers import KEYED, Layer
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
+from pyroify.catalog.thirdparty import HOLDING
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.unknown import Contents
 from pyroify.program.values import (
@@ -212,7 +213,10 @@ class Resolver:
         if name in LOADING:
             return False
         return ("." not in name and name in NUMBERS) or bool(
-            head in sys.stdlib_module_names or head in NO_MODULES or MODULE_FREE.fullmatch(name)
+            head in sys.stdlib_module_names
+            or head in NO_MODULES
+            or MODULE_FREE.fullmatch(name)
+            or HOLDING.fullmatch(name)
         )
 
     def _read(self, path: Path, scope: Scope) -> Value:
