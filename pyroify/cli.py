@@ -126,17 +126,29 @@ def cli() -> None:
 @_reports_failures
 def init(paths: tuple[Path, ...]) -> int:
     """Write a starter pyroify.yaml for the classes found in PATHS."""
-    from pyroify.pipeline import make_plan
+    from pyroify.emit.example import find_example
+    from pyroify.emit.losses import find_losses
+    from pyroify.pipeline import survey
     from pyroify.project import SPEC_NAME, from_here
     from pyroify.publish import Change, refuse_existing
     from pyroify.report.run import UNREADABLE
-    from pyroify.report.starter import default_spec, render_starter
+    from pyroify.report.starter import EXCLUDED, SCHEMA_NAME, default_spec, render_starter
     from pyroify.report.text import render_findings
 
     project = _settled(paths, None, None, writes=True)
     refuse_existing(project.root, SPEC_NAME, "edit it, or delete it first")
-    found = make_plan(project.root, project.files, default_spec(), project.selected)
-    _publish(project.root, [Change(SPEC_NAME, None, render_starter(found).encode())])
+    project = project.narrowed((), EXCLUDED)
+    index, plan_with = survey(project.root, project.files, project.selected)
+    found = plan_with(default_spec())
+    example = find_example(index, found)
+    if example is not None:
+        losses = find_losses(project.root, project.files, example.section["model"])
+        example = find_example(index, found, losses)
+    text = render_starter(found, plan_with, example)
+    changes = [Change(SPEC_NAME, None, text.encode())]
+    if not os.path.lexists(project.root / SCHEMA_NAME):
+        changes.append(Change(SCHEMA_NAME, None, _schema_text().encode()))
+    _publish(project.root, changes)
     faults = [f for f in (*project.findings, *found.findings) if f.code in UNREADABLE]
     _note(render_findings(faults, project.root))
     _note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
@@ -430,10 +442,14 @@ def rule(code: str | None) -> int:
 @cli.command()
 def schema() -> int:
     """Print the JSON Schema of pyroify.yaml, for editors."""
+    _put(_schema_text())
+    return 0
+
+
+def _schema_text() -> str:
     from pyroify.spec.schema import spec_schema
 
-    _put(json.dumps(spec_schema(), indent=2) + "\n")
-    return 0
+    return json.dumps(spec_schema(), indent=2) + "\n"
 
 
 def _open(

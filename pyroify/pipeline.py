@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +65,14 @@ class Outcome:
         found.update(finding for plan in self.plan.classes for finding in plan.findings)
         found.update(finding for result in self.results for finding in result.findings)
         return tuple(sorted(found))
+
+
+def survey(
+    root: Path, files: Sequence[str], selected: Collection[str]
+) -> tuple[Index, Callable[[Spec], Plan]]:
+    """What is known of a project, and the plan of the ``selected`` files under any spec."""
+    index = indexing.build_index(root, files, selected)
+    return index, lambda spec: planning.build_plan(index, spec, frozenset(selected))
 
 
 def make_plan(

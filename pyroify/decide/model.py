@@ -51,6 +51,8 @@ class SitePlan:
     beaten: tuple[RuleRef, ...] = ()
     spared: Spared = ""
     """Why no rule decides although some match: it is frozen, or a comment takes it out, say."""
+    start: tuple[float, float] | None = None
+    """The lowest and highest value that one of the class itself begins with, where it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,14 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class LiftedPrior:
+    """A prior that ``pyro.random_module`` gives a class: what a rule would match and sample."""
+
+    match: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What ``pyroify plan`` shows and ``pyroify rewrite`` does."""
 
@@ -138,3 +148,5 @@ class Plan:
     """Findings about code that uses the converted classes, in files that were not given too."""
     trainings: tuple[Training, ...] = ()
     """The first such place of each file."""
+    lifted: tuple[LiftedPrior, ...] = ()
+    """The priors that old Pyro code gives classes of the project."""

@@ -51,6 +51,8 @@ def rule_findings(
             f"if pyroify wrote it, restore {LOCK_NAME}",
         )
     for rule in shadowed_rules(spec, keys):
+        if rule.match == "**" and not _is_repeated(spec, rule):
+            continue  # what is said of everything holds for what is not there yet
         yield _at_rule(
             spec,
             rule,
@@ -58,6 +60,12 @@ def rule_findings(
             "decides nothing: later rules take all its sites",
             "remove it, or move it below the rules that beat it",
         )
+
+
+def _is_repeated(spec: Spec, rule: Rule) -> bool:
+    """Whether a later rule speaks of everything, too."""
+    later = spec.rules[rule.index + 1 :]
+    return any(other.match == "**" and other.layers in ((), rule.layers) for other in later)
 
 
 def latent_findings(spec: Spec, classes: Collection[tuple[str, str]]) -> Iterator[Finding]:

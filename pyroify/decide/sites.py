@@ -300,8 +300,8 @@ class Sites:
         """
         self.report_if_spared(path, decision, line, column, layer)
         self._report_if_frozen(path, layer, decision, line)
+        start = start_of(self.summary, path, layer, hidden)
         if value and path not in self.present and path not in self.within:
-            start = start_of(self.summary, path, layer, hidden)
             self._check_start(path, start, decision, line, column)
         self._note_lambda(value)
         self.plans.append(
@@ -316,6 +316,7 @@ class Sites:
                 rule=_deciding(decision),
                 beaten=tuple(map(_reference, decision.beaten)),
                 spared=decision.spared,
+                start=start[1] if start and not layer and not hidden else None,
             )
         )
 

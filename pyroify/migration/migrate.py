@@ -15,7 +15,7 @@ from itertools import groupby
 from pyroify.checks.instances import Script
 from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
-from pyroify.decide.model import Edit, SitePlan
+from pyroify.decide.model import Edit, LiftedPrior, SitePlan
 from pyroify.decide.project import Candidates, matches
 from pyroify.diagnostics import Finding
 from pyroify.edits import kinds
@@ -57,6 +57,8 @@ class Migration:
     edits: tuple[Edit, ...] = ()
     names: frozenset[str] = frozenset()
     findings: tuple[Finding, ...] = ()
+    lifted: tuple[LiftedPrior, ...] = ()
+    """The priors that the file gives classes of the project."""
 
 
 class _Left(Exception):
@@ -91,6 +93,7 @@ class _Migrator:
     file: File
     names: FileNames = field(init=False)
     findings: list[Finding] = field(default_factory=list)
+    lifted: list[LiftedPrior] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.names = FileNames(self.file)
@@ -103,7 +106,13 @@ class _Migrator:
                 edits += tuple(self._lifted(group, lifts) if lifts else self._registered(group))
             except _Left as reason:
                 self._report(lifts or group, reason)
-        return Migration(self.file, tuple(edits), frozenset(self.names.used), tuple(self.findings))
+        return Migration(
+            self.file,
+            tuple(edits),
+            frozenset(self.names.used),
+            tuple(self.findings),
+            tuple(self.lifted),
+        )
 
     def _groups(self) -> Iterator[list[LiftCall]]:
         """The code about each module, less what is not about modules or left on request."""
@@ -241,6 +250,10 @@ class _Migrator:
         if not self.candidates[cls.key].converts:
             raise _Left(f"{name} is not converted")
         self._check_given(cls)
+        named = (
+            (f"{cls.file.module}:{cls.cls.qualname}.{path}", c) for path, (_, c) in priors.items()
+        )
+        self.lifted += (LiftedPrior(match, to_text(call)) for match, call in named)
         for path, (prior, call) in priors.items():
             sites = list(self._sites(cls, path))
             without = [site for site in sites if site.rule is None and site.spared != "own"]

@@ -109,6 +109,7 @@ class _Planner:
             uses=tuple(self._uses()),
             trainings=tuple(find_trainings(self.project, self._converting())),
             findings=(*self.suppressions.filter(self._loose()), *self._unused_comments()),
+            lifted=tuple(prior for moved in self._migrations() for prior in moved.lifted),
         )
 
     @cached_property

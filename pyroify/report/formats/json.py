@@ -28,8 +28,9 @@
                  sites[]: path, line, column, action ("sample" | "param" | "keep"), shape, layer,
                           source (the declaration), rule and beaten[]: {index, match, line},
                           spared ("frozen" | "ignored" | "own" | "barred" | ""): why no rule
-                          decides; "barred": it cannot be random; "own":
-                          the code itself declares it
+                          decides; "barred": it cannot be random; "own": the code itself
+                          declares it; start: [lowest, highest] of what a parameter of the
+                          class itself begins with, or null
     trainings[]  path, line, classes[]: the scripts that train converted classes without their
                  random parameters, and which; none where that is not seen
     findings[]   path, line, column, code, severity ("error" | "refused" | "warning"),
