@@ -173,7 +173,7 @@ def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatch
 
     sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
     project, prior_spec = _open([Path(t) for t in targets if t not in sites], spec)
-    made = make_plan(project.root, project.files, prior_spec, project.selected, project.notebooks)
+    made = make_plan(project.root, project.files, prior_spec, project.selected)
     report = _make_report(project, prior_spec, Outcome(made, ()), allow_unmatched)
     found = [site for name in sites for site in _find_sites(name, report)]
     if found and output == formats.DEFAULT:
@@ -262,7 +262,6 @@ def rewrite(
             prior_spec,
             project.selected,
             jobs or _default_jobs(),
-            () if stdin_filename else project.notebooks,
         )
     if stdin_filename:  # only the editor knows whether it keeps the result
         outcome = replace(outcome, lock=None)

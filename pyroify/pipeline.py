@@ -14,11 +14,12 @@ from pyroify import program as indexing
 from pyroify.decide.model import ClassPlan, FilePlan, Plan
 from pyroify.diagnostics import Finding
 from pyroify.lock import LOCK_NAME
+from pyroify.notebook import NotebookError
 from pyroify.program import Index
 from pyroify.program.faults import describe_fault
 from pyroify.program.ownership import next_entries
 from pyroify.publish import Change
-from pyroify.source import NOT_DECODABLE, SourceError, decode_source
+from pyroify.source import NO_NOTEBOOK, NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -80,10 +81,9 @@ def make_plan(
     files: Sequence[str],
     spec: Spec,
     selected: Collection[str],
-    notebooks: Sequence[str] = (),
 ) -> Plan:
     """What the spec makes of the ``selected`` files; all ``files`` are looked at."""
-    index = indexing.build_index(root, files, selected, notebooks)
+    index = indexing.build_index(root, files, selected)
     return planning.build_plan(index, spec, frozenset(selected))
 
 
@@ -93,7 +93,6 @@ def rewrite_project(
     spec: Spec,
     selected: Collection[str] | None = None,
     jobs: int = 1,
-    notebooks: Sequence[str] = (),
 ) -> Outcome:
     """Rewrites the ``selected`` files (None: all), in up to ``jobs`` processes.
 
@@ -101,9 +100,9 @@ def rewrite_project(
     plan is made again without that file, until the rest goes through.
     """
     remaining = frozenset(files if selected is None else selected)
-    if not remaining and not notebooks:
+    if not remaining:
         return Outcome(Plan(), ())
-    index = indexing.build_index(root, files, remaining, notebooks)
+    index = indexing.build_index(root, files, remaining)
     done: dict[FilePlan, FileResult] = {}
     failed: dict[str, FileResult] = {}
     refused: list[ClassPlan] = []
@@ -229,6 +228,9 @@ def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
         after = source.encode(rewrite_source(source.text, plan.edits))
     except SourceError as error:
         return FileResult(plan.path, data, None, (error.finding,))
+    except NotebookError as error:
+        finding = Finding(plan.path, 1, 1, NO_NOTEBOOK, f"cannot be written: {error}")
+        return FileResult(plan.path, data, None, (finding,))
     except RewriteError as error:
         finding = Finding(plan.path, 1, 1, error.code, error.message, error.help)
         return FileResult(plan.path, data, None, (finding,))

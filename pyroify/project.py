@@ -21,6 +21,7 @@ from pathspec import GitIgnoreSpec
 from pyroify.diagnostics import Finding
 from pyroify.globs import compile_globs
 from pyroify.lock import LOCK_NAME
+from pyroify.notebook import is_notebook
 from pyroify.source import NOT_DECODABLE
 
 MISSING = "PYR201"
@@ -31,7 +32,8 @@ NOT_PYTHON = "PYR231"
 BAD_PYPROJECT = "PYR235"
 
 SPEC_NAME = "pyroify.yaml"
-NOTEBOOK = ".ipynb"
+CODE_CELL = b"{code-cell}"
+"""What tells a notebook in Markdown from any other page."""
 NEVER_ENTERED = frozenset(
     {
         ".git",
@@ -67,15 +69,13 @@ class ProjectError(Exception):
 class Project:
     """``files`` and ``selected`` are relative to ``root``, with forward slashes, sorted.
 
-    ``notebooks`` are those below what was named. ``findings`` are about folders and links there
-    that cannot be looked into.
+    ``findings`` are about folders and links below what was named that cannot be looked into.
     """
 
     root: Path
     spec_path: Path | None
     files: tuple[str, ...]
     selected: tuple[str, ...]
-    notebooks: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def narrowed(self, include: Sequence[str], exclude: Sequence[str]) -> Project:
@@ -84,14 +84,16 @@ class Project:
         The globs are git's, relative to the root; without ``include`` everything is included.
         """
         wanted, unwanted = compile_globs(include or ("**",)), compile_globs(exclude)
-        selected = (path for path in self.selected if wanted.match_file(path))
         # `include` is about .py files; a notebook counts where such a file in its place would.
-        notebooks = (path for path in self.notebooks if wanted.match_file(_as_source(path)))
+        selected = (
+            path
+            for path in self.selected
+            if wanted.match_file(path) or wanted.match_file(_as_source(path))
+        )
         # Whether `include` names something in a folder that cannot be listed, nobody knows.
         return replace(
             self,
             selected=tuple(path for path in selected if not unwanted.match_file(path)),
-            notebooks=tuple(path for path in notebooks if not unwanted.match_file(path)),
             findings=tuple(f for f in self.findings if not unwanted.match_file(f"{f.path}/")),
         )
 
@@ -125,10 +127,7 @@ def open_project(
     root = _find_root(folders, spec_path)
     faults: list[Finding] = []
     walked = set(_walk(root, root, faults))
-    chosen = set(_select(named, root, walked, faults))
-    notebooks = {path for path in chosen if path.endswith(NOTEBOOK)}
-    selected = chosen - notebooks
-    walked -= {path for path in walked if path.endswith(NOTEBOOK)}
+    selected = set(_select(named, root, walked, faults))
     if not selected and faults:
         raise ProjectError(faults[0].code, root / faults[0].path, faults[0].message, faults[0].help)
     if not selected:
@@ -145,7 +144,6 @@ def open_project(
         spec_path,
         files=tuple(sorted(walked | selected)),
         selected=tuple(sorted(selected)),
-        notebooks=tuple(sorted(notebooks)),
         findings=tuple(
             sorted({f for f in faults if any(Path(f.path).is_relative_to(path) for path in paths)})
         ),
@@ -193,7 +191,7 @@ def _resolve_target(target: Path) -> Path:
 
 def _is_python(file: Path) -> bool:
     if file.suffix:
-        return file.suffix == ".py"
+        return file.suffix == ".py" or is_notebook(file.name)
     with file.open("rb") as opened:
         return re.match(rb"#!.*python", opened.readline(200)) is not None
 
@@ -352,12 +350,15 @@ def _is_folder_to_enter(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) 
 
 
 def _as_source(path: str) -> str:
-    return f"{path.removesuffix(NOTEBOOK)}.py"
+    """The path as if it were that of a Python file."""
+    return f"{path.rpartition('.')[0]}.py" if is_notebook(path) else path
 
 
 def _is_source(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) -> bool:
-    is_wanted = entry.name.endswith((".py", NOTEBOOK)) and not _is_ignored(levels, entry.path)
-    return is_wanted and entry.is_file()
+    is_source = entry.name.endswith(".py") or is_notebook(entry.name)
+    if not is_source or _is_ignored(levels, entry.path) or not entry.is_file():
+        return False
+    return not entry.name.endswith(".md") or CODE_CELL in Path(entry.path).read_bytes()
 
 
 def _fault(path: Path, root: Path, code: str, message: str) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pyroify.decide.model import Plan
+from pyroify.notebook import is_notebook
 from pyroify.pipeline import Outcome, make_plan
 from pyroify.project import Project
 from pyroify.spec.model import Spec
@@ -25,7 +26,10 @@ def verify_rewrite(
         return ()
     with changed_tree(project.root, changes) as rewritten:
         planned = PlannedClasses(spec, outcome.plan.classes, frozenset(project.selected))
-        return verify(project.root, rewritten, targets, planned=planned, progress=progress)
+        ready = [target for target in targets if not is_notebook(target.path)]
+        compared = verify(project.root, rewritten, ready, planned=planned, progress=progress)
+    results = {result.name: result for result in compared}
+    return tuple(results.get(target.name) or _not_compared(target) for target in targets)
 
 
 def verify_project(
@@ -43,15 +47,18 @@ def verify_project(
     now = make_plan(project.root, project.files, spec, whole.selected)
     pending = _changed(now)
     targets = [target for target in targets_of(before, spec) if target.path in project.selected]
-    ready = [target for target in targets if target.name not in pending]
+    able = [target for target in targets if not is_notebook(target.path)]
+    ready = [target for target in able if target.name not in pending]
     planned = PlannedClasses(spec, before.classes, selected)
     compared = verify(original, project.root, ready, planned=planned, progress=progress)
     results = {result.name: result for result in compared}
-    return tuple(results.get(target.name) or _not_rewritten(target) for target in targets)
+    return tuple(results.get(target.name) or _not_compared(target) for target in targets)
 
 
-def _not_rewritten(target: Target) -> VerifyResult:
+def _not_compared(target: Target) -> VerifyResult:
     reason = "it is not rewritten yet: run `pyroify rewrite`"
+    if is_notebook(target.path):
+        reason = "it stands in a notebook, which cannot be imported"
     return VerifyResult(target.name, target.path, "not_verified", reason)
 
 

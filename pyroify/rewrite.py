@@ -125,6 +125,8 @@ def _check_compiles(text: str) -> None:
     try:
         with warnings.catch_warnings():  # the source may well earn some of its own
             warnings.simplefilter("ignore")
-            compile(text, "<rewritten>", "exec", dont_inherit=True)
+            # The cells of a notebook may await something.
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            compile(text, "<rewritten>", "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise RewriteError("PYR209", f"the rewritten file would not compile: {error}") from error

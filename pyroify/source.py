@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyroify.diagnostics import Finding
+from pyroify.notebook import Notebook, NotebookError, is_notebook, read_notebook
 
 NOT_DECODABLE = "PYR204"
 HAS_NUL = "PYR205"
+NO_NOTEBOOK = "PYR240"
+
+LARGEST = 64 * 2**20
+"""Bytes of a notebook that are read at most: outputs may hold whole videos."""
 
 
 class SourceError(Exception):
@@ -28,15 +33,18 @@ class Source:
 
     ``text`` has neither the BOM nor translated line ends: CRLF, lone CR, mixed line ends and a
     missing final newline are in it as they are in the file. ``encoding`` is what PEP 263 says.
+    Of a ``notebook`` the text is its code.
     """
 
     text: str
     encoding: str
     bom: bool
+    notebook: Notebook | None = None
 
     def encode(self, text: str) -> bytes:
-        """``text`` as bytes in this file's encoding, with its BOM."""
-        data = text.encode(self.encoding)
+        """``text`` as bytes in this file's encoding, with its BOM. Raises NotebookError."""
+        document = self.notebook.with_text(text) if self.notebook else text
+        data = document.encode(self.encoding)
         return codecs.BOM_UTF8 + data if self.bom else data
 
 
@@ -51,6 +59,8 @@ def read_source(path: Path, name: str) -> Source:
 
 def decode_source(data: bytes, name: str) -> Source:
     """Decodes ``data`` as Python would. Raises SourceError on NUL bytes and undecodable bytes."""
+    if is_notebook(name):
+        return _decode_notebook(data, name)
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise _refused(
@@ -82,6 +92,22 @@ def decode_source(data: bytes, name: str) -> Source:
         message = f"does not survive a round trip through {encoding}, so it could not be kept whole"
         raise _refused(name, NOT_DECODABLE, message, "save the file as UTF-8")
     return source
+
+
+def _decode_notebook(data: bytes, name: str) -> Source:
+    """The code of a notebook, which is always UTF-8."""
+    help = "mend the notebook, or leave it out by exclude: in the spec"
+    if len(data) > LARGEST:
+        message = f"cannot be read as a notebook: it has more than {LARGEST // 2**20} MB"
+        raise _refused(name, NO_NOTEBOOK, message, help)
+    bom = data.startswith(codecs.BOM_UTF8)
+    try:
+        document = data.removeprefix(codecs.BOM_UTF8).decode()
+        notebook = read_notebook(document, name)
+    except (NotebookError, UnicodeDecodeError) as error:
+        message = f"cannot be read as a notebook: {error}"
+        raise _refused(name, NO_NOTEBOOK, message, help) from error
+    return Source(notebook.text, "utf-8", bom, notebook)
 
 
 _COOKIE_HELP = "save the file as UTF-8, or correct its coding comment (PEP 263)"

@@ -131,9 +131,9 @@ def test_nothing_is_read_after_it(lay_out: LayOut) -> None:
         "look.ipynb": '{"cells": [{"cell_type": "code", "source": "import torch"}]}',
     }
     root = lay_out(files)
-    paths = ["net.py", "parts.py", "sizes.py"]
+    paths = ["look.ipynb", "net.py", "parts.py", "sizes.py"]
     spec = default_spec()
-    there = build_plan(build_index(root, paths, notebooks=["look.ipynb"]), spec, frozenset(paths))
-    index = build_index(root, paths, notebooks=["look.ipynb"])
+    there = build_plan(build_index(root, paths), spec, frozenset(paths))
+    index = build_index(root, paths)
     shutil.rmtree(root)
     assert build_plan(index, spec, frozenset(paths)) == there

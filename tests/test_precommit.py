@@ -1,5 +1,6 @@
 """The hooks under the real pre-commit program, in a git repository of their own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -117,6 +118,19 @@ def test_pyroify_check_passes_where_there_is_nothing_to_do(tmp_path: Path) -> No
     execute(repository, "git", "add", ".")
     ended = commit(repository)
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.slow
+def test_notebooks_are_seen_and_other_pages_do_no_harm(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, "pyroify-check")
+    execute(repository, "git", "rm", "-qf", "net.py", "stub.pyi", "legacy/old.py")
+    (repository / "README.md").write_text("# Title\n")
+    execute(repository, "git", "add", ".")
+    assert commit(repository).returncode == 0
+    cell = {"cell_type": "code", "source": NET.format(name="Net")}
+    (repository / "try.ipynb").write_text(json.dumps({"cells": [cell]}))
+    execute(repository, "git", "add", ".")
+    assert "would rewrite try.ipynb" in commit(repository).stderr
 
 
 @pytest.mark.slow

@@ -203,7 +203,7 @@ class TestRefusals:
     def test_a_folder_without_python(self, lay_out: Callable) -> None:
         assert refusal(lay_out({"README.md": ""})) == ("PYR202", "no Python files found")
 
-    @pytest.mark.parametrize("name", ["train.ipynb", "script", "net.pyi"])
+    @pytest.mark.parametrize("name", ["train.csv", "script", "net.pyi"])
     def test_a_file_that_is_no_python_source(self, lay_out: Callable, name: str) -> None:
         assert refusal(lay_out({name: ""}) / name)[0] == "PYR231"
 

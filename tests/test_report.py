@@ -220,7 +220,7 @@ class TestText:
             "1 class suppressed by a comment",
             "1 file or folder not readable",
             "2 networks outside of classes",
-            "1 notebook with networks",
+            "1 notebook that cannot be read",
             "coverage with these: 16.7 %",
         ]
 
@@ -343,7 +343,7 @@ class TestJson:
         }
         assert set(document["classes"][0]["sites"][0]) == {
             *("path", "line", "column", "action", "shape", "layer", "source", "rule", "beaten"),
-            "spared",
+            *("spared", "start"),
         }
         assert set(document["findings"][0]) == {
             *("path", "line", "column", "code", "severity", "message", "help", "subject"),
@@ -423,20 +423,25 @@ class TestDiff:
         assert coloured == diff
 
 
+def starter(*entries: ClassPlan) -> str:
+    plan = Plan(entries)
+    return render_starter(plan, lambda _: plan)
+
+
 class TestStarter:
     def test_can_be_loaded(self) -> None:
-        spec = parse_spec(render_starter(Plan((NET, STACK))), "pyroify.yaml")
+        spec = parse_spec(starter(NET, STACK), "pyroify.yaml")
         assert [rule.match for rule in spec.rules] == ["**", "**"]
         assert spec.rules[0] == default_spec().rules[0]
 
     def test_keeps_norm_layers(self) -> None:
         norm = SitePlan("norm.weight", 5, 9, "sample", "[3]", "LayerNorm")
         entry = ClassPlan("a", "Net", "a.py", 4, 1, "converted", (norm,))
-        spec = parse_spec(render_starter(Plan((entry,))), "pyroify.yaml")
+        spec = parse_spec(starter(entry), "pyroify.yaml")
         assert spec.rules[1].layers == ("*Norm*",)
 
     def test_names_sites_and_refused_classes(self) -> None:
-        text = render_starter(Plan((NET, STACK)))
+        text = starter(NET, STACK)
         assert '  #   - match: "a:Net.fc.weight"  # Linear [1, 3]\n' in text
         assert '  #   - match: "a:Net.other"  # [2]\n' in text
         assert '  #   - match: "a:Net.frozen"\n' in text

@@ -64,20 +64,11 @@ def networks_outside(index: Index, spec: Spec, selected: frozenset[str]) -> Iter
     yield from _Search(index, spec, selected).findings()
 
 
-def networks_of(index: Index, spec: Spec, file: File) -> Iterator[Call]:
-    """The outermost calls that make the networks of one file, which need not be in the index."""
-    search = _Search(index, spec, frozenset({file.path}), (file,))
-    for _, found in search.networks():
-        yield from found
-
-
 @dataclass
 class _Search:
     index: Index
     spec: Spec
     selected: frozenset[str]
-    more: tuple[File, ...] = ()
-    """Files beside those of the index."""
 
     def findings(self) -> Iterator[Finding]:
         """A finding for each network."""
@@ -204,14 +195,12 @@ class _Search:
 
     @cached_property
     def _classes(self) -> tuple[ModuleClass, ...]:
-        made = (self.index.module_class(file, cls) for file in self.more for cls in file.classes)
-        return (*self.index.module_classes, *(cls for cls in made if cls is not None))
+        return self.index.module_classes
 
     @cached_property
     def _outside(self) -> tuple[Code, ...]:
         """All code outside of module classes."""
-        files = (*self.index.files, *self.more)
-        return tuple(code for file in files for code in self._of_file(file))
+        return tuple(code for file in self.index.files for code in self._of_file(file))
 
     def _of_file(self, file: File) -> Iterator[Code]:
         yield Code(file, "", file.module_calls)

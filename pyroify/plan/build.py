@@ -26,7 +26,7 @@ from pyroify.diagnostics import Finding, lookup
 from pyroify.edits.bases import needs_metaclass
 from pyroify.migration.migrate import Migration, migrate
 from pyroify.plan.files import EditPlanner
-from pyroify.plan.notebooks import notebook_findings
+from pyroify.plan.notebooks import by_cell
 from pyroify.program.faults import FileFault, looking_at
 from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.index import Index, ModuleClass
@@ -101,14 +101,15 @@ class _Planner:
         if self._refuse_half_runs(files):
             self._drop_needless()
             files = self._edits()
+        loose = (*self.suppressions.filter(self._loose()), *self._unused_comments())
         return Plan(
             classes=tuple(self._class_plans(files)),
             files=tuple(
                 FilePlan(path, edits) for path, edits in files.items() if path in self.writable
             ),
-            uses=tuple(self._uses()),
+            uses=tuple(by_cell(self.index, finding) for finding in self._uses()),
             trainings=tuple(find_trainings(self.project, self._converting())),
-            findings=(*self.suppressions.filter(self._loose()), *self._unused_comments()),
+            findings=tuple(by_cell(self.index, finding) for finding in loose),
             lifted=tuple(prior for moved in self._migrations() for prior in moved.lifted),
         )
 
@@ -135,7 +136,8 @@ class _Planner:
                 if candidate.refused:  # as a whole
                     whole = tuple(replace(finding, sites=()) for finding in made.findings)
                     made = replace(made, findings=whole)
-                yield made
+                cells = tuple(by_cell(self.index, finding) for finding in made.findings)
+                yield replace(made, findings=cells)
 
     def _converting(self) -> frozenset[Key]:
         """The classes that convert, as far as it is decided by now."""
@@ -160,7 +162,6 @@ class _Planner:
         """Findings that belong to no class."""
         yield from self.index.findings
         yield from networks_outside(self.index, self.spec, self.writable)
-        yield from notebook_findings(self.project, self._converting())
         yield from (finding for moved in self._migrations() for finding in moved.findings)
         if self.index.loaded.is_whole:  # else what a rule is about may be in another file
             yield from self._about_spec()

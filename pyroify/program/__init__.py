@@ -15,7 +15,6 @@ def build_index(
     root: Path,
     paths: Sequence[str],
     selected: Collection[str] | None = None,
-    notebooks: Sequence[str] = (),
 ) -> Index:
     """What matters of a project for the ``selected`` files of it (None: all)."""
-    return Index(load_project(root, paths, selected, notebooks))
+    return Index(load_project(root, paths, selected))

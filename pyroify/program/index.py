@@ -15,7 +15,6 @@ from pyroify.lock import Lock
 from pyroify.program.faults import FileFault, looking_at
 from pyroify.program.load import Loaded, facts_of
 from pyroify.source import decode_source
-from pyroify.syntax.extract import extract
 from pyroify.syntax.facts import Class, File, Function
 from pyroify.syntax.values import Call, Name, Value
 
@@ -177,12 +176,6 @@ class Index:
         for dotted in sorted(self._uses.get(path, ())):
             if found := self.resolve(dotted, path).module_class:
                 yield found
-
-    def add_notebook(self, path: str, code: str) -> File:
-        """Facts of the code of a notebook, which is no file that others import."""
-        made = extract(code, path, f"<{path}>")
-        self._files[path] = made
-        return made
 
     # Names
 

@@ -10,25 +10,26 @@ from pathlib import Path
 
 from pyroify.diagnostics import Finding
 from pyroify.lock import Lock, read_lock
+from pyroify.notebook import is_notebook, starts_of
 from pyroify.program.faults import describe_fault
 from pyroify.program.layout import line_limit
 from pyroify.program.names import ModuleNames
 from pyroify.program.scan import candidates
-from pyroify.source import SourceError, decode_source, read_source
+from pyroify.source import NO_NOTEBOOK, SourceError, decode_source, read_source
 from pyroify.syntax.extract import extract
 from pyroify.syntax.facts import File
-from pyroify.syntax.notebook import CODE, HELP, Cell, NotebookError, read_notebook
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))",
     re.MULTILINE,
 )
+CELL_HELP = "mend the cell; what it defines is not known"
 WORD = re.compile(rb"[.\w]+")
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What is read of a project: of its files, its notebooks, its lock and its settings.
+    """What is read of a project: of its files, its lock and its settings.
 
     ``files`` has None for those that cannot be read, which ``findings`` tell; those that cannot
     matter are left out. ``is_whole``: no others are, for that they have to do with none selected.
@@ -37,7 +38,8 @@ class Loaded:
     names: ModuleNames
     files: Mapping[str, File | None]
     is_whole: bool = True
-    notebooks: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+    cells: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Of each notebook the numbers of its cells, and the lines before them."""
     findings: tuple[Finding, ...] = ()
     lock: Lock = field(default_factory=Lock)
     line_limit: int | None = None
@@ -48,7 +50,6 @@ def load_project(
     root: Path,
     paths: Sequence[str],
     selected: Collection[str] | None = None,
-    notebooks: Sequence[str] = (),
 ) -> Loaded:
     """Read what matters of a project (``paths`` relative to ``root``).
 
@@ -58,8 +59,10 @@ def load_project(
     """
     names = ModuleNames(paths)
     contents = dict(_read_bytes(root, paths))
-    wanted = candidates(paths, contents)
-    about = _closure(names, contents, paths if selected is None else selected)
+    codes = {path: _code(path, data) for path, data in contents.items()}
+    wanted = candidates(paths, codes)
+    about = _closure(names, codes, paths if selected is None else selected)
+    cells: dict[str, tuple[tuple[int, int], ...]] = {}
     findings: dict[Finding, None] = {}
     files: dict[str, File | None] = {}
     waiting = [path for path in wanted if path in about]
@@ -69,12 +72,13 @@ def load_project(
             files[path] = found = _read(root, path, contents[path], names, findings)
             for dotted in found.modules if found else ():
                 waiting.extend(names.modules_on_the_way(dotted, path))
-    cells = {path: _notebook(root, path, findings) for path in notebooks}
+    for path in (path for path, file in files.items() if file and is_notebook(path)):
+        cells[path] = starts_of((codes[path] or b"").decode())
     return Loaded(
         names,
         {path: files[path] for path in paths if path in files},
         about.issuperset(wanted),
-        {path: found for path, found in cells.items() if found},
+        cells,
         tuple(findings),
         read_lock(root),
         line_limit(root),
@@ -88,6 +92,16 @@ def _read_bytes(root: Path, paths: Iterable[str]) -> Iterator[tuple[str, bytes |
             yield path, (root / path).read_bytes()
         except OSError:
             yield path, None
+
+
+def _code(path: str, data: bytes | None) -> bytes | None:
+    """The code of a file, as far as it can be told: of a notebook, what is in its cells."""
+    if data is None or not is_notebook(path):
+        return data
+    try:
+        return decode_source(data, path).text.encode()
+    except SourceError:
+        return None
 
 
 def _closure(
@@ -138,6 +152,10 @@ def _read(
     """Facts of a file; None, and a finding, where they cannot be told."""
     try:
         source = read_source(root / path, path) if data is None else decode_source(data, path)
+        for cell in source.notebook.cells if source.notebook else ():
+            if cell.error:
+                message = f"cell {cell.number} cannot be parsed: {cell.error}"
+                findings[Finding(path, 1, 1, NO_NOTEBOOK, message, CELL_HELP)] = None
         return facts_of(source.text, path, names)
     except SourceError as error:
         findings[error.finding] = None
@@ -155,15 +173,3 @@ def _read(
 def facts_of(text: str, path: str, names: ModuleNames) -> File:
     """Facts of a file of the project with this text. Raises SyntaxError."""
     return extract(text, path, names.module_name(path), path.endswith("__init__.py"))
-
-
-def _notebook(root: Path, path: str, findings: dict[Finding, None]) -> tuple[Cell, ...]:
-    """The cells of a notebook; none, and a finding, where it cannot be read."""
-    try:
-        return read_notebook(root / path)
-    except NotebookError as error:
-        message = f"cannot be read as a notebook: {error}"
-        findings[Finding(path, 1, 1, CODE, message, HELP)] = None
-    except Exception as error:  # it must not cost the user the files
-        findings[describe_fault(path, error, "read")] = None
-    return ()

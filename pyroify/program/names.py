@@ -34,7 +34,8 @@ class ModuleNames:
         relative = path[len(parent) + 1 :] if parent else path
         if not parent and relative.startswith("src/"):
             relative = relative[4:]
-        stem = relative.removesuffix(".py").removesuffix(".pyi")
+        stem, dot, suffix = relative.rpartition(".")
+        stem = stem if dot and suffix in ("py", "pyi", "ipynb", "md") else relative
         return stem.removesuffix("/__init__").replace("/", ".")
 
     def _package_parent(self, path: str) -> str:

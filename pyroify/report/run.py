@@ -132,7 +132,7 @@ class Report:
 
     @property
     def notebooks(self) -> int:
-        """How many notebooks define module classes, or make networks."""
+        """How many notebooks cannot be read, or not all of them."""
         return len({finding.path for finding in self.findings if finding.code == IN_NOTEBOOK})
 
 

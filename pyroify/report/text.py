@@ -105,7 +105,7 @@ def _counted_apart(report: Report) -> Iterator[str]:
         (suppressed, f"{count(suppressed, 'class', 'classes')} suppressed by a comment"),
         (unreadable, f"{count(unreadable, 'file or folder', 'files or folders')} not readable"),
         (report.networks, f"{count(report.networks, 'network')} outside of classes"),
-        (report.notebooks, f"{count(report.notebooks, 'notebook')} with networks"),
+        (report.notebooks, f"{count(report.notebooks, 'notebook')} that cannot be read"),
     ]
     found = [line for number, line in lines if number]
     yield from found

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 import libcst as cst
+
+from pyroify.notebook import CELL
+
+BOUNDARY = re.compile(rf"# ?%%|{CELL}")
+"""A comment that begins a cell."""
 
 
 def fitted_statement(
@@ -121,3 +128,11 @@ def _first_bracket(text: str) -> int:
             if depth == 0:
                 return position
     return -1
+
+
+def above_cell(lines: Sequence[cst.EmptyLine]) -> int:
+    """How many of some leading lines stand above the cell of a statement, its own line included."""
+    marks = [
+        n for n, line in enumerate(lines) if line.comment and BOUNDARY.match(line.comment.value)
+    ]
+    return marks[-1] + 1 if marks else 0

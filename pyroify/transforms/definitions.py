@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 import libcst as cst
 
 from pyroify.edits.kinds import Definitions
-from pyroify.transforms._layout import fitted_statement
+from pyroify.transforms._layout import above_cell, fitted_statement
 
 NODE = cst.Module
 
@@ -32,7 +32,10 @@ def apply(node: cst.Module, edit: Definitions) -> cst.Module:
     if added and first < len(body):
         following = body[first]
         assert isinstance(following, Definition)
-        body[first] = following.with_changes(leading_lines=_apart(following.leading_lines))
+        cut = above_cell(following.leading_lines)
+        above, own = following.leading_lines[:cut], following.leading_lines[cut:]
+        added[0] = added[0].with_changes(leading_lines=[*above, *_apart(())[: 0 if cut else 2]])
+        body[first] = following.with_changes(leading_lines=_apart(own))
     return node.with_changes(body=[*body[:first], *added, *body[first:]])
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from pyroify.edits.kinds import Imports
+from pyroify.transforms._layout import above_cell
 
 NODE = cst.Module
 
@@ -28,7 +29,7 @@ def apply(node: cst.Module, edit: Imports) -> cst.Module:
 
 def _import_from(body: Sequence[cst.CSTNode], module: str) -> int | None:
     """The plain statement ``from module import ...`` that can be extended."""
-    for position, line in enumerate(body):
+    for position, line in enumerate(_before_definitions(body)):
         statement = _small(line)
         if (
             isinstance(statement, cst.ImportFrom)
@@ -37,6 +38,13 @@ def _import_from(body: Sequence[cst.CSTNode], module: str) -> int | None:
         ):
             return position
     return None
+
+
+def _before_definitions(body: Sequence[cst.CSTNode]) -> Sequence[cst.CSTNode]:
+    """What stands above all functions and classes; the whole where no import does."""
+    kinds = (cst.ClassDef, cst.FunctionDef)
+    end = next((n for n, line in enumerate(body) if isinstance(line, kinds)), len(body))
+    return body[:end] if any(map(_is_import, body[:end])) else body
 
 
 def _extended(line: cst.CSTNode, name: str, alias: str) -> cst.SimpleStatementLine:
@@ -81,9 +89,12 @@ def _insert(body: list[cst.BaseStatement], module: str, name: str, alias: str) -
         # It takes over the blank lines above the block it now opens; comments stay where they are.
         following = body[position]
         assert isinstance(following, cst.SimpleStatementLine)
-        if not any(line.comment for line in following.leading_lines):
-            made = made.with_changes(leading_lines=following.leading_lines)
-            body[position] = following.with_changes(leading_lines=[])
+        leading = following.leading_lines
+        cut = above_cell(leading)
+        if not any(line.comment for line in leading[cut:]):
+            cut = len(leading)
+        made = made.with_changes(leading_lines=leading[:cut])
+        body[position] = following.with_changes(leading_lines=leading[cut:])
     body.insert(position, made)
 
 
@@ -106,6 +117,7 @@ def _place(body: Sequence[cst.CSTNode], module: str, from_form: bool) -> tuple[i
 
     Without such a block it goes after all imports, in a block of its own.
     """
+    body = _before_definitions(body)
     belongs = _of_standard_library if _is_standard(module) else _belongs
     anchor = next((i for i, line in enumerate(body) if belongs(line)), None)
     if anchor is None:

@@ -13,7 +13,7 @@
                  coverage: percentage of converted in converted, to convert and refused classes
                            that have a parameter some rule touches; null if there are none
                  unreadable, networks, notebooks: how many files and folders cannot be read,
-                           networks are made outside of classes, notebooks make some
+                           networks are made outside of classes, notebooks cannot be read
                  coverage_of_all: coverage where these and suppressed classes are not converted
                  refused:  {CODE: number of classes}
     lock         "changed" | "unchanged": pyroify.lock, or what it would be
