@@ -66,6 +66,14 @@ HOLDING: Final = re.compile(r"torchmetrics\.(\w+\.)*(MetricCollection|MetricTrac
 """Calls that make a module whose parameters are those of what they are given."""
 
 
+MAKING_NETWORKS: Final = re.compile(
+    r"torchvision\.models\.(\w+\.)*(?!get_\w*weight|list_models|\w*_Weights)\w+|timm\.create_model"
+    r"|torch\.hub\.load|transformers\.(\w+\.)*\w+\.from_(pretrained|config)"
+    r"|(segmentation_models_pytorch|efficientnet_pytorch)\.(\w+\.)*[A-Z]\w+(\.from_\w+)?"
+)
+"""Calls that make a whole network with parameters."""
+
+
 def is_module(name: str) -> bool:
     """Whether a class outside the project and torch is known to descend from ``nn.Module``."""
     if PLAIN.fullmatch(name) or ABSTRACT_BESIDE.fullmatch(name):

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from pyroify.catalog.thirdparty import MAKING_NETWORKS
+from pyroify.code.names import SOURCES
+from pyroify.decide.sites import OTHER
 from pyroify.diagnostics import Finding
 from pyroify.program.faults import looking_at
 from pyroify.program.index import Index, ModuleClass
@@ -20,7 +23,7 @@ from pyroify.program.values import LayerInstance, Scope
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.facts import File, Function
-from pyroify.syntax.values import Call, Closure, Location, Name, Value, calls_in, walk
+from pyroify.syntax.values import Call, Closure, Location, Name, Unknown, Value, calls_in, walk
 
 CODE = "PYR046"
 HELP = "make it a class that derives from nn.Module, or from nn.Sequential"
@@ -59,25 +62,37 @@ class Code:
         return f"in {self.name}" if self.name else "at the top of the file"
 
 
-def networks_outside(index: Index, spec: Spec, selected: frozenset[str]) -> Iterator[Finding]:
-    """A finding for each network of the ``selected`` files that no class takes over."""
-    yield from _Search(index, spec, selected).findings()
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that no class takes over: the outermost call that makes it, and what to say of it.
+
+    ``is_shared``: classes use it, once for all their instances.
+    """
+
+    code: Code
+    call: Call
+    is_shared: bool
+    finding: Finding
 
 
 @dataclass
-class _Search:
+class Networks:
+    """The networks of the ``selected`` files that no class takes over."""
+
     index: Index
     spec: Spec
     selected: frozenset[str]
 
-    def findings(self) -> Iterator[Finding]:
-        """A finding for each network."""
+    def found(self) -> Iterator[Network]:
+        """Each network, with its finding."""
         for code, found in self.networks():
             for call, layers in found.items():
                 shared = call.place in self._places_shared(code)
                 whom = ", once for all instances of the classes that use it" if shared else ""
                 message = f"a network is made {code.where}{whom}: {_described(call, layers)}"
-                yield Finding(code.file.path, call.line, call.column + 1, CODE, message, HELP)
+                place = (code.file.path, call.line, call.column + 1)
+                finding = Finding(*place, CODE, message, HELP)
+                yield Network(code, call, shared or code.is_body, finding)
 
     def networks(self) -> Iterator[tuple[Code, dict[Call, tuple[str, ...]]]]:
         """The code that makes networks, with the outermost calls and the layers of each."""
@@ -99,6 +114,8 @@ class _Search:
         inner: set[Location] = set()
         with looking_at(code.file.path):
             for call in code.calls:
+                if self._makes_network(call, code.file):
+                    found[call] = (call.text.rpartition(".")[2],)
                 if not self._makes_layer(call, code.file):
                     continue
                 node = self._resolver.resolve(call, Scope(code.file.path))
@@ -121,6 +138,21 @@ class _Search:
             and not call.wrapped
             and self.index.layer(call.callee.dotted, file.path) is not None
         )
+
+    def _makes_network(self, call: Call, file: File) -> bool:
+        """Whether it is made out of sight: by another library, by a layer looked up or prepared."""
+        match call.callee:
+            case Name(dotted=dotted):
+                name = self.index.canonical(dotted, file.path)
+                is_made = MAKING_NETWORKS.fullmatch(name) is not None
+            case Call(callee=Name(dotted="functools.partial" | "getattr")):
+                made = self._resolver.resolve(call, Scope(file.path))
+                is_made = isinstance(made, Unknown | LayerInstance)
+                is_made = is_made and (not isinstance(made, Unknown) or made.sure)
+            case _:
+                return False
+        key = SiteKey(file.module, file.module.rpartition(".")[2], OTHER, "")
+        return is_made and not isinstance(decide(self.spec, key).action, Keep)
 
     def _is_wanted(self, instance: LayerInstance, code: Code) -> bool:
         """Whether the spec makes something of a parameter of such a layer, whatever its class."""
@@ -160,7 +192,17 @@ class _Search:
         """Where modules are made that old Pyro code lifts, or in closures that classes call."""
         lifted = {item.module.made[0] for item in code.file.liftings if item.module.made}
         places = {call.place for call in code.calls if call.line in lifted}
+        places |= {call.place for call in self._made_pyro_modules(code)}
         return frozenset(places.union(*map(_places_within_closures, self._values_read(code))))
+
+    def _made_pyro_modules(self, code: Code) -> Iterator[Call]:
+        """What is handed to ``to_pyro_module_``, also by its name: the user has seen to it."""
+        aliases = dict(code.file.aliases)
+        for call in code.calls:
+            if isinstance(call.callee, Name) and call.callee.dotted in SOURCES["to_pyro_module_"]:
+                for passed in call.args:
+                    made = aliases.get(passed.text) if not code.name else None
+                    yield from calls_in(made if made is not None else passed.value)
 
     def _places_shared(self, code: Code) -> frozenset[Location]:
         """Where modules are made, once, that classes read by a name of the file."""
@@ -211,8 +253,9 @@ class _Search:
                 yield Code(file, function.name, function.layer_calls, function.names)
         for cls in file.classes:
             if self.index.module_class(file, cls) is None:
-                calls = tuple(call for method in cls.methods for call in method.layer_calls)
-                yield Code(file, cls.qualname, calls)
+                inside = (call for _, value in cls.class_attributes for call in calls_in(value))
+                made = (call for method in cls.methods for call in method.layer_calls)
+                yield Code(file, cls.qualname, (*inside, *made))
             else:
                 values = [value for _, value in cls.class_attributes]
                 made_later = frozenset[Location]().union(*map(_places_within_closures, values))

@@ -9,7 +9,6 @@ from functools import cached_property
 from pyroify.checks import check_class, check_files, find_trainings, once_per_file
 from pyroify.checks.gone_over import methods_gone_over
 from pyroify.checks.handed_over import stale_methods
-from pyroify.checks.networks import networks_outside
 from pyroify.checks.suppressions import Suppressions
 from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
@@ -25,6 +24,7 @@ from pyroify.decide.unregistered import hides_random_layers
 from pyroify.diagnostics import Finding, lookup
 from pyroify.edits.bases import needs_metaclass
 from pyroify.migration.migrate import Migration, migrate
+from pyroify.migration.networks import convert_networks
 from pyroify.plan.files import EditPlanner
 from pyroify.plan.notebooks import by_cell
 from pyroify.program.faults import FileFault, looking_at
@@ -151,7 +151,10 @@ class _Planner:
 
     def _migrations(self) -> tuple[Migration, ...]:
         limit = self.index.loaded.line_limit
-        return tuple(migrate(self.project, self.candidates, self.writable, limit))
+        return (
+            *migrate(self.project, self.candidates, self.writable, limit),
+            *convert_networks(self.index, self.spec, self.writable, limit),
+        )
 
     def _uses(self) -> Iterator[Finding]:
         """What is to be said of code that uses the classes that convert, wherever it stands."""
@@ -161,7 +164,6 @@ class _Planner:
     def _loose(self) -> Iterator[Finding]:
         """Findings that belong to no class."""
         yield from self.index.findings
-        yield from networks_outside(self.index, self.spec, self.writable)
         yield from (finding for moved in self._migrations() for finding in moved.findings)
         if self.index.loaded.is_whole:  # else what a rule is about may be in another file
             yield from self._about_spec()

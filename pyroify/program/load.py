@@ -42,6 +42,8 @@ class Loaded:
     """Of each notebook the numbers of its cells, and the lines before them."""
     findings: tuple[Finding, ...] = ()
     lock: Lock = field(default_factory=Lock)
+    imported: frozenset[str] = frozenset()
+    """Files that others import; known where a file makes networks outside of classes."""
     line_limit: int | None = None
     """The longest line that the project's formatter makes, where it says so."""
 
@@ -81,7 +83,18 @@ def load_project(
         cells,
         tuple(findings),
         read_lock(root),
+        _imported(names, codes if any(f and f.networks for f in files.values()) else {}),
         line_limit(root),
+    )
+
+
+def _imported(names: ModuleNames, codes: Mapping[str, bytes | None]) -> frozenset[str]:
+    """Files that some other file of the project may import."""
+    return frozenset(
+        other
+        for path, code in codes.items()
+        for other in _imports(names, path, code)
+        if other != path
     )
 
 

@@ -14,7 +14,7 @@ from pyroify.syntax.facts import AttributeStore, Class, File, Function
 from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import element_of, substitute, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
-from pyroify.syntax.liftings import liftings
+from pyroify.syntax.liftings import bound_networks, liftings
 from pyroify.syntax.observe.class_names import dispatches
 from pyroify.syntax.observe.observations import parameter_sweeps, type_tests
 from pyroify.syntax.observe.repeats import repeats
@@ -54,6 +54,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         definitions=tuple(definitions(tree.body)),
         line_length=_usual_length(source.lines),
         liftings=liftings(source),
+        networks=bound_networks(source),
     )
 
 

@@ -347,6 +347,20 @@ class LiftedModule:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundNetwork:
+    """A layer or container of torch that a statement outside of classes binds to a name.
+
+    ``call`` is where the value stands, ``made`` the last statement that makes and settles it.
+    ``problem``: it is used for more than being called.
+    """
+
+    name: str
+    call: Location
+    made: Location
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How one function goes on with what it lifted.
 
@@ -406,3 +420,4 @@ class File:
     line_length: int = 88
     """The length that its own lines keep to, as far as they show."""
     liftings: tuple[LiftCall, ...] = ()
+    networks: tuple[BoundNetwork, ...] = ()

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyroify.syntax.facts import LiftCall, LiftedModule, OldPriors, Sampling
+from pyroify.syntax.facts import BoundNetwork, LiftCall, LiftedModule, OldPriors, Sampling
 from pyroify.syntax.observe.observations import plates
 from pyroify.syntax.old_priors import read_priors
 from pyroify.syntax.scopes import FUNCTIONS, Scopes
@@ -53,6 +53,23 @@ def liftings(file: Source) -> tuple[LiftCall, ...]:
         return ()
     reader = _Reader(file, Scopes(file.tree), calls)
     return tuple(sorted(reader.read(), key=lambda found: (found.line, found.column)))
+
+
+def bound_networks(file: Source) -> tuple[BoundNetwork, ...]:
+    """What a file makes of torch's layers outside of classes, each under a name of its own."""
+    made = [
+        node
+        for node in file.nodes
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.targets[0], ast.Name)
+        and len(node.targets) == 1
+        and file.dotted(node.value.func).startswith("torch.nn.")
+    ]
+    if not made:
+        return ()
+    reader = _Reader(file, Scopes(file.tree), {})
+    return tuple(found for node in made if (found := reader.bound_network(node)) is not None)
 
 
 @dataclass(frozen=True)
@@ -189,6 +206,46 @@ class _Reader:
             return False
         dotted = self.file.dotted(outer.func)
         return dotted.startswith("torch.") and dotted.endswith("_like")
+
+    def bound_network(self, statement: ast.Assign) -> BoundNetwork | None:
+        """The network of a statement; None where it is that of a class, or one of many."""
+        target = statement.targets[0]
+        assert isinstance(target, ast.Name)
+        scope = self.scopes.scope(statement)
+        around = [node for node in self.scopes.around(statement) if isinstance(node, BLOCKS)]
+        if [node for node in around if node is not scope] or isinstance(scope, ast.ClassDef):
+            return None
+        if not self.scopes.stands_alone(statement):
+            return None
+        settled = self._settled(statement)
+        problem = ""
+        if len(self.scopes.bindings(scope, target.id)) > 1:
+            problem = f"{target.id} is bound more than once"
+        for use in self.scopes.reads(scope, target.id):
+            within = any(node is item for item in settled for node in self.scopes.around(use))
+            if within and self._is_loaded(use):
+                problem = f"{target.id} is given the weights of a trained one in line {use.lineno}"
+                break
+            if not within and not self._is_called(use):
+                problem = f"{target.id} is used for more than being called, in line {use.lineno}"
+                break
+        return BoundNetwork(
+            target.id, self._spot(statement.value), self._spot(settled[-1]), problem
+        )
+
+    def _is_loaded(self, use: ast.expr) -> bool:
+        parent = self.scopes.parents[use]
+        return isinstance(parent, ast.Attribute) and parent.attr == "load_state_dict"
+
+    def _is_called(self, use: ast.expr) -> bool:
+        """Whether a network, or a part of it, is called or asked for its mode or place."""
+        node: ast.AST = use
+        while isinstance(self.scopes.parents[node], ast.Attribute | ast.Subscript):
+            node = self.scopes.parents[node]
+            if isinstance(node, ast.Attribute) and node.attr in HARMLESS:
+                return True
+        outer = self.scopes.parents[node]
+        return node is use and isinstance(outer, ast.Call) and outer.func is node
 
     # What becomes of it
 

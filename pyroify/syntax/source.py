@@ -137,7 +137,7 @@ def chain(node: ast.AST | None) -> Path:
 
 
 def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements of a module or class body, those under ``if``, ``try`` and ``with`` included."""
+    """Statements of a module or class body, those within compound statements included."""
     for node in body:
         match node:
             case ast.If():
@@ -145,8 +145,13 @@ def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             case ast.Try():
                 handled = [item for handler in node.handlers for item in handler.body]
                 yield from own_statements([*node.body, *handled, *node.orelse, *node.finalbody])
-            case ast.With():
+            case ast.With() | ast.AsyncWith():
                 yield from own_statements(node.body)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                yield node  # what it goes over
+                yield from own_statements([*node.body, *node.orelse])
+            case ast.Match():
+                yield from own_statements([item for case in node.cases for item in case.body])
             case _:
                 yield node
 
