@@ -105,10 +105,11 @@ def _open_block(body: list[cst.BaseStatement], made: cst.SimpleStatementLine) ->
         return False
     following = body[imports[0]]
     assert isinstance(following, cst.SimpleStatementLine)
-    if any(line.comment for line in following.leading_lines):
+    leading = following.leading_lines
+    if any(line.comment for line in leading[above_cell(leading) :]):
         return False
     body[imports[0]] = following.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
-    body.insert(imports[0], made.with_changes(leading_lines=following.leading_lines))
+    body.insert(imports[0], made.with_changes(leading_lines=leading))
     return True
 
 
