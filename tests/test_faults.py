@@ -178,7 +178,8 @@ class TestNames:
     def test_cannot_end_a_comment_of_the_starter(self, root: Path, run: Run) -> None:
         (root / "pyroify.yaml").unlink()
         run("init")
-        comments = (root / "pyroify.yaml").read_text().split("What was found")[1].splitlines()
+        found = (root / "pyroify.yaml").read_text().split("What was found")[1]
+        comments = found.partition("\n\n")[0].splitlines()
         assert all(line.startswith("  #") for line in comments[1:])
 
 

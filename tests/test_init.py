@@ -46,8 +46,8 @@ def refusals(plan: Plan) -> set[str]:
 
 @pytest.mark.parametrize("area", AREAS)
 def test_nothing_it_writes_or_offers_is_refused(area: str, lay_out: LayOut, tmp_path: Path) -> None:
-    """Of each third case, as each offer is planned for by itself."""
-    for case in list(cases(area))[::3]:
+    """Of each sixth case, as each offer is planned for by itself."""
+    for case in list(cases(area))[::6]:
         root = tmp_path / case.stem
         lay_out({f"{case.stem}/{path}": source for path, source in case.sources.items()})
         _, plan_with = survey(root, sorted(case.sources), sorted(case.sources))
