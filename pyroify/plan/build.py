@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pyroify.checks import check_class, check_files, find_trainings, once_per_file
@@ -78,6 +78,8 @@ class _Planner:
     spec: Spec
     selected: frozenset[str]
     barring: tuple[Finding, ...] = ()
+    seeds: set[Key] = field(default_factory=set)
+    """Classes with something random, or with something to say of it."""
 
     def check(self) -> None:
         """Choose the classes that change, and find what is in the way."""
@@ -94,20 +96,21 @@ class _Planner:
 
     def plan(self) -> Plan:
         """The plan, of classes that are checked."""
-        self._drop_needless()  # what would change for a refused class alone is none for its sake
+        self._drop_needless(self.seeds)  # what was to change for refused ones only is none of them
         self._spread_refusals()
         self._drop_needless()
         files = self._edits()
         if self._refuse_half_runs(files):
             self._drop_needless()
             files = self._edits()
+        uses = tuple(self._uses())
         loose = (*self.suppressions.filter(self._loose()), *self._unused_comments())
         return Plan(
             classes=tuple(self._class_plans(files)),
             files=tuple(
                 FilePlan(path, edits) for path, edits in files.items() if path in self.writable
             ),
-            uses=tuple(by_cell(self.index, finding) for finding in self._uses()),
+            uses=tuple(by_cell(self.index, finding) for finding in uses),
             trainings=tuple(find_trainings(self.project, self._converting())),
             findings=tuple(by_cell(self.index, finding) for finding in loose),
             lifted=tuple(prior for moved in self._migrations() for prior in moved.lifted),
@@ -287,12 +290,11 @@ class _Planner:
 
     def _choose(self) -> None:
         """Random classes, and all that has to change with them."""
-        seeds = set()
         for key, candidate in self.candidates.items():
             with looking_at(candidate.cls.file.path):
                 if self._is_seed(candidate):
-                    seeds.add(key)
-        for key in company(self._graph(), seeds):
+                    self.seeds.add(key)
+        for key in company(self._graph(), self.seeds):
             self.candidates[key].wanted = True
 
     def _is_seed(self, candidate: Candidate) -> bool:
@@ -315,9 +317,9 @@ class _Planner:
                 and self.project.leads_to(candidate.cls, tuple(tie.right.split(".")), of_declared)
             )
 
-    def _drop_needless(self) -> None:
-        """Classes that would only change for the sake of refused ones stay as they are."""
-        left = needed(self.graph, self._refused)
+    def _drop_needless(self, others: Set[Key] = frozenset()) -> None:
+        """Classes that would only change for the sake of refused ones stay, but for ``others``."""
+        left = needed(self.graph, self._refused) | others
         for key, candidate in self.candidates.items():
             if not candidate.refused and key not in left:
                 candidate.wanted = False
