@@ -79,10 +79,10 @@ class Subject:
     def sites_at(self, path: Path) -> tuple[str, ...]:
         """The declared parameters that ``self.<path>`` is, or holds, as ``module:Class.path``.
 
-        None where one of them is the user's own, or only known at run time.
+        None where one of them is the user's own.
         """
         found = dict.fromkeys(self.project.sites_at(self.cls, path))
-        ours = all(site not in self.project.of(cls).own and "**" not in site for cls, site in found)
+        ours = all(site not in self.project.of(cls).own for cls, site in found)
         return tuple(f"{cls.name}.{site}" for cls, site in found) if ours else ()
 
     def sites_drawn(self, path: Path) -> tuple[str, ...]:

@@ -125,23 +125,28 @@ class Candidates:
         )
 
     def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[tuple[ModuleClass, str]]:
-        """The declared parameters that a path below an instance of a class is, or holds."""
+        """The declared parameters that a path below an instance of a class is, or holds.
+
+        Where only run time shows them they end in ``**``.
+        """
         yield from self._sites_at(cls, path, 0)
 
     def _sites_at(
         self, cls: ModuleClass, path: Path, depth: int
     ) -> Iterator[tuple[ModuleClass, str]]:
+        is_seen = False
         for item in cls.lineage:
-            for site in sorted(self.of(item).declared):
-                names = tuple(site.split("."))
-                below = names[: len(path)]
-                if not path or matches(site, path) or matches(".".join(below), path):
-                    yield item, site
+            found = [site for site in sorted(self.of(item).declared) if _leads_to(path, site)]
+            seen = [site for site in found if "**" not in site]
+            is_seen = is_seen or bool(seen)
+            yield from ((item, site) for site in seen)
+            if found and not seen:
+                yield item, ".".join((*path, "**"))
         if depth > 10:
             return
         held = self.classes_at(cls, path[0]) if path else self._held(cls)
         for inner in held:
-            for start in range(1, len(path) + 1) if path else (0,):
+            for start in range(1, len(path) + (not is_seen)) if path else (0,):
                 yield from self._sites_at(inner, path[start:], depth + 1)
 
     def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
@@ -164,6 +169,12 @@ class Candidates:
         for item in cls.lineage:
             summary = self.summaries.get(item.key)
             yield from summary.held if summary else ()
+
+
+def _leads_to(path: Path, site: str) -> bool:
+    """Whether a path is a site, or that of something above it."""
+    above = ".".join(site.split(".")[: len(path)])
+    return not path or matches(site, path) or matches(above, path)
 
 
 def matches(site: str, path: Path) -> bool:
