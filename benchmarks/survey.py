@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 from corpus import CORPUS, NAMES, SPEC, download, refusals, unpack
-
 from pyroify.decide.model import ClassPlan
 from pyroify.pipeline import rewrite_project
 from pyroify.program.faults import FAULT

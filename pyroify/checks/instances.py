@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.catalog.module import RETURNING_SELF
@@ -12,7 +12,6 @@ from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite, PointsTo, called_on, calls_of, code_of
-from pyroify.program.resolve import Resolver
 from pyroify.program.values import ClassInstance, Scope, is_opaque
 from pyroify.syntax.facts import AttributeStore, File
 from pyroify.syntax.values import Call, Name, SelfRead, Value
@@ -25,11 +24,6 @@ class Script:
     project: Candidates
     file: File
     converted: frozenset[Key]
-    _resolver: Resolver = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        # A resolver of its own: what scripts build is not what the plan wraps.
-        object.__setattr__(self, "_resolver", Resolver(self.project.index, {}))
 
     @cached_property
     def calls(self) -> tuple[tuple[Call, CallSite], ...]:
@@ -99,7 +93,7 @@ class Script:
         """The converted class that a constructor or factory makes an instance of."""
         if called_on(call)[1] in RETURNING_SELF:
             return None  # it gives the one that is there
-        node = self._resolver.resolve(call, Scope(self.file.path))
+        node = self.project.outside.resolve(call, Scope(self.file.path))
         is_one = isinstance(node, ClassInstance) and node.cls.key in self.converted
         return node.cls if isinstance(node, ClassInstance) and is_one else None
 
@@ -120,7 +114,7 @@ class Script:
 
     def structure(self, value: Value) -> Value:
         """What a value of the file holds as a module."""
-        return self._resolver.resolve(value, Scope(self.file.path))
+        return self.project.outside.resolve(value, Scope(self.file.path))
 
     def owner(self, call: Call, at: CallSite) -> tuple[ModuleClass | None, str]:
         """The converted class a method is called on, and the method's name."""

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import Pointers
+from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
 from pyroify.program.values import classes_in
 from pyroify.spec.model import Spec
@@ -79,6 +80,11 @@ class Candidates:
     def pointers(self) -> Pointers:
         """What the values of all code may be instances of."""
         return Pointers(self.index)
+
+    @property
+    def outside(self) -> Resolver:
+        """What follows the values of scripts: what they build is not what the plan wraps."""
+        return self.pointers.resolver
 
     @cached_property
     def anew(self) -> Candidates:

@@ -96,7 +96,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         """The plan, of classes that are checked."""
-        self._drop_needless(self.seeds)  # what was to change for refused ones only is none of them
+        # What was to change for the sake of refused classes alone stays as it is.
+        self._drop_needless(self.seeds | self._below_refused)
         self._spread_refusals()
         self._drop_needless()
         files = self._edits()
@@ -323,6 +324,16 @@ class _Planner:
         for key, candidate in self.candidates.items():
             if not candidate.refused and key not in left:
                 candidate.wanted = False
+
+    @property
+    def _below_refused(self) -> frozenset[Key]:
+        """Classes that inherit what is, or may be, random and stays plain with a refused base."""
+        return frozenset(
+            sub.key
+            for key in self._refused
+            if self.candidates[key].is_random or self._is_left(self.candidates[key])
+            for sub in self.subclasses.get(key, ())
+        )
 
     @property
     def _refused(self) -> frozenset[Key]:

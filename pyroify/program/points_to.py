@@ -469,9 +469,14 @@ class Pointers:
             return self._method(owner, method, call, at, depth)
         return self._made(call, at)
 
+    @cached_property
+    def resolver(self) -> Resolver:
+        """One of their own: what scripts build is not what the plan wraps."""
+        return Resolver(self.index, {})
+
     def _made(self, call: Call, at: CallSite) -> PointsTo:
         """What a call makes of a class that is looked up, handed in or returned."""
-        node = Resolver(self.index, {}).resolve(call, Scope(at.file.path))
+        node = self.resolver.resolve(call, Scope(at.file.path))
         found = [item.cls for item in walk(node) if isinstance(item, ClassInstance)]
         made = PointsTo(tuple(cls.key for cls in found))
         return made | ANYTHING if is_opaque(node) else made
