@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pyroify.program.index import Index, ModuleClass
@@ -75,6 +75,9 @@ class Candidates:
     sites: Mapping[Key, ClassSites]
     at_run_time: frozenset[Key] = frozenset()
     """Classes of which a loop over what is there converts the layers."""
+    _reached: dict[Key, tuple[ModuleClass, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def pointers(self) -> Pointers:
@@ -108,11 +111,23 @@ class Candidates:
         """Whether a call of a class reads random parameters."""
         return self.has(cls, random)
 
-    def has(self, cls: ModuleClass, chosen: Chosen, depth: int = 0) -> bool:
-        """Whether a class has such sites, its own or those of what it holds."""
-        if any(chosen(self.of(item)) for item in cls.lineage):
-            return True
-        return depth < 10 and any(self.has(held, chosen, depth + 1) for held in self._held(cls))
+    def has(self, cls: ModuleClass, chosen: Chosen) -> bool:
+        """Whether a class has such sites, its own or those of what it holds, directly or not."""
+        return any(chosen(self.of(item)) for item in self._reached_from(cls))
+
+    def _reached_from(self, cls: ModuleClass) -> tuple[ModuleClass, ...]:
+        """A class and its bases, with all that they hold, directly or not."""
+        if cls.key not in self._reached:
+            found: dict[Key, ModuleClass] = {}
+            pending = [cls]
+            while pending:
+                for item in pending.pop().lineage:
+                    if item.key not in found:
+                        found[item.key] = item
+                        summary = self.summaries.get(item.key)
+                        pending += summary.held if summary else ()
+            self._reached[cls.key] = tuple(found.values())
+        return self._reached[cls.key]
 
     def leads_to(self, cls: ModuleClass, path: Path, chosen: Chosen, depth: int = 0) -> bool:
         """Whether a path below an instance of a class is, or leads to, one of these sites."""
