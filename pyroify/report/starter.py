@@ -157,7 +157,7 @@ def _describe(entry: ClassPlan, working: Mapping[str, Offer]) -> Iterator[str]:
 
 def _follow(plan: Plan) -> str:
     """The option by which priors follow their module, where a script moves one."""
-    return _FOLLOW if any(finding.code == MOVED for finding in plan.findings) else ""
+    return _FOLLOW if any(finding.code == MOVED for finding in (*plan.findings, *plan.uses)) else ""
 
 
 def _render_svi(example: Example) -> str:
