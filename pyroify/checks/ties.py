@@ -110,6 +110,6 @@ def _is_ruled_alone(spec: Spec, summary: ClassSummary, path: str) -> bool:
 def _spots(summary: ClassSummary) -> Iterator[Single]:
     """The layers that a class makes, each with the way to it."""
     for attribute in summary.everything:
-        for found in place(attribute.node, AccessPath(attribute.target, attribute.name, 0)):
+        for found in place(attribute.node, AccessPath.of(attribute.name)):
             if isinstance(found, Single):
                 yield found

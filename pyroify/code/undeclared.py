@@ -7,14 +7,9 @@ of their own, and those that are not converted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from pyroify.code.names import UNDECLARED, FileNames
-from pyroify.code.statements import Root
-
-ATTRIBUTE = re.compile(r"(.+)\.(\w+)")
-ELEMENT = re.compile(r"(.+)\[(\d+|\"[^\"]+\")\]")
 
 FUNCTION = '''\
 def {undeclared}(root, *only, path=""):
@@ -52,15 +47,6 @@ SKIP = """\
 BUT = """\
         is_own &= type(module).__name__ not in {names}
 """
-
-
-def root_at(target: str) -> Root:
-    """Where to begin for what a source reads, and all below it; it may be a class of its own."""
-    if found := ATTRIBUTE.fullmatch(target):
-        return Root(found[1], (found[2],))
-    if found := ELEMENT.fullmatch(target):
-        return Root(found[1], (found[2].strip('"'),))
-    return Root(target, itself=True)
 
 
 def define_undeclared(names: FileNames, left: Collection[str], bare: Collection[str]) -> None:

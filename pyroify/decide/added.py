@@ -31,7 +31,7 @@ def declare_added(puts: Sequence[InstanceStore], sites: Sites) -> Iterator[State
 
 def _declare_layer(put: InstanceStore, where: AccessPath, sites: Sites) -> Iterator[Statement]:
     assert put.instance is not None
-    there = where.child(f"{where.target}.{put.name}", put.name)
+    there = where.attribute(put.name)
     single = Single(replace(there, line=put.line, guards=(), loops=()), put.instance)
     statements = declare_layer(single, sites)
     test = "" if put.is_certain else f'hasattr({where.target}, "{put.name}")'

@@ -225,7 +225,7 @@ class Candidate:
         return tuple(
             HeldClass(found.where.path, found.cls.name)
             for attribute in self.summary.everything
-            for found in place(attribute.node, AccessPath(attribute.target, attribute.name, 0))
+            for found in place(attribute.node, AccessPath.of(attribute.name))
             if isinstance(found, Instance)
         )
 

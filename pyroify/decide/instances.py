@@ -105,8 +105,7 @@ def _parts(holder: Instance, sites: Sites, inner: Instance | None = None) -> Ite
 def _where(instance: Instance, attribute: Attribute) -> AccessPath:
     """Where an attribute of an instance is found; the line is that of the instance."""
     around = instance.where
-    target = around.target + attribute.target.removeprefix("self")
-    where = around.child(target, attribute.name) if attribute.name else around
+    where = around.attribute(attribute.name)
     if attribute.present:
         return where
     return where.under(f'hasattr({around.target}, "{attribute.name}")')

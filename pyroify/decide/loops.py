@@ -99,7 +99,7 @@ def find_parts(
         if not is_opaque(attribute.node):
             parts.extend(_searched_parts(attribute, tables, sites))
         if is_opaque(attribute.node) and attribute.name not in ("", "*"):
-            where = AccessPath(attribute.target, attribute.name, attribute.line)
+            where = AccessPath.of(attribute.name, attribute.line)
             seen = [item for item in place(attribute.node, where) if isinstance(item, Single)]
             paths = [single.where.path for single in seen]
             parts.extend(_parts_below(attribute.name, tables, sites, attribute.line, paths))
@@ -189,7 +189,7 @@ def _record_names(path: str, chain: ActionsByName, line: int, sites: Sites) -> N
 
 def _named_parts(attribute: Attribute, tables: LoopActions, sites: Sites) -> Iterator[LoopedPart]:
     """Layers in a container, by names that do not change where others are taken out."""
-    where = AccessPath(attribute.target, attribute.name, attribute.line)
+    where = AccessPath.of(attribute.name, attribute.line)
     for found in place(attribute.node, where):
         path = found.where.path
         numbered = any(name == "*" or name.isdecimal() for name in path.split("."))
@@ -203,9 +203,7 @@ def _searched_parts(
     attribute: Attribute, tables: LoopActions, sites: Sites
 ) -> Iterator[LoopedPart]:
     """Parts whose layers the source shows, but not which or how many there are."""
-    for placement in place(
-        attribute.node, AccessPath(attribute.target, attribute.name, attribute.line)
-    ):
+    for placement in place(attribute.node, AccessPath.of(attribute.name, attribute.line)):
         found = _searched(placement)
         chains = [(path, layer, sites.chain(path, layer.name)) for path, layer in found]
         if all(chain == tables.chain(layer.name) for _, layer, chain in chains):

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from pyroify.catalog.layers import LayerParameter
 from pyroify.code.statements import Block, For, NameChildren, Root, Statement, Undeclared
-from pyroify.code.undeclared import root_at
 from pyroify.decide.loops import (
     BELOW,
     LoopActions,
@@ -132,7 +131,7 @@ def declare_at_run_time(
     elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:
         parts, tables = parts[:-1], parts[-1].tables  # there is nothing else
     # What takes the place of what another class declares is out of reach of the loop.
-    inner = (root_at(item.target) for item in attributes if "." in item.name)
+    inner = (AccessPath.of(item.name).root for item in attributes if "." in item.name)
     yield from declare_in_loop(Undeclared((root, *inner)), parts, tables, kept, sites, line)
     for found in apart:
         yield from found.statements
@@ -179,9 +178,7 @@ def _apart_in_grown(attribute: Attribute, summary: ClassSummary, sites: Sites) -
     """The ids of what a base has in a container, and makes something else of than the loop."""
     tables = tables_below(subpath(attribute.name, BELOW), sites)
     inner = replace(sites, summary=summary, method=summary.constructor)
-    for found in place(
-        attribute.node, AccessPath(attribute.target, attribute.name, attribute.line)
-    ):
+    for found in place(attribute.node, AccessPath.of(attribute.name, attribute.line)):
         decisions = {path: (inner.consult(path, i.layer), i) for path, i in _named(found, inner)}
         others = {
             path: decision

@@ -19,7 +19,6 @@ from pyroify.catalog.layers import (
     substitute,
 )
 from pyroify.code import statements as code
-from pyroify.code.undeclared import root_at
 from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.replaceable import is_other_dtype
 from pyroify.decide.sites import ActionsByName, Sites, is_noncentered
@@ -105,7 +104,7 @@ def note_looped(placement: Placement, sites: Sites) -> None:
 
 def placements_of(attribute: Attribute, sites: Sites) -> Iterator[Placement]:
     """How the source reaches what an attribute holds."""
-    where = AccessPath(attribute.target, attribute.name, attribute.line)
+    where = AccessPath.of(attribute.name, attribute.line)
     if not attribute.present:
         where = where.under(_existence(attribute, sites))
     return place(attribute.node, where)
@@ -125,7 +124,7 @@ def _existence(attribute: Attribute, sites: Sites) -> str:
 
 def report_partial_rules(attribute: Attribute, sites: Sites) -> None:
     """Rules that address some elements of a container whose length is not known."""
-    where = AccessPath(attribute.target, attribute.name, attribute.line)
+    where = AccessPath.of(attribute.name, attribute.line)
     for found in place(attribute.node, where):
         for path, parameter in named_in(found, sites):
             decision = sites.consult(path, parameter.layer if parameter else "")
@@ -352,12 +351,11 @@ def _declare_found(search: Search, sites: Sites) -> Iterator[code.Statement]:
 
 def _over(search: Search, body: code.Block) -> code.For:
     """The loop over what a search may find; classes of the project are passed by."""
-    target = search.where.target
     if search.extent == "each":
         return code.For("layer", search.over, body)
     if search.sure:
-        return code.For("layer", f"{target}.modules()", body)
-    return code.For("_, layer", code.Undeclared((root_at(target),)), body)
+        return code.For("layer", f"{search.where.target}.modules()", body)
+    return code.For("_, layer", code.Undeclared((search.where.root,)), body)
 
 
 def _tables(search: Search, sites: Sites) -> dict[ActionsByName, list[Layer]]:

@@ -173,7 +173,7 @@ def _of_named_frozen(candidate: Candidate) -> set[Location]:
     spots = {
         found.instance.call.place
         for attribute in candidate.summary.everything
-        for found in place(attribute.node, AccessPath(attribute.target, attribute.name, 0))
+        for found in place(attribute.node, AccessPath.of(attribute.name))
         if isinstance(found, placements.Single)
         and found.where.path in owners
         and found.instance.call

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pyroify.catalog.layers import KEYED, LAYERS, NUMBERED, Layer, LayerParameter
-from pyroify.code.statements import Block, Loop, Statement, nested
+from pyroify.code.statements import Block, Loop, Root, Statement, nested
 from pyroify.program.index import ModuleClass
 from pyroify.program.values import (
     ClassInstance,
@@ -38,6 +38,7 @@ class AccessPath:
     """Where the source finds something: an expression, inside loops and under tests.
 
     ``path`` is its name below the class, with ``*`` for an index that only run time knows.
+    ``parent`` reads the module that it is a child of, where that can be read.
     """
 
     target: str
@@ -45,14 +46,36 @@ class AccessPath:
     line: int
     guards: tuple[str, ...] = ()
     loops: tuple[Loop, ...] = ()
+    parent: str = ""
+
+    @classmethod
+    def of(cls, name: str, line: int = 0) -> AccessPath:
+        """Where an attribute is found, by its name below ``self``; no name is ``self`` itself."""
+        return cls("self", "", line).attribute(name)
+
+    def attribute(self, name: str) -> AccessPath:
+        """Where an attribute of it is found, by its name below it."""
+        found = self
+        for part in name.split(".") if name else ():
+            found = found.child(f"{found.target}.{part}", part)
+        return found
 
     def child(self, target: str, name: str) -> AccessPath:
         """Where a child of it is found."""
-        return replace(self, target=target, path=subpath(self.path, name))
+        path = subpath(self.path, name)
+        return replace(self, target=target, path=path, parent=self.target)
 
     def element(self, variable: str, over: str) -> AccessPath:
         """Where any of its children is found: in a loop over all of them."""
-        return replace(self.child(variable, "*"), loops=(*self.loops, (variable, over)))
+        child = self.child(variable, "*")
+        return replace(child, loops=(*self.loops, (variable, over)), parent="")
+
+    @property
+    def root(self) -> Root:
+        """Where a search begins for it and all below it; it may be a class of its own."""
+        if not self.parent:
+            return Root(self.target, itself=True)
+        return Root(self.parent, (self.path.rpartition(".")[2],))
 
     def under(self, guard: str) -> AccessPath:
         """The same place, visited only if a test holds."""

@@ -191,7 +191,7 @@ def _put_elsewhere(
 
 def _where_of(attribute: Attribute) -> AccessPath:
     """Where an attribute is found when the method ends that makes it, if it is there at all."""
-    where = AccessPath(attribute.target, attribute.name, attribute.line)
+    where = AccessPath.of(attribute.name, attribute.line)
     test = f'hasattr(self, "{attribute.name}")'
     return where if attribute.present else where.under(test)
 
