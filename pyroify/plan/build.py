@@ -10,13 +10,11 @@ from pyroify.checks import check_class, check_files, find_trainings, once_per_fi
 from pyroify.checks.gone_over import methods_gone_over
 from pyroify.checks.handed_over import stale_methods
 from pyroify.checks.suppressions import Suppressions
-from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.declare import Declarer
 from pyroify.decide.model import ClassPlan, Edit, FilePlan, Plan
 from pyroify.decide.project import Candidates
 from pyroify.decide.project import declared as of_declared
-from pyroify.decide.reaching import receivers
 from pyroify.decide.rules import latent_findings, rule_findings
 from pyroify.decide.selection import ClassNode, Container, Graph, company, needed, spread
 from pyroify.decide.sites import InstanceSite
@@ -26,14 +24,11 @@ from pyroify.edits.bases import needs_metaclass
 from pyroify.migration.migrate import Migration, migrate
 from pyroify.migration.networks import convert_networks
 from pyroify.plan.files import EditPlanner
+from pyroify.plan.known import Known, know
 from pyroify.plan.notebooks import by_cell
 from pyroify.program.faults import FileFault, looking_at
-from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.index import Index, ModuleClass
-from pyroify.program.ownership import foreign_definitions
-from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
-from pyroify.program.ties import find_ties
 from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, may_be_any_class
 from pyroify.program.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.spec.model import Spec
@@ -60,9 +55,10 @@ def build_plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
 def _plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
     """Plan anew, with what cannot be random kept plain, until nothing more shows to be so."""
     barring: tuple[Finding, ...] = ()
+    known = know(index)
     while True:
         sites = dict.fromkeys(site for finding in barring for site in finding.sites)
-        planner = _Planner(index, spec.barring(sites), selected, barring)
+        planner = _Planner(known, spec.barring(sites), selected, barring)
         planner.check()
         found = [item for item in planner.barring_more() if not sites.keys() >= {*item.sites}]
         if not found:
@@ -74,7 +70,7 @@ def _plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
 class _Planner:
     """``barring`` are findings of earlier plans, for which the spec keeps parameters plain."""
 
-    index: Index
+    known: Known
     spec: Spec
     selected: frozenset[str]
     barring: tuple[Finding, ...] = ()
@@ -117,6 +113,11 @@ class _Planner:
             lifted=tuple(prior for moved in self._migrations() for prior in moved.lifted),
         )
 
+    @property
+    def index(self) -> Index:
+        """The project's files."""
+        return self.known.index
+
     @cached_property
     def writable(self) -> frozenset[str]:
         """The files that may change."""
@@ -150,7 +151,7 @@ class _Planner:
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
         limit = self.index.loaded.line_limit
         project = self._project_of(self.candidates).with_random_in(self._converting()).anew
-        editor = EditPlanner(self.candidates, self.resolver, limit, self.spec, project)
+        editor = EditPlanner(self.candidates, self.known.resolver, limit, self.spec, project)
         return editor.files(self._migrations())
 
     def _migrations(self) -> tuple[Migration, ...]:
@@ -185,52 +186,14 @@ class _Planner:
         ]
         at_run_time = any(candidate.at_run_time for candidate in candidates)
         yield from rule_findings(self.spec, keys, parts, at_run_time)
-        classes = [(cls.file.module, cls.cls.qualname) for cls in self.classes]
+        classes = [(cls.file.module, cls.cls.qualname) for cls in self.index.module_classes]
         yield from latent_findings(self.spec, classes)
 
     # Classes
 
     @cached_property
-    def classes(self) -> tuple[ModuleClass, ...]:
-        return self.index.module_classes
-
-    @cached_property
-    def subclasses(self) -> Mapping[Key, tuple[ModuleClass, ...]]:
-        found: dict[Key, list[ModuleClass]] = {}
-        for cls in self.classes:
-            for base in cls.lineage[1:]:
-                found.setdefault(base.key, []).append(cls)
-        return {key: tuple(items) for key, items in found.items()}
-
-    @cached_property
-    def resolver(self) -> Resolver:
-        return Resolver(self.index, self.subclasses)
-
-    @cached_property
     def candidates(self) -> dict[Key, Candidate]:
-        candidates: dict[Key, Candidate] = {}
-        touched = self._touched()
-        for cls in self.classes:
-            relatives = (*cls.lineage[1:], *self.subclasses.get(cls.key, ()))
-            with looking_at(cls.file.path):
-                foreign = foreign_definitions(self.index, cls.file)
-                names = FileNames(cls.file, touched, foreign=foreign)
-                candidate = candidates[cls.key] = Candidate(
-                    ClassSummary(cls, self.resolver, relatives), names
-                )
-                if not self._is_left(candidate):
-                    candidate.ties = find_ties(candidate.summary)
-                    # What others ask of it is found out here, where a fault is known to be its own.
-                    summary = candidate.summary
-                    _ = (summary.held, summary.handed_on, summary.has_parameters, candidate.parts)
-        self.resolver.handed_over = receivers(self.index)
-        seen = {
-            key: candidate.summary
-            for key, candidate in candidates.items()
-            if not self._is_left(candidate)
-        }
-        self.resolver.frozen = frozen_from_outside(seen)
-        self.resolver.summaries.clear()
+        candidates = self.known.candidates()
         for candidate in candidates.values():
             with looking_at(candidate.cls.file.path):
                 if not self._is_left(candidate):
@@ -274,18 +237,6 @@ class _Planner:
             candidate.stages.append((None, declarer.declare(None, ())))
         for method, covered in stages:
             candidate.stages.append((method, declarer.declare(method, covered)))
-
-    def _touched(self) -> frozenset[str]:
-        """Names of parameters that code initialises or sets through an instance."""
-        found: set[str] = set()
-        for cls in self.classes:
-            for method in cls.cls.methods:
-                for use in method.uses:
-                    changes = use.how in ("store", "augmented", "setitem", "delete")
-                    initial = "init" in use.within or use.path[-1] == "data"
-                    if changes or initial or use.path[-1].endswith("_"):
-                        found.update(use.path[1:])
-        return frozenset(found)
 
     # Which classes
 
@@ -332,7 +283,7 @@ class _Planner:
             sub.key
             for key in self._refused
             if self.candidates[key].is_random or self._is_left(self.candidates[key])
-            for sub in self.subclasses.get(key, ())
+            for sub in self.known.subclasses.get(key, ())
         )
 
     @property
@@ -349,7 +300,9 @@ class _Planner:
         return Graph({key: self._vertex(candidate) for key, candidate in self.candidates.items()})
 
     def _vertex(self, candidate: Candidate) -> ClassNode:
-        reached = self.resolver.handed_over.get(candidate.key, ()) if candidate.at_run_time else ()
+        reached = (
+            self.known.resolver.handed_over.get(candidate.key, ()) if candidate.at_run_time else ()
+        )
         handed = [cls.key for cls in self.handed_on.get(candidate.key, ())]
         if self._is_left(candidate):  # all that it may hold
             handed += [cls.key for cls in self.index.used_by_left(candidate.cls.file.path)]
@@ -484,7 +437,7 @@ class _Planner:
             needed |= {cls.file.path for cls in candidate.summary.held}
             needed |= {
                 sub.file.path
-                for sub in self.subclasses.get(candidate.key, ())
+                for sub in self.known.subclasses.get(candidate.key, ())
                 if needs_metaclass(sub, self.index)
             }
             for path in sorted(needed & pending):
