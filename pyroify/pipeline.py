@@ -31,10 +31,13 @@ FILES_PER_PROCESS = 4
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one file. ``after`` is None where the rewrite failed; findings say why."""
+    """What became of one file. ``after`` is None where the rewrite failed; findings say why.
+
+    ``before`` is None for a file that is new.
+    """
 
     path: str
-    before: bytes
+    before: bytes | None
     after: bytes | None
     findings: tuple[Finding, ...] = ()
     traceback: str = ""
@@ -145,7 +148,7 @@ def _next_lock(
     entries = {entry for entry in lock.entries if entry.path not in readable}
     if all(entry.path not in index.existing for entry in entries):
         entries.clear()
-    for path in readable:
+    for path in readable | {result.path for result in results if result.before is None}:
         entries.update(next_entries(index, path, written.get(path)))
     after = lock.holding(entries)
     return None if after is None or after == lock.text else Change(LOCK_NAME, lock.text, after)
@@ -219,7 +222,7 @@ def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
     from pyroify.rewrite import RewriteError, rewrite_source  # loads LibCST
 
     try:
-        data = (root / plan.path).read_bytes()
+        data = plan.start.encode() or (root / plan.path).read_bytes()
     except OSError as error:
         finding = Finding(plan.path, 1, 1, NOT_DECODABLE, f"cannot be read: {error.strerror}")
         return FileResult(plan.path, b"", None, (finding,))
@@ -237,4 +240,4 @@ def rewrite_file(root: Path, plan: FilePlan) -> FileResult:
     except Exception as error:  # a bug of ours: it must not cost the user the other files
         finding = describe_fault(plan.path, error, "rewritten")
         return FileResult(plan.path, data, None, (finding,), traceback.format_exc())
-    return FileResult(plan.path, data, after)
+    return FileResult(plan.path, None if plan.start else data, after)

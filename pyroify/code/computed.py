@@ -24,5 +24,6 @@ def {weight_of}(module, values, name):
 def weight_function(names: FileNames) -> str:
     """The function that gives the weight beside a parameter, and its definition in the file."""
     function = names.own(WEIGHT_OF)
-    names.define(function, FUNCTION.format(weight_of=function, torch=names.say("torch")))
+    source = FUNCTION.format(weight_of=function, torch=names.local("torch"))
+    names.define(function, source, needs=("torch",))
     return function

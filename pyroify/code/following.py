@@ -57,10 +57,12 @@ def following_call(names: FileNames) -> CallStatement:
     spelled = {
         "following": names.own("Following"),
         "follow_module": names.own(FOLLOW),
-        "copy": names.say("copy"),
-        "torch": names.say("torch"),
-        "sample": names.say("PyroSample"),
+        "copy": names.local("copy"),
+        "torch": names.local("torch"),
+        "sample": names.local("PyroSample"),
     }
-    names.define(spelled["following"], FOLLOWING.format(**spelled))
-    names.define(spelled["follow_module"], FOLLOW_MODULE.format(**spelled))
+    following = spelled["following"]
+    names.define(following, FOLLOWING.format(**spelled), needs=("copy", "torch"))
+    source = FOLLOW_MODULE.format(**spelled)
+    names.define(spelled["follow_module"], source, needs=("torch", "PyroSample", following))
     return CallStatement(spelled["follow_module"], "self")

@@ -49,6 +49,9 @@ LOAD_ORIGINAL, HOOK = "load_original", "register_load_state_dict_pre_hook"
 ORIGINAL_INIT = "original_init"
 """What it calls an attribute that says how values of the original class are to be read."""
 
+HELPERS = "pyro_helpers"
+"""The module of a package that holds the helper functions which several of its files need."""
+
 ALTERNATIVES = {"dist": "pyro_dist", "constraints": "pyro_constraints", "nn": "torch_nn"}
 
 
@@ -85,18 +88,33 @@ class Namespace(Protocol):
         """Functions and classes that a rewrite may have written, with normalised source."""
 
 
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or class that declarations call.
+
+    ``needs`` are the names that it is written with; None where it serves one file alone.
+    """
+
+    source: str
+    needs: tuple[str, ...] | None = None
+
+
 @dataclass
 class FileNames:
     """What the declarations of one file are spelled with.
 
     ``touched`` are attribute names that other code than their own class writes to or initialises.
-    ``definitions`` are those that the file lacks.
+    ``definitions`` are those that the file lacks, ``helpers`` those that it imports from the module
+    of its package, by name, with normalised source.
     """
 
     file: Namespace
     touched: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
-    definitions: dict[str, str] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    moved: list[tuple[str, str, str]] = field(default_factory=list)
+    """What it imports from a module for helpers: module, name, alias."""
     foreign: frozenset[str] = frozenset()
     """Definitions under names of the rewrite that the user wrote, or has edited."""
 
@@ -144,20 +162,22 @@ class FileNames:
         """Need what other declarations of the same file need, too."""
         self.used |= other.used
         self.definitions |= other.definitions
+        self.helpers = {**self.helpers, **other.helpers}
 
     def own(self, name: str) -> str:
         """What a definition of the rewrite is called here: another name where this one is taken."""
         taken = {local for local, _ in self.file.imports} | self.file.bound
-        return f"_{name}" if name in taken - dict(self.file.definitions).keys() else name
+        written = dict(self.file.definitions).keys() | self.helpers.keys()
+        return f"_{name}" if name in taken - written else name
 
-    def define(self, name: str, source: str) -> None:
+    def define(self, name: str, source: str, needs: tuple[str, ...] | None = None) -> None:
         """Note that the file needs a definition of its own, unless it is there already.
 
         One that the user has edited is his, and serves as it is.
         """
-        there = dict(self.file.definitions).get(name)
+        there = {**self.helpers, **dict(self.file.definitions)}.get(name)
         if name not in self.foreign and there != normalised(source):
-            self.definitions[name] = source
+            self.definitions[name] = Definition(source, needs)
 
     def imports(self) -> tuple[tuple[str, str, str], ...]:
         """Imports to add: module, name (empty for ``import module``) and alias."""
@@ -175,7 +195,7 @@ class FileNames:
             else:
                 module, _, attribute = dotted[0].rpartition(".")
                 added.append((module, attribute, local if local != attribute else ""))
-        return tuple(added)
+        return (*added, *self.moved)
 
 
 Spelling = Names | FileNames

@@ -57,13 +57,13 @@ def define_undeclared(names: FileNames, left: Collection[str], bare: Collection[
     """
     source = FUNCTION.format(
         undeclared=names.own(UNDECLARED),
-        pyro=names.say("PyroModule"),
-        convert=names.say("to_pyro_module_"),
+        pyro=names.local("PyroModule"),
+        convert=names.local("to_pyro_module_"),
         skip=SKIP.format(names=_tuple(left)) if left else "",
         values="{*module.parameters()} - kept" if left else "module.parameters()",
         but=BUT.format(names=_tuple(bare)) if bare else "",
     )
-    names.define(names.own(UNDECLARED), source)
+    names.define(names.own(UNDECLARED), source, needs=("PyroModule", "to_pyro_module_"))
 
 
 def _tuple(names: Collection[str]) -> str:

@@ -110,10 +110,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """All edits of one file. ``path`` is relative to the project root, with forward slashes."""
+    """All edits of one file. ``path`` is relative to the project root, with forward slashes.
+
+    ``start`` is what a file that is not there yet holds before them.
+    """
 
     path: str
     edits: tuple[Edit, ...]
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,24 +87,21 @@ def _call_source(call: Call) -> str:
 
 def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
     """A metaclass for what PyroModule's does not allow, where a class is the first to need it."""
+    needs = ("PyroModule", "ABCMeta")
+    both = {"pyro_module": names.local("PyroModule"), "abc_meta": names.local("ABCMeta")}
     if is_generic_and_abstract(cls, index):
-        names.use("PyroModule", "ABCMeta")
-        both = {"pyro_module": names.local("PyroModule"), "abc_meta": names.local("ABCMeta")}
-        names.define("PyroGenericABCMeta", PYRO_GENERIC_ABC_META.format(**both))
+        names.define("PyroGenericABCMeta", PYRO_GENERIC_ABC_META.format(**both), needs)
         return "PyroGenericABCMeta"
     if is_generic(cls) and not any(is_generic(other) for other in cls.lineage[1:]):
-        names.use("PyroModule")
         source = PYRO_GENERIC_META.format(pyro_module=names.local("PyroModule"))
-        names.define("PyroGenericMeta", source)
+        names.define("PyroGenericMeta", source, needs[:1])
         return "PyroGenericMeta"
     if not is_abstract_here(cls, index):
         return ""
     for other in cls.lineage[1:]:
         if other.cls.metaclass.endswith("PyroABCMeta") or is_abstract_here(other, index):
             return ""
-    names.use("PyroModule", "ABCMeta")
-    both = {"pyro_module": names.local("PyroModule"), "abc_meta": names.local("ABCMeta")}
-    names.define("PyroABCMeta", PYRO_ABC_META.format(**both))
+    names.define("PyroABCMeta", PYRO_ABC_META.format(**both), needs)
     return "PyroABCMeta"
 
 

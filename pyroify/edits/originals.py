@@ -49,10 +49,9 @@ def loading_statements(
 ) -> Iterator[Statement]:
     """The statements that let ``self`` load a state_dict of the original class."""
     name = names.own(LOAD_ORIGINAL)
-    source = FUNCTION.format(
-        load_original=name, transform_to=names.say("transform_to"), fnmatch=names.say("fnmatch")
-    )
-    names.define(name, source)
+    needs = ("transform_to", "fnmatch")
+    source = FUNCTION.format(load_original=name, **{need: names.local(need) for need in needs})
+    names.define(name, source, needs)
     inits = dict(special_inits(sites, spec))
     if inits:
         yield OriginalInit(tuple((path, _reader(param, names)) for path, param in inits.items()))

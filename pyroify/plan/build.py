@@ -24,6 +24,7 @@ from pyroify.edits.bases import needs_metaclass
 from pyroify.migration.migrate import Migration, migrate
 from pyroify.migration.networks import convert_networks
 from pyroify.plan.files import EditPlanner
+from pyroify.plan.helpers import START, writable_modules
 from pyroify.plan.known import Known, know
 from pyroify.plan.notebooks import by_cell
 from pyroify.program.faults import FileFault, looking_at
@@ -105,7 +106,9 @@ class _Planner:
         return Plan(
             classes=tuple(self._class_plans(files)),
             files=tuple(
-                FilePlan(path, edits) for path, edits in files.items() if path in self.writable
+                FilePlan(path, edits, "" if path in self.index.existing else START)
+                for path, edits in files.items()
+                if path in self.writable
             ),
             uses=tuple(by_cell(self.index, finding) for finding in uses),
             trainings=tuple(find_trainings(self.project, self._converting())),
@@ -121,7 +124,12 @@ class _Planner:
     @cached_property
     def writable(self) -> frozenset[str]:
         """The files that may change."""
-        return self.selected - self.index.left.keys()
+        return (self.selected | self.helper_modules) - self.index.left.keys()
+
+    @cached_property
+    def helper_modules(self) -> frozenset[str]:
+        """The modules for helper functions that may change, or be made."""
+        return writable_modules(self.index, self.spec, self.selected)
 
     def _is_left(self, candidate: Candidate) -> bool:
         """Whether pyroify failed on the file of a class."""
@@ -152,7 +160,7 @@ class _Planner:
         limit = self.index.loaded.line_limit
         project = self._project_of(self.candidates).with_random_in(self._converting()).anew
         editor = EditPlanner(self.candidates, self.known.resolver, limit, self.spec, project)
-        return editor.files(self._migrations())
+        return editor.files(self._migrations(), self.helper_modules)
 
     def _migrations(self) -> tuple[Migration, ...]:
         limit = self.index.loaded.line_limit

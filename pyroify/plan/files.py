@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.code.arrange import arranged, kept_within
 from pyroify.code.following import following_call
-from pyroify.code.names import FileNames
+from pyroify.code.names import SOURCES, Definition, FileNames
 from pyroify.code.read import normal
 from pyroify.code.statements import AnchorBuffer, Block, Statement, searches
 from pyroify.code.undeclared import define_undeclared
@@ -34,6 +34,7 @@ from pyroify.edits.shared import (
 )
 from pyroify.edits.wraps import class_wraps, function_wraps
 from pyroify.migration.migrate import Migration
+from pyroify.plan.helpers import share_helpers
 from pyroify.program.faults import looking_at
 from pyroify.program.ownership import foreign_definitions
 from pyroify.program.resolve import Resolver
@@ -57,8 +58,13 @@ class EditPlanner:
     project: Candidates
     """With nothing random but what is made so in the classes that convert."""
 
-    def files(self, migrations: Iterable[Migration] = ()) -> dict[str, tuple[Edit, ...]]:
-        """The edits of every file that has to change, by path."""
+    def files(
+        self, migrations: Iterable[Migration] = (), helper_modules: Collection[str] = ()
+    ) -> dict[str, tuple[Edit, ...]]:
+        """The edits of every file that has to change, by path.
+
+        ``helper_modules`` are those of them that may come to hold what others import.
+        """
         edits: dict[str, dict[Edit, None]] = {}
         names: dict[str, FileNames] = {}
         converting = [candidate for candidate in self.candidates.values() if candidate.converts]
@@ -67,7 +73,7 @@ class EditPlanner:
             assert file is not None
             if not is_up_to_date(file, conversion):
                 spelling = names[path] = FileNames(file)
-                spelling.definitions[NAME] = shared_function(conversion, spelling)
+                spelling.definitions[NAME] = Definition(shared_function(conversion, spelling))
                 edits.setdefault(path, {})
         for candidate in converting:
             path = candidate.cls.file.path
@@ -93,11 +99,12 @@ class EditPlanner:
             if moved.edits:
                 edits.setdefault(moved.file.path, {}).update(dict.fromkeys(moved.edits))
                 names.setdefault(moved.file.path, FileNames(moved.file)).use(*moved.names)
-        for path, shared in names.items():
+        share_helpers(names, self.resolver.index, self.spec.options.helpers, helper_modules)
+        for path, needed in names.items():
             file = self.resolver.index.file(path)
-            assert file is not None
             with looking_at(path):
-                edits[path].update(dict.fromkeys(_of_whole_file(shared, self._limit(file))))
+                limit = self._limit(file or File(path, ""))
+                edits.setdefault(path, {}).update(dict.fromkeys(_of_whole_file(needed, limit)))
         return {path: tuple(found) for path, found in edits.items()}
 
     @cached_property
@@ -317,6 +324,10 @@ def _has(declared: MethodDeclarations, *actions: str) -> bool:
 
 def _of_whole_file(names: FileNames, limit: int) -> Iterator[Edit]:
     if names.definitions:
-        yield kinds.Definitions(1, 0, tuple(names.definitions.values()), limit)
-    if imports := names.imports():
-        yield kinds.Imports(1, 0, imports)
+        for made in names.definitions.values():
+            names.use(*(need for need in made.needs or () if need in SOURCES))
+        sources = tuple(made.source for made in names.definitions.values())
+        yield kinds.Definitions(1, 0, sources, limit)
+    imports, dropped = names.imports(), names.definitions.keys() & names.helpers.keys()
+    if imports or dropped:
+        yield kinds.Imports(1, 0, imports, frozenset(dropped))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.reaching import receivers
+from pyroify.plan.helpers import names_of
 from pyroify.program.faults import looking_at
 from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.index import Index, ModuleClass
-from pyroify.program.ownership import foreign_definitions
 from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
 from pyroify.program.ties import Tie, find_ties
@@ -38,8 +37,7 @@ class Known:
         for key, summary in self.summaries.items():
             file = summary.cls.file
             with looking_at(file.path):
-                foreign = foreign_definitions(self.index, file)
-                names = FileNames(file, self.touched, foreign=foreign)
+                names = names_of(self.index, file, self.touched)
                 candidate = found[key] = Candidate(summary, names, ties=self.ties.get(key, ()))
                 _ = candidate.parts if key in self.ties else ()
         return found

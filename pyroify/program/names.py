@@ -48,6 +48,13 @@ class ModuleNames:
             folder = posixpath.dirname(folder)
         return folder
 
+    def package_of(self, path: str) -> str:
+        """Folder of the top-level package that a file is in; empty where it is in none."""
+        parent = self._package_parent(path)
+        top, _, below = path[len(parent) + 1 if parent else 0 :].partition("/")
+        folder = posixpath.join(parent, top)
+        return folder if below and f"{folder}/__init__.py" in self.existing else ""
+
     def find_module(self, dotted: str, importer: str) -> str | None:
         """File of a module, as an import in ``importer`` finds it."""
         if not dotted:

@@ -122,6 +122,8 @@ def _entry_of(index: Index, file: File, written: Written) -> Entry | None:
 def next_entries(index: Index, path: str, rewritten: bytes | None = None) -> Iterator[Entry]:
     """The entries of a file: what was pyroify's in it, and what is new once it is ``rewritten``."""
     before = index.file(path)
+    if before is None and rewritten is not None and path not in index.existing:
+        before = File(path, index.loaded.names.module_name(path))  # it is new
     if before is None:
         return
     now = before if rewritten is None else index.file_as_rewritten(path, rewritten)

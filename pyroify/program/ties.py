@@ -276,7 +276,7 @@ def condition(method: Function, item: Assignment) -> str | None:
 
 def _tied(tie: Tie, names: FileNames) -> PyroSample:
     """The declaration that makes the left side read the right."""
-    names.define("TiedTo", TIED_TO)
+    names.define("TiedTo", TIED_TO, needs=())
     owner, _, name = f"self.{tie.right}".rpartition(".")
     return PyroSample(Tied(owner, name))
 

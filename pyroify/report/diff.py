@@ -26,7 +26,9 @@ def _diff_lines(result: FileResult) -> Iterator[bytes]:
     if result.after is None:
         return
     old, new = os.fsencode(f"a/{result.path}"), os.fsencode(f"b/{result.path}")
-    lines = diff_bytes(unified_diff, _lines(result.before), _lines(result.after), old, new)
+    if result.before is None:
+        old = b"/dev/null"
+    lines = diff_bytes(unified_diff, _lines(result.before or b""), _lines(result.after), old, new)
     for line in lines:
         yield line if line.endswith(b"\n") else line + b"\n" + _NO_NEWLINE
 

@@ -43,11 +43,13 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
     if quiet:
         grave = [finding for finding in report.findings if severity(finding.code) != "warning"]
         return render_findings(grave, report.root, report.spec)
-    verb = "rewrote" if report.written else "would rewrite"
-    paths = [from_here(report.root / result.path) for result in report.changed]
-    lines = [f"{verb} {printable(str(path))}\n" for path in paths]
+    lines = [
+        f"{_verb(report, result.before is None)} "
+        f"{printable(str(from_here(report.root / result.path)))}\n"
+        for result in report.changed
+    ]
     if report.lock is not None and not report.changed:  # with changed files it goes without saying
-        lines.append(f"{verb} {from_here(report.root / report.lock.path)}\n")
+        lines.append(f"{_verb(report)} {from_here(report.root / report.lock.path)}\n")
     if verbose:
         lines += [f"{entry.status} {printable(entry.name)}\n" for entry in report.classes]
         lines += [result.traceback for result in report.results]
@@ -56,6 +58,12 @@ def render_run(report: Report, *, quiet: bool = False, verbose: bool = False) ->
         lines.append(f"nothing is written because of {codes}\n")
     findings = render_findings(report.findings, report.root, report.spec)
     return "".join((findings, *lines, _summary(report)))
+
+
+def _verb(report: Report, is_new: bool = False) -> str:
+    if report.written:
+        return "wrote" if is_new else "rewrote"
+    return "would write" if is_new else "would rewrite"
 
 
 def _summary(report: Report) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from keyword import iskeyword
 from math import isfinite
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, cast, get_args
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -31,6 +31,7 @@ from pyroify.spec.match import PatternError, check_pattern, has_wildcard, matche
 from pyroify.spec.model import (
     Action,
     Deterministic,
+    Helpers,
     Init,
     Keep,
     Latent,
@@ -397,8 +398,24 @@ def _read_options(reader: Reader, entry: Entry | None) -> Options:
         return Options()
     names = tuple(option.name for option in fields(Options))
     entries = reader.entries(entry.value, "options", names)
+    helpers = _read_helpers(reader, entries.pop("helpers", None))
     values = {key: reader.boolean(option.value, key) for key, option in entries.items()}
-    return Options(**{key: value for key, value in values.items() if value is not None})
+    given = {key: value for key, value in values.items() if value is not None}
+    return Options(helpers=helpers, **given)
+
+
+def _read_helpers(reader: Reader, entry: Entry | None) -> Helpers:
+    if entry is None:
+        return "auto"
+    given = reader.string(entry.value, "helpers")
+    for known in get_args(Helpers):
+        if given == known:
+            return cast(Helpers, known)
+    if given is not None:
+        names = " or ".join(get_args(Helpers))
+        help = suggest(given, get_args(Helpers))
+        reader.report(entry.value, WRONG_VALUE, f"helpers must be {names}", help)
+    return "auto"
 
 
 def _read_svi(reader: Reader, entry: Entry | None) -> Mapping[str, object]:

@@ -135,12 +135,18 @@ class Latent:
     column: int
 
 
+Helpers = Literal["auto", "inline", "module"]
+"""Where functions that declarations call stand: in the file that needs them, once in a module of
+the package, or there if several files of the package need them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How the declarations are written."""
 
     follow_module: bool = False
     load_original_state_dict: bool = False
+    helpers: Helpers = "auto"
 
 
 @dataclass(frozen=True, slots=True)

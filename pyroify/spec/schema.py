@@ -7,13 +7,14 @@ sizes, rules that match nothing) is the loader's and the planner's business.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pyroify.catalog.constraints import CONSTRAINTS, Constraint
 from pyroify.catalog.distributions import DISTRIBUTIONS, REQUIRED, Distribution, Parameter
 from pyroify.catalog.layers import LAYERS
 from pyroify.spec.expressions import FUNCTIONS, PRESETS, SITE_NAMES
 from pyroify.spec.load import INITS
+from pyroify.spec.model import Helpers
 
 Schema = dict[str, Any]
 
@@ -183,6 +184,13 @@ def _options() -> Schema:
                 "description": "A state_dict of the original class loads into the rewritten one.",
                 "type": "boolean",
                 "default": False,
+            },
+            "helpers": {
+                "description": "Functions that declarations call stand in the file that needs "
+                "them, once in a module `pyro_helpers` of its package, or (`auto`) there if "
+                "several files of the package need them.",
+                "enum": list(get_args(Helpers)),
+                "default": "auto",
             },
         },
         "additionalProperties": False,

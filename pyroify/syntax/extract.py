@@ -40,6 +40,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         imports=tuple(source.imports.items()),
         stars=tuple(source.stars),
         modules=tuple(source.modules),
+        imports_by_dots=source.imports_by_dots,
         classes=tuple(found.classes),
         functions=tuple(found.functions),
         aliases=tuple(found.aliases.items()),

@@ -421,3 +421,5 @@ class File:
     """The length that its own lines keep to, as far as they show."""
     liftings: tuple[LiftCall, ...] = ()
     networks: tuple[BoundNetwork, ...] = ()
+    imports_by_dots: bool = False
+    """Whether it imports from its own package relatively."""

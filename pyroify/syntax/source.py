@@ -25,6 +25,7 @@ class Source:
         self.stars: list[str] = []
         self.modules: dict[str, None] = {}
         """All that is imported: modules, and names in them, which may be modules too."""
+        self.imports_by_dots = False
         self.names = {
             node.name
             for node in own_statements(tree.body)
@@ -50,6 +51,7 @@ class Source:
 
     def _import_from(self, node: ast.ImportFrom, package: Sequence[str]) -> None:
         source = _absolute(node, package)
+        self.imports_by_dots = self.imports_by_dots or node.level > 0
         for alias in node.names:
             self.modules[source if alias.name == "*" else f"{source}.{alias.name}"] = None
             if alias.name == "*":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import libcst as cst
 
@@ -16,7 +16,8 @@ NODE = cst.Module
 def apply(node: cst.Module, edit: Imports) -> cst.Module:
     """Add imports in the block of torch's own, and drop local names nothing reads any more.
 
-    Those of the standard library go to its block, or before torch's.
+    Those of the standard library go to its block, or before torch's, and those of another module of
+    the project to what the file imports from there.
     """
     body: list[cst.BaseStatement] = list(node.body)
     for module, name, alias in edit.added:
@@ -83,7 +84,8 @@ def _insert(body: list[cst.BaseStatement], module: str, name: str, alias: str) -
     if _is_standard(module) and _open_block(body, made):
         return
     position, start = _place(body, module, bool(name))
-    if start is None and position and _is_import(body[position - 1]):
+    above = body[position - 1] if position else None
+    if start is None and above is not None and (_is_import(above) or _is_docstring(above)):
         made = made.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
     elif position == start:
         # It takes over the blank lines above the block it now opens; comments stay where they are.
@@ -119,7 +121,7 @@ def _place(body: Sequence[cst.CSTNode], module: str, from_form: bool) -> tuple[i
     Without such a block it goes after all imports, in a block of its own.
     """
     body = _before_definitions(body)
-    belongs = _of_standard_library if _is_standard(module) else _belongs
+    belongs = _block_of(module)
     anchor = next((i for i, line in enumerate(body) if belongs(line)), None)
     if anchor is None:
         imports = [i for i, line in enumerate(body) if _is_import(line)]
@@ -185,9 +187,13 @@ def _of_standard_library(line: cst.CSTNode) -> bool:
     return _is_import(line) and _is_standard(_module_name(_small(line)))
 
 
-def _belongs(line: cst.CSTNode) -> bool:
-    """Whether a line imports torch or Pyro."""
-    return _module_name(_small(line)).partition(".")[0] in ("torch", "pyro")
+def _block_of(module: str) -> Callable[[cst.CSTNode], bool]:
+    """Tells the imports that one of ``module`` stands among."""
+    if _is_standard(module):
+        return _of_standard_library
+    top = module.partition(".")[0]  # empty for a relative one
+    tops = ("torch", "pyro") if top in ("torch", "pyro") else (top,)
+    return lambda line: _is_import(line) and _module_name(_small(line)).partition(".")[0] in tops
 
 
 def _module_name(statement: cst.CSTNode | None) -> str:
