@@ -10,7 +10,7 @@ from test_interpret import table
 
 from pyroify.code.computed import FUNCTION as WEIGHT_OF
 from pyroify.code.following import FOLLOW_MODULE, FOLLOWING
-from pyroify.code.names import SOURCES, FileNames
+from pyroify.code.names import SOURCES, Definition, FileNames
 from pyroify.code.undeclared import define_undeclared
 from pyroify.program.layout import line_limit
 from pyroify.syntax.extract import extract
@@ -145,7 +145,7 @@ def undeclared(source: str, left: str = "", bare: str = "") -> FileNames:
 
 
 def test_a_definition_that_is_there_is_not_written_again() -> None:
-    written = undeclared("").definitions["undeclared"]
+    written = undeclared("").definitions["undeclared"].source
     reformatted = ast.unparse(ast.parse(written))
     assert undeclared(reformatted).own("undeclared") == "undeclared"
     assert undeclared(reformatted).definitions == {}
@@ -163,7 +163,7 @@ def test_names_are_needed_by_what_takes_them_over() -> None:
     other.use("dist")
     other.define("tied", FUNCTION)
     one.take_over(other)
-    assert (one.used, one.definitions) == ({"dist"}, {"tied": FUNCTION})
+    assert (one.used, one.definitions) == ({"dist"}, {"tied": Definition(FUNCTION)})
 
 
 LEFT = {
@@ -184,7 +184,7 @@ def test_which_classes_a_loop_leaves_out(
     row: tuple[str, str, tuple[str, ...], tuple[str, ...]],
 ) -> None:
     left, bare, there, missing = row
-    source = undeclared("", left, bare).definitions["undeclared"]
+    source = undeclared("", left, bare).definitions["undeclared"].source
     ast.parse(source)
     assert all(text in source for text in there)
     assert not any(text in source for text in missing)
