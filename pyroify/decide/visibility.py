@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.program.lists import is_registered, module_lists
-from pyroify.program.placements import misses_parameters
+from pyroify.program.placements import AccessPath, Single, misses_parameters, place
 from pyroify.program.puts import InstanceStore, put_into_instances
 from pyroify.program.roles import is_filled_by_functions
 from pyroify.program.summary import REMOVING, Attribute, ClassSummary, parameters_in
@@ -27,6 +27,7 @@ from pyroify.syntax.values import (
     Many,
     Name,
     Parameter,
+    Path,
     Unknown,
     Value,
     calls_in,
@@ -247,12 +248,25 @@ def _misses_parameter(
     hidden = {attribute.name for attribute in attributes if is_opaque(attribute.node)}
     for item in (item for method in covered for item in method.assignments):
         is_seen = item.path == ("*",) or (len(item.path) > 1 and item.path[0] in hidden)
+        is_seen = is_seen or (item in summary.late and _has_one_at(summary, item.path))
         if isinstance(item.value, Parameter) and is_seen:
             own.add((item.value.line, item.value.column))
     for put in puts:
         own.update((made.line, made.column) for made in put.parameters)
     nodes = [node for node in _nodes(attributes) if isinstance(node, Parameter)]
     return not made <= own | {(n.line, n.column) for n in nodes}
+
+
+def _has_one_at(summary: ClassSummary, path: Path) -> bool:
+    """Whether a path leads to a parameter that is seen: of a layer, or of a part."""
+    return any(
+        isinstance(found, Single)
+        and found.where.path == ".".join(path[:-1])
+        and any(parameter.name == path[-1] for parameter in found.instance.layer.parameters)
+        for attribute in summary.everything
+        if len(path) > 1 and attribute.name == path[0]
+        for found in place(attribute.node, AccessPath.of(attribute.name))
+    )
 
 
 def _misses_layer(
