@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -29,11 +30,12 @@ from pyroify.report import formats
 if TYPE_CHECKING:
     from pyroify.pipeline import Outcome
     from pyroify.project import Project
+    from pyroify.proof import OwnRun
     from pyroify.publish import Change, Recovery
     from pyroify.report.run import Report
     from pyroify.report.site import NamedSite
     from pyroify.spec.model import Spec
-    from pyroify.verify import VerifyResult
+    from pyroify.verify import Recording, VerifyResult
 
 INTERRUPTED = 130
 STDIN = Path("-")
@@ -109,6 +111,37 @@ def _format_option(command: str) -> Callable[[Command], Command]:
         show_default=True,
         help="How to report.",
     )
+
+
+def _run_options(command: Command) -> Command:
+    """The options about a run of the user's own that shows how classes are built and called."""
+    options = (
+        click.option(
+            "--run",
+            metavar="CMD",
+            help="Build and call classes as this command does on a copy of the original. "
+            "It runs your code.",
+        ),
+        click.option(
+            "--run-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=600.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="End the command then, and go on with what it has shown.",
+        ),
+        click.option(
+            "--run-limit",
+            type=click.IntRange(min=1),
+            default=512,
+            show_default=True,
+            metavar="MB",
+            help="What may be noted of it on disk.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -220,6 +253,7 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
     help="Tolerate what is left unconverted as long as this share of all there is is converted.",
 )
 @click.option("--verify", is_flag=True, help="Prove the result first; write only what is proven.")
+@_run_options
 @ALLOW_UNMATCHED
 @click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals; no summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every class; show tracebacks.")
@@ -234,6 +268,9 @@ def rewrite(
     jobs: int | None,
     min_coverage: float | None,
     verify: bool,
+    run: str | None,
+    run_timeout: float,
+    run_limit: int,
     allow_unmatched: bool,
     quiet: bool,
     verbose: bool,
@@ -250,6 +287,8 @@ def rewrite(
         raise click.UsageError("`-` and --stdin-filename go together")
     if stdin_filename and verify:
         raise click.UsageError("--verify needs files, not `-`")
+    if run is not None and not verify:
+        raise click.UsageError("--run says what --verify is to compare: give both")
     if stdin_filename and output != formats.DEFAULT and not (check or diff):
         raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
     writes = not (check or diff or stdin_filename)
@@ -267,7 +306,8 @@ def rewrite(
         outcome = replace(outcome, lock=None)
     is_proven = True
     if verify:
-        outcome, is_proven = _prove(project, prior_spec, outcome)
+        own = _own_run(run, run_timeout, run_limit)
+        outcome, is_proven = _prove(project, prior_spec, outcome, own)
     report = _make_report(project, prior_spec, outcome, allow_unmatched)
     if writes and not report.blockers:
         report = _write(report)
@@ -298,14 +338,23 @@ def rewrite(
     metavar="REV",
     help="The commit that holds the original.",
 )
+@_run_options
 @_reports_failures
 def verify(
-    paths: tuple[Path, ...], spec: Path | None, output: str, original: Path | None, revision: str
+    paths: tuple[Path, ...],
+    spec: Path | None,
+    output: str,
+    original: Path | None,
+    revision: str,
+    run: str | None,
+    run_timeout: float,
+    run_limit: int,
 ) -> int:
     """Compare the rewritten classes in PATHS with the original ones.
 
     Builds each class before and after, puts the old weights in place of the random ones, and
-    compares what they compute. Needs torch and Pyro.
+    compares what they compute. Needs torch and Pyro. How a class is built and called is guessed,
+    unless --run names a command that does it: your tests, or a minute of your training.
     """
     from pyroify.proof import verify_project
     from pyroify.report.verification import verification_exit_code
@@ -313,7 +362,8 @@ def verify(
 
     project, prior_spec = _open(paths, spec)
     with nullcontext(original) if original else original_tree(project.root, revision) as before:
-        results = verify_project(before, project, prior_spec, _note_verified)
+        own = _own_run(run, run_timeout, run_limit)
+        results = verify_project(before, project, prior_spec, _note_verified, own)
     if not results:
         raise VerifyError(
             "the spec converts nothing in the original; name it with --original or --revision"
@@ -524,12 +574,39 @@ def _publish(root: Path, changes: Sequence[Change]) -> None:
     _note_recovery(publish(root, changes))
 
 
-def _prove(project: Project, spec: Spec, outcome: Outcome) -> tuple[Outcome, bool]:
+def _own_run(command: str | None, seconds: float, megabytes: int) -> OwnRun | None:
+    """The run that shows how classes are built and called, if there is to be one."""
+    from pyroify.proof import OwnRun
+    from pyroify.verify import RunLimits
+
+    if command is None:
+        return None
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise click.UsageError(f"--run: {error}") from error
+    if not words:
+        raise click.UsageError("--run names no command")
+    _note(f"running `{command}` on a copy of the original\n")
+    return OwnRun(words, RunLimits(seconds, megabytes), _note_run)
+
+
+def _note_run(recording: Recording) -> None:
+    if recording.ended:
+        _note(f"the run {recording.ended}\n")
+    calls = sum(len(calls) for made in recording.builds.values() for _, calls in made)
+    classes = len(recording.builds)
+    _note(f"noted {calls} calls of {classes} classes\n")
+
+
+def _prove(
+    project: Project, spec: Spec, outcome: Outcome, run: OwnRun | None
+) -> tuple[Outcome, bool]:
     """The outcome with what its verification found, and whether every class was compared."""
     from pyroify.proof import verify_rewrite
     from pyroify.report.verification import verification_findings
 
-    results = verify_rewrite(project, spec, outcome, _note_verified)
+    results = verify_rewrite(project, spec, outcome, _note_verified, run)
     findings = verification_findings(results, outcome.plan)
     plan = replace(outcome.plan, findings=(*outcome.plan.findings, *findings))
     return replace(outcome, plan=plan), all(r.status != "not_verified" for r in results)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyroify.decide.model import Plan
@@ -11,34 +12,82 @@ from pyroify.notebook import is_notebook
 from pyroify.pipeline import Outcome, make_plan
 from pyroify.project import Project
 from pyroify.spec.model import Spec
-from pyroify.verify import Build, PlannedClasses, Target, VerifyResult, changed_tree, verify
+from pyroify.verify import (
+    Build,
+    PlannedClasses,
+    Recording,
+    RunLimits,
+    Target,
+    VerifyResult,
+    changed_tree,
+    record,
+    verify,
+)
 
 Progress = Callable[[VerifyResult], None]
 
 
+@dataclass(frozen=True, slots=True)
+class OwnRun:
+    """A command of the user's that shows how his classes are built and called.
+
+    ``noted`` is told what came of it.
+    """
+
+    command: Sequence[str]
+    limits: RunLimits
+    noted: Callable[[Recording], None]
+
+    @contextmanager
+    def recording(self, root: Path, original: Mapping[str, bytes]) -> Iterator[Recording]:
+        """Run it on a copy of ``root`` that holds the ``original`` files."""
+        with (
+            changed_tree(root, original, linked=False) as copy,
+            record(copy, self.command, self.limits) as made,
+        ):
+            self.noted(made)
+            yield made
+
+
 def verify_rewrite(
-    project: Project, spec: Spec, outcome: Outcome, progress: Progress
+    project: Project, spec: Spec, outcome: Outcome, progress: Progress, run: OwnRun | None = None
 ) -> tuple[VerifyResult, ...]:
-    """Compares the files of a project with what ``outcome`` would make of them."""
+    """Compares the files of a project with what ``outcome`` would make of them.
+
+    What a ``run`` builds and calls is built and called so; the rest is guessed.
+    """
     changes = {result.path: result.after for result in outcome.changes if result.after is not None}
     targets = targets_of(outcome.plan, spec)
     if not targets:
         return ()
-    with changed_tree(project.root, changes) as rewritten:
+    with changed_tree(project.root, changes) as rewritten, _recorded(run, project.root, {}) as made:
         planned = PlannedClasses(spec, outcome.plan.classes, frozenset(project.selected))
-        ready = [target for target in targets if not is_notebook(target.path)]
+        ready = [made(target) for target in targets if not is_notebook(target.path)]
         compared = verify(project.root, rewritten, ready, planned=planned, progress=progress)
     results = {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_compared(target) for target in targets)
 
 
+@contextmanager
+def _recorded(
+    run: OwnRun | None, root: Path, original: Mapping[str, bytes]
+) -> Iterator[Callable[[Target], Target]]:
+    """Gives targets the way that a run has built and called them."""
+    if run is None:
+        yield lambda target: target
+        return
+    with run.recording(root, original) as made:
+        yield lambda target: replace(target, build=made.build_of(target, target.build))
+
+
 def verify_project(
-    original: Path, project: Project, spec: Spec, progress: Progress
+    original: Path, project: Project, spec: Spec, progress: Progress, run: OwnRun | None = None
 ) -> tuple[VerifyResult, ...]:
     """Compares what the spec converts in ``original`` with the same classes of ``project``.
 
     Of these the ones in the selected files; what they hold and derive from may stand elsewhere. A
-    class that is still to be rewritten, or whose base or part is, is not verified.
+    class that is still to be rewritten, or whose base or part is, is not verified. What a ``run``
+    on the original builds and calls is built and called so; the rest is guessed.
     """
     known = frozenset(path for path in project.files if (original / path).exists())
     whole = replace(project, selected=project.files).narrowed(spec.include, spec.exclude)
@@ -50,7 +99,10 @@ def verify_project(
     able = [target for target in targets if not is_notebook(target.path)]
     ready = [target for target in able if target.name not in pending]
     planned = PlannedClasses(spec, before.classes, selected)
-    compared = verify(original, project.root, ready, planned=planned, progress=progress)
+    sources = {path: (original / path).read_bytes() for path in known} if run else {}
+    with _recorded(run, project.root, sources) as made:
+        shown = [made(target) for target in ready]
+        compared = verify(original, project.root, shown, planned=planned, progress=progress)
     results = {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_compared(target) for target in targets)
 

@@ -5,18 +5,22 @@ Everything that imports torch runs in a child process; this package itself does 
 
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.origin import changed_tree, original_tree
+from pyroify.verify.recording import Recording, RunLimits, record
 from pyroify.verify.session import VerifyError, verify
 from pyroify.verify.table import render_results
 
 __all__ = [
     "Build",
     "PlannedClasses",
+    "Recording",
+    "RunLimits",
     "Status",
     "Target",
     "VerifyError",
     "VerifyResult",
     "changed_tree",
     "original_tree",
+    "record",
     "render_results",
     "verify",
 ]

@@ -36,8 +36,9 @@ from pyroify.verify.inputs import NoCall, find_call, given_call
 from pyroify.verify.lines import find_classes
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.outputs import tensors
-from pyroify.verify.pin import Comparison, OriginalError, compare
-from pyroify.verify.run import EntryCall, describe
+from pyroify.verify.pin import Comparison, OriginalError, compare_call
+from pyroify.verify.replay import RecordedArguments, RecordedCall
+from pyroify.verify.run import Call, describe
 from pyroify.verify.tree import Imports, Tree
 
 MEMORY = 12 * 2**30
@@ -47,6 +48,7 @@ _SEARCH_SECONDS = 20.0
 """How long arguments are tried for one class."""
 
 _BUILDS_CALLED = 12
+_RECORDED = 3
 _METHODS = 8
 _NO_ENTRY_POINT = re.compile(
     "save|load|from_|to_|fit|train|reset|set_|add_|register|remove|clear|init|freeze|unfreeze"
@@ -54,6 +56,9 @@ _NO_ENTRY_POINT = re.compile(
 )
 
 ORIGINAL, REWRITTEN = "original", "rewritten"
+
+Built = Arguments | GuessedCode | RecordedArguments
+"""How a class is built, twice alike."""
 
 
 class NotVerified(Exception):
@@ -85,9 +90,14 @@ class OriginalRun:
     ``silent`` says why forward could not be called, if so.
     """
 
-    arguments: Arguments | GuessedCode
-    calls: Mapping[str, EntryCall]
+    arguments: Built
+    calls: Mapping[str, Call]
     silent: str = ""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a run of the project's own did the same."""
+        return isinstance(self.arguments, RecordedArguments)
 
 
 class Verifier:
@@ -111,11 +121,27 @@ class Verifier:
         )
         try:
             with self._side(ORIGINAL):
-                rehearsal = _rehearse(self._load_original(target), target)
+                rehearsals = self._rehearse(self._load_original(target), target)
         except NotVerified as error:
             return replace(result, status=error.status, reason=str(error))
-        built = f"{target.qualname}({rehearsal.arguments})"
-        result = replace(result, built=built, calls=tuple(rehearsal.calls))
+        done: list[VerifyResult] = []
+        for rehearsal in rehearsals:
+            done.append(self._verify_as(target, rehearsal, result))
+            if done[-1].status != "equal":
+                return done[-1]
+        calls = dict.fromkeys(call for each in done for call in each.calls)
+        return replace(done[0], calls=tuple(calls))
+
+    def _verify_as(
+        self, target: Target, rehearsal: OriginalRun, result: VerifyResult
+    ) -> VerifyResult:
+        """Compare every call of a class that is built in one way."""
+        result = replace(
+            result,
+            built=f"{target.qualname}({rehearsal.arguments})",
+            calls=tuple(rehearsal.calls),
+            recorded=rehearsal.is_recorded,
+        )
         try:
             with self._side(REWRITTEN):
                 # Before any call: instances may share modules, and Pyro names none that has run.
@@ -126,6 +152,24 @@ class Verifier:
         except Failed as error:
             return replace(result, status="failed", reason=str(error))
         return _with_faults(_summed_up(result, comparisons, rehearsal.silent), unplanned)
+
+    def _rehearse(self, cls: type[nn.Module], target: Target) -> list[OriginalRun]:
+        """How the original is built and called: as a run did it, or else as can be guessed."""
+        said, runs = target.build.unrecorded, []
+        for build, calls in target.build.recorded:
+            try:
+                arguments = RecordedArguments.read(Path(build), self._imports)
+                made = [RecordedCall(Path(call), self._imports) for call in calls]
+                labelled = {call.label: call for call in made}
+                runs.append(_as_recorded(cls, arguments, labelled, target))
+            except (Exception, SystemExit) as error:
+                said = said or f"what the run did cannot be done again: {describe(error)}"
+        if runs := [run for run in runs if run.calls]:
+            return runs[:_RECORDED]
+        try:
+            return [_rehearse(cls, target)]
+        except NotVerified as error:
+            raise type(error)("; ".join(filter(None, (str(error), said)))) from error
 
     @contextmanager
     def _side(self, name: str) -> Iterator[None]:
@@ -169,11 +213,9 @@ class Verifier:
             for training in (True, False):
                 modules[0].train(training)
                 try:
-                    comparison = compare(
+                    comparison = compare_call(
                         *modules,
-                        call.args,
-                        call.kwargs,
-                        method=call.method,
+                        call,
                         thorough=thorough,
                         within=functools.partial(self._side, ORIGINAL),
                     )
@@ -204,7 +246,7 @@ class Verifier:
             raise Failed(f"cannot be compared with the plan: {describe(error)}") from error
 
     def _build_both(
-        self, before: type[nn.Module], after: type[nn.Module], arguments: Arguments | GuessedCode
+        self, before: type[nn.Module], after: type[nn.Module], arguments: Built
     ) -> tuple[nn.Module, nn.Module]:
         with self._side(ORIGINAL):
             original: nn.Module = arguments.construct(before)
@@ -234,7 +276,7 @@ def _rehearse(cls: type[nn.Module], target: Target) -> OriginalRun:
     best: OriginalRun | None = None
     deadline = time.monotonic() + _SEARCH_SECONDS
     for arguments in islice(_buildable(cls, target.build, deadline), _BUILDS_CALLED):
-        rehearsal = _with_calls(cls, arguments, target, deadline)
+        rehearsal = _with_calls(cls, arguments, target, deadline, _entry_points(cls))
         if rehearsal.calls and not rehearsal.silent:
             return rehearsal
         best = best if best and (best.calls or not rehearsal.calls) else rehearsal
@@ -244,6 +286,28 @@ def _rehearse(cls: type[nn.Module], target: Target) -> OriginalRun:
         kind = NotVerified if best.silent else NothingToCall
         raise kind(f"{cls.__name__}({best.arguments}) is built, but {reason}")
     return best
+
+
+def _as_recorded(
+    cls: type[nn.Module],
+    arguments: RecordedArguments,
+    calls: Mapping[str, Call],
+    target: Target,
+) -> OriginalRun:
+    """The calls of a run that can be made again, and other entry points that can be called.
+
+    Raises what the original raises when it is built.
+    """
+    deadline = time.monotonic() + _SEARCH_SECONDS
+    arguments.construct(cls)
+    others = [name for name in _entry_points(cls) if name != "forward" or not calls]
+    found = _with_calls(cls, arguments, target, deadline, others)
+    able: dict[str, Call] = {}
+    for label, call in calls.items():
+        with suppress(Exception, SystemExit):
+            call.on(arguments.construct(cls))
+            able[label] = call
+    return OriginalRun(arguments, {**able, **found.calls}, "" if able else found.silent)
 
 
 def _buildable(
@@ -278,10 +342,15 @@ def _given(build: Build) -> Arguments | GuessedCode:
 
 
 def _with_calls(
-    cls: type[nn.Module], arguments: Arguments | GuessedCode, target: Target, deadline: float
+    cls: type[nn.Module],
+    arguments: Built,
+    target: Target,
+    deadline: float,
+    entry_points: Sequence[str],
 ) -> OriginalRun:
-    calls, silent = {}, ""
-    for method in _entry_points(cls):
+    calls: dict[str, Call] = {}
+    silent = ""
+    for method in entry_points:
         if method in target.left_out:
             continue
         try:
@@ -295,7 +364,7 @@ def _with_calls(
     return OriginalRun(arguments, calls, silent)
 
 
-def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[EntryCall, str]:
+def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[Call, str]:
     if method == "forward" and (inputs := _given_inputs(build)) is not None:
         return given_call(inputs)
     call, label = find_call(module, method, deadline)

@@ -19,13 +19,17 @@ class Build:
     ``inputs`` are the positional arguments of forward; a text such as ``float[2, 8]``,
     ``int[2, 5]`` or ``bool[2]`` stands for a tensor of that shape. ``code`` is Python source that
     sets ``args``, ``kwargs`` and ``inputs`` instead, for values that are no plain data; it is run
-    for each version, and may import from the project.
+    for each version, and may import from the project. ``recorded`` are files that a run of the
+    project's own left: each of how it was built, with those of its calls. ``unrecorded`` says why
+    there are none, where there was such a run.
     """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] | None = None
     inputs: tuple[Any, ...] | None = None
     code: str = ""
+    recorded: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unrecorded: str = ""
 
     @property
     def is_guessed(self) -> bool:
@@ -71,7 +75,7 @@ class VerifyResult:
     not be run. ``abstract`` and ``nothing_to_call``: there is nothing to run. ``calls`` are those
     that were compared, ``sites`` the latents drawn, each with its shape and number of event dims.
     ``left_out`` are methods that were not compared on purpose, and ``pickle`` where a prior is a
-    lambda.
+    lambda. ``recorded``: it was built and called as a run of the project's own did it.
     """
 
     name: str
@@ -83,3 +87,4 @@ class VerifyResult:
     left_out: tuple[str, ...] = ()
     max_difference: float | None = None
     sites: Mapping[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)
+    recorded: bool = False

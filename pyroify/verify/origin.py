@@ -48,14 +48,17 @@ def _archive(root: Path, rev: str, archive: Path) -> None:
 
 
 @contextmanager
-def changed_tree(root: Path, changes: Mapping[str, bytes]) -> Iterator[Path]:
+def changed_tree(
+    root: Path, changes: Mapping[str, bytes], *, linked: bool = True
+) -> Iterator[Path]:
     """Copy ``root`` with ``changes`` (new contents by relative path) into a folder, for a while.
 
-    Large files are links to those of ``root``.
+    Large files are links to those of ``root``, unless what runs there may write to them.
     """
     with TemporaryDirectory(prefix="pyroify-rewritten-") as folder:
         copy = Path(folder, root.resolve().name)
-        shutil.copytree(root, copy, ignore=_SKIPPED, copy_function=_copy_or_link, symlinks=True)
+        copy_file = _copy_or_link if linked else shutil.copyfile
+        shutil.copytree(root, copy, ignore=_SKIPPED, copy_function=copy_file, symlinks=linked)
         for path, content in changes.items():
             (copy / path).unlink(missing_ok=True)
             (copy / path).write_bytes(content)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from pyroify.verify.audit import audit_declarations, audit_flags, audit_reads, audit_trace
 from pyroify.verify.gradients import compare_gradients
 from pyroify.verify.outputs import difference
-from pyroify.verify.run import EntryCall, Pins, Run, describe, kept_random_state, run
+from pyroify.verify.run import Call, EntryCall, Pins, Run, describe, kept_random_state, run
 from pyroify.verify.sites import buffers, constrained, parameters, priors, ties
 from pyroify.verify.step import svi_step
 
@@ -92,6 +92,19 @@ def compare(
     only the rewritten module raises is a problem.
     """
     call = EntryCall(method, tuple(args), dict(kwargs or {}))
+    return compare_call(original, rewritten, call, seed=seed, thorough=thorough, within=within)
+
+
+def compare_call(
+    original: nn.Module,
+    rewritten: nn.Module,
+    call: Call,
+    *,
+    seed: int = 0,
+    thorough: bool = True,
+    within: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Comparison:
+    """Do what :func:`compare` does, with a call that knows its arguments."""
     with kept_random_state(), pyro.get_param_store().scope(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _compare(original, rewritten, call, seed, thorough, within)
@@ -100,7 +113,7 @@ def compare(
 def _compare(
     original: nn.Module,
     rewritten: nn.Module,
-    call: EntryCall,
+    call: Call,
     seed: int,
     thorough: bool,
     within: Callable[[], AbstractContextManager[None]],
@@ -161,7 +174,7 @@ def _pins(original: nn.Module, rewritten: nn.Module) -> Pins:
     return Pins(values, tied, priors(rewritten).keys() - values.keys())
 
 
-def _own_draws(original: nn.Module, call: EntryCall, seed: int) -> dict[str, Tensor]:
+def _own_draws(original: nn.Module, call: Call, seed: int) -> dict[str, Tensor]:
     """What the original draws from priors of its own, by site: both sides are to read that.
 
     A copy is run, as a call may change the module.
@@ -257,7 +270,7 @@ def _copies(
 
 
 def _copy_problems(
-    twins: Mapping[str, nn.Module], call: EntryCall, seed: int, pins: Pins, after: Run
+    twins: Mapping[str, nn.Module], call: Call, seed: int, pins: Pins, after: Run
 ) -> tuple[str, ...]:
     problems: list[str] = []
     for way, twin in twins.items():

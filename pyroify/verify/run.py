@@ -6,13 +6,24 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pyro
 import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
 from torch import Tensor, nn
+
+
+class Call(Protocol):
+    """What is called on both versions of a module."""
+
+    @property
+    def method(self) -> str:
+        """The entry point."""
+
+    def on(self, module: nn.Module) -> Any:
+        """Make the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,7 @@ class _Pinned(Messenger):
         return any(other in self.given or other not in self.pins.values for other in others)
 
 
-def run(module: nn.Module, call: EntryCall, seed: int, pins: Pins = NO_PINS) -> Run:
+def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
     """Make the call under a trace, with the random numbers of ``seed`` and with pinned sites."""
     with ExitStack() as stack:
         stack.enter_context(pyro.get_param_store().scope())

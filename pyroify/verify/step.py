@@ -12,11 +12,11 @@ from pyro.infer.autoguide import AutoNormal, init_to_feasible, init_to_value
 from torch import Tensor, nn
 
 from pyroify.verify.outputs import tensors
-from pyroify.verify.run import EntryCall, Run, describe
+from pyroify.verify.run import Call, Run, describe
 
 
 def svi_step(
-    rewritten: nn.Module, call: EntryCall, pinned: Mapping[str, Tensor], after: Run
+    rewritten: nn.Module, call: Call, pinned: Mapping[str, Tensor], after: Run
 ) -> tuple[str, ...]:
     """Take one step with a mean-field guide around the old weights. Changes the module's state.
 
@@ -39,7 +39,7 @@ def svi_step(
         return (f"one step of SVI raises {describe(error)}",)
 
 
-def _step(module: nn.Module, call: EntryCall, start: dict[str, Tensor]) -> tuple[str, ...]:
+def _step(module: nn.Module, call: Call, start: dict[str, Tensor]) -> tuple[str, ...]:
     def model() -> None:
         for name, mean in tensors(call.on(module)):
             law = dist.Normal(mean, mean.detach().abs().clamp(min=1.0)).to_event(mean.dim())

@@ -109,6 +109,12 @@ class Imports:
     def __init__(self) -> None:
         self._current: Tree | None = None
 
+    @property
+    def current(self) -> Tree:
+        """The version that is imported at the moment."""
+        assert self._current is not None
+        return self._current
+
     @contextmanager
     def of(self, tree: Tree) -> Iterator[None]:
         """Import ``tree`` for a while, whichever version it was before."""

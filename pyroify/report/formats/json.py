@@ -40,8 +40,8 @@
 Lines and columns count from 1; the index of a rule counts from 0.
 
 Of `verify`: version, pyroify, command, root, exit_code, summary and results. A result has name,
-path, status, reason, built, calls[], left_out[], max_difference (or null) and sites:
-``{NAME: {shape: [...], event_dim: number}}``.
+path, status, reason, built, recorded (whether ``--run`` built and called it so), calls[],
+left_out[], max_difference (or null) and sites: ``{NAME: {shape: [...], event_dim: number}}``.
 """
 
 from __future__ import annotations
@@ -175,6 +175,7 @@ def _result(result: VerifyResult) -> dict[str, object]:
         "status": result.status,
         "reason": result.reason,
         "built": result.built,
+        "recorded": result.recorded,
         "calls": result.calls,
         "left_out": result.left_out,
         "max_difference": result.max_difference,

@@ -1,0 +1,160 @@
+"""Runs a command of the user's on a copy of his project, under the recorder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pyroify.verify import recorder
+from pyroify.verify.model import Build, Target
+from pyroify.verify.session import VerifyError
+
+_CUSTOMIZE = """\
+import importlib.machinery
+import importlib.util
+import sys
+
+spec = importlib.util.spec_from_file_location("pyroify_recorder", {recorder!r})
+module = importlib.util.module_from_spec(spec)
+sys.modules["pyroify_recorder"] = module
+spec.loader.exec_module(module)
+module.start()
+others = [folder for folder in sys.path if folder != {folder!r}]
+found = importlib.machinery.PathFinder.find_spec("sitecustomize", others)
+if found is not None:  # the one that would have been loaded
+    found.loader.exec_module(importlib.util.module_from_spec(found))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What a run may take: ``seconds`` until it is ended, and ``megabytes`` of notes on disk."""
+
+    seconds: float = 600.0
+    megabytes: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a run of the project's own noted. ``ended`` says how the run itself came out.
+
+    ``builds`` are the files of each class, by path and qualified name: how it was built, with the
+    calls. ``lost`` says of classes why something could not be noted.
+    """
+
+    ended: str
+    builds: Mapping[tuple[str, str], tuple[tuple[str, tuple[str, ...]], ...]]
+    lost: Mapping[tuple[str, str], str]
+
+    def build_of(self, target: Target, otherwise: Build) -> Build:
+        """How to build a class: as the run did it, if it did."""
+        key = (target.path, target.qualname)
+        made = self.builds.get(key, ())
+        lost = "" if made else self.lost.get(key, "the run did not build it")
+        return replace(otherwise, recorded=made, unrecorded=lost)
+
+
+@contextmanager
+def record(
+    root: Path, command: Sequence[str], limits: RunLimits = RunLimits()
+) -> Iterator[Recording]:
+    """Run a command in ``root``, a copy of the project, and keep what it noted for a while.
+
+    The command runs the user's code. Raises :class:`VerifyError` if it cannot start.
+    """
+    with tempfile.TemporaryDirectory(prefix="pyroify-recording-") as folder:
+        notes, start = Path(folder, "notes"), Path(folder, "start")
+        notes.mkdir()
+        start.mkdir()
+        source = _CUSTOMIZE.format(recorder=recorder.__file__, folder=str(start))
+        (start / "sitecustomize.py").write_text(source)
+        ended = _run(root, command, limits, notes, start)
+        yield _read(notes, ended)
+
+
+def _run(root: Path, command: Sequence[str], limits: RunLimits, notes: Path, start: Path) -> str:
+    """Run the command, and say how it ended."""
+    paths = [str(start), str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "Agg",
+        recorder.ROOT: str(root),
+        recorder.FOLDER: str(notes),
+        recorder.LIMIT: str(limits.megabytes << 20),
+    }
+    try:
+        child = subprocess.Popen(
+            command,
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise VerifyError(f"{command[0]} cannot be started: {error.strerror}") from error
+    try:
+        said, _ = child.communicate(timeout=limits.seconds)
+    except subprocess.TimeoutExpired:
+        return f"was ended after {limits.seconds:g} s"
+    finally:
+        _end(child)
+    if child.returncode == 0:
+        return ""
+    lines = [line.strip() for line in said.decode(errors="replace").split("\n") if line.strip()]
+    last = f": {lines[-1]}" if lines else ""
+    return f"ended with exit code {child.returncode}{last}"
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child, with all that it has started."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+    child.wait()
+
+
+def _read(notes: Path, ended: str) -> Recording:
+    builds: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
+    lost: dict[tuple[str, str], str] = {}
+    index = notes / recorder.INDEX
+    lines = index.read_text().split("\n") if index.exists() else []
+    for line in filter(None, lines):
+        entry = json.loads(line)
+        key = (entry["path"], entry["qualname"])
+        if not entry["note"]:
+            lost.setdefault(
+                key, f"the {entry['kind']} in the run cannot be noted: {entry['reason']}"
+            )
+        elif entry["kind"] == "build":
+            builds.setdefault(key, {}).setdefault(entry["note"], {})
+        else:
+            builds.setdefault(key, {}).setdefault(entry["built"], {})[entry["note"]] = None
+
+    def file(note: str) -> str:
+        return str(notes / note)
+
+    return Recording(
+        ended,
+        {
+            # Those with most calls first: they show most.
+            key: tuple(
+                (file(build), tuple(map(file, calls)))
+                for build, calls in sorted(made.items(), key=lambda item: -len(item[1]))
+            )
+            for key, made in builds.items()
+        },
+        lost,
+    )
