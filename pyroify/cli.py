@@ -144,6 +144,14 @@ def _run_options(command: Command) -> Command:
     return command
 
 
+MIN_VERIFIED = click.option(
+    "--min-verified",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Tolerate what cannot be compared as long as this share of the classes is.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
@@ -254,6 +262,7 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
 )
 @click.option("--verify", is_flag=True, help="Prove the result first; write only what is proven.")
 @_run_options
+@MIN_VERIFIED
 @ALLOW_UNMATCHED
 @click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals; no summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every class; show tracebacks.")
@@ -271,6 +280,7 @@ def rewrite(
     run: str | None,
     run_timeout: float,
     run_limit: int,
+    min_verified: float | None,
     allow_unmatched: bool,
     quiet: bool,
     verbose: bool,
@@ -289,6 +299,8 @@ def rewrite(
         raise click.UsageError("--verify needs files, not `-`")
     if run is not None and not verify:
         raise click.UsageError("--run says what --verify is to compare: give both")
+    if min_verified is not None and not verify:
+        raise click.UsageError("--min-verified is about --verify: give both")
     if stdin_filename and output != formats.DEFAULT and not (check or diff):
         raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
     writes = not (check or diff or stdin_filename)
@@ -307,7 +319,7 @@ def rewrite(
     is_proven = True
     if verify:
         own = _own_run(run, run_timeout, run_limit)
-        outcome, is_proven = _prove(project, prior_spec, outcome, own)
+        outcome, is_proven = _prove(project, prior_spec, outcome, own, min_verified)
     report = _make_report(project, prior_spec, outcome, allow_unmatched)
     if writes and not report.blockers:
         report = _write(report)
@@ -339,6 +351,7 @@ def rewrite(
     help="The commit that holds the original.",
 )
 @_run_options
+@MIN_VERIFIED
 @_reports_failures
 def verify(
     paths: tuple[Path, ...],
@@ -349,6 +362,7 @@ def verify(
     run: str | None,
     run_timeout: float,
     run_limit: int,
+    min_verified: float | None,
 ) -> int:
     """Compare the rewritten classes in PATHS with the original ones.
 
@@ -368,7 +382,7 @@ def verify(
         raise VerifyError(
             "the spec converts nothing in the original; name it with --original or --revision"
         )
-    code = verification_exit_code(results)
+    code = verification_exit_code(results, min_verified)
     _say(formats.renderer(output, "verify")(project.root, results, code))
     return code
 
@@ -600,16 +614,21 @@ def _note_run(recording: Recording) -> None:
 
 
 def _prove(
-    project: Project, spec: Spec, outcome: Outcome, run: OwnRun | None
+    project: Project,
+    spec: Spec,
+    outcome: Outcome,
+    run: OwnRun | None,
+    min_verified: float | None,
 ) -> tuple[Outcome, bool]:
-    """The outcome with what its verification found, and whether every class was compared."""
+    """The outcome with what its verification found, and whether enough classes were compared."""
     from pyroify.proof import verify_rewrite
-    from pyroify.report.verification import verification_findings
+    from pyroify.report.verification import are_enough, verification_findings
 
     results = verify_rewrite(project, spec, outcome, _note_verified, run)
     findings = verification_findings(results, outcome.plan)
     plan = replace(outcome.plan, findings=(*outcome.plan.findings, *findings))
-    return replace(outcome, plan=plan), all(r.status != "not_verified" for r in results)
+    floor = 100.0 if min_verified is None else min_verified
+    return replace(outcome, plan=plan), are_enough(results, floor)
 
 
 def _note_verified(result: VerifyResult) -> None:

@@ -22,7 +22,9 @@ from pyroify.report.run import Report, exit_code, make_report
 from pyroify.report.site import NamedSite, explain_site
 from pyroify.report.starter import default_spec, render_starter
 from pyroify.report.text import render_findings, render_run
+from pyroify.report.verification import verification_exit_code
 from pyroify.spec.load import parse_spec
+from pyroify.verify import Status, VerifyResult
 
 SPEC = parse_spec(
     """\
@@ -514,3 +516,24 @@ main({list(args)!r})
         loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         assert "pyroify.report.formats" in loaded
         assert not [name for name in loaded if name.startswith("pyroify.report.formats.")]
+
+
+COMPARED = {
+    "all are equal": (["equal", "equal"], None, 0),
+    "one is left": (["equal", "not_verified"], None, 1),
+    "one is left, and may be": (["equal", "not_verified"], 50, 0),
+    "more are left than may be": (["equal", "not_verified"], 50.1, 1),
+    "none could be, and none need be": (["not_verified"], 0, 0),
+    "one differs, whatever the floor": (["equal", "different"], 0, 2),
+    "one fails": (["failed"], 0, 2),
+    "what has nothing to compare is apart": (["equal", "abstract", "nothing_to_call"], None, 0),
+    "nor does it lower a rate": (["equal", "abstract", "not_verified"], 50, 0),
+    "nothing but that": (["abstract"], None, 1),
+}
+
+
+@pytest.mark.parametrize("row", COMPARED.values(), ids=COMPARED)
+def test_exit_code_of_a_verification(row: tuple[list[Status], float | None, int]) -> None:
+    statuses, floor, code = row
+    results = [VerifyResult("net:Net", "net.py", status) for status in statuses]
+    assert verification_exit_code(results, floor) == code

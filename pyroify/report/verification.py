@@ -13,15 +13,28 @@ from pyroify.verify import VerifyResult
 NOT_VERIFIED = "PYR302"
 
 
-def verification_exit_code(results: Sequence[VerifyResult]) -> int:
+def verification_exit_code(
+    results: Sequence[VerifyResult], min_verified: float | None = None
+) -> int:
     """2: a class is not what it was, or was to be; 1: one could not be compared; 0: all agree.
+
+    With ``min_verified`` that percentage has to be compared; see :func:`are_enough`.
+    """
+    if {"different", "failed"} & {result.status for result in results}:
+        return 2
+    return int(not are_enough(results, min_verified))
+
+
+def are_enough(results: Sequence[VerifyResult], min_verified: float | None = None) -> bool:
+    """Whether as many classes were compared as asked for: all of them, or a percentage.
 
     Classes that are abstract or have nothing to call do not count, unless there are no others.
     """
     counts = Counter(result.status for result in results)
-    if counts["different"] or counts["failed"]:
-        return 2
-    return int(bool(counts["not_verified"]) or not counts["equal"])
+    compared = counts["equal"] + counts["different"] + counts["failed"]
+    if min_verified is None:
+        return bool(compared) and not counts["not_verified"]
+    return compared * 100 >= min_verified * (compared + counts["not_verified"])
 
 
 def verification_findings(results: Sequence[VerifyResult], plan: Plan) -> Iterator[Finding]:
