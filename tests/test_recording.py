@@ -107,6 +107,19 @@ class TestWhatARunShows:
         built = found["net:Net"]["built"]
         assert built == "Net(Config(width=5, depth=2), Block(...), registry={'act': ReLU()})"
 
+    def test_what_has_no_text_is_told_by_its_type(self, lay_out: LayOut, run: Run) -> None:
+        plain = NET.replace("@dataclass\nclass Config", "class Config").replace(
+            "    width: int\n    depth: int\n",
+            "    def __init__(self, width, depth):\n"
+            "        self.width, self.depth = width, depth\n",
+        )
+        lay_out({"net.py": plain, "use.py": USE, "pyroify.yaml": SPEC})
+        found = proven(run, python("use.py"))
+        assert found["net:Block"]["built"] in {
+            "Block(Config(...), Tanh(...))",
+            "Block(Config(...), ReLU(...))",
+        }
+
     def test_a_fault_that_only_these_arguments_show(self, lay_out: LayOut, run: Run) -> None:
         root = lay_out({"net.py": NET, "use.py": USE, "pyroify.yaml": SPEC})
         before = keep()

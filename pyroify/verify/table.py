@@ -37,7 +37,8 @@ def render_results(results: Sequence[VerifyResult]) -> str:
 def _lines(result: VerifyResult, width: int) -> list[str]:
     word = f"{result.name:{width}}  {_WORDS[result.status]}"
     if result.status == "equal":
-        calls = ", ".join(call.partition("(")[0] for call in result.calls)
+        counts = Counter(call.partition("(")[0] for call in result.calls)
+        calls = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in counts.items())
         sites = f"{len(result.sites)} site{'' if len(result.sites) == 1 else 's'}"
         left_out = [
             f"    not compared: {name} ({'PYR015' if name == 'pickle' else 'PYR010'})"
