@@ -84,7 +84,11 @@ def _reports_failures(command: Command) -> Command:
             _note(failure.text)
             output = options.get("output")
             if output is not None and formats.fits(output, formats.FAILURE):
-                _say(formats.renderer(output, formats.FAILURE)(failure, command.__name__))
+                said = formats.renderer(output, formats.FAILURE)(failure, command.__name__)
+                if file := options.get("output_file"):
+                    _write_report(file, said)
+                else:
+                    _say(said)
             return 2
 
     return run
@@ -103,7 +107,7 @@ ALLOW_UNMATCHED = click.option(
 
 
 def _format_option(command: str) -> Callable[[Command], Command]:
-    return click.option(
+    form = click.option(
         "--format",
         "output",
         type=click.Choice(formats.format_names(command)),
@@ -111,6 +115,13 @@ def _format_option(command: str) -> Callable[[Command], Command]:
         show_default=True,
         help="How to report.",
     )
+    file = click.option(
+        "--output-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write the report there; what is for people is said as well.",
+    )
+    return lambda function: form(file(function))
 
 
 def _run_options(command: Command) -> Command:
@@ -202,7 +213,13 @@ def init(paths: tuple[Path, ...]) -> int:
 @_format_option("plan")
 @ALLOW_UNMATCHED
 @_reports_failures
-def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatched: bool) -> int:
+def plan(
+    targets: tuple[str, ...],
+    spec: Path | None,
+    output: str,
+    output_file: Path | None,
+    allow_unmatched: bool,
+) -> int:
     """Show every parameter in PATHS and what will become of it.
 
     For a SITE (Class.path or module:Class.path, with * and ** as in the spec, or a class alone),
@@ -222,7 +239,7 @@ def plan(targets: tuple[str, ...], spec: Path | None, output: str, allow_unmatch
         return 0
     report = with_sites(report, found) if found else report
     code = exit_code(report, would_change=False)
-    _say(formats.renderer(output, "plan")(report, code))
+    _report(output, output_file, "plan", report, code)
     return code
 
 
@@ -271,6 +288,7 @@ def rewrite(
     paths: tuple[Path, ...],
     spec: Path | None,
     output: str,
+    output_file: Path | None,
     check: bool,
     diff: bool,
     stdin_filename: Path | None,
@@ -301,7 +319,8 @@ def rewrite(
         raise click.UsageError("--run says what --verify is to compare: give both")
     if min_verified is not None and not verify:
         raise click.UsageError("--min-verified is about --verify: give both")
-    if stdin_filename and output != formats.DEFAULT and not (check or diff):
+    is_on_stdout = output != formats.DEFAULT and output_file is None
+    if stdin_filename and is_on_stdout and not (check or diff):
         raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
     writes = not (check or diff or stdin_filename)
     project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename, writes)
@@ -329,7 +348,7 @@ def rewrite(
     options = formats.RewriteOptions(
         diff, source if stdin_filename and not check else None, quiet, verbose, _is_colourful()
     )
-    _say(formats.renderer(output, "rewrite")(report, code, options))
+    _report(output, output_file, "rewrite", report, code, options)
     return code
 
 
@@ -357,6 +376,7 @@ def verify(
     paths: tuple[Path, ...],
     spec: Path | None,
     output: str,
+    output_file: Path | None,
     original: Path | None,
     revision: str,
     run: str | None,
@@ -383,7 +403,7 @@ def verify(
             "the spec converts nothing in the original; name it with --original or --revision"
         )
     code = verification_exit_code(results, min_verified)
-    _say(formats.renderer(output, "verify")(project.root, results, code))
+    _report(output, output_file, "verify", project.root, results, code)
     return code
 
 
@@ -655,6 +675,26 @@ def _make_report(project: Project, spec: Spec, outcome: Outcome, allow_unmatched
 
 def _is_colourful() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _report(output: str, file: Path | None, command: str, *given: Any) -> None:
+    """Report to stdout; with a ``file`` there, and what is for people to stdout."""
+    shown = output if file is None else formats.DEFAULT
+    _say(formats.renderer(shown, command)(*given))
+    if file is not None:
+        plain = (
+            replace(item, colour=False) if isinstance(item, formats.RewriteOptions) else item
+            for item in given
+        )
+        _write_report(file, formats.renderer(output, command)(*plain))
+
+
+def _write_report(file: Path, output: formats.Output) -> None:
+    result = output.result
+    try:
+        file.write_bytes(result if isinstance(result, bytes) else result.encode())
+    except OSError as error:
+        raise click.FileError(str(file), error.strerror) from error
 
 
 def _say(output: formats.Output) -> None:

@@ -37,6 +37,15 @@ def are_enough(results: Sequence[VerifyResult], min_verified: float | None = Non
     return compared * 100 >= min_verified * (compared + counts["not_verified"])
 
 
+def result_findings(results: Sequence[VerifyResult]) -> Iterator[Finding]:
+    """A finding for each class that is not equal, at its file: where it stands is not known."""
+    for result in results:
+        if result.status in ("different", "failed", "not_verified"):
+            code = NOT_VERIFIED if result.status == "not_verified" else DIFFERS
+            what = f"{result.name} is {result.status.replace('_', ' ')}: {result.reason}"
+            yield Finding(result.path, 1, 1, code, what, "", result.name)
+
+
 def verification_findings(results: Sequence[VerifyResult], plan: Plan) -> Iterator[Finding]:
     """A finding for each class that is not equal, at its place in ``plan``."""
     places = {entry.name: entry for entry in plan.classes}

@@ -106,6 +106,6 @@ def _shown(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, torch.Tensor):
         return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
-    if isinstance(value, nn.Module) or type(value).__repr__ is object.__repr__:
+    if isinstance(value, nn.Module) or repr(value) == object.__repr__(value):
         return f"{type(value).__name__}(...)"
     return reprlib.repr(value)

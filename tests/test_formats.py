@@ -1,0 +1,166 @@
+"""Reports for programs: GitHub, GitLab, SARIF, JUnit; on stdout, or in a file beside the text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from conftest import LayOut, Run
+
+from pyroify.report import formats
+from pyroify.verify import VerifyResult
+
+SPEC = """\
+version: 1
+priors:
+  - {match: "**", sample: "Normal(0, 1)"}
+"""
+NET = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class Cached(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+    def named_children(self):
+        return iter(())
+
+
+class Holder(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.body = getattr(nn, kind)(3)
+
+    def named_children(self):
+        return iter(())
+"""
+RESULTS = (
+    VerifyResult("a:Net", "a.py", "equal"),
+    VerifyResult("a:Other", "a.py", "different", "forward(): off by 1"),
+    VerifyResult("b:Base", "b.py", "abstract", "is abstract"),
+    VerifyResult("b:Lost", "b.py", "not_verified", "50% <missing>, and more"),
+)
+
+
+@pytest.fixture
+def said(lay_out: LayOut, run: Run) -> Callable[..., str]:
+    lay_out({"net.py": NET, "pyroify.yaml": SPEC})
+
+    def say(name: str, *arguments: str) -> str:
+        return run(*(arguments or ("rewrite", "--check")), "--format", name).out
+
+    return say
+
+
+def verified(name: str) -> str:
+    return str(formats.renderer(name, "verify")(Path("/root"), RESULTS, 2).result)
+
+
+class TestGitHub:
+    def test_a_finding_is_a_remark_at_its_line(self, said: Callable[..., str]) -> None:
+        line = next(line for line in said("github").splitlines() if "PYR047" in line)
+        assert line.startswith("::error file=net.py,line=")
+        assert ",title=PYR047::Holder.named_children takes the place" in line
+
+    def test_a_file_that_would_change_is_one(self, said: Callable[..., str]) -> None:
+        assert "::error file=net.py,line=1,col=1,title=pyroify::" in said("github")
+
+    def test_people_read_the_text_in_the_log(self, said: Callable[..., str], run: Run) -> None:
+        ended = run("rewrite", "--check", "--format", "github")
+        assert "3 classes: " in ended.err
+
+    def test_signs_with_a_meaning_are_escaped(self) -> None:
+        (line,) = (line for line in verified("github").splitlines() if "Lost" in line)
+        assert line.endswith("::b:Lost is not verified: 50%25 <missing>, and more")
+
+
+class TestGitLab:
+    def test_is_a_list_of_findings(self, said: Callable[..., str]) -> None:
+        (entry,) = [e for e in json.loads(said("gitlab")) if e["check_name"] == "PYR047"]
+        assert entry["severity"] == "major"
+        assert entry["location"]["path"] == "net.py"
+        assert entry["location"]["lines"]["begin"] > 1
+
+    def test_lines_do_not_move_a_fingerprint(self, said: Callable[..., str], run: Run) -> None:
+        before = {entry["fingerprint"] for entry in json.loads(said("gitlab"))}
+        Path("net.py").write_text("import torch\n" + NET)
+        after = {entry["fingerprint"] for entry in json.loads(said("gitlab"))}
+        assert before == after
+
+    def test_each_has_a_fingerprint_of_its_own(self, said: Callable[..., str]) -> None:
+        found = [entry["fingerprint"] for entry in json.loads(said("gitlab"))]
+        assert len(found) == len(set(found)) > 0
+
+
+class TestSarif:
+    def test_rules_and_results(self, said: Callable[..., str]) -> None:
+        document = json.loads(said("sarif"))
+        (run,) = document["runs"]
+        rules = run["tool"]["driver"]["rules"]
+        result = next(item for item in run["results"] if item["ruleId"] == "PYR047")
+        assert document["version"] == "2.1.0"
+        assert rules[result["ruleIndex"]]["id"] == "PYR047"
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == "net.py"
+        assert place["region"]["startLine"] >= 1
+
+    def test_of_a_failure(self, said: Callable[..., str]) -> None:
+        document = json.loads(said("sarif", "rewrite", "--check", "--spec", "none.yaml"))
+        (run,) = document["runs"]
+        assert run["invocations"] == [{"executionSuccessful": False, "exitCode": 2}]
+        assert run["results"]
+
+
+class TestJUnit:
+    def test_a_test_for_each_class(self, said: Callable[..., str]) -> None:
+        (suite,) = ElementTree.fromstring(said("junit"))
+        failing = {case.get("name") for case in suite if case.find("failure") is not None}
+        assert failing == {"Net", "Cached", "Holder"}
+        assert suite.get("failures") == "3"
+
+    def test_all_pass_once_converted(self, said: Callable[..., str], run: Run) -> None:
+        Path("net.py").write_text(NET.partition("class Holder")[0])
+        run("rewrite")
+        (suite,) = ElementTree.fromstring(said("junit"))
+        assert (suite.get("tests"), suite.get("failures")) == ("3", "0")
+
+    def test_of_a_verification(self) -> None:
+        (suite,) = ElementTree.fromstring(verified("junit"))
+        assert [(suite.get(key)) for key in ("tests", "failures", "skipped")] == ["4", "2", "1"]
+
+
+class TestOutputFile:
+    @pytest.mark.parametrize("name", ["json", "sarif", "gitlab", "junit", "github"])
+    def test_has_the_report_and_the_log_the_text(
+        self, said: Callable[..., str], run: Run, name: str
+    ) -> None:
+        ended = run("rewrite", "--check", "--format", name, "--output-file", "report")
+        assert "3 classes: " in ended.out
+        assert Path("report").read_text() == said(name)
+
+    def test_that_cannot_be_written(self, said: Callable[..., str], run: Run) -> None:
+        ended = run("rewrite", "--check", "--format", "json", "--output-file", "none/report")
+        assert ended.code == 2
+        assert "none/report" in ended.err
+
+    def test_of_a_failure(self, said: Callable[..., str], run: Run) -> None:
+        arguments = ("--format", "junit", "--output-file", "report", "--spec", "none.yaml")
+        assert run("rewrite", "--check", *arguments).code == 2
+        assert "<error message=" in Path("report").read_text()
