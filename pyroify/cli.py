@@ -355,6 +355,28 @@ def rewrite(
 @cli.command()
 @PATHS
 @SPEC
+@_format_option("status")
+@_reports_failures
+def status(
+    paths: tuple[Path, ...], spec: Path | None, output: str, output_file: Path | None
+) -> int:
+    """Show how far the migration of PATHS is, folder by folder."""
+    from pyroify.pipeline import Outcome, make_plan
+    from pyroify.project import open_project
+    from pyroify.report.status import progress
+
+    project, prior_spec = _open(paths, spec)
+    given = open_project(paths, spec).selected  # the spec leaves out some of these
+    made = make_plan(project.root, project.files, prior_spec, given)
+    report = _make_report(replace(project, selected=given), prior_spec, Outcome(made, ()), True)
+    found = progress(report, frozenset(project.selected))
+    _report(output, output_file, "status", found, project.root, 0)
+    return 0
+
+
+@cli.command()
+@PATHS
+@SPEC
 @_format_option("verify")
 @click.option(
     "--original",

@@ -5,6 +5,7 @@ function, which gives an ``Output``::
 
     render_plan(report: Report, exit_code: int)
     render_rewrite(report: Report, exit_code: int, options: RewriteOptions)
+    render_status(found: Progress, root: Path, exit_code: int)
     render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int)
     render_failure(failure: Failure, command: str)    what stopped any of these; stderr has it too
 

@@ -39,6 +39,10 @@
 
 Lines and columns count from 1; the index of a rule counts from 0.
 
+Of `status`: version, pyroify, command, root, exit_code, folders[] and total. A folder has its path;
+both have the numbers converted, to_convert, refused, suppressed, outside_include, networks and
+in_notebooks, and share, the percentage of all these that is converted (null where there is none).
+
 Of `verify`: version, pyroify, command, root, exit_code, summary and results. A result has name,
 path, status, reason, built, recorded (whether ``--run`` built and called it so), calls[],
 left_out[], max_difference (or null) and sites: ``{NAME: {shape: [...], event_dim: number}}``.
@@ -48,7 +52,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -61,6 +65,7 @@ from pyroify.report.diff import render_diff
 from pyroify.report.failure import Failure
 from pyroify.report.formats import Output, RewriteOptions
 from pyroify.report.run import Report, severity
+from pyroify.report.status import KINDS, Progress, share
 from pyroify.verify import Status, VerifyResult
 
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -74,6 +79,25 @@ def render_plan(report: Report, exit_code: int) -> Output:
 def render_rewrite(report: Report, exit_code: int, options: RewriteOptions) -> Output:
     """The report of `rewrite`, which holds the diff too."""
     return Output(render_json(report, "rewrite", exit_code, with_diff=options.diff))
+
+
+def render_status(found: Progress, root: Path, exit_code: int) -> Output:
+    """The counts of each folder, and of all."""
+    document = {
+        "version": 1,
+        "pyroify": __version__,
+        "command": "status",
+        "root": str(root),
+        "exit_code": exit_code,
+        "folders": [{"path": path, **_counts(counts)} for path, counts in found.folders.items()],
+        "total": _counts(found.total),
+    }
+    return Output(_text(document))
+
+
+def _counts(counts: Mapping[str, int]) -> dict[str, object]:
+    known = {kind: counts.get(kind, 0) for kind in KINDS}
+    return {**known, "share": _rounded(share(counts))}
 
 
 def render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int) -> Output:

@@ -9,6 +9,7 @@ from pyroify.report import plan as tables
 from pyroify.report.diff import colour_diff, render_diff
 from pyroify.report.formats import Output, RewriteOptions
 from pyroify.report.run import Report
+from pyroify.report.status import Progress, render_progress
 from pyroify.report.text import render_findings, render_run
 from pyroify.verify import VerifyResult, render_results
 
@@ -24,6 +25,11 @@ def render_rewrite(report: Report, exit_code: int, options: RewriteOptions) -> O
     done = render_run(report, quiet=options.quiet, verbose=options.verbose)
     content = _content(report, options)
     return Output(done) if content is None else Output(content, done)
+
+
+def render_status(found: Progress, root: Path, exit_code: int) -> Output:
+    """A line and a bar for each folder."""
+    return Output(render_progress(found))
 
 
 def render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int) -> Output:
