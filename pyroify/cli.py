@@ -280,6 +280,13 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
 @click.option("--verify", is_flag=True, help="Prove the result first; write only what is proven.")
 @_run_options
 @MIN_VERIFIED
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Tolerate the findings in FILE; new ones, and those that are gone, fail.",
+)
+@click.option("--write-baseline", is_flag=True, help="Write all findings to the baseline.")
 @ALLOW_UNMATCHED
 @click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals; no summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every class; show tracebacks.")
@@ -299,6 +306,8 @@ def rewrite(
     run_timeout: float,
     run_limit: int,
     min_verified: float | None,
+    baseline: Path | None,
+    write_baseline: bool,
     allow_unmatched: bool,
     quiet: bool,
     verbose: bool,
@@ -319,6 +328,8 @@ def rewrite(
         raise click.UsageError("--run says what --verify is to compare: give both")
     if min_verified is not None and not verify:
         raise click.UsageError("--min-verified is about --verify: give both")
+    if write_baseline and baseline is None:
+        raise click.UsageError("--write-baseline needs --baseline FILE")
     is_on_stdout = output != formats.DEFAULT and output_file is None
     if stdin_filename and is_on_stdout and not (check or diff):
         raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
@@ -342,6 +353,8 @@ def rewrite(
     report = _make_report(project, prior_spec, outcome, allow_unmatched)
     if writes and not report.blockers:
         report = _write(report)
+    if baseline is not None:
+        report = _against_baseline(report, baseline, write_baseline)
     code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
     code = max(code, int(not is_proven))
     source = next((result.after or text for result in report.results), text)
@@ -628,6 +641,27 @@ def _publish(root: Path, changes: Sequence[Change]) -> None:
     from pyroify.publish import publish
 
     _note_recovery(publish(root, changes))
+
+
+def _against_baseline(report: Report, path: Path, write: bool) -> Report:
+    """The report without what a baseline knows, which may be written first."""
+    from pyroify.report.baseline import (
+        BaselineError,
+        read_baseline,
+        render_baseline,
+        without_known,
+    )
+
+    try:
+        if write:
+            path.write_text(render_baseline(report.findings), encoding="utf-8")
+            _note(f"wrote {path}\n")
+        known = read_baseline(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.FileError(str(path), str(error)) from error
+    except BaselineError as error:
+        raise click.ClickException(f"{path}: {error}; write one with --write-baseline") from error
+    return without_known(report, known, path.as_posix())
 
 
 def _own_run(command: str | None, seconds: float, megabytes: int) -> OwnRun | None:

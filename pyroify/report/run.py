@@ -43,6 +43,8 @@ class Report:
     pending: frozenset[str] = frozenset()
     trainings: tuple[Training, ...] = ()
     """Where scripts train converted classes without their random parameters."""
+    known: int | None = None
+    """How many findings a baseline knows, which are not among these; None without one."""
 
     @property
     def changed(self) -> tuple[FileResult, ...]:
@@ -212,12 +214,15 @@ def exit_code(report: Report, *, would_change: bool, min_coverage: float | None 
 
     ``would_change`` makes changes count (`--check` and `--diff`). ``min_coverage``, in percent,
     is how much of all there is must be converted for what is left unconverted to be tolerated.
+    With a baseline what it knows is tolerated, and nothing else that there is to say.
     """
     severities = {severity(finding.code) for finding in report.findings}
     if "error" in severities:
         return 2
     if would_change and (report.changed or report.lock):
         return 1
+    if report.known is not None:
+        return int(bool(report.findings))
     if min_coverage is not None:
         if report.coverage_of_all is not None:
             return int(report.coverage_of_all < min_coverage)

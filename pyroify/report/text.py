@@ -75,6 +75,8 @@ def _summary(report: Report) -> str:
         f"{render_statuses(report)} (coverage {_percentage(report.coverage)})",
         *_counted_apart(report),
     ]
+    if report.known is not None:
+        lines.append(f"{count(report.known, 'finding')} known from the baseline")
     if report.refusals:
         counts = ", ".join(f"{code} x{count}" for code, count in report.refusals.items())
         lines.append(f"refused by code: {counts}; `pyroify rule CODE` explains")
