@@ -174,3 +174,32 @@ class TestProject:
     def test_nothing_is_written(self, root: Path) -> None:
         rewrite_project(root, ["other.py"], SPEC)
         assert (root / "other.py").read_text() == "other\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "used"),
+    [
+        ("function", "def make(d):\n    return nn.Linear(d, d)\n", "layers.make(d)"),
+        ("partial", "make = partial(nn.Linear, bias=False)\n", "layers.make(d, d)"),
+    ],
+)
+def test_what_makes_layers_in_a_file_that_is_not_given_is_missed(
+    name: str, source: str, used: str, lay_out: Callable
+) -> None:
+    net = f"""\
+import layers
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.fc = {used}
+"""
+    head = "from functools import partial\nfrom torch import nn\n"
+    root = lay_out({"net.py": net, "layers.py": head + source})
+    outcome = rewrite_project(root, ["net.py", "layers.py"], SPEC, {"net.py"})
+    assert [finding.code for finding in outcome.findings] == ["PYR221"], name
+    assert not outcome.changes
+    both = rewrite_project(root, ["net.py", "layers.py"], SPEC)
+    assert {change.path for change in both.changes} == {"net.py", "layers.py"}

@@ -431,7 +431,7 @@ def members(children: tuple[Value, ...], keys: tuple[str, ...]) -> str:
 
 PROJECT = {
     "blocks.py": f"""\
-import outside
+import functools, outside
 {TORCH}
 class Block(nn.Module):
     def __init__(self, d):
@@ -454,7 +454,12 @@ class Made:
         return nn.Linear(d, d)
 
 KINDS = {{"a": nn.Linear, "b": Block}}
+LAYERS = {{"a": nn.Linear, "b": nn.Conv1d}}
 SHARED = nn.Linear(3, 3)
+square = lambda d: nn.Linear(d, d)
+NoBias = functools.partial(nn.Linear, bias=False)
+Wide = functools.partial(Block, wide=True)
+Stacked = functools.partial(nn.Sequential, nn.Linear(3, 3))
 NUMBERS = [1, 2]
 Either = nn.Linear if NUMBERS else nn.Conv1d
 Wrap = outside.Wrap
@@ -467,6 +472,14 @@ def layer(d, wide=False):
 
 def pick(wide):
     return nn.Linear if wide else nn.Conv1d
+
+Maybe = functools.partial(layer, wide=True)
+
+def called(make):
+    return make()
+
+def maker():
+    return lambda d: nn.Linear(d, d)
 
 def layers(d):
     yield nn.Linear(d, d)
@@ -531,17 +544,26 @@ STRUCTURES = {
     "a function that gives what it is given": ("blocks.given_back(nn.Linear(d, d))", "Linear"),
     "a function that calls itself": ("blocks.forever(d)", "?"),
     "a generator": ("nn.Sequential(*blocks.layers(d))", "Sequential(*Linear, stateless)"),
-    "a class that a function gives": ("blocks.pick(d)(d, d)", "?!"),
-    "one that is looked up": ("blocks.KINDS['a'](d, d)", "?!"),
-    "any that is looked up": ("blocks.KINDS[given](d, d)", "?!"),
-    "one that a class has": ("blocks.Plain.LAYER(d, d)", "?!"),
+    "a class that a function gives": ("blocks.pick(d)(d, d)", "<Linear | Conv1d>"),
+    "one that is looked up": ("blocks.KINDS['a'](d, d)", "Linear"),
+    "any that is looked up": ("blocks.KINDS[given](d, d)", "<?! | Block>"),
+    "one that a method looks up": ("blocks.KINDS.get('b')(d)", "Block"),
+    "a layer of several that is looked up": ("blocks.LAYERS[given](d, d)", "<Linear | Conv1d>"),
+    "one that a class has": ("blocks.Plain.LAYER(d, d)", "Linear"),
     "a static method": ("blocks.Plain.make(d)", "?!"),
     "a module of a file": ("blocks.SHARED", "?!"),
     "a number of a class": ("blocks.Plain.SIZE", "?"),
     "numbers of a file": ("blocks.NUMBERS", "(-, -)"),
-    "a lambda that is called": ("(lambda k: nn.Linear(k, k))(d)", "?!"),
+    "a lambda that is called": ("(lambda k: nn.Linear(k, k))(d)", "Linear"),
+    "a lambda that a function calls": ("blocks.called(lambda: nn.Linear(d, d))", "Linear"),
+    "a lambda of a file": ("blocks.square(d)", "?!"),
+    "a lambda that a function gives": ("blocks.maker()(d)", "?!"),
     "a lambda that is not": ("lambda k: nn.Linear(k, k)", "-"),
     "a partial that is called": ("functools.partial(nn.Linear, d)(d)", "?!"),
+    "a partial of a file": ("blocks.NoBias(d, d)", "Linear"),
+    "one of a class of the project": ("blocks.Wide(d)", "Block"),
+    "one of a function": ("blocks.Maybe(d)", "<Linear | None>"),
+    "one of a container": ("blocks.Stacked(nn.Linear(d, d))", "?!"),
     "what map makes": ("list(map(nn.Linear, [d], [d]))", "(*?!)"),
     "a layer moved": ("nn.Linear(d, d).to(given)", "Linear"),
     "a class of the project turned to half": ("blocks.Block(d).half()", "Block"),

@@ -119,6 +119,20 @@ class Parameters(Edit):
 
 
 @dataclass(frozen=True, slots=True)
+class Partials(Edit):
+    """What a partial is of is a PyroModule: ``partial(PyroModule[nn.Linear], bias=False)``.
+
+    The layout is that of ``Submodules``.
+    """
+
+    wrapper: str
+    indent: int
+    statement: int
+    room: int
+    trailing: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plates(Edit):
     """The first statements of a plate move above it, and reads get names there."""
 
@@ -152,9 +166,11 @@ class Submodules(Edit):
     ``argument`` is given where there is none: ``PyroModule[nn.ModuleList]`` needs one. A call that
     stands on one line may reach up to ``room``, or is broken; -1 leaves it. ``indent`` is the
     line's, ``statement`` the column of the statement, ``trailing`` what follows on the line.
+    ``chained``: what is called is a call itself, which starts at the same place.
     """
 
     wrapper: str
+    chained: bool
     argument: str
     indent: int
     statement: int

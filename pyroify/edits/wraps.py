@@ -14,7 +14,14 @@ from pyroify.program import placements
 from pyroify.program.copies import made_to_copy, with_copied
 from pyroify.program.placements import AccessPath, place
 from pyroify.program.resolve import Resolver
-from pyroify.program.values import ClassInstance, ContainerInstance, Scope, holds_parameters, places
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    LayerInstance,
+    Scope,
+    holds_parameters,
+    places,
+)
 from pyroify.spec.match import has_wildcard
 from pyroify.syntax.facts import File
 from pyroify.syntax.values import (
@@ -22,12 +29,10 @@ from pyroify.syntax.values import (
     Items,
     Location,
     Name,
-    OneOf,
     SelfRead,
     Unknown,
     Value,
     calls_in,
-    options_of,
     walk,
 )
 
@@ -74,6 +79,25 @@ def function_wraps(
             yield from wraps(calls, scope, resolver, FileNames(file), limit, filled)
 
 
+def partials(candidate: Candidate, resolver: Resolver) -> Iterator[tuple[str, Call]]:
+    """The partials that make layers for a class, with their files, unless their layers stay."""
+    changed = candidate.changed_names.union(_put_into_containers(candidate, resolver))
+    for attribute in candidate.summary.everything:
+        is_layer = isinstance(attribute.node, LayerInstance)
+        if not is_layer or attribute.name.partition(".")[0] in changed:
+            for item in walk(attribute.node):
+                if isinstance(item, LayerInstance) and item.partial is not None:
+                    yield item.partial
+
+
+def partial_wrap(partial: Call, names: FileNames, limit: int) -> Edit:
+    """The edit that makes what a partial is of a PyroModule."""
+    indent, trailing, length, statement = partial.extent or (0, 0, limit + 1, 0)
+    room = limit - trailing if length <= limit else -1
+    layout = (indent, statement, room, trailing)
+    return kinds.Partials(partial.line, partial.column, names.say("PyroModule"), *layout)
+
+
 def wraps(
     calls: Iterable[Call],
     scope: Scope,
@@ -108,7 +132,7 @@ def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
     room = limit - trailing if is_first and length <= limit else -1
     argument = "[]" if bare else ""
     layout = (indent, statement, room, trailing)
-    return kinds.Submodules(call.line, call.column, wrapper, argument, *layout)
+    return kinds.Submodules(call.line, call.column, wrapper, call.chained, argument, *layout)
 
 
 def _computed(calls: Iterable[Call]) -> Iterator[Location]:
@@ -134,16 +158,10 @@ def _filled(nodes: Iterable[Value]) -> set[Location]:
 
 def _is_wrappable(call: Call, scope: Scope, resolver: Resolver, filled: bool = False) -> bool:
     """Whether a call surely makes a layer or container that may have parameters."""
-    if call.wrapped or not isinstance(call.callee, Name | OneOf):
+    if call.wrapped or resolver.is_wrapped(call.callee, scope):
         return False
-    options = options_of(call.callee)
-    kinds = set()
-    for option in options:
-        layer = (
-            resolver.index.layer(option.dotted, scope.path) if isinstance(option, Name) else None
-        )
-        kinds.add(layer.kind if layer else "")
-    if "" in kinds or kinds == {"stateless"}:
+    kinds = {layer.kind for layer in resolver.layers_called(call.callee, scope)}
+    if kinds <= {"stateless"}:
         return False
     if kinds == {"container"}:
         node = resolver.resolve(call, replace(scope, inside=True))

@@ -21,6 +21,7 @@ from pyroify.decide.sites import InstanceSite
 from pyroify.decide.unregistered import hides_random_layers
 from pyroify.diagnostics import Finding, lookup
 from pyroify.edits.bases import needs_metaclass
+from pyroify.edits.wraps import partials
 from pyroify.migration.migrate import Migration, migrate
 from pyroify.migration.networks import convert_networks
 from pyroify.plan.files import EditPlanner
@@ -443,6 +444,9 @@ class _Planner:
                 continue
             needed = {base.file.path for base in candidate.cls.lineage[1:]}
             needed |= {cls.file.path for cls in candidate.summary.held}
+            needed |= {path for path, _ in partials(candidate, self.resolver)}
+            functions = self.resolver.users.items()
+            needed |= {path for (path, _), users in functions if candidate.key in users}
             needed |= {
                 sub.file.path
                 for sub in self.known.subclasses.get(candidate.key, ())

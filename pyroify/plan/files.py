@@ -32,7 +32,7 @@ from pyroify.edits.shared import (
     shared_function,
     with_call,
 )
-from pyroify.edits.wraps import class_wraps, function_wraps
+from pyroify.edits.wraps import class_wraps, function_wraps, partial_wrap, partials
 from pyroify.migration.migrate import Migration
 from pyroify.plan.helpers import share_helpers
 from pyroify.program.faults import looking_at
@@ -84,6 +84,7 @@ class EditPlanner:
                 names.setdefault(path, FileNames(candidate.cls.file)).take_over(candidate.names)
         if converting:
             self._of_functions(edits, names)
+            self._of_partials(edits, names)
         if edits:
             for file in self.resolver.index.files:
                 left = [
@@ -188,6 +189,17 @@ class EditPlanner:
             if file and found:
                 edits.setdefault(path, {}).update(found)
                 names.setdefault(path, FileNames(file)).use("PyroModule")
+
+    def _of_partials(self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]) -> None:
+        """Partials of layers by which classes that convert make what changes."""
+        converting = (candidate for candidate in self.candidates.values() if candidate.converts)
+        made = (found for item in converting for found in partials(item, self.resolver))
+        for path, partial in dict.fromkeys(made):
+            file = self.resolver.index.file(path)
+            if file is not None:
+                spelling = names.setdefault(path, FileNames(file))
+                edit = partial_wrap(partial, spelling, self._limit(file))
+                edits.setdefault(path, {})[edit] = None
 
     def _of_class(self, candidate: Candidate) -> Iterator[Edit]:
         has_subclasses = bool(self.resolver.subclasses.get(candidate.key))

@@ -10,7 +10,7 @@ import ast
 import builtins
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -196,7 +196,9 @@ class Resolver:
             key = (dotted, scope.path)
             if key not in self._constants:
                 self._constants[key] = Unknown(dotted)  # where it is made of itself
-                made = self.resolve(target.alias, Scope(target.file.path, inside=False))
+                made = self.resolve(
+                    target.alias, Scope(target.file.path, inside=False, of_file=True)
+                )
                 self._constants[key] = _made_elsewhere(made, dotted)
             return self._constants[key]
         name = self.index.canonical(dotted, scope.path)
@@ -401,7 +403,7 @@ class Resolver:
                 return self._named_call(call, dotted, scope)
             case OneOf(options=options):
                 nodes = [self._call(replace(call, callee=option), scope) for option in options]
-                return join(*_unwrapped(nodes, call))
+                return self._where_wrapped(call, call.callee, nodes, scope)
             case Closure():
                 return self._closed(call, call.callee, scope, scope)
             case Constant():
@@ -427,20 +429,45 @@ class Resolver:
             any_class = not self._is_of_library(callee, scope)
             return replace(self._mixture(call, scope, (callee,)), any_class=any_class)
         nodes = [self._made_by(call, maker, inner, scope) for maker, inner in makers]
-        if any(
-            isinstance(item, LayerInstance | ContainerInstance)
-            and item.call is not None
-            and item.call.place == call.place
-            for node in nodes
-            for item in walk(node)
-        ):
-            return Unknown(call.text, sure=True)
-        return join(*nodes)
+        return self._where_wrapped(call, callee, nodes, scope)
+
+    def _where_wrapped(
+        self, call: Call, callee: Value, nodes: Iterable[Value], scope: Scope
+    ) -> Value:
+        """What a call makes; its layers are hidden where it may as well make something else.
+
+        A class of the project cannot be wrapped there, and so the layers are not either.
+        """
+        if self.layers_called(callee, scope):
+            return join(*nodes)
+        return join(
+            *(Unknown(call.text, sure=True) if _is_made_by(node, call) else node for node in nodes)
+        )
+
+    def layers_called(self, callee: Value, scope: Scope) -> tuple[Layer, ...]:
+        """The layers that a callee may be, if it is a class of torch whoever calls the function.
+
+        Such a callee can be wrapped, whatever it is picked from.
+        """
+        makers = self._makers(callee, replace(scope, arguments={})) or ()
+        found = [
+            self.index.layer(maker.dotted, inner.path) if isinstance(maker, Name) else None
+            for maker, inner in makers
+        ]
+        layers = tuple(layer for layer in found if layer is not None)
+        return layers if len(layers) == len(found) else ()
+
+    def is_wrapped(self, callee: Value, scope: Scope) -> bool:
+        """Whether all classes that a callee may be are written ``PyroModule[...]``."""
+        makers = self._makers(callee, replace(scope, arguments={})) or ()
+        return all(isinstance(maker, Name) and maker.wrapped for maker, _ in makers)
 
     def _made_by(self, call: Call, maker: Value, inner: Scope, scope: Scope) -> Value:
         """What a call makes of a maker that is written elsewhere."""
         if isinstance(maker, Closure):
             return self._closed(call, maker, inner, scope)
+        if isinstance(maker, Call):
+            return self._completed(call, maker, inner, scope)
         depth = scope.depth + 1
         made = replace(call, callee=maker)
         return self._call(made, replace(scope, path=inner.path, depth=depth))
@@ -453,9 +480,31 @@ class Resolver:
                 arguments[name] = (passed, scope)
             else:
                 arguments.pop(name, None)
-        depth = scope.depth + 1
-        node = self.resolve(closure.body, replace(inner, arguments=arguments, depth=depth))
-        return _made_elsewhere(node, call.text)
+        within = replace(inner, arguments=arguments, depth=scope.depth + 1, inside=False)
+        node = self.resolve(closure.body, within)
+        is_wrapped = inner.callers <= scope.callers and not inner.of_file
+        return node if is_wrapped else _made_elsewhere(node, call.text)
+
+    def _completed(self, call: Call, partial: Call, inner: Scope, scope: Scope) -> Value:
+        """What ``functools.partial(callee, ...)`` gives, made where the partial is."""
+        callee, *given = partial.args
+        makers = self._makers(callee.value, replace(inner, depth=scope.depth + 1))
+        if makers is None:
+            return self._mixture(call, scope, (callee.value,))
+        if not self.layers_called(callee.value, inner):
+            positions = [passed for passed in given if not passed.keyword]
+            if positions:  # the arguments of a function would be others
+                return self._mixture(call, scope, (callee.value,))
+            nodes = [self._made_by(call, maker, at, scope) for maker, at in makers]
+            return self._where_wrapped(call, callee.value, nodes, scope)
+        is_here = inner.callers == scope.callers and not inner.of_file
+        seen = given if is_here else [_seen_elsewhere(passed) for passed in given]
+        made = replace(partial, args=_completed(seen, call.args))
+        nodes = [self._made_by(made, maker, at, scope) for maker, at in makers]
+        if any(isinstance(node, ContainerInstance) for node in nodes):
+            return hidden(call.text, *nodes)
+        place = None if self.is_wrapped(callee.value, inner) else (inner.path, partial)
+        return join(*(_of_partial(node, place) for node in nodes))
 
     def _makers(self, callee: Value, scope: Scope) -> list[tuple[Value, Scope]] | None:
         """The classes and functions that a value may be; None where the source does not show."""
@@ -489,7 +538,9 @@ class Resolver:
                     entry = OneOf(tuple(_entries(held)))
                 return self._makers(entry, replace(inner, depth=deeper.depth))
             case Call(callee=Name(dotted="functools.partial"), args=args) if args:
-                return self._makers(args[0].value, deeper)
+                return [(callee, scope)]
+            case Call() if (got := self._entry(callee, deeper)) is not None:
+                return self._makers(*got)
             case Call(callee=Name(dotted=dotted)):
                 return self._returned_makers(callee, dotted, deeper)
             case MethodCall(name=name, call=call) if scope.cls is not None:
@@ -499,6 +550,23 @@ class Resolver:
         if (behind := self.behind(callee, deeper)) is not None:
             return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
         return None
+
+    def _entry(self, call: Call, scope: Scope) -> tuple[Value, Scope] | None:
+        """What ``NAMES.get(key)`` gives of a dict that is written elsewhere, and where that is."""
+        match call.callee:
+            case Name(dotted=dotted):
+                owner: Value = Name(dotted.rpartition(".")[0])
+                method = dotted.rpartition(".")[2]
+            case SelfRead(path=(name, method)):
+                owner = SelfRead((name,))
+            case Unknown(owner=Argument() as owner, path=(method,)):
+                pass
+            case _:
+                return None
+        if (held := self.behind(owner, scope)) is None:
+            return None
+        made = held_by_method(held[0], method, call)
+        return None if made is None else (made, replace(held[1], depth=scope.depth))
 
     def _is_of_library(self, callee: Value, scope: Scope) -> bool:
         """Whether a callee is looked up, by a computed name, in a module outside the project."""
@@ -582,9 +650,7 @@ class Resolver:
                 self.users.setdefault(place, set()).add(scope.user)
             return node
         if target.alias is not None and target.file is not None:
-            return self._alias_call(
-                call, target.alias, replace(scope, path=target.file.path, cls=None)
-            )
+            return self._alias_call(call, target.alias, target.file.path, scope)
         if (made := self._member_call(call, dotted, scope)) is not None:
             return made
         return self._outside_call(call, name, scope)
@@ -644,11 +710,11 @@ class Resolver:
             return _made_elsewhere(node, call.text)
         return PLAIN if self.index.is_known(file, cls) and not cls.metaclass else Unknown(call.text)
 
-    def _alias_call(self, call: Call, alias: Value, scope: Scope) -> Value:
+    def _alias_call(self, call: Call, alias: Value, path: str, scope: Scope) -> Value:
         deeper = replace(scope, depth=scope.depth + 1)
         if isinstance(alias, Name | OneOf):
-            return self._call(replace(call, callee=alias), deeper)
-        return self._called(call, deeper, alias)
+            return self._call(replace(call, callee=alias), replace(deeper, path=path, cls=None))
+        return self._called(call, deeper, call.callee)
 
     def _outside_call(self, call: Call, name: str, scope: Scope) -> Value:
         """A call of something outside the project: unknown of what it is given."""
@@ -736,10 +802,37 @@ class Resolver:
         return Unknown(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
 
 
+def _seen_elsewhere(passed: Passed) -> Passed:
+    """An argument as another function sees it: only a literal means the same there."""
+    return replace(passed, stable=is_literal(passed.text), value=Computed(passed.text))
+
+
+def _of_partial(node: Value, place: tuple[str, Call] | None) -> Value:
+    return replace(node, partial=place) if isinstance(node, LayerInstance) else node
+
+
+def _completed(given: Sequence[Passed], more: Sequence[Passed]) -> tuple[Passed, ...]:
+    """The arguments of a partial with those of its call, which come last and take precedence."""
+    keywords = {passed.keyword for passed in more if passed.keyword}
+    left = [passed for passed in given if not passed.keyword or passed.keyword not in keywords]
+    if any(passed.star == "**" for passed in more):  # it may take precedence as well
+        left = [
+            replace(passed, text="", stable=False) if passed.keyword else passed for passed in left
+        ]
+    return (*left, *more)
+
+
 def _inside_file(file: File, scope: Scope) -> Scope:
     """Where what a file assigns by itself stands."""
     depth = scope.depth + 1
-    return Scope(file.path, depth=depth, inside=False, callers=scope.callers, user=scope.user)
+    return Scope(
+        file.path,
+        depth=depth,
+        inside=False,
+        callers=scope.callers,
+        user=scope.user,
+        of_file=True,
+    )
 
 
 def _made_elsewhere(node: Value, text: str) -> Value:
@@ -799,15 +892,10 @@ def _parameter_of(call: Call) -> Parameter:
     return Parameter(call.line, call.column, initial, None, False, frozen)
 
 
-def _unwrapped(nodes: Sequence[Value], call: Call) -> Iterator[Value]:
-    """What one call may make; its layers are hidden where it may as well make something else.
-
-    A class of the project cannot be wrapped there, and so the layers are not either.
-    """
-    mixed = any(isinstance(node, ClassInstance | Unknown) for node in nodes)
-    for node in nodes:
-        is_layer = isinstance(node, LayerInstance | ContainerInstance)
-        yield Unknown(call.text, sure=True) if mixed and is_layer else node
+def _is_made_by(node: Value, call: Call) -> bool:
+    """Whether there is a layer or container in a structure that a call itself makes."""
+    made = (item for item in walk(node) if isinstance(item, LayerInstance | ContainerInstance))
+    return any(item.call is not None and item.call.place == call.place for item in made)
 
 
 def is_literal(text: str) -> bool:

@@ -26,10 +26,14 @@ from pyroify.syntax.values import (
 
 @dataclass(frozen=True, slots=True)
 class LayerInstance(Value):
-    """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen."""
+    """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen.
+
+    ``partial`` is the ``functools.partial`` that makes it, with the path of its file.
+    """
 
     layer: Layer
     call: Call | None = None
+    partial: tuple[str, Call] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Scope:
     """The functions that were followed to get here: path and line of each."""
     user: tuple[str, str] | None = None
     """The class that the value is made for, whatever functions lead to it."""
+    of_file: bool = False
+    """Whether the value is what a file or class body assigns, outside of functions."""
 
 
 def is_certain(node: Value) -> bool:

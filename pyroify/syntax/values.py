@@ -58,9 +58,13 @@ NOTHING, PLAIN, STATELESS = Nothing(), Plain(), Plain(is_module=True)
 
 @dataclass(frozen=True, slots=True)
 class Name(Value):
-    """Something importable or defined in the file: ``torch.nn.Linear``, ``models.blocks.Block``."""
+    """Something importable or defined in the file: ``torch.nn.Linear``, ``models.blocks.Block``.
+
+    ``wrapped``: written ``PyroModule[torch.nn.Linear]``.
+    """
 
     dotted: str
+    wrapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,8 @@ class Call(Value):
     """Where it stands on one line: the line's indent, the characters after it, the line's length,
     and the column of its statement."""
     indirect: bool = False
+    chained: bool = False
+    """Whether what is called is a call itself: ``NAMES.get(name)(args)``, at the same place."""
 
     def argument(self, keyword: str, position: int) -> Passed | None:
         """The argument given for a parameter, or None where it is left out or not to be told."""

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import libcst as cst
 
+from pyroify.edits.kinds import Partials, Submodules
 from pyroify.notebook import CELL
 
 BOUNDARY = re.compile(rf"# ?%%|{CELL}")
@@ -41,6 +42,18 @@ def fitted_expression(
         return cst.parse_expression(source)
     first, *rest = _fit(source, indent, indent + len(source) - 1, limit + trailing)
     return cst.parse_expression("\n".join([first, *(" " * inside + line for line in rest)]))
+
+
+def fitted_call(made: cst.Call, edit: Submodules | Partials) -> cst.Call:
+    """A call that has grown, broken where it reaches beyond the room that there is for it."""
+    text = cst.Module([]).code_for_node(made)
+    if edit.room < 0 or edit.column + len(text) <= edit.room or "\n" in text or made.lpar:
+        return made
+    fitted = fitted_expression(
+        text, edit.column, edit.indent, edit.room, edit.indent - edit.statement, edit.trailing
+    )
+    assert isinstance(fitted, cst.Call)
+    return fitted
 
 
 def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:

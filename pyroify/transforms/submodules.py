@@ -5,9 +5,14 @@ from __future__ import annotations
 import libcst as cst
 
 from pyroify.edits.kinds import Submodules
-from pyroify.transforms._layout import fitted_expression
+from pyroify.transforms._layout import fitted_call
 
 NODE = cst.Call
+
+
+def matches(node: cst.CSTNode, edit: Submodules) -> bool:
+    """Whether a node is the call meant: several may start at one place."""
+    return isinstance(node, cst.Call) and isinstance(node.func, cst.Call) == edit.chained
 
 
 def apply(node: cst.Call, edit: Submodules) -> cst.Call:
@@ -25,11 +30,4 @@ def apply(node: cst.Call, edit: Submodules) -> cst.Call:
     made = node.with_changes(func=callee)
     if edit.argument and not node.args:
         made = made.with_changes(args=[cst.Arg(cst.parse_expression(edit.argument))])
-    text = cst.Module([]).code_for_node(made)
-    if edit.room < 0 or edit.column + len(text) <= edit.room or "\n" in text or node.lpar:
-        return made
-    fitted = fitted_expression(
-        text, edit.column, edit.indent, edit.room, edit.indent - edit.statement, edit.trailing
-    )
-    assert isinstance(fitted, cst.Call)
-    return fitted
+    return fitted_call(made, edit)

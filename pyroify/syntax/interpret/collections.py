@@ -257,7 +257,12 @@ def held_by_method(owner: Value, method: str, call: Call) -> Value | None:
         return None
     given = [passed.value for passed in call.args]
     if method in ("get", "pop", "setdefault"):
-        return join(element_of(owner), *given[1:])
+        match given:
+            case [Constant(text=key), *_] if is_text(key):
+                at = _position(owner, ast.literal_eval(key))
+            case _:
+                at = None
+        return join(element_of(owner), *given[1:]) if at is None else owner.items[at]
     if method == "copy":
         return owner
     if method == "values":

@@ -231,9 +231,16 @@ class Expressions:
             made = self.evaluate(value)
             if key is not None:
                 self.evaluate(key)
-                made = Items((made,), (self.source.source(key),))
+                made = Items((made,), (self._key(key),))
             parts.append(made)
         return merged(parts)
+
+    def _key(self, node: ast.expr) -> str:
+        """The source of a key; a text as Python shows it, whatever quotes it is written in."""
+        match node:
+            case ast.Constant(value=str(text)):
+                return repr(text)
+        return self.source.source(node)
 
     def _comprehension(self, generators: Sequence[ast.comprehension]) -> None:
         for generator in generators:
@@ -260,6 +267,9 @@ class Expressions:
 
     def _subscript(self, node: ast.Subscript) -> Value:
         """An entry of a registry, or what one of several classes is picked from."""
+        if chain(node.value) and self.source.dotted(node) in PYRO_MODULE:
+            made = self.evaluate(node.slice)
+            return replace(made, wrapped=True) if isinstance(made, Name) else made
         value, text = self.evaluate(node.value), self.source.source(node)
         self.evaluate(node.slice)
         if isinstance(node.slice, ast.Slice):
@@ -299,6 +309,7 @@ class Expressions:
             text=self.source.source(function),
             wrapped=wrapped,
             extent=self.source.extent(node, self.statement_column),
+            chained=isinstance(function, ast.Call),
         )
 
     def _arguments(self, node: ast.Call) -> Iterator[Passed]:
