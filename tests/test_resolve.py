@@ -444,6 +444,11 @@ class Stack(nn.Sequential):
 class Plain:
     SIZE = 3
     LAYER = nn.Linear
+    GROWN = {{"a": nn.Linear}}
+
+    @classmethod
+    def add(cls, name, made):
+        cls.GROWN[name] = made
 
     @staticmethod
     def make(d):
@@ -455,6 +460,16 @@ class Made:
 
 KINDS = {{"a": nn.Linear, "b": Block}}
 LAYERS = {{"a": nn.Linear, "b": nn.Conv1d}}
+ENTERED = {{"a": nn.Linear}}
+ENTERED["b"] = nn.Conv1d
+MERGED = {{}}
+MERGED.update(ENTERED)
+NESTED = {{"x": {{"kind": Block, "size": 3}}, "y": {{"kind": nn.Linear}}}}
+REGISTERED = {{"a": nn.Linear}}
+EXTENDED = {{"a": nn.Linear}}
+if outside.here:
+    EXTENDED["b"] = outside.Layer
+KINDS2 = {{"a": nn.Linear}}
 SHARED = nn.Linear(3, 3)
 square = lambda d: nn.Linear(d, d)
 NoBias = functools.partial(nn.Linear, bias=False)
@@ -474,6 +489,9 @@ def pick(wide):
     return nn.Linear if wide else nn.Conv1d
 
 Maybe = functools.partial(layer, wide=True)
+
+def register(name, cls):
+    REGISTERED[name] = cls
 
 def called(make):
     return make()
@@ -549,6 +567,13 @@ STRUCTURES = {
     "any that is looked up": ("blocks.KINDS[given](d, d)", "<?! | Block>"),
     "one that a method looks up": ("blocks.KINDS.get('b')(d)", "Block"),
     "a layer of several that is looked up": ("blocks.LAYERS[given](d, d)", "<Linear | Conv1d>"),
+    "one of those that a dict got": ("blocks.ENTERED[given](d, d)", "<Linear | Conv1d>"),
+    "one of those that it got all at once": ("blocks.MERGED[given](d)", "<Linear | Conv1d>"),
+    "one of a dict of dicts": ("blocks.NESTED[given]['kind'](d)", "<Block | ?!>"),
+    "one that a function may have put there": ("blocks.REGISTERED[given](d, d)", "?!"),
+    "one that is put there sometimes": ("blocks.EXTENDED[given](d, d)", "?!"),
+    "one that another file puts there": ("blocks.KINDS2[given](d, d)", "?!"),
+    "one of a dict of a class that grows": ("blocks.Plain.GROWN[given](d, d)", "?!"),
     "one that a class has": ("blocks.Plain.LAYER(d, d)", "Linear"),
     "a static method": ("blocks.Plain.make(d)", "?!"),
     "a module of a file": ("blocks.SHARED", "?!"),
@@ -598,6 +623,7 @@ def test_what_a_value_holds(row: tuple[str, str], lay_out: LayOut) -> None:
     text = f"""\
 import blocks, collections, copy, functools, os, outside
 {TORCH}
+blocks.KINDS2["b"] = outside.Layer
 class Net(nn.Module):
     KIND = nn.Linear
 

@@ -61,6 +61,9 @@ class Block(nn.Module):
         super().__init__()
         self.fc = nn.Linear(d, d)
 
+class Filled(nn.Sequential):
+    pass
+
 class Maker:
     @staticmethod
     def make(d):
@@ -366,7 +369,6 @@ def test_what_it_is_called_says_nothing(name: str, tmp_path: Path) -> None:
         ("nn.Module", True),
         ("nn.Module | None", True),
         ("typing.Optional[nn.Linear]", True),
-        ('"Block"', True),
         ("type[nn.Module]", False),
         ("int", False),
         ("outside.Thing", False),
@@ -375,4 +377,26 @@ def test_what_it_is_called_says_nothing(name: str, tmp_path: Path) -> None:
 def test_an_annotation_tells_a_module(annotation: str, expected: bool, tmp_path: Path) -> None:
     body = "self.fc = nn.Linear(3, 3)\nself.m = m"
     found = sites(tmp_path, body, "return self.fc(x)", f"m: {annotation} = None")
+    assert ("m.**" in found) is expected
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        ("Block", False),
+        ('"Block"', False),
+        ("Block | None", False),
+        ("typing.Optional[Block]", False),
+        ("typing.Union[Block, torch.Tensor]", False),
+        ("Block | nn.Linear", True),
+        ("list[Block]", True),
+        ("Filled", True),
+    ],
+)
+def test_an_instance_of_the_project_declares_itself(
+    annotation: str, expected: bool, tmp_path: Path
+) -> None:
+    """A container without a constructor does not: whoever fills it declares what it holds."""
+    body = "self.fc = nn.Linear(3, 3)\nself.m = m"
+    found = sites(tmp_path, body, "return self.m(x)", f"m: {annotation}")
     assert ("m.**" in found) is expected

@@ -159,8 +159,10 @@ class Resolver:
                 return self._named(dotted, scope)
             case Constant() | Computed() | Declared() | Closure():
                 return PLAIN
-            case Parameter():
+            case Parameter() | ClassInstance():
                 return value
+            case Unknown(owner=owner, path=path) if self._is_part(owner, path, scope):
+                return PLAIN  # a further name for what its own class declares
             case Argument(name=name):
                 if name in scope.arguments:
                     passed, outer = scope.arguments[name]
@@ -244,6 +246,26 @@ class Resolver:
                 return _made_elsewhere(self.resolve(value, inner), text)
         return Unknown(text)
 
+    def _is_part(self, owner: Value | None, path: Path, scope: Scope) -> bool:
+        """Whether an attribute of instances of the project is a module that they hold."""
+        if not isinstance(owner, Argument) or len(path) != 1 or scope.depth > MAX_DEPTH:
+            return False
+        made = [item for item in options_of(self.resolve(owner, scope)) if item != NOTHING]
+        parts = [
+            option
+            for item in made
+            if isinstance(item, ClassInstance)
+            for option in options_of(self._held_by(item.cls, path, scope))
+        ]
+        modules = (LayerInstance, ContainerInstance, ClassInstance, Nothing, Plain)
+        is_module = all(isinstance(part, modules) for part in parts)
+        return bool(parts) and is_module and all(isinstance(item, ClassInstance) for item in made)
+
+    def _held_by(self, cls: ModuleClass, path: Path, scope: Scope) -> Value:
+        """What an instance of a class holds under a name."""
+        inner = Scope(cls.file.path, cls, depth=scope.depth + 1, inside=False)
+        return self._held(SelfRead(path), inner)
+
     def _assigned(self, path: Path, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
         """What a class and its bases assign to ``self.<path>``."""
         for owner in cls.lineage:
@@ -286,13 +308,32 @@ class Resolver:
             case Name(dotted=dotted):
                 target = self.index.resolve(dotted, scope.path)
                 if target.alias is not None and target.file is not None:
-                    return target.alias, _inside_file(target.file, scope)
+                    is_grown = self.index.canonical(dotted, scope.path) in self._grown
+                    held = _with_more(target.alias, dotted) if is_grown else target.alias
+                    return held, _inside_file(target.file, scope)
                 return self._class_attribute(dotted, scope)
             case SelfRead(path=(name,)) if scope.cls is not None:
                 for owner in scope.cls.lineage:
                     if (found := dict(owner.cls.class_attributes).get(name)) is not None:
-                        return found, _inside_file(owner.file, scope)
+                        return self._of_class(found, name, owner.cls, owner.file, scope)
         return None
+
+    def _of_class(
+        self, value: Value, name: str, cls: Class, file: File, scope: Scope
+    ) -> tuple[Value, Scope]:
+        """What a class attribute stands for, and where that is written."""
+        names = (f"{file.module}.{cls.qualname}.{name}", f"*.{name}")
+        held = _with_more(value, name) if self._grown.intersection(names) else value
+        return held, _inside_file(file, scope)
+
+    @cached_property
+    def _grown(self) -> frozenset[str]:
+        """Lists and dicts that code puts further members into, by their full names."""
+        index = self.index
+        names = ((name, file.path) for file in index.files for name in file.grown)
+        return frozenset(
+            name if name.startswith("*") else index.canonical(name, path) for name, path in names
+        )
 
     def _class_attribute(self, dotted: str, scope: Scope) -> tuple[Value, Scope] | None:
         """What ``Class.NAME`` stands for."""
@@ -300,9 +341,9 @@ class Resolver:
         target = self.index.resolve(owner, scope.path)
         cls = target.module_class.cls if target.module_class else target.plain_class
         value = dict(cls.class_attributes).get(name) if cls is not None else None
-        if value is None or target.file is None:
+        if cls is None or value is None or target.file is None:
             return None
-        return value, _inside_file(target.file, scope)
+        return self._of_class(value, name, cls, target.file, scope)
 
     def _items(self, value: Items, scope: Scope) -> Items:
         return Items(tuple(self.resolve(item, scope) for item in value.items), value.keys)
@@ -530,13 +571,11 @@ class Resolver:
             ) if key[:1] in "'\"":
                 return [(Name(f"{owner}.{ast.literal_eval(key)}"), scope)]
             case Element(of=of, index=index, text=text):
-                held, inner = self.behind(of, scope) or (of, scope)
-                if not isinstance(held, Items):
+                entries = self._entries(of, index, text, deeper)
+                if entries is None:
                     return None
-                entry = pick(held, index, text)
-                if isinstance(entry, Element):
-                    entry = OneOf(tuple(_entries(held)))
-                return self._makers(entry, replace(inner, depth=deeper.depth))
+                found = [self._makers(entry, inner) for entry, inner in entries]
+                return None if None in found else [one for some in found if some for one in some]
             case Call(callee=Name(dotted="functools.partial"), args=args) if args:
                 return [(callee, scope)]
             case Call() if (got := self._entry(callee, deeper)) is not None:
@@ -550,6 +589,34 @@ class Resolver:
         if (behind := self.behind(callee, deeper)) is not None:
             return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
         return None
+
+    def _entries(
+        self, of: Value, index: int | str | None, text: str, scope: Scope
+    ) -> list[tuple[Value, Scope]] | None:
+        """What may be picked from lists and dicts, which may be picked from others themselves."""
+        if scope.depth > MAX_DEPTH:
+            return None
+        deeper = replace(scope, depth=scope.depth + 1)
+        held: list[tuple[Value, Scope]] | None
+        match of:
+            case Items():
+                entry = pick(of, index, text)
+                if isinstance(entry, Element):
+                    entry = OneOf(tuple(map(member_of, of.items)))
+                return [(option, scope) for option in options_of(entry)]
+            case OneOf(options=options):
+                held = [(option, scope) for option in options]
+            case Element(of=outer, index=key, text=source):
+                held = self._entries(outer, key, source, deeper)
+            case _:
+                behind = self.behind(of, deeper)
+                held = [behind] if behind else None
+        if held is None:
+            return None
+        found = [
+            self._entries(value, index, text, replace(at, depth=deeper.depth)) for value, at in held
+        ]
+        return None if None in found else [one for some in found if some for one in some]
 
     def _entry(self, call: Call, scope: Scope) -> tuple[Value, Scope] | None:
         """What ``NAMES.get(key)`` gives of a dict that is written elsewhere, and where that is."""
@@ -802,6 +869,14 @@ class Resolver:
         return Unknown(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
 
 
+def _with_more(value: Value, text: str) -> Value:
+    """A list or dict that gets more members than are seen."""
+    if not isinstance(value, Items):
+        return value
+    keys = ("*",) if len(value.keys) == len(value.items) else ()
+    return Items((*value.items, Many(Unknown(text))), (*value.keys, *keys))
+
+
 def _seen_elsewhere(passed: Passed) -> Passed:
     """An argument as another function sees it: only a literal means the same there."""
     return replace(passed, stable=is_literal(passed.text), value=Computed(passed.text))
@@ -862,11 +937,6 @@ def _element_of(node: Value, index: int | str | None, text: str, is_copied: bool
         case Plain() | Nothing() | Parameter():
             return PLAIN
     return Unknown(text)
-
-
-def _entries(items: Items) -> Iterator[Value]:
-    for item in items.items:
-        yield member_of(item)
 
 
 def _any_of(nodes: Sequence[Value], text: str) -> Value:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED
 from pyroify.catalog.module import MODULE
+from pyroify.program.annotations import Annotations
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.index import ModuleClass, Target
 from pyroify.program.ownership import UserDeclarations, by_hand
@@ -40,6 +41,7 @@ from pyroify.syntax.values import (
     Nothing,
     OneOf,
     Parameter,
+    Passed,
     Path,
     Plain,
     SelfRead,
@@ -305,6 +307,20 @@ class ClassSummary:
     def scope(self) -> Scope:
         """Where the values of the class stand."""
         return Scope(self.cls.file.path, self.cls, user=self.cls.key)
+
+    @cached_property
+    def _scopes(self) -> Mapping[Assignment, Scope]:
+        """Where assignments stand of which the annotations of arguments tell more."""
+        cls, resolver = self.cls, self.resolver
+        read = Annotations(cls.file, resolver.index, resolver.subclasses)
+        found: dict[Assignment, Scope] = {}
+        for method in cls.cls.methods:
+            if instances := read.instances(method):
+                given = {name: Passed("", "", name, True, at) for name, at in instances.items()}
+                arguments = {name: (passed, self.scope) for name, passed in given.items()}
+                scope = replace(self.scope, arguments=arguments)
+                found.update((item, scope) for item in method.assignments)
+        return found
 
     @cached_property
     def unsteady(self) -> frozenset[str]:
@@ -810,7 +826,7 @@ class ClassSummary:
 
     def node(self, item: Assignment) -> Value:
         """The structure of one assigned value, with what the annotations of arguments tell."""
-        scope = self.scope
+        scope = self._scopes.get(item, self.scope)
         if item in self.elsewhere:
             scope = replace(scope, inside=False)
         value = item.value if item in self.late else _as_made(item)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyroify.catalog.calls import LOADING, MODULE_FREE, NAMESPACE, NAMESPACES, NUMBERS
 from pyroify.catalog.module import RETURNING_SELF
 from pyroify.program.index import Target
-from pyroify.program.values import Scope
+from pyroify.program.values import ClassInstance, Scope
 from pyroify.syntax.facts import Function
 from pyroify.syntax.parameters import PARAMETER
 from pyroify.syntax.values import (
@@ -64,7 +64,7 @@ class Contents:
     def _within(self, value: Value, scope: Scope) -> Iterator[tuple[Value, Scope]]:
         """What a value is made of, after it was looked at itself."""
         match value:
-            case Parameter():
+            case Parameter() | ClassInstance():
                 self.sure = True
             case SelfRead():
                 self.maybe = True

@@ -12,14 +12,15 @@ from pyroify.code.read import DECLARING
 from pyroify.syntax.declarations import definitions
 from pyroify.syntax.facts import AttributeStore, Class, File, Function
 from pyroify.syntax.functions import Definition, read_function, read_method
-from pyroify.syntax.interpret.collections import element_of, substitute, taken_from
+from pyroify.syntax.interpret.collections import element_of, merged, substitute, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.liftings import bound_networks, liftings
 from pyroify.syntax.observe.class_names import dispatches
+from pyroify.syntax.observe.growth import grown
 from pyroify.syntax.observe.observations import parameter_sweeps, type_tests
 from pyroify.syntax.observe.repeats import repeats
 from pyroify.syntax.source import Source, chain, own_statements
-from pyroify.syntax.values import Call, Name, Unknown, Value, join
+from pyroify.syntax.values import Call, Items, Name, Unknown, Value, join
 
 SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
 LINE_LENGTHS = (88, 100, 120)
@@ -44,6 +45,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         classes=tuple(found.classes),
         functions=tuple(found.functions),
         aliases=tuple(found.aliases.items()),
+        grown=frozenset(grown(source, found.followed)),
         bound=frozenset(_bound(source.nodes)) | source.names,
         suppressed=tuple(_suppressions(source.lines)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
@@ -69,6 +71,8 @@ class _Found:
     aliases: dict[str, Value] = field(default_factory=dict)
     module_calls: list[Call] = field(default_factory=list)
     puts: list[AttributeStore] = field(default_factory=list)
+    followed: set[ast.AST] = field(default_factory=set)
+    """What puts entries into a dict of the file, as ``aliases`` tell."""
 
     def read_module(self, body: Sequence[ast.stmt]) -> None:
         """Read the statements of a file."""
@@ -97,6 +101,21 @@ class _Found:
                     made = expressions.evaluate(owner), name, expressions.evaluate(value)
                     place = node.lineno, self.source.column(node)
                     self.puts.append(AttributeStore(*made, *place, sure=False))
+                case ast.Assign(
+                    targets=[ast.Subscript(value=ast.Name(id=name), slice=key) as put], value=value
+                ) if node in top and self._is_dict(name):
+                    expressions.evaluate(key)
+                    entry = Items((expressions.evaluate(value),), (expressions.key(key),))
+                    self._enter(name, entry, put)
+                case ast.Expr(
+                    value=ast.Call(
+                        func=ast.Attribute(value=ast.Name(id=name), attr="update"),
+                        args=[more],
+                        keywords=[],
+                    ) as put
+                ) if node in top and self._is_dict(name):
+                    expressions.evaluate_within(put)
+                    self._enter(name, expressions.evaluate(more), put)
                 case ast.For(target=target) | ast.AsyncFor(target=target):
                     over = element_of(expressions.evaluate(node.iter))
                     self._assign_parts(target, over, surely=False)
@@ -114,6 +133,16 @@ class _Found:
         elif isinstance(target, ast.Tuple | ast.List):
             for item, part in zip(target.elts, taken_from(value, target), strict=True):
                 self._assign_parts(item, part, surely)
+
+    def _is_dict(self, name: str) -> bool:
+        """Whether a name of the file stands for a dict by now, or for an empty list."""
+        held = self.aliases.get(name)
+        return isinstance(held, Items) and (bool(held.keys) or not held.items)
+
+    def _enter(self, name: str, entries: Value, put: ast.AST) -> None:
+        """Note entries that a dict of the file gets."""
+        self.aliases[name] = merged((self.aliases[name], entries))
+        self.followed.add(put)
 
     def _assign(self, names: Sequence[str], value: Value, surely: bool) -> None:
         """Give names of the file a value, which may be made of what they stood for."""

@@ -406,6 +406,9 @@ class File:
     classes: tuple[Class, ...] = ()
     functions: tuple[Function, ...] = ()
     aliases: tuple[tuple[str, Value], ...] = ()
+    grown: frozenset[str] = frozenset()
+    """Lists and dicts, dotted, that get more members than ``aliases`` tell, in this or any file;
+    ``*.name`` is what instances or classes call so."""
     bound: frozenset[str] = frozenset()
     suppressed: tuple[tuple[int, str], ...] = ()
     module_calls: tuple[Call, ...] = ()

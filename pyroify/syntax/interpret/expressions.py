@@ -231,11 +231,11 @@ class Expressions:
             made = self.evaluate(value)
             if key is not None:
                 self.evaluate(key)
-                made = Items((made,), (self._key(key),))
+                made = Items((made,), (self.key(key),))
             parts.append(made)
         return merged(parts)
 
-    def _key(self, node: ast.expr) -> str:
+    def key(self, node: ast.expr) -> str:
         """The source of a key; a text as Python shows it, whatever quotes it is written in."""
         match node:
             case ast.Constant(value=str(text)):

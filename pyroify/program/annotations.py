@@ -1,0 +1,83 @@
+"""What the annotation of an argument says of the modules that it may be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyroify.program.index import Index, ModuleClass
+from pyroify.program.values import ClassInstance
+from pyroify.syntax.facts import File, Function
+from pyroify.syntax.source import chain
+from pyroify.syntax.values import NOTHING, PLAIN, Value, join, options_of
+
+UNIONS = frozenset(("Optional", "typing.Optional", "Union", "typing.Union"))
+DATA = frozenset("int float str bool complex bytes Tensor torch.Tensor".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Reads the annotations of one file.
+
+    They are taken at their word: an argument is an instance of the class of the project that its
+    annotation names, or of one that derives from it. Such a class declares its parameters itself,
+    whoever hands the instance in.
+    """
+
+    file: File
+    index: Index
+    subclasses: Mapping[tuple[str, str], Sequence[ModuleClass]]
+
+    def instances(self, method: Function) -> dict[str, Value]:
+        """The arguments of a method that are instances of classes of the project, or None."""
+        found = {}
+        for name, text in method.annotations:
+            value = self._parsed(text)
+            if value is not None and any(isinstance(i, ClassInstance) for i in options_of(value)):
+                is_optional = dict(method.defaults).get(name) == "None"
+                found[name] = join(value, NOTHING) if is_optional else value
+        return found
+
+    def _parsed(self, text: str) -> Value | None:
+        try:
+            return self._value(ast.parse(text, mode="eval").body)
+        except SyntaxError:
+            return None
+
+    def _value(self, node: ast.expr) -> Value | None:
+        """What an annotation allows; None where that may be something else."""
+        match node:
+            case ast.Constant(value=None):
+                return NOTHING
+            case ast.Constant(value=str(text)):
+                return self._parsed(text)
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                return self._either(left, right)
+            case ast.Subscript(value=owner, slice=inner) if ast.unparse(owner) in UNIONS:
+                options = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+                none = [ast.Constant(None)] if ast.unparse(owner).endswith("Optional") else []
+                return self._either(*options, *none)
+            case ast.Name() | ast.Attribute():
+                return PLAIN if ast.unparse(node) in DATA else self._instance(chain(node))
+        return None
+
+    def _either(self, *nodes: ast.expr) -> Value | None:
+        values = [value for node in nodes if (value := self._value(node)) is not None]
+        return join(*values) if len(values) == len(nodes) else None
+
+    def _instance(self, names: Sequence[str]) -> Value | None:
+        head = dict(self.file.imports).get(names[0], f"{self.file.module}.{names[0]}")
+        dotted = ".".join((head, *names[1:]))
+        cls = self.index.resolve(dotted, self.file.path).module_class
+        if cls is None:
+            return None
+        family = (cls, *self.subclasses.get(cls.key, ()))
+        # What a container without a constructor holds is declared by whoever fills it.
+        return None if any(map(_is_filled, family)) else join(*map(ClassInstance, family))
+
+
+def _is_filled(cls: ModuleClass) -> bool:
+    base = cls.library_base
+    is_container = base is not None and base.kind == "container"
+    return is_container and cls.find_method("__init__") is None
