@@ -1,11 +1,17 @@
 """The catalogue of calls and members holds against Python and the installed torch."""
 
 import builtins
+from collections import namedtuple
 
 import pytest
 
 from pyroify.catalog.calls import LOADING, NUMBERS
-from pyroify.catalog.members import BUILTIN_MEMBERS, DATA_MEMBERS, TENSOR_MEMBERS
+from pyroify.catalog.members import (
+    BUILTIN_MEMBERS,
+    DATA_MEMBERS,
+    NAMED_TUPLE_MEMBERS,
+    TENSOR_MEMBERS,
+)
 from pyroify.program.roles import MODULE_MEMBERS
 
 
@@ -17,6 +23,10 @@ def test_numbers_are_builtins() -> None:
 def test_builtin_members_exist() -> None:
     kinds = (dict, list, str, set, tuple, int, float, bytes, frozenset, complex)
     assert {name for kind in kinds for name in dir(kind)} >= BUILTIN_MEMBERS
+
+
+def test_named_tuple_members_exist() -> None:
+    assert set(dir(namedtuple("Pair", "a b"))) >= NAMED_TUPLE_MEMBERS
 
 
 def test_tensor_members_are_listed() -> None:

@@ -454,6 +454,15 @@ class Plain:
     def make(d):
         return nn.Linear(d, d)
 
+class Pair(tuple):
+    def __new__(cls, a, b=None):
+        if b is None:
+            return tuple.__new__(cls, (a, a))
+        return super().__new__(cls, (a, b))
+
+    def turned(self):
+        return Pair(self[1], self[0])
+
 class Made:
     def __new__(cls, d):
         return nn.Linear(d, d)
@@ -526,6 +535,10 @@ STRUCTURES = {
     "its name alone is no module": ("blocks.Block", "-"),
     "a class that is no module": ("blocks.Plain()", "-"),
     "a class that makes something else": ("blocks.Made(d)", "?!"),
+    "a class of tuples": ("blocks.Pair(d)", "-"),
+    "what a method gives of it": ("blocks.Pair(d).turned()", "-"),
+    "a function of the project, compiled": ("torch.compile(blocks.number, dynamic=True)", "-"),
+    "a module, compiled": ("torch.compile(blocks.Block(d))", "?!"),
     "a parameter": ("nn.Parameter(torch.zeros(d))", "parameter"),
     "a tensor": ("torch.zeros(d)", "-"),
     "None": ("None", "None"),

@@ -93,4 +93,6 @@ OTHER_MEMBERS = frozenset(
 )
 """Of loggers and optimizers."""
 
-DATA_MEMBERS = BUILTIN_MEMBERS | TENSOR_MEMBERS | OTHER_MEMBERS
+NAMED_TUPLE_MEMBERS = frozenset("_asdict _field_defaults _fields _make _replace".split())
+
+DATA_MEMBERS = BUILTIN_MEMBERS | TENSOR_MEMBERS | OTHER_MEMBERS | NAMED_TUPLE_MEMBERS

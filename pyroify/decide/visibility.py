@@ -203,6 +203,9 @@ def _is_attached(summary: ClassSummary, item: Assignment) -> bool:
     """
     if item.path != ("*",):
         return False
+    made = options_of(summary.node(item))
+    if item.how == "setattr" and all(isinstance(node, ClassInstance) for node in made):
+        return False  # these declare their parameters themselves
     return item not in summary.late or any(map(is_certain, walk(summary.node(item))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,10 @@ from pyroify.source import decode_source
 from pyroify.syntax.facts import Class, File, Function
 from pyroify.syntax.values import Call, Name, Value
 
-PLAIN_BASES = {"object", "typing.Generic", "typing.Protocol", "abc.ABC"}
+PLAIN_BASES = {
+    *(name for name, value in vars(builtins).items() if isinstance(value, type) and name != "type"),
+    *("typing.Generic", "typing.Protocol", "abc.ABC"),
+}
 
 BaseKind = Literal["module", "pyro", "layer", "local", "external", "unresolved", "plain"]
 

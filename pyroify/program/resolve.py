@@ -462,6 +462,10 @@ class Resolver:
                 if callee.path[0] in RETURNING_IT_UNCHANGED or isinstance(owner, ClassInstance):
                     return owner
                 return hidden(call.text, owner)
+            if (
+                made := self._given_by_plain(callee.owner, callee.path[0], call, scope)
+            ) is not None:
+                return made
             if (held := self.behind(callee.owner, scope)) is not None:
                 if (value := held_by_method(held[0], callee.path[0], call)) is not None:
                     return _made_elsewhere(self.resolve(value, held[1]), call.text)
@@ -471,6 +475,17 @@ class Resolver:
             return replace(self._mixture(call, scope, (callee,)), any_class=any_class)
         nodes = [self._made_by(call, maker, inner, scope) for maker, inner in makers]
         return self._where_wrapped(call, callee, nodes, scope)
+
+    def _given_by_plain(self, owner: Value, name: str, call: Call, scope: Scope) -> Value | None:
+        """What a method gives of an instance, made there, of a class that is no module."""
+        if not isinstance(owner, Call) or not isinstance(owner.callee, Name):
+            return None
+        target = self.index.resolve(owner.callee.dotted, scope.path)
+        method = target.plain_class.method(name) if target.plain_class is not None else None
+        if method is None or target.file is None or self.resolve(owner, scope) != PLAIN:
+            return None
+        node = self._returned(method, call, replace(scope, cls=None), target.file.path)
+        return _made_elsewhere(node, call.text)
 
     def _where_wrapped(
         self, call: Call, callee: Value, nodes: Iterable[Value], scope: Scope
@@ -772,10 +787,15 @@ class Resolver:
 
     def _plain_instance(self, call: Call, cls: Class, file: File, scope: Scope) -> Value:
         """An instance of a class that is no module, unless its ``__new__`` gives something else."""
-        if (method := cls.method("__new__")) is not None:
-            node = self._returned(method, call, replace(scope, cls=None), file.path)
-            return _made_elsewhere(node, call.text)
-        return PLAIN if self.index.is_known(file, cls) and not cls.metaclass else Unknown(call.text)
+        is_known = self.index.is_known(file, cls) and not cls.metaclass
+        instance = PLAIN if is_known else Unknown(call.text)
+        if (method := cls.method("__new__")) is None:
+            return instance
+        others = tuple(value for value in method.returns if not _is_new(value))
+        if is_known and len(others) < len(method.returns):
+            method = replace(method, returns=others)
+        node = self._returned(method, call, replace(scope, cls=None), file.path)
+        return _made_elsewhere(node, call.text)
 
     def _alias_call(self, call: Call, alias: Value, path: str, scope: Scope) -> Value:
         deeper = replace(scope, depth=scope.depth + 1)
@@ -787,7 +807,7 @@ class Resolver:
         """A call of something outside the project: unknown of what it is given."""
         if ("." not in name and name in NUMBERS) or MODULE_FREE.fullmatch(name):
             return PLAIN
-        if makes_function(name):
+        if makes_function(name) or (name in TRANSPARENT and self._is_function(call, scope)):
             return PLAIN
         is_known = self.is_free(name, scope) or name in BUILTINS
         node = self._mixture(call, scope)
@@ -797,6 +817,13 @@ class Resolver:
             return node if holding.maybe else PLAIN
         sure = node.sure or (not is_known and _is_class_name(name))
         return replace(node, sure=sure, any_class=name in LOADING)
+
+    def _is_function(self, call: Call, scope: Scope) -> bool:
+        """Whether a call is given a function of the project first, as decorators are."""
+        first = call.argument("", 0)
+        if first is None or not isinstance(first.value, Name):
+            return False
+        return self.index.resolve(first.value.dotted, scope.path).function is not None
 
     def _mixture(self, call: Call, scope: Scope, more: tuple[Value, ...] = ()) -> Unknown:
         """What an unknown function makes of what it is given."""
@@ -880,6 +907,16 @@ def _with_more(value: Value, text: str) -> Value:
 def _seen_elsewhere(passed: Passed) -> Passed:
     """An argument as another function sees it: only a literal means the same there."""
     return replace(passed, stable=is_literal(passed.text), value=Computed(passed.text))
+
+
+def _is_new(value: Value) -> bool:
+    """Whether it is what ``__new__`` of a base gives: a new instance of the class itself."""
+    match value:
+        case MethodCall(name=name):
+            return name == "__new__"
+        case Call(callee=Name(dotted=dotted)):
+            return dotted.endswith(".__new__")
+    return False
 
 
 def _of_partial(node: Value, place: tuple[str, Call] | None) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -635,10 +635,10 @@ class ClassSummary:
         if not direct and not added:
             return None
         direct, added = self._from_last(direct, added)
-        own = [] if direct else self.classes_of(name)
+        own = [] if direct else self._instances_set(added) if name == "*" else self.classes_of(name)
         node = join(*map(ClassInstance, own)) if own else Unknown(name)
         node = self._one_of(direct) if direct else node
-        for item in added:
+        for item in added if name != "*" or not own else ():
             node = self._grown(node, item)
         if name in self.taken_from and isinstance(node, ContainerInstance):
             node = _any_left(node)
@@ -651,6 +651,13 @@ class ClassSummary:
             if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
                 return None
         return Attribute(name, node, tuple(direct or items), items[0].line)
+
+    def _instances_set(self, added: Sequence[Assignment]) -> list[ModuleClass]:
+        """The classes of what gets computed names, if all of that are instances of some."""
+        nodes = [option for item in added for option in options_of(self.node(item))]
+        own = [node.cls for node in nodes if isinstance(node, ClassInstance)]
+        is_set = all(item.how == "setattr" for item in added)
+        return own if is_set and len(own) == len(nodes) else []
 
     def gives_itself(self, item: Assignment) -> bool:
         """``self.fc = frozen(self.fc)``, where the function gives back what it is given."""
