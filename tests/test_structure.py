@@ -389,7 +389,6 @@ def test_an_annotation_tells_a_module(annotation: str, expected: bool, tmp_path:
         ("typing.Optional[Block]", False),
         ("typing.Union[Block, torch.Tensor]", False),
         ("Block | nn.Linear", True),
-        ("list[Block]", True),
         ("Filled", True),
     ],
 )
@@ -398,5 +397,26 @@ def test_an_instance_of_the_project_declares_itself(
 ) -> None:
     """A container without a constructor does not: whoever fills it declares what it holds."""
     body = "self.fc = nn.Linear(3, 3)\nself.m = m"
+    found = sites(tmp_path, body, "return self.m(x)", f"m: {annotation}")
+    assert ("m.**" in found) is expected
+
+
+@pytest.mark.parametrize(
+    ("annotation", "made", "expected"),
+    [
+        ("type[Block]", "m(3)", False),
+        ("typing.Optional[typing.Type[Block]]", "m(3)", False),
+        ("collections.abc.Callable[..., Block]", "m(3)", False),
+        ("collections.abc.Callable[..., nn.Module]", "m(3)", True),
+        ("type[nn.LayerNorm]", "m(3)", True),
+        ("list[Block]", "nn.ModuleList(m)", False),
+        ("typing.Sequence[Block] | None", "nn.Sequential(*m)", False),
+        ("list[nn.Module]", "nn.ModuleList(m)", True),
+    ],
+)
+def test_what_makes_or_holds_instances_of_the_project(
+    annotation: str, made: str, expected: bool, tmp_path: Path
+) -> None:
+    body = f"self.fc = nn.Linear(3, 3)\nself.m = {made}"
     found = sites(tmp_path, body, "return self.m(x)", f"m: {annotation}")
     assert ("m.**" in found) is expected

@@ -10,9 +10,22 @@ from pyroify.program.index import Index, ModuleClass
 from pyroify.program.values import ClassInstance
 from pyroify.syntax.facts import File, Function
 from pyroify.syntax.source import chain
-from pyroify.syntax.values import NOTHING, PLAIN, Value, join, options_of
+from pyroify.syntax.values import (
+    NOTHING,
+    PLAIN,
+    Closure,
+    Items,
+    Many,
+    Name,
+    Value,
+    join,
+    options_of,
+    walk,
+)
 
 UNIONS = frozenset(("Optional", "typing.Optional", "Union", "typing.Union"))
+LISTS = frozenset("list List Sequence Iterable Collection".split())
+"""Last names of what holds any number of what stands in its brackets."""
 DATA = frozenset("int float str bool complex bytes Tensor torch.Tensor".split())
 
 
@@ -30,11 +43,11 @@ class Annotations:
     subclasses: Mapping[tuple[str, str], Sequence[ModuleClass]]
 
     def instances(self, method: Function) -> dict[str, Value]:
-        """The arguments of a method that are instances of classes of the project, or None."""
+        """The arguments of a method that are, hold or make instances of the project, or None."""
         found = {}
         for name, text in method.annotations:
             value = self._parsed(text)
-            if value is not None and any(isinstance(i, ClassInstance) for i in options_of(value)):
+            if value is not None and any(isinstance(i, ClassInstance | Name) for i in walk(value)):
                 is_optional = dict(method.defaults).get(name) == "None"
                 found[name] = join(value, NOTHING) if is_optional else value
         return found
@@ -58,8 +71,25 @@ class Annotations:
                 options = inner.elts if isinstance(inner, ast.Tuple) else [inner]
                 none = [ast.Constant(None)] if ast.unparse(owner).endswith("Optional") else []
                 return self._either(*options, *none)
+            case ast.Subscript(value=owner, slice=inner) if chain(owner):
+                return self._generic(chain(owner)[-1], inner)
             case ast.Name() | ast.Attribute():
                 return PLAIN if ast.unparse(node) in DATA else self._instance(chain(node))
+        return None
+
+    def _generic(self, name: str, inner: ast.expr) -> Value | None:
+        """A class, something that makes instances when called, or a list of them."""
+        match name, inner:
+            case ("type" | "Type", _):
+                made = self._value(inner)
+                names = [_name(option) for option in options_of(made)] if made else [None]
+                return join(*names) if None not in names else None
+            case ("Callable", ast.Tuple(elts=[_, given])):
+                made = self._value(given)
+                return Closure((), made) if made is not None else None
+            case _ if name in LISTS:
+                held = self._value(inner)
+                return Items((Many(held),)) if held is not None else None
         return None
 
     def _either(self, *nodes: ast.expr) -> Value | None:
@@ -75,6 +105,14 @@ class Annotations:
         family = (cls, *self.subclasses.get(cls.key, ()))
         # What a container without a constructor holds is declared by whoever fills it.
         return None if any(map(_is_filled, family)) else join(*map(ClassInstance, family))
+
+
+def _name(instance: Value) -> Value | None:
+    """The class of an instance."""
+    if not isinstance(instance, ClassInstance):
+        return None
+    cls = instance.cls
+    return Name(f"{cls.file.module}.{cls.cls.qualname}")
 
 
 def _is_filled(cls: ModuleClass) -> bool:

@@ -571,7 +571,8 @@ class Resolver:
             case Closure() | Name() if not self._is_alias(callee, scope):
                 return [(callee, scope)]
             case OneOf(options=options):
-                found = [self._makers(option, deeper) for option in options]
+                called = [option for option in options if option != NOTHING]  # None cannot be
+                found = [self._makers(option, deeper) for option in called]
                 return None if None in found else [one for some in found if some for one in some]
             case Element(of=Name(dotted=of_name), index=str(key)) if of_name.endswith(NAMESPACE):
                 return [(Name(f"{of_name.removesuffix(NAMESPACE)}.{key}"), scope)]
@@ -871,7 +872,7 @@ class Resolver:
             if isinstance(value, SelfRead) and (passed.star or layer.name != "Sequential"):
                 node = self._members_of(value, scope)
             else:
-                node = self.resolve(value, scope)
+                node = _without_none(self.resolve(value, scope), passed)
             if isinstance(node, Items):
                 children.extend(node.items)
                 keys.extend(node.keys)
@@ -894,6 +895,12 @@ class Resolver:
         ]
         hidden = assigned and all(isinstance(value, Items | Argument) for value in assigned)
         return Unknown(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
+
+
+def _without_none(node: Value, passed: Passed) -> Value:
+    """What ``*value`` is, which is not None."""
+    options = [option for option in options_of(node) if option != NOTHING or not passed.star]
+    return join(*options)
 
 
 def _with_more(value: Value, text: str) -> Value:
