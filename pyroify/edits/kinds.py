@@ -166,11 +166,11 @@ class Submodules(Edit):
     ``argument`` is given where there is none: ``PyroModule[nn.ModuleList]`` needs one. A call that
     stands on one line may reach up to ``room``, or is broken; -1 leaves it. ``indent`` is the
     line's, ``statement`` the column of the statement, ``trailing`` what follows on the line.
-    ``chained``: what is called is a call itself, which starts at the same place.
+    ``callee`` is the source of what is called, where other calls in it start at the same place.
     """
 
     wrapper: str
-    chained: bool
+    callee: str
     argument: str
     indent: int
     statement: int

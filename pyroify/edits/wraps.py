@@ -132,7 +132,8 @@ def _wrap(call: Call, wrapper: str, limit: int, is_first: bool) -> Edit:
     room = limit - trailing if is_first and length <= limit else -1
     argument = "[]" if bare else ""
     layout = (indent, statement, room, trailing)
-    return kinds.Submodules(call.line, call.column, wrapper, call.chained, argument, *layout)
+    callee = call.text if "(" in call.text else ""
+    return kinds.Submodules(call.line, call.column, wrapper, callee, argument, *layout)
 
 
 def _computed(calls: Iterable[Call]) -> Iterator[Location]:

@@ -592,7 +592,7 @@ class Resolver:
                     return None
                 found = [self._makers(entry, inner) for entry, inner in entries]
                 return None if None in found else [one for some in found if some for one in some]
-            case Call(callee=Name(dotted="functools.partial"), args=args) if args:
+            case Call(callee=Name(dotted="functools.partial"), args=(Passed(star=""), *_)):
                 return [(callee, scope)]
             case Call() if (got := self._entry(callee, deeper)) is not None:
                 return self._makers(*got)

@@ -216,8 +216,6 @@ class Call(Value):
     """Where it stands on one line: the line's indent, the characters after it, the line's length,
     and the column of its statement."""
     indirect: bool = False
-    chained: bool = False
-    """Whether what is called is a call itself: ``NAMES.get(name)(args)``, at the same place."""
 
     def argument(self, keyword: str, position: int) -> Passed | None:
         """The argument given for a parameter, or None where it is left out or not to be told."""

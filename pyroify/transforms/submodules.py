@@ -6,13 +6,14 @@ import libcst as cst
 
 from pyroify.edits.kinds import Submodules
 from pyroify.transforms._layout import fitted_call
+from pyroify.transforms._sources import says
 
 NODE = cst.Call
 
 
 def matches(node: cst.CSTNode, edit: Submodules) -> bool:
     """Whether a node is the call meant: several may start at one place."""
-    return isinstance(node, cst.Call) and isinstance(node.func, cst.Call) == edit.chained
+    return not edit.callee or (isinstance(node, cst.Call) and says(node.func, edit.callee))
 
 
 def apply(node: cst.Call, edit: Submodules) -> cst.Call:

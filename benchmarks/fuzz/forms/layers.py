@@ -178,6 +178,8 @@ def from_function(c: ClassDraft) -> None:
         "def NAME(d):\n    return LAYER",
         "def NAME(d):\n    layer = LAYER\n    return layer",
         "NAME = lambda d: LAYER",
+        "NAME = functools.partial(nn.LayerNorm, eps=1e-6)",
+        "NAME = functools.partial(nn.LayerNorm, elementwise_affine=False)",
         "def NAME(d, norm=True):\n    if norm:\n        return nn.Sequential(LAYER, nn.LayerNorm(d))\n"
         "    return LAYER",
         "def NAME(d):\n    yield LAYER",
@@ -318,8 +320,28 @@ def in_named_loop(c: ClassDraft) -> None:
 
 
 def from_registry(c: ClassDraft) -> None:
-    form = c.rng.choice(("table", "function", "lambda table", "decorated"))
+    form = c.rng.choice(("table", "filled", "nested", "function", "lambda table", "decorated"))
     match form:
+        case "filled":
+            table = c.helper(
+                "NORMS",
+                "NAME = {}\n"
+                + c.one_of(
+                    "NAME['layer'] = nn.LayerNorm\nNAME['batch'] = nn.BatchNorm1d",
+                    "NAME.update({'layer': nn.LayerNorm, 'batch': nn.BatchNorm1d})",
+                    "for cls in (nn.LayerNorm, nn.BatchNorm1d):\n"
+                    "    NAME[cls.__name__.removesuffix('Norm').removesuffix('Norm1d').lower()] = cls",
+                ),
+            )
+            kind = c.argument("kind", "'layer'", "'batch'")
+            call = f"{table}[{kind}](d)"
+        case "nested":
+            table = c.helper(
+                "NORMS",
+                "NAME = {'a': {'norm': nn.LayerNorm, 'size': 4}, 'b': {'norm': nn.PReLU}}",
+            )
+            kind = c.argument("kind", "'a'", "'b'")
+            call = f"{table}[{kind}]['norm'](d)"
         case "table":
             table = c.helper("NORMS", "NAME = {'layer': nn.LayerNorm, 'batch': nn.BatchNorm1d}")
             kind = c.argument("kind", "'layer'", "'batch'")

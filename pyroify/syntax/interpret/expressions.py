@@ -309,7 +309,6 @@ class Expressions:
             text=self.source.source(function),
             wrapped=wrapped,
             extent=self.source.extent(node, self.statement_column),
-            chained=isinstance(function, ast.Call),
         )
 
     def _arguments(self, node: ast.Call) -> Iterator[Passed]:
