@@ -444,8 +444,8 @@ class _Planner:
                 continue
             needed = {base.file.path for base in candidate.cls.lineage[1:]}
             needed |= {cls.file.path for cls in candidate.summary.held}
-            needed |= {path for path, _ in partials(candidate, self.resolver)}
-            functions = self.resolver.users.items()
+            needed |= {path for path, _ in partials(candidate, self.known.resolver)}
+            functions = self.known.resolver.users.items()
             needed |= {path for (path, _), users in functions if candidate.key in users}
             needed |= {
                 sub.file.path
