@@ -172,6 +172,13 @@ from net import Net
 net = Net(5, hidden=6)
 loss = nn.CrossEntropyLoss()
 """
+TWO_NETS = """\
+        super().__init__()
+        self.one, self.other = Net(2), Net(2)
+
+    def forward(self, x):
+        return self.one(x) + self.other(x)
+"""
 
 
 class TestTraining:
@@ -191,6 +198,14 @@ class TestTraining:
         assert "svi" not in yaml.safe_load(text)
         assert "# svi:\n" in text
         assert "#     kwargs: {width: '...'}\n" in text
+
+    def test_of_a_file_that_no_import_can_name_nothing_is_trained(
+        self, run: Run, lay_out: LayOut
+    ) -> None:
+        larger = f"{MLP}\n\nclass Twice(nn.Module):\n    def __init__(self):\n{TWO_NETS}"
+        root = lay_out({"net.py": MLP, "train.py": TRAIN, "net-lstm.py": larger})
+        svi = yaml.safe_load(written(run, root))["svi"]
+        assert svi["model"]["class"] == "net:Net"
 
     def test_below_src_the_folder_is_named(self, run: Run, lay_out: LayOut) -> None:
         root = lay_out(

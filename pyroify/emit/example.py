@@ -10,7 +10,7 @@ from typing import Any
 
 from pyroify.decide.model import ClassPlan, Plan
 from pyroify.emit.losses import Loss
-from pyroify.emit.values import Unwritable, write_value
+from pyroify.emit.values import Unwritable, is_reference, write_value
 from pyroify.program import Index
 from pyroify.program.index import ModuleClass
 from pyroify.syntax.facts import Function
@@ -50,11 +50,11 @@ def find_example(index: Index, plan: Plan, losses: Sequence[Loss] = ()) -> Examp
 
 
 def _outermost(plan: Plan) -> Iterator[ClassPlan]:
-    """The converted classes that no other holds or derives from."""
+    """The converted classes that no other holds or derives from, and that can be imported."""
     converted = [entry for entry in plan.classes if entry.status == "converted"]
     inner = {part.cls for entry in converted for part in entry.parts if part.cls != entry.name}
     inner |= {base for entry in converted for base in entry.bases}
-    yield from (e for e in converted if e.name not in inner and "." not in e.qualname)
+    yield from (e for e in converted if e.name not in inner and is_reference(e.name))
 
 
 def _below(plan: Plan, entry: ClassPlan) -> set[str]:
