@@ -248,6 +248,24 @@ def twice_the_noise(layer: nn.Module) -> torch.Tensor:
     return 2.0 * layer.weight_noise
 
 
+class Sparse(MLP):
+    """Buffers and tensors of layouts that torch itself does not compare."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("heads", torch.eye(2).bool().to_sparse(), persistent=False)
+        self.register_buffer("rows", torch.eye(2).to_sparse_csr())
+        self.kept = torch.eye(2).to_sparse()
+
+
+class BayesSparse(BayesMLP):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("heads", torch.eye(2).bool().to_sparse(), persistent=False)
+        self.register_buffer("rows", torch.eye(2).to_sparse_csr())
+        self.kept = torch.eye(2).to_sparse()
+
+
 class TiedWithDropout(Tied):
     def forward(self, x):
         return F.dropout(super().forward(x), 0.5, self.training)
@@ -265,6 +283,7 @@ RIGHT = {
     "hierarchical prior beside dropout": (TiedWithDropout, Hierarchical, ROWS),
     "weight computed from noise": (NoBias, NonCentred, ROWS),
     "unchanged class": (MLP, MLP, ROWS),
+    "sparse buffers": (Sparse, BayesSparse, ROWS),
 }
 
 

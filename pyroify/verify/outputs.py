@@ -88,6 +88,18 @@ def difference(
     return Difference(maximum, tuple(sorted(mismatches)))
 
 
+def is_same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same values; torch itself compares no sparse ones."""
+    if one.shape != other.shape:
+        return False
+    return torch.equal(dense(one), dense(other))
+
+
+def dense(value: Tensor) -> Tensor:
+    """A tensor as one of the usual layout, which most of torch asks for."""
+    return value if value.layout == torch.strided else value.to_dense()
+
+
 def _leaf_difference(expected: object, actual: object, rounding: float) -> tuple[float, str]:
     if isinstance(expected, Tensor) and isinstance(actual, Tensor):
         return _tensor_difference(expected.detach(), actual.detach(), rounding)
@@ -101,10 +113,10 @@ def _tensor_difference(expected: Tensor, actual: Tensor, rounding: float) -> tup
         return 0.0, f"had shape {tuple(expected.shape)}, has {tuple(actual.shape)}"
     if expected.dtype != actual.dtype:
         return 0.0, f"was {expected.dtype}, is {actual.dtype}"
-    if torch.equal(expected, actual) or not expected.numel():
+    if is_same(expected, actual) or not expected.numel():
         return 0.0, ""
     wide = torch.complex128 if expected.is_complex() else torch.float64
-    before, after = (t.to_dense().to("cpu", wide) for t in (expected, actual))
+    before, after = (dense(t).to("cpu", wide) for t in (expected, actual))
     same = (before == after) | (before.isnan() & after.isnan())
     if same.all():
         return 0.0, ""

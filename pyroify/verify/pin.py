@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from pyroify.verify.audit import audit_declarations, audit_flags, audit_reads, audit_trace
 from pyroify.verify.gradients import compare_gradients
-from pyroify.verify.outputs import difference
+from pyroify.verify.outputs import difference, is_same
 from pyroify.verify.run import Call, EntryCall, Pins, Run, describe, kept_random_state, run
 from pyroify.verify.sites import buffers, constrained, parameters, priors, ties
 from pyroify.verify.step import svi_step
@@ -197,7 +197,7 @@ def _copy_mode(original: nn.Module, rewritten: nn.Module) -> None:
 def _copy_kept(values: Mapping[str, Tensor], rewritten: nn.Module) -> None:
     for name, held in {**parameters(rewritten), **buffers(rewritten)}.items():
         value = values.get(name)
-        if value is not None and value.shape == held.shape and not torch.equal(value, held):
+        if value is not None and value.shape == held.shape and not is_same(value, held):
             held.data = value.detach().clone()
 
 
@@ -209,7 +209,7 @@ def _copy_plain(original: nn.Module, rewritten: nn.Module) -> None:
             held = attributes.get(name)
             if not (isinstance(value, Tensor) and isinstance(held, Tensor)):
                 continue
-            if value.shape == held.shape and not torch.equal(value, held):
+            if value.shape == held.shape and not is_same(value, held):
                 attributes[name] = value.detach().clone()
 
 
