@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 
 from pyroify.checks.subject import Subject, uses_in
+from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
 from pyroify.edits.returns import (
     declared_names,
     made_past_returns,
     returns_past_declarations,
 )
+from pyroify.program.summary import ADDING
 from pyroify.program.ties import find_ties
 from pyroify.program.values import (
     ContainerInstance,
@@ -20,10 +22,11 @@ from pyroify.program.values import (
     is_opaque,
     may_be_any_class,
 )
-from pyroify.syntax.facts import Use
+from pyroify.syntax.facts import Assignment, Use
 from pyroify.syntax.values import (
     Call,
     Declared,
+    Items,
     Name,
     Parameter,
     Path,
@@ -43,6 +46,8 @@ LIKE = re.compile(r"torch\.\w+_like|float|int|len|isinstance|hasattr|id|is|type|
 AUTOGUIDE = re.compile(r"pyro\.(infer|contrib)\..*\bAuto[A-Z]\w*")
 HOOKS = {"register_hook", "register_post_accumulate_grad_hook"}
 SETTABLE = {"data", "grad", "requires_grad"}
+ANY = "**"
+"""Names that only run time shows, as a site."""
 
 
 def no_base_constructor(subject: Subject) -> Iterator[Finding]:
@@ -130,7 +135,10 @@ def kept_value(subject: Subject) -> Iterator[Finding]:
         for item in method.assignments:
             if isinstance(item.value, Parameter | Declared) or item in late:
                 continue
-            if isinstance(item.value, SelfRead) and not subject.is_declared_before(item.value.path):
+            is_late = isinstance(item.value, SelfRead) and not subject.is_declared_before(
+                item.value.path
+            )
+            if is_late and not _is_put_aside(subject, item):
                 continue  # a tie, or a second name
             for use in uses_in(method, item):
                 # What is set to a tensor computed from itself is no parameter yet.
@@ -140,6 +148,52 @@ def kept_value(subject: Subject) -> Iterator[Finding]:
         for use in method.uses:
             if use.within == "self.register_buffer" and _outlives(subject, use):
                 yield _kept(subject, use, "a buffer")
+
+
+def _is_put_aside(subject: Subject, item: Assignment) -> bool:
+    """Whether something is put into a list or a dict, which no module looks into."""
+    return item.how in ADDING and subject.summary.container(item.path[0]) is None
+
+
+def put_aside(subject: Subject) -> Iterator[Finding]:
+    """A parameter that a list or a dict keeps as it is made, beside its name in the module."""
+    summary = subject.summary
+    collections = {
+        attribute.name
+        for attribute in summary.everything
+        if any(isinstance(node, Items) for node in options_of(attribute.node))
+    }
+    puts = (item for method in subject.methods for item in method.assignments if item.path)
+    for item in puts if collections else ():
+        kept = frozenset(_parameters_below(summary.node(item)))
+        for name in _names_of(subject, kept) if item.path[0] in collections else ():
+            where = "a computed name" if name == ANY else f"self.{name}"
+            yield subject.finding(
+                item.line,
+                item.column,
+                "PYR021",
+                f"{where} is a draw, which self.{item.path[0]} would keep",
+                "read it by its name",
+                (f"{subject.cls.name}.{ANY}",) if name == ANY else subject.sites_at((name,)),
+            )
+
+
+def _parameters_below(node: Value) -> Iterator[Parameter]:
+    return (item for item in walk(node) if isinstance(item, Parameter))
+
+
+def _names_of(subject: Subject, made: frozenset[Parameter]) -> Iterator[str]:
+    """The names under which the class declares some parameters; ``**`` for computed ones."""
+    summary = subject.summary
+    for own in summary.all_parameters:
+        if made & {*own.made} and subject.is_declared((own.name,)):
+            yield own.name
+    if ANY in declared(subject.project.of(subject.cls)):
+        computed = (
+            item for method in subject.methods for item in method.assignments if item.path == ("*",)
+        )
+        if any(made & {*_parameters_below(summary.node(item))} for item in computed):
+            yield ANY
 
 
 def tied_by_computed_name(subject: Subject) -> Iterator[Finding]:
