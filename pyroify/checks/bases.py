@@ -32,19 +32,6 @@ def unresolved_base(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def base_that_may_be_object(subject: Subject) -> Iterator[Finding]:
-    """A base that is ``object`` where its import fails: no order with PyroModule suits both."""
-    aliases = dict(subject.cls.file.aliases)
-    for base in subject.cls.bases:
-        if base.kind == "external" and aliases.get(base.text) == Name("object"):
-            yield _at_class(
-                subject,
-                "PYR220",
-                f"base {base.text} is object where its import fails, and no module",
-                "define the class only where the import succeeds",
-            )
-
-
 def foreign_metaclass(subject: Subject) -> Iterator[Finding]:
     """A metaclass that would have to be joined with PyroModule's by somebody who knows it."""
     if reason := _foreign(subject):

@@ -15,7 +15,7 @@ from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program.index import Index, ModuleClass
-from pyroify.syntax.values import Call
+from pyroify.syntax.values import Call, Name
 
 PYRO_ABC_META = '''\
 class PyroABCMeta(type({pyro_module}), {abc_meta}):
@@ -37,18 +37,26 @@ class PyroGenericMeta(type({pyro_module})):
     def __getitem__(cls, arguments):
         return cls.__class_getitem__(arguments)
 '''
+MISSING_BASE = '''\
+class MissingBase:
+    """Stands in for a base that is object here: that could not come before PyroModule."""
+'''
 GENERIC = ("typing.Generic", "typing_extensions.Generic")
 
 
 def base_edits(
     candidate: Candidate, candidates: Mapping[Key, Candidate], index: Index
 ) -> Iterator[Edit]:
-    """``nn.Module`` becomes ``PyroModule``; any other base that is none gets it beside it."""
+    """``nn.Module`` becomes ``PyroModule``; any other base that is none gets it beside it.
+
+    A base that is ``object`` where its import fails is none in front of another.
+    """
     cls, names = candidate.cls, candidate.names
     if cls.is_pyro:
         return
+    aliases = dict(cls.file.aliases)
     replaced = []
-    inherited = False
+    inherited = missing = False
     for position, base in enumerate(cls.bases):
         if base.kind == "module":
             names.use("PyroModule")
@@ -56,8 +64,13 @@ def base_edits(
         elif base.local is not None:
             other = candidates.get(base.local.key)
             inherited = inherited or bool(other and (other.converts or base.local.is_pyro))
+        elif base.kind == "external" and aliases.get(base.text) == Name("object"):
+            names.define("MissingBase", MISSING_BASE)
+            stands_in = f"MissingBase if {base.text} is object else {base.text}"
+            replaced.append((position, stands_in))
+            missing = True
     added: tuple[str, ...] = ()
-    if not replaced and not inherited:
+    if (not replaced or missing) and not inherited:
         names.use("PyroModule")
         added = (names.local("PyroModule"),)
     metaclass = _metaclass(cls, names, index)

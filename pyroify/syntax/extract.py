@@ -194,7 +194,12 @@ class _Found:
                 line=node.lineno,
                 column=source.column(node),
                 bases=tuple(
-                    (source.source(base), source.dotted(base), base.lineno, source.column(base))
+                    (
+                        source.source(base),
+                        source.dotted_base(base),
+                        base.lineno,
+                        source.column(base),
+                    )
                     for base in node.bases
                 ),
                 metaclass=metaclasses[0] if metaclasses else "",

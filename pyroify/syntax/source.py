@@ -104,6 +104,13 @@ class Source:
         parts = chain(node)
         return self.resolve(parts) if parts else ""
 
+    def dotted_base(self, node: ast.expr) -> str:
+        """The same of a base, which may be ``MissingBase if Base is object else Base``."""
+        match node:
+            case ast.IfExp(test=ast.Compare(ops=[ast.Is()], comparators=[ast.Name(id="object")])):
+                return self.dotted(node.orelse)
+        return self.dotted(node)
+
     def resolve(self, parts: Path) -> str:
         """Dotted name of a chain of names through the imports and definitions of the file."""
         head, *rest = parts
