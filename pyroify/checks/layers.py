@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.checks.subject import Subject
+from pyroify.decide.wrappings import name_of_computed
 from pyroify.diagnostics import Finding
 from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide
@@ -104,10 +105,26 @@ def computed_weight(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+def weight_computed_later(subject: Subject) -> Iterator[Finding]:
+    """A layer of the project whose weight other code computes, when the layer has declared it."""
+    declared = subject.project.of(subject.cls).declared
+    for wrapping in subject.project.wrapped.get(subject.cls.key, ()):
+        if wrapping.name in declared:
+            yield subject.finding(
+                subject.cls.cls.line,
+                subject.cls.cls.column,
+                "PYR037",
+                f"the {wrapping.name} of its instances is computed by {wrapping.call.text} "
+                f"({wrapping.path}:{wrapping.call.line})",
+                "remove the wrapper: a prior regularises as well",
+                subject.sites_at((wrapping.name,)),
+            )
+            return
+
+
 def _rule_by_name(subject: Subject, method: Function, call: Call) -> str:
     """The rule that names the computed parameter, if one does and does not keep it."""
-    given = call.argument("name", 1) or call.argument("tensor_name", 1)
-    name = given.text.strip("'\"") if given else "weight"
+    name = name_of_computed(call)
     cls = subject.cls
     path = f"{_attribute(method, call)}.{name}"
     layer = _wrapped_layer(subject, call)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from pyroify.decide.wrappings import Wrapping, find_wrappings
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import Pointers
 from pyroify.program.resolve import Resolver
@@ -83,6 +84,11 @@ class Candidates:
     def pointers(self) -> Pointers:
         """What the values of all code may be instances of."""
         return Pointers(self.index)
+
+    @cached_property
+    def wrapped(self) -> Mapping[Key, tuple[Wrapping, ...]]:
+        """Where other code has parameters of instances of a class computed."""
+        return find_wrappings(self.index, self.pointers, self._reached_from)
 
     @property
     def outside(self) -> Resolver:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
+from pyroify.program.index import Index
 from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import AccessPath, Single, misses_parameters, place
 from pyroify.program.puts import InstanceStore, put_into_instances
@@ -28,6 +29,7 @@ from pyroify.syntax.values import (
     Name,
     Parameter,
     Path,
+    SelfRead,
     Unknown,
     Value,
     calls_in,
@@ -98,7 +100,7 @@ def find_unseen(summary: ClassSummary, covered: Covered, attributes: Sequence[At
         )
         or not all(_is_module(summary, item) for item in named),
         moved=_takes_out(summary, covered),
-        computed=_computes_weights(covered),
+        computed=_computes_weights(summary, covered),
     )
 
 
@@ -220,13 +222,42 @@ def _is_module(summary: ClassSummary, item: Assignment) -> bool:
     )
 
 
-def _computes_weights(covered: Covered) -> bool:
-    """Whether parameters get other names after their layer is made."""
-    return any(
-        isinstance(call.callee, Name) and computes_weight(call.callee.dotted)
-        for method in covered
-        for call in method.layer_calls
-    )
+def _computes_weights(summary: ClassSummary, covered: Covered) -> bool:
+    """Whether parameters get other names after their layer is made, but one of the project.
+
+    Functions and methods that are called, or handed to ``apply``, may do it.
+    """
+    index = summary.resolver.index
+    waiting = [(method, summary.cls.file.path) for method in covered]
+    seen = {(function.line, path) for function, path in waiting}
+    while waiting and summary.resolver.computes_weights:
+        function, path = waiting.pop()
+        for call in function.layer_calls:
+            if isinstance(call.callee, Name) and computes_weight(call.callee.dotted):
+                is_seen = function in covered
+                made = summary.resolver.resolve(call, summary.scope) if is_seen else None
+                if not isinstance(made, ClassInstance):
+                    return True
+            for value in (call.callee, *(passed.value for passed in call.args)):
+                found = _function(value, summary, path, index)
+                if found is not None and (found[0].line, found[1]) not in seen:
+                    seen.add((found[0].line, found[1]))
+                    waiting.append(found)
+    return False
+
+
+def _function(
+    value: Value, summary: ClassSummary, path: str, index: Index
+) -> tuple[Function, str] | None:
+    """The function or the method of the class that a value stands for, and its file."""
+    match value:
+        case Name(dotted=dotted):
+            target = index.resolve(dotted, path)
+            return (target.function, target.file.path) if target.function and target.file else None
+        case SelfRead(path=(name,)):
+            method = summary.cls.find_method(name)
+            return (method[1], method[0].file.path) if method else None
+    return None
 
 
 def _probes(summary: ClassSummary, covered: Covered, names: Container[str]) -> bool:

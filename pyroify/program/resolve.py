@@ -719,7 +719,7 @@ class Resolver:
         if name in CLONES and call.args:
             return self._copied(call, call.args[0].value, scope)
         if name in NORMED:
-            return Unknown(call.text, sure=True)
+            return self._normed(call, scope)
         target = index.resolve(dotted, scope.path)
         if target.module_class is not None:
             return self._instance(call, target.module_class, scope)
@@ -737,6 +737,23 @@ class Resolver:
         if (made := self._member_call(call, dotted, scope)) is not None:
             return made
         return self._outside_call(call, name, scope)
+
+    def _normed(self, call: Call, scope: Scope) -> Value:
+        """A layer with other parameters; an instance of the project keeps those it declares."""
+        given = call.args[0].value if call.args else call
+        node = join(*self._before(given, scope)) if given != call else Unknown(call.text)
+        if all(isinstance(item, ClassInstance) for item in options_of(node)):
+            return without_call(node)
+        return Unknown(call.text, sure=True)
+
+    def _before(self, value: Value, scope: Scope) -> Iterator[Value]:
+        """What is handed to a function that gives it back; of an attribute, what it is by then."""
+        if not isinstance(value, SelfRead) or scope.cls is None:
+            yield self._held(value, scope)
+            return
+        for found, owner in self._assigned(value.path, scope.cls):
+            if not (isinstance(found, Call) and found.args and found.args[0].value == value):
+                yield self._held(found, replace(scope, cls=owner, path=owner.file.path))
 
     def _copied(self, call: Call, value: Value, scope: Scope) -> Value:
         """A copy of a value; what a base makes is of the class that the base gives it."""

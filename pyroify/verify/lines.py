@@ -6,6 +6,7 @@ sites together.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -208,7 +209,16 @@ def _names_instance(entry: ClassPlan, line: SitePlan) -> bool:
 
 def _closest(entry: ClassPlan, path: str, layer: str) -> SitePlan | None:
     lines = [line for line in entry.sites if covers(line.path, "", path)]
+    if not lines:  # what torch computes a weight from that stays plain
+        barred = (line for line in entry.sites if line.spared == "barred")
+        lines = [line for line in barred if covers(line.path, "", _computed_of(path))]
     return max(lines, key=lambda line: _closeness(line, layer), default=None)
+
+
+def _computed_of(path: str) -> str:
+    """``fc.weight`` for ``fc.parametrizations.weight.original0``, and for ``fc.weight_g``."""
+    path = re.sub(r"\bparametrizations\.(\w+)\.\w+$", r"\1", path)
+    return re.sub(r"_(g|v|orig)$", "", path)
 
 
 def _closeness(line: SitePlan, layer: str) -> tuple[bool, bool, int, bool, int]:
