@@ -101,11 +101,13 @@ def test_norm_layers_of_the_project_stay(run: Run, lay_out: LayOut) -> None:
 
 
 def test_tests_are_left_out(run: Run, lay_out: LayOut) -> None:
-    root = lay_out({"net.py": NORM, "tests/stubs.py": NORM})
-    assert yaml.safe_load(written(run, root))["exclude"] == ["tests/**", "test/**"]
-    assert "tests" not in (root / "pyroify.yaml").read_text().partition("priors:")[2]
+    """Wherever they stand: many packages have them beside the code."""
+    tests = ("tests/stubs.py", "package/tests/stubs.py", "package/inner/test/stubs.py")
+    root = lay_out({"net.py": NORM, **dict.fromkeys(tests, NORM)})
+    assert yaml.safe_load(written(run, root))["exclude"] == ["**/tests/**", "**/test/**"]
+    assert "stubs" not in (root / "pyroify.yaml").read_text().partition("priors:")[2]
     assert run("rewrite").code == 0
-    assert (root / "tests/stubs.py").read_text() == NORM
+    assert all((root / name).read_text() == NORM for name in tests)
 
 
 LIFTED = (FIXTURES / "migration/instance_named.in.py").read_text()

@@ -17,7 +17,7 @@ from pyroify.spec.load import parse_spec
 from pyroify.spec.model import Spec
 
 SCHEMA_NAME = "pyroify.schema.json"
-EXCLUDED = ("tests/**", "test/**")
+EXCLUDED = ("**/tests/**", "**/test/**")
 """What `init` leaves out: classes that stand in for others, and are compared with them."""
 
 _HEAD = f"""\
