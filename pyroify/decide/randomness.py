@@ -13,7 +13,7 @@ from pyroify.program.index import ModuleClass
 from pyroify.program.summary import METADATA, ClassSummary
 from pyroify.program.values import classes_in
 from pyroify.syntax.facts import Function, Use
-from pyroify.syntax.values import NOTHING, Path
+from pyroify.syntax.values import NOTHING, Argument, Constant, Name, Path
 
 HANDLING = {
     *("parameters", "named_parameters", "buffers", "named_buffers", "state_dict"),
@@ -82,6 +82,7 @@ class Randomness:
         return any(
             (current.self_calls | current.super_calls).intersection(ENTRIES)
             or _reads_layers(current)
+            or (self.names and _reads_by_computed_name(current))
             or any(is_read(use, self.names) for use in current.uses)
             for _, current in reached
         )
@@ -100,6 +101,17 @@ def is_read(use: Use, names: frozenset[str]) -> bool:
 def _reads_layers(method: Function) -> bool:
     """Whether a method returns something of the weights of the modules that it goes over."""
     return not gives_nothing(method) and any(o.kind == "layers" for o in method.observations)
+
+
+def _reads_by_computed_name(method: Function) -> bool:
+    """Whether a method reads attributes of ``self`` under names that only run time shows."""
+    return any(
+        call.callee == Name("getattr")
+        and len(call.args) > 1
+        and call.args[0].value == Argument("self")
+        and not isinstance(call.args[1].value, Constant)
+        for call in method.layer_calls
+    )
 
 
 def gives_nothing(method: Function) -> bool:
