@@ -768,9 +768,9 @@ class ClassSummary:
         is_set = item.how in setting and isinstance(item.value, Parameter)
         if is_set and not isinstance(node, Plain) and not _is_new(node, item):
             return node  # a layer's own parameter, perhaps
-        made = self.node(item)
-        if isinstance(made, Items):
-            made = join(*made.items) if made.items else Plain()
+        given = made = self.node(item)
+        if isinstance(given, Items):
+            made = join(*given.items) if given.items else Plain()
         if isinstance(node, ContainerInstance) and len(item.path) == 2:
             is_module = (
                 isinstance(made, LayerInstance | ContainerInstance | ClassInstance)
@@ -807,7 +807,7 @@ class ClassSummary:
             child = Many(made)
         if isinstance(node, Items):
             return Items((*node.items, child), keys)
-        added = _members(made, item)
+        added = _members(given, item)
         if added and deciding:
             added = (Many(join(*added)),)
         return ContainerInstance(node.layer, node.call, (*node.items, *(added or (child,))), keys)
