@@ -106,18 +106,18 @@ def computed_weight(subject: Subject) -> Iterator[Finding]:
 
 
 def weight_computed_later(subject: Subject) -> Iterator[Finding]:
-    """A layer of the project whose weight other code computes, when the layer has declared it."""
-    declared = subject.project.of(subject.cls).declared
+    """A weight that other code has computed, when the class has declared it."""
+    declared = sorted(subject.project.of(subject.cls).declared)
     for wrapping in subject.project.wrapped.get(subject.cls.key, ()):
-        if wrapping.name in declared:
+        if sites := tuple(wrapping.computed(declared)):
             yield subject.finding(
                 subject.cls.cls.line,
                 subject.cls.cls.column,
                 "PYR037",
-                f"the {wrapping.name} of its instances is computed by {wrapping.call.text} "
-                f"({wrapping.path}:{wrapping.call.line})",
+                f"{wrapping.call.text} ({wrapping.path}:{wrapping.call.line}) computes "
+                f"{', '.join(sites)} of its instances",
                 "remove the wrapper: a prior regularises as well",
-                subject.sites_at((wrapping.name,)),
+                tuple(f"{subject.cls.name}.{site}" for site in sites),
             )
             return
 

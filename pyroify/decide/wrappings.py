@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroify.catalog.calls import computes_weight
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import CallSite, Pointers, calls_of, code_of
-from pyroify.syntax.values import Call, Name
+from pyroify.syntax.values import Call, Element, Name
 
 Key = tuple[str, str]
 Reached = Callable[[ModuleClass], Iterable[ModuleClass]]
@@ -16,11 +16,23 @@ Reached = Callable[[ModuleClass], Iterable[ModuleClass]]
 
 @dataclass(frozen=True, slots=True)
 class Wrapping:
-    """A ``weight_norm(layer)`` or its like: the file, the call, and what it computes."""
+    """A ``weight_norm(layer)`` or its like: the file, the call, and what it computes.
+
+    ``below``: of an instance, or of any layer in it.
+    """
 
     path: str
     call: Call
     name: str
+    below: bool = False
+
+    def computed(self, sites: Iterable[str]) -> Iterator[str]:
+        """Those of the sites of a class that it computes."""
+        for site in sites:
+            way, _, last = site.rpartition(".")
+            is_below = self.below and last in (self.name, "**")
+            if is_below or (last == self.name and not way):
+                yield site
 
 
 def find_wrappings(
@@ -37,9 +49,10 @@ def find_wrappings(
             for call in calls_of(at):
                 if not (isinstance(call.callee, Name) and computes_weight(call.callee.dotted)):
                     continue
-                wrapping = Wrapping(file.path, call, name_of_computed(call))
-                for cls in _given(call, at, index, pointers, reached):
+                name = name_of_computed(call)
+                for cls, below in _given(call, at, index, pointers, reached):
                     for item in cls.lineage:
+                        wrapping = Wrapping(file.path, call, name, below)
                         found.setdefault(item.key, {})[wrapping] = None
     return {key: tuple(wrappings) for key, wrappings in found.items()}
 
@@ -52,19 +65,24 @@ def name_of_computed(call: Call) -> str:
 
 def _given(
     call: Call, at: CallSite, index: Index, pointers: Pointers, reached: Reached
-) -> Iterator[ModuleClass]:
-    """The classes that what is wrapped may be an instance of; not the one whose code wraps it."""
+) -> Iterator[tuple[ModuleClass, bool]]:
+    """The classes that what is wrapped may be an instance of, or a layer below one of these.
+
+    Not the class whose code it is: that declares its parameters afterwards.
+    """
     here = _around(at, index)
     first = next((passed.value for passed in call.args if not passed.star), None)
     if first is None:
         return
     found = pointers.of(first, at)
-    yield from _classes(index, (key for key in found.classes if not here or key != here.key))
-    for holder in _classes(index, found.parts):
-        yield from reached(holder)
+    own = {cls.key for cls in here.lineage} if here else set()
+    yield from ((cls, False) for cls in _classes(index, found.classes) if cls.key not in own)
+    parts = found.classes if isinstance(first, Element) else ()  # of what was gone over
+    holders = list(_classes(index, (*found.parts, *parts)))
     if found.anything:
-        around = (here,) if here else index.module_classes
-        yield from (cls for holder in around for cls in reached(holder))
+        holders += (here,) if here else index.module_classes
+    for holder in holders:
+        yield from ((cls, True) for cls in reached(holder) if cls.key not in own)
 
 
 def _around(at: CallSite, index: Index) -> ModuleClass | None:
