@@ -48,6 +48,9 @@ BUT = """\
         is_own &= type(module).__name__ not in {names}
 """
 
+ROOM = 50
+"""Characters of names that fit into a line."""
+
 
 def define_undeclared(names: FileNames, left: Collection[str], bare: Collection[str]) -> None:
     """Have a file define the function.
@@ -68,6 +71,9 @@ def define_undeclared(names: FileNames, left: Collection[str], bare: Collection[
 
 def _tuple(names: Collection[str]) -> str:
     quoted = [*map(_quoted, sorted(names))]
+    if sum(map(len, quoted)) > ROOM:
+        lines = "".join(f"            {name},\n" for name in quoted)
+        return f"(\n{lines}        )"
     return f"({', '.join(quoted)}{',' if len(quoted) == 1 else ''})"
 
 

@@ -15,7 +15,8 @@ def left_alone(index: Index, candidates: Mapping[Key, Candidate]) -> Mapping[str
     A class that is handed something hands it on to its bases.
     """
     found: dict[str, set[str]] = {}
-    for receiver, given in (*_handed_over(index), *_held(candidates)):
+    reached = (*_handed_over(index), *_held(candidates), *_made_by_methods(index, candidates))
+    for receiver, given in reached:
         candidate = candidates.get(given.key)
         if (
             candidate is None
@@ -55,6 +56,25 @@ def _held(candidates: Mapping[Key, Candidate]) -> Iterator[tuple[ModuleClass, Mo
         for candidate in candidates.values()
         for held in candidate.summary.held
     )
+
+
+def _made_by_methods(
+    index: Index, candidates: Mapping[Key, Candidate]
+) -> Iterator[tuple[ModuleClass, ModuleClass]]:
+    """Classes that call ``Base.new(...)``, which may give an instance of any subclass."""
+    family: dict[Key, list[ModuleClass]] = {}
+    for candidate in candidates.values():
+        for base in candidate.cls.lineage:
+            family.setdefault(base.key, []).append(candidate.cls)
+    for candidate in candidates.values():
+        for method in candidate.cls.cls.methods:
+            for call in method.layer_calls:
+                owner = (
+                    call.callee.dotted.rpartition(".")[0] if isinstance(call.callee, Name) else ""
+                )
+                found = index.resolve(owner, candidate.cls.file.path).module_class
+                for made in family.get(found.key, ()) if found else ():
+                    yield candidate.cls, made
 
 
 def receivers(index: Index) -> Mapping[Key, tuple[ModuleClass, ...]]:
