@@ -90,12 +90,16 @@ def _in_statement(file: Source, node: ast.stmt, names: dict[str, Path]) -> Itera
 def _in_target(
     file: Source, node: ast.stmt, target: ast.expr, names: dict[str, Path]
 ) -> Iterator[Write]:
-    """``w[0] = x`` and ``w.data = x``."""
+    """``w[0] = x``, ``w.data = x``, and several of them at once."""
     match target:
         case ast.Subscript(value=written):
             how = "item"
         case ast.Attribute(value=written, attr="data"):
             how = "data"
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            for part in parts:
+                yield from _in_target(file, node, part, names)
+            return
         case _:
             return
     if path := _path(written, names):
