@@ -287,6 +287,7 @@ def _misses_parameter(
             own.add((item.value.line, item.value.column))
     for put in puts:
         own.update((made.line, made.column) for made in put.parameters)
+    own.update((made.line, made.column) for made in _set_anew(summary, attributes))
     nodes = [node for node in _nodes(attributes) if isinstance(node, Parameter)]
     return not made <= own | {(n.line, n.column) for n in nodes}
 
@@ -301,6 +302,15 @@ def _has_one_at(summary: ClassSummary, path: Path) -> bool:
         if len(path) > 1 and attribute.name == path[0]
         for found in place(attribute.node, AccessPath.of(attribute.name))
     )
+
+
+def _set_anew(summary: ClassSummary, attributes: Sequence[Attribute]) -> Iterator[Parameter]:
+    """Parameters that take the place of those that a layer has made itself."""
+    for attribute in attributes:
+        if isinstance(attribute.node, LayerInstance):
+            for parameter in attribute.node.layer.parameters:
+                if made := summary.set_anew(f"{attribute.name}.{parameter.name}"):
+                    yield made
 
 
 def _misses_layer(

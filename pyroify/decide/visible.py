@@ -269,15 +269,17 @@ def _site(single: Single, parameter: LayerParameter, sites: Sites) -> Place:
     """A parameter of a layer, with its shape and fans as the layer's arguments give them."""
     owner, arguments = single.where.target, _arguments(single, sites)
     target = f"{owner}.{parameter.name}"
+    anew = sites.summary.set_anew(subpath(single.where.path, parameter.name))
     return Place(
         target=target,
         owner=owner,
-        shape=_shape(parameter, arguments),
+        shape=_shape(parameter, arguments) if anew is None else None,
         ndim=parameter.ndim,
         fan_in=_fan(parameter.fan_in, arguments, owner, target),
         fan_out=_fan(parameter.fan_out, arguments, owner, target),
         initial=f"{target}.detach()",
-        keeps_dtype=_has_other_dtype(single.instance),
+        keeps_dtype=_has_other_dtype(single.instance)
+        or (anew is not None and is_other_dtype(anew.dtype)),
     )
 
 

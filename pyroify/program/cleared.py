@@ -21,7 +21,8 @@ def is_present(
 
     None where only run time knows.
     """
-    states = [presence(parameter, instance.call), _is_left(summary, method, path)]
+    is_made = True if summary.set_anew(path) else presence(parameter, instance.call)
+    states = [is_made, _is_left(summary, method, path)]
     return False if False in states else None if None in states else True
 
 

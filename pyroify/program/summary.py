@@ -356,8 +356,20 @@ class ClassSummary:
         """Whether a site is frozen in any case while the class, or what holds it, is built."""
         return self.frozen_by(path) is not None or self.freezes_itself(path)
 
+    def set_anew(self, path: str) -> Parameter | None:
+        """The parameter that the constructor puts in place of a layer's own, whatever happens."""
+        found: Parameter | None = None
+        for method in self.cls.cls.methods if "." in path else ():
+            for item in method.assignments if method.name in self.building else ():
+                if ".".join(item.path) == path and item.how in ATTACHING:
+                    is_sure = isinstance(item.value, Parameter) and always_assigned([item])
+                    found = item.value if isinstance(item.value, Parameter) and is_sure else None
+        return found
+
     def freezes_itself(self, path: str) -> bool:
         """Whether the class freezes a site after it is made, in all its instances."""
+        if (made := self.set_anew(path)) is not None and made.frozen:
+            return True
         states = [state for freeze in self.freezes if (state := self._frozen_at(freeze, path))]
         return "sure" in states and states[-1] == "sure"
 
@@ -366,7 +378,10 @@ class ClassSummary:
         if self.is_frozen(path):
             return False
         made = any(own.frozen is None for own in self.all_parameters if own.name == path)
-        return made or any(self._frozen_at(freeze, path) for freeze in self.freezes)
+        anew = self.set_anew(path)
+        if made or (anew is not None and anew.frozen is None):
+            return True
+        return any(self._frozen_at(freeze, path) for freeze in self.freezes)
 
     def frozen_by(self, path: str) -> FrozenBy | None:
         """What freezes a site in an instance, or in those of a subclass."""
