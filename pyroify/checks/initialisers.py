@@ -28,7 +28,7 @@ def late_write(subject: Subject) -> Iterator[Finding]:
         if method.name in subject.calling - subject.building:
             continue
         made = {item.path[:1] for item in method.assignments}
-        for write in method.writes:
+        for write in subject.writes(method):
             if method.name in subject.building:
                 late = subject.is_declared_before(write.path) and not _runs_in_base(subject, method)
             else:

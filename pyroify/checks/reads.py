@@ -218,7 +218,7 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
     for method in subject.methods:
         if method.name not in subject.calling:
             continue
-        for write in method.writes:
+        for write in subject.writes(method):
             if subject.is_declared(write.path):
                 yield subject.finding(
                     write.line,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyroify.decide.project import Candidates, declared, matches
@@ -11,8 +11,8 @@ from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary
-from pyroify.syntax.facts import Assignment, Function, Use
-from pyroify.syntax.values import Path
+from pyroify.syntax.facts import Assignment, Function, Use, Write
+from pyroify.syntax.values import Element, Name, Path, SelfRead, Value
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,26 @@ class Subject:
             return not any(matches(site, path) for site in project.of(self.cls).declared)
         return project.leads_below(self.cls, path, declared)
 
+    def writes(self, method: Function) -> Iterator[Write]:
+        """Writes in place of a method, and of the functions that it hands what it writes into."""
+        yield from method.writes
+        index, path = self.project.index, self.cls.file.path
+        for call in method.layer_calls:
+            dotted = call.callee.dotted if isinstance(call.callee, Name) else ""
+            function = index.resolve(dotted, path).function
+            for number, passed in enumerate(call.args if function else ()):
+                if function is None or passed.star:
+                    break
+                name = passed.keyword or "".join(function.arguments[number : number + 1])
+                for write in function.writes:
+                    if write.path[0] == name and (owner := _path_of(passed.value)):
+                        yield replace(
+                            write,
+                            path=(*owner, *write.path[1:]),
+                            line=call.line,
+                            column=call.column,
+                        )
+
     def finding(
         self,
         line: int,
@@ -90,6 +110,16 @@ class Subject:
         lengths = range(1, len(path) + 1)
         read = (path[:length] for length in lengths if self.is_declared(path[:length]))
         return self.sites_at(next(read, path[:1]))
+
+
+def _path_of(value: Value) -> Path:
+    """Where a value is below ``self``; empty for anything else."""
+    match value:
+        case SelfRead(path=path):
+            return path
+        case Element(of=SelfRead(path=path)):
+            return (*path, "*")
+    return ()
 
 
 def uses_in(method: Function, item: Assignment) -> tuple[Use, ...]:

@@ -93,6 +93,7 @@ class ValueUse:
 class Write:
     """Something below ``self`` that is written into in place, also by a local name for it.
 
+    In a function it is an argument, or below one: the path begins with its name.
     ``path`` has ``*`` for an element of a container. ``how``: ``init`` (a function of
     ``torch.nn.init``), ``method`` (``.clamp_()``), ``augmented``, ``item`` or ``data``. ``source``
     is that of a call.

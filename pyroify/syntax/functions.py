@@ -24,7 +24,7 @@ from pyroify.syntax.observe.slices import observe_slices
 from pyroify.syntax.observe.steady import moving_names
 from pyroify.syntax.observe.uses import collect_uses
 from pyroify.syntax.observe.value_uses import collect_value_uses
-from pyroify.syntax.observe.writes import collect_writes
+from pyroify.syntax.observe.writes import collect_writes, collect_writes_into
 from pyroify.syntax.source import Source
 from pyroify.syntax.values import Argument
 
@@ -33,7 +33,8 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 def read_function(source: Source, node: Definition, name: str) -> Function:
     """The facts of a function; those of functions and classes within it are left out."""
-    return _read(source, node, name, None, node.body)
+    function = _read(source, node, name, None, node.body)
+    return replace(function, writes=collect_writes_into(source, node.body, function.arguments))
 
 
 def read_method(source: Source, node: Definition, known: frozenset[str]) -> Function:

@@ -35,6 +35,13 @@ def collect_writes(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[W
     return tuple(_run(file, body, {this: ()}))
 
 
+def collect_writes_into(
+    file: Source, body: Sequence[ast.stmt], arguments: Sequence[str]
+) -> tuple[Write, ...]:
+    """The same for what a function is given; the name of the argument comes first in a path."""
+    return tuple(_run(file, body, {name: (name,) for name in arguments}))
+
+
 def _run(file: Source, body: Sequence[ast.stmt], names: dict[str, Path]) -> Iterator[Write]:
     """Walk statements in order; ``names`` are local names for what hangs below ``self``."""
     for node in body:
