@@ -14,7 +14,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus survey fuzz mutants bench compare bench-train walk docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus survey owners fuzz mutants bench compare bench-train walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,10 @@ corpus: $(READY)  ## rewrite public packages, compare outputs, refresh the cover
 
 survey: $(READY)  ## count what is refused, and left to run time, in forty public packages
 	@$(BIN)/python benchmarks/survey.py
+	@$(BIN)/python docs/generate.py
+
+owners: $(READY)  ## take whole projects through all commands, their own tests too; CHECKOUTS=DIR
+	@$(BIN)/python benchmarks/owners.py $(if $(CHECKOUTS),--checkouts "$(CHECKOUTS)")
 	@$(BIN)/python docs/generate.py
 
 fuzz: $(READY)  ## rewrite random programs, compare with what they really are; N=3000 SEED=0

@@ -53,6 +53,7 @@ FUZZ = ROOT / "benchmarks" / "fuzz.json"
 MUTANTS = ROOT / "benchmarks" / "mutants.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
+OWNERS = ROOT / "benchmarks" / "owners.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
 SURVEYED = {
     "classes": "classes",
@@ -63,6 +64,15 @@ SURVEYED = {
     "plain": "converted, with some parameters left plain",
     "with_sites": "converted, with sites",
     "at_run_time": "of these, at run time",
+}
+OWNED = {
+    "classes": "classes",
+    "converted": "converted",
+    "refused": "refused",
+    "at_run_time": "at run time",
+    "equal": "equal",
+    "wrong": "wrong",
+    "not_verified": "not verified",
 }
 FUZZ_ROWS = {
     "programs": "programs",
@@ -215,6 +225,24 @@ def survey_table() -> str:
     )
 
 
+def owners_table() -> str:
+    """What the last ``make owners`` found."""
+    rows = json.loads(OWNERS.read_text())
+    total = {
+        **{key: sum(row[key] for row in rows) for key in OWNED},
+        "source": "all",
+        "trained": f"{sum(row['trained'] == 'yes' for row in rows)} of {len(rows)}",
+    }
+    columns = ("kind", *OWNED, "tests_before", "tests_after", "trained")
+    return _table(
+        ("project", "kind", *OWNED.values(), "own tests before", "after", "trained"),
+        (
+            (row["source"], *(str(row.get(column, "")) for column in columns))
+            for row in [*rows, total]
+        ),
+    )
+
+
 def fuzz_table() -> str:
     """What the last ``make fuzz`` found."""
     figures = json.loads(FUZZ.read_text())
@@ -338,6 +366,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "digits": lambda: scores_table("digits"),
     "speed": speed_table,
     "walk": walk_table,
+    "owners": owners_table,
 }
 HOLD_TABLES = (
     "README.md",
@@ -348,6 +377,7 @@ HOLD_TABLES = (
     "docs/reference/mutants.md",
     "docs/reference/training.md",
     "docs/reference/walk.md",
+    "docs/reference/owners.md",
 )
 
 
