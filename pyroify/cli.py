@@ -449,7 +449,7 @@ def verify(
 def emit(spec: Path | None, force: bool) -> int:
     """Write the training script that the spec's svi: section describes."""
     from pyroify.emit import EmitError, emit_script
-    from pyroify.project import from_here
+    from pyroify.project import RUNTIME, from_here
     from pyroify.spec.model import SpecError
 
     project, prior_spec = _open((), spec, writes=True)
@@ -462,9 +462,15 @@ def emit(spec: Path | None, force: bool) -> int:
         raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
     script = PurePosixPath(emitted.path)
     texts = {script: emitted.script, script.with_name(f"test_{script.name}"): emitted.test}
+    shared, kept = _shared(project.root, emitted.runtime, force)
     changes = [_replacement(project.root, str(p), t, force) for p, t in texts.items() if t]
-    _publish(project.root, changes)
+    _publish(project.root, [*shared, *changes])
     _note(reason)
+    folder = from_here(project.root / RUNTIME)
+    is_same = all(change.before == change.after for change in shared)
+    _note(f"{folder} is up to date\n" if is_same else f"wrote {folder}\n")
+    for name in kept:
+        _note(f"{from_here(project.root / name)} has edits of yours, and stays as it is\n")
     for change in changes:
         path = from_here(project.root / change.path)
         _note(f"{path} is up to date\n" if change.before == change.after else f"wrote {path}\n")
@@ -486,15 +492,52 @@ def _with_likelihood(project: Project, svi: Mapping[str, Any]) -> tuple[Mapping[
     return svi, f"likelihood: normal ({why}); svi.likelihood in the spec sets it\n"
 
 
-def _replacement(root: Path, path: str, text: str, force: bool) -> Change:
-    """The change that makes ``path`` hold ``text``; edits of the user's go only by ``force``."""
+def _shared(root: Path, files: Mapping[str, str], force: bool) -> tuple[list[Change], list[str]]:
+    """What makes the package of the scripts up to date, and the files with edits that stay.
+
+    Edits of another version's files do not stay with this one's script: they are refused.
+    """
+    from pyroify.emit.runtime import standing
+    from pyroify.publish import IN_THE_WAY, Change, PublishError
+
+    changes: list[Change] = []
+    kept: list[str] = []
+    for path, text in files.items():
+        before = _before(root, path, "remove the link")
+        is_kept = False
+        if before is not None and not force:
+            match standing(before.decode(errors="replace"), path):
+                case "edited":
+                    is_kept = True
+                case "edited before":
+                    why = "has edits of yours, and was written by another version"
+                    help = "move your edits into the script, or replace the file with --force"
+                    raise PublishError(IN_THE_WAY, path, why, help)
+                case "foreign":
+                    help = "rename it: scripts find what they share by that name"
+                    raise PublishError(IN_THE_WAY, path, "is there already", help)
+        if is_kept:
+            kept.append(path)
+        else:
+            changes.append(Change(path, before, text.encode()))
+    return changes, kept
+
+
+def _before(root: Path, path: str, help: str) -> bytes | None:
+    """What ``path`` holds, None where it is not there; a link is refused."""
     from pyroify.paths import link_fault
-    from pyroify.publish import IN_THE_WAY, Change, PublishError, refuse_existing
+    from pyroify.publish import IN_THE_WAY, PublishError
 
     if fault := link_fault(root, path):
-        help = "remove the link, or name another svi.output in the spec"
         raise PublishError(IN_THE_WAY, path, fault, help)
-    before = (root / path).read_bytes() if (root / path).exists() else None
+    return (root / path).read_bytes() if (root / path).exists() else None
+
+
+def _replacement(root: Path, path: str, text: str, force: bool) -> Change:
+    """The change that makes ``path`` hold ``text``; edits of the user's go only by ``force``."""
+    from pyroify.publish import Change, refuse_existing
+
+    before = _before(root, path, "remove the link, or name another svi.output in the spec")
     if before != text.encode() and not force:
         refuse_existing(root, path, "keep your edits, or replace it with --force")
     return Change(path, before, text.encode())

@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +34,9 @@ BAD_PYPROJECT = "PYR235"
 SPEC_NAME = "pyroify.yaml"
 CODE_CELL = b"{code-cell}"
 """What tells a notebook in Markdown from any other page."""
+RUNTIME = "svi_runtime"
+"""The package below the root that training scripts share."""
+
 NEVER_ENTERED = frozenset(
     {
         ".git",
@@ -139,15 +142,25 @@ def open_project(
             "virtual environments and installed packages are never rewritten",
         )
     paths = tuple(target.relative_to(root) for target in named)
+    shared = {path for path in walked | selected if _is_shared_by_scripts(root, path)}
     return Project(
         root,
         spec_path,
-        files=tuple(sorted(walked | selected)),
-        selected=tuple(sorted(selected)),
+        files=tuple(sorted((walked | selected) - shared)),
+        selected=tuple(sorted(selected - shared)),
         findings=tuple(
             sorted({f for f in faults if any(Path(f.path).is_relative_to(path) for path in paths)})
         ),
     )
+
+
+def _is_shared_by_scripts(root: Path, path: str) -> bool:
+    """Whether `emit` wrote the file for its scripts, which makes it no code of the project."""
+    if not path.startswith(f"{RUNTIME}/"):
+        return False
+    with suppress(OSError), (root / path).open("rb") as file:
+        return file.readline(200).startswith(b"# Written by pyroify ")
+    return False
 
 
 @contextmanager

@@ -246,6 +246,7 @@ def _check_agreement(by_target: dict[str, Change], changes: Sequence[Change], ro
 def _stage(root: Path, target: str, staged: str, data: bytes) -> None:
     """Writes ``data`` to ``staged`` with the mode and, where possible, the owner of ``target``."""
     try:
+        (root / staged).parent.mkdir(parents=True, exist_ok=True)
         _write_new(root / staged, data)
         _copy_mode(root / target, root / staged)
     except OSError as error:
@@ -304,9 +305,14 @@ def _roll_back(root: Path, done: Sequence[Entry], by_target: dict[str, Change]) 
 
 
 def _discard(root: Path, entries: Sequence[Entry]) -> None:
+    """Removes what was staged, and folders that hold nothing after that."""
     for entry in entries:
-        with suppress(FileNotFoundError):
-            (root / entry.staged).unlink()
+        staged = root / entry.staged
+        with suppress(FileNotFoundError, NotADirectoryError):
+            staged.unlink()
+        with suppress(OSError):
+            for folder in staged.relative_to(root).parents[:-1]:
+                (root / folder).rmdir()
 
 
 def _unwritable(path: str, error: OSError, outcome: str = "nothing was changed") -> PublishError:

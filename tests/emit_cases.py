@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ import yaml
 from tqdm import tqdm
 
 from pyroify.emit import Emitted, emit_script
+from pyroify.emit.runtime import runtime_files
 
 # tqdm's own lock is shared with forked processes: one that is killed while it holds it would leave
 # every progress bar of this process waiting for ever.
@@ -55,12 +57,28 @@ def case_names(kind: str) -> list[str]:
     return sorted(path.stem for path in (CASES / kind).glob("*.yaml"))
 
 
+def lay_out_project(folder: Path) -> None:
+    """The networks that scripts train, and what the scripts share."""
+    shutil.copytree(PROJECT, folder, dirs_exist_ok=True)
+    for name, text in runtime_files().items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+
 def load_module(path: Path) -> ModuleType:
-    """The script as a module of this process, under a name of its own."""
+    """The script as a module of this process, under a name of its own.
+
+    What it shares with others is found in it too.
+    """
     spec = importlib.util.spec_from_file_location(f"emitted_{path.stem}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    for file in runtime_files():
+        shared = sys.modules.get(file.removesuffix(".py").replace("/", "."))
+        for name, value in vars(shared).items() if shared else ():
+            if getattr(value, "__module__", None) == shared.__name__:
+                vars(module).setdefault(name, value)
     return module
 
 

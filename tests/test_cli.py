@@ -901,7 +901,7 @@ class TestEmit:
     def test_a_likelihood_in_the_spec_holds(self, run: Run, lay_out: Callable) -> None:
         spec = SPEC + SVI + "  likelihood: {family: laplace}\n"
         root = lay_out({"pyroify.yaml": spec, "net.py": NET, "train.py": "Net, MSELoss"})
-        assert run("emit").err.startswith("wrote train_svi.py\n")
+        assert run("emit").err.startswith("wrote svi_runtime\n")
         assert "likelihood = dist.Laplace(" in (root / "train_svi.py").read_text()
 
     def test_an_edited_script_is_replaced_only_by_force(self, run: Run, lay_out: Callable) -> None:

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from emit_cases import PROJECT, emit, fork, load_module, run_main
+from emit_cases import emit, fork, lay_out_project, load_module, run_main
 from test_emit_training import last_parameters, write_script
 
 pytestmark = pytest.mark.slow
@@ -60,24 +59,24 @@ def start_rank(
 
 def keep_state(module: ModuleType, rank: int) -> None:
     """Writes what each process has at the end of its training."""
-    leave = module.leave_ranks
-    init = module.Training.__init__
+    leave = module.rt.leave_ranks
+    init = module.rt.Loop.__init__
     kept = []
 
-    def init_and_keep(training: Any, *args: Any) -> None:
-        init(training, *args)
-        kept.append(training)
+    def init_and_keep(loop: Any, *args: Any, **options: Any) -> None:
+        init(loop, *args, **options)
+        kept.append(loop)
 
-    def save_and_leave() -> None:
+    def save_and_leave() -> bool:
         parameters = kept[0].objective.state_dict()
         noise = torch.get_rng_state()
         torch.save(
             {"parameters": parameters, "noise": noise}, Path(module.__file__).parent / f"{rank}.pt"
         )
-        leave()
+        return leave()
 
-    module.Training.__init__ = init_and_keep
-    module.leave_ranks = save_and_leave
+    module.rt.Loop.__init__ = init_and_keep
+    module.rt.leave_ranks = save_and_leave
 
 
 def states(folder: Path) -> list[dict[str, Any]]:
@@ -133,14 +132,15 @@ def test_only_the_first_process_writes_and_speaks(tmp_path: Path) -> None:
 
 def stop_second(module: ModuleType, rank: int) -> None:
     """The second process alone is asked to stop, in the middle of the second epoch."""
-    step = module.Training.step
+    accepts = module.rt.Loop.accepts
 
-    def stop_after(training: Any, rows: Any) -> None:
-        step(training, rows)
-        if rank == 1 and training.epoch == 1 and training.counters["batch"] == 2:
+    def stop_after(loop: Any, *step: Any) -> bool:
+        is_accepted = accepts(loop, *step)
+        if rank == 1 and loop.epoch == 1 and loop.counters["batch"] == 1:  # the second
             os.kill(os.getpid(), signal.SIGTERM)
+        return is_accepted
 
-    module.Training.step = stop_after
+    module.rt.Loop.accepts = stop_after
 
 
 def test_a_stop_of_one_stops_all_and_going_on_changes_nothing(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_the_group_leaves_no_thread_that_could_abort_the_exit(tmp_path: Path) ->
 
 def spoil_a_loss(module: ModuleType, rank: int) -> None:
     """The second process alone meets one loss that is not finite."""
-    forward = module.Objective.forward
+    forward = module.rt.MeanFieldElbo.forward
     calls = []
 
     def spoiled(objective: Any, rows: Any, kl_weight: float) -> tuple[torch.Tensor, float]:
@@ -193,7 +193,7 @@ def spoil_a_loss(module: ModuleType, rank: int) -> None:
         calls.append(len(rows))
         return (loss * math.nan if rank == 1 and len(calls) == 3 else loss), nll
 
-    module.Objective.forward = spoiled
+    module.rt.MeanFieldElbo.forward = spoiled
     keep_state(module, rank)
 
 
@@ -228,7 +228,7 @@ def test_torchrun_runs_the_script(tmp_path: Path) -> None:
 def test_a_script_for_one_process_refuses_to_be_several(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(PROJECT, tmp_path, dirs_exist_ok=True)
+    lay_out_project(tmp_path)
     (tmp_path / "train_svi.py").write_text(emit().script)
     monkeypatch.setenv("WORLD_SIZE", "2")
     ran = run_main(load_module(tmp_path / "train_svi.py"))

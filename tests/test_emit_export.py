@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from emit_cases import emit, load_module, run_main
+from emit_cases import emit, lay_out_project, load_module, run_main
 from test_emit_training import write_script
 
 from pyroify.emit import EmitError
@@ -178,6 +178,7 @@ def train_and_export(project: Path, name: str, *flags: str, **svi: Any) -> tuple
     data = {"source": "synthetic", "batch_size": 32, "rows": 100, **svi.pop("data", {})}
     model = {"class": f"served_nets:{name}"}
     path = project / "rewritten" / f"train_{name.lower()}.py"
+    lay_out_project(path.parent)
     path.write_text(emit(model=model, data=data, output=path.name, **svi).script)
     module = load_module(path)
     out = path.parent / f"out_{name.lower()}"

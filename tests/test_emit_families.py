@@ -3,7 +3,6 @@
 import itertools
 import json
 import math
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emit_cases import PROJECT, case_names, emit, load_module, read_case, run_main
+from emit_cases import case_names, emit, lay_out_project, load_module, read_case, run_main
 
 from pyroify.emit import EmitError
 from pyroify.emit.family import GUIDES, LIKELIHOODS, names
@@ -135,9 +134,21 @@ def test_variants_are_as_ruff_leaves_them(tmp_path: Path) -> None:
     assert_tidy(list(tmp_path.rglob("*.py")))
 
 
+def test_scripts_are_short() -> None:
+    lengths = {
+        **{
+            combination: len(emit_combination(*combination).splitlines())
+            for combination in combinations()
+        },
+        **{name: len(emit(**changes).script.splitlines()) for name, changes in VARIANTS.items()},
+    }
+    assert max(lengths.values()) <= 300, max(lengths, key=lambda name: lengths[name])
+    assert lengths["csv"] <= 200  # a regression on a table, with the defaults
+
+
 def write_combinations(folder: Path, part: slice) -> dict[tuple[str, str, str], Path]:
     """The scripts of some combinations, in a copy of the project that they train."""
-    shutil.copytree(PROJECT, folder, dirs_exist_ok=True)
+    lay_out_project(folder)
     written = {}
     for combination in list(combinations())[part]:
         path = folder / f"{'_'.join(filter(None, combination))}.py"
@@ -150,7 +161,15 @@ def test_the_text_is_as_ruff_leaves_it(tmp_path: Path) -> None:
     assert_tidy(list(write_combinations(tmp_path, slice(None)).values()))
 
 
-OWN = ["train_svi", "fit", "a_script_with_a_long_name_of_its_own"]
+OWN = [
+    "a",
+    "a_script_with_a_long_name_of_its_own",
+    "fit",
+    "models",
+    "some_long_package",
+    "svi_runtime",
+    "train_svi",
+]
 CHECKS = [
     "--isolated",
     "--select=E,F,I,UP,B,SIM,RUF",

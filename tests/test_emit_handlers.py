@@ -1,7 +1,6 @@
 """Effect handlers: what each key of the spec does to a script, and the page that shows them."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from emit_cases import BASE, PROJECT, emit, load_module, run_main
+from emit_cases import BASE, emit, lay_out_project, load_module, run_main
 from pyro import poutine
 from test_emit_training import write_script
 
@@ -44,7 +43,7 @@ def test_condition_pins_a_layer_while_the_rest_is_learned(
     assert ran.out.endswith("no faults; latent: net.fc2.weight, scale\n")
     assert run_main(script, "--no-baseline").code == 0
     objective, _ = script.load_trained(script.parse_flags([]))
-    pinned = objective.model.pinned()
+    pinned = script.pinned_sites(objective.model)
     assert set(pinned) == {"net.fc1.weight", "net.fc1.bias", "net.fc2.bias"}
     assert torch.equal(pinned["net.fc2.bias"], torch.tensor([0.5]))
     assert not any("fc1" in name for name, _ in objective.guide.named_parameters())
@@ -225,7 +224,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_examples_run_beside_the_script(tmp_path: Path) -> None:
-    shutil.copytree(PROJECT, tmp_path, dirs_exist_ok=True)
+    lay_out_project(tmp_path)
     (tmp_path / "train_svi.py").write_text(emit().script)
     examples = blocks("python")
     assert len(examples) > 5

@@ -99,7 +99,7 @@ def test_a_curve_is_in_the_units_of_the_data(tmp_path: Path) -> None:
     module = load_module(script)
     flags = module.parse_flags(["--samples=10"])
     rows = module.split(module.load_data(flags), 0)
-    scalings = module.fit_scalings(rows["train"])
+    scalings = module.fit_scalings(rows["train"], targets=True)
     parts = {name: module.scale_rows(part, scalings) for name, part in rows.items()}
     model, values = module.build_model(len(rows["train"]))
     objective = module.build_objective(model, values, parts["train"][:2]).eval()

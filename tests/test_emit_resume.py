@@ -37,7 +37,9 @@ def lightning_script(tmp_path: Path) -> ModuleType:
 def test_lightning_goes_on_as_if_never_killed(lightning_script: ModuleType, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert run_main(lightning_script, *FLAGS, f"--out={whole}").code == 0
-    kill_at_random_steps(lightning_script, "training_step", *FLAGS, f"--out={cut}")
+    kill_at_random_steps(
+        lightning_script, lightning_script.Training, "training_step", *FLAGS, f"--out={cut}"
+    )
     finished = run_main(lightning_script, *FLAGS, f"--out={cut}")
     assert finished.code == 0, finished.err
     assert "going on after epoch" in finished.err
@@ -69,15 +71,16 @@ def test_a_stop_after_the_last_step_leaves_only_the_evaluation(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = load_module(write_script(tmp_path, engine=engine))
-    end_epoch = module.Training.end_epoch
+    loop = module.Training if engine == "lightning" else module.rt.Loop
+    end_epoch = loop.end_epoch
 
-    def end_and_stop(training: Any) -> dict[str, float]:
-        row = end_epoch(training)
+    def end_and_stop(training: Any, *rate: float) -> dict[str, float]:
+        row = end_epoch(training, *rate)
         if training.epoch == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return row
 
-    monkeypatch.setattr(module.Training, "end_epoch", end_and_stop)
+    monkeypatch.setattr(loop, "end_epoch", end_and_stop)
     _, status = os.waitpid(start(module, *FLAGS), 0)
     assert os.waitstatus_to_exitcode(status) == 130
     out = tmp_path / "runs/train_svi"

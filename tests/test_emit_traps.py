@@ -71,7 +71,7 @@ def test_t1_constrained_latents_keep_their_jacobian(write: Write) -> None:
     guide = script.MeanField(model, rows, init)
     with torch.no_grad():
         guide.log_scales["scale"].fill_(0.0)
-    objective = script.Objective(model, guide, rows)
+    objective = script.MeanFieldElbo(model, guide, rows)
     loss, _ = objective(rows, 1.0)
     assert float(loss) == pytest.approx(exact, abs=1e-5)
 

@@ -385,7 +385,7 @@ def test_a_class_must_have_a_name_that_can_be_imported(name: str) -> None:
     assert problem[0] == "svi.model.class"
 
 
-@pytest.mark.parametrize("name", ["Model", "Path", "Rows", "torch", "print", "Any", "Abort"])
+@pytest.mark.parametrize("name", ["Model", "Path", "rt", "torch", "len", "Any", "TASK"])
 def test_a_class_may_have_a_name_that_the_script_uses(name: str) -> None:
     section = svi(model={"class": f"net:{name}", "kwargs": {"size": 3}})
     script = emit(section).script
@@ -395,10 +395,10 @@ def test_a_class_may_have_a_name_that_the_script_uses(name: str) -> None:
 
 
 def test_a_source_of_data_may_have_a_name_that_the_script_uses() -> None:
-    script = emit(svi(data={"source": "pairs:read_dataset"})).script
-    assert "from pairs import read_dataset as project_read_dataset" in script
-    assert "source = project_read_dataset()" in script
-    assert "        source = rows()" in emit(svi(data={"source": "pairs:rows"})).script
+    script = emit(svi(data={"source": "pairs:flags"})).script
+    assert "from pairs import flags as project_flags" in script
+    assert "return SOURCE.read(project_flags())" in script
+    assert "return SOURCE.read(rows())" in emit(svi(data={"source": "pairs:rows"})).script
 
 
 class TestYaml:
@@ -482,16 +482,8 @@ def test_the_values_need_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_a_program_within_the_script_reads_its_data_from_a_file() -> None:
+def test_what_is_served_reads_the_names_of_arguments_from_a_file() -> None:
     emitted = emit(FULL)
-    (serve,) = (
-        node.value.value
-        for node in ast.walk(ast.parse(emitted.script))
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "SERVE"
-    )
-    compile(serve, "serve.py", "exec")
-    assert 'zip(exported["keywords"], inputs' in serve
-    assert '"keywords": list(KEYWORDS)' in emitted.script
+    assert "rt.export(*load_trained(flags), flags, KEYWORDS)" in emitted.script
+    serving = emitted.runtime["svi_runtime/serving.py"]
+    assert 'zip(exported["keywords"], inputs' in serving

@@ -9,61 +9,33 @@ from typing import Final
 
 _MODULES: Final = {
     "argparse": "import argparse",
-    "base64": "import base64",
-    "copy": "import copy",
-    "csv": "import csv",
-    "lightning": "import lightning",
-    "hashlib": "import hashlib",
-    "html": "import html",
-    "json": "import json",
-    "logging": "import logging",
     "math": "import math",
     "os": "import os",
-    "pickle": "import pickle",
-    "random": "import random",
-    "signal": "import signal",
     "subprocess": "import subprocess",
     "sys": "import sys",
-    "time": "import time",
-    "traceback": "import traceback",
-    "warnings": "import warnings",
-    "zipfile": "import zipfile",
-    "np": "import numpy as np",
     "pyro": "import pyro",
     "pytest": "import pytest",
     "dist": "import pyro.distributions as dist",
     "torch": "import torch",
 }
 _MEMBERS: Final = {
-    "collections": ("Counter",),
-    "collections.abc": ("Callable", "Iterable", "Iterator", "Mapping"),
-    "contextlib": ("contextmanager",),
-    "fnmatch": ("fnmatch",),
-    "dataclasses": ("dataclass",),
+    "collections.abc": ("Iterable",),
     "pathlib": ("Path",),
-    "typing": ("Any", "TextIO"),
-    "unittest.mock": ("patch",),
+    "typing": ("Any",),
     "pyro": ("poutine",),
     "pyro.distributions": ("constraints",),
-    "pyro.infer": ("MCMC", "NUTS", "SVI", "Trace_ELBO", "TraceMeanField_ELBO"),
+    "pyro.infer": ("MCMC", "NUTS", "SVI", "Trace_ELBO"),
     "pyro.infer.autoguide": (
         "init_to_feasible",
         "init_to_median",
         "init_to_sample",
         "init_to_value",
     ),
-    "pyro.infer.autoguide.initialization": ("InitMessenger",),
-    "pyro.infer.reparam": ("LocScaleReparam",),
     "pyro.nn": ("PyroModule", "PyroParam", "PyroSample"),
-    "pyro.poutine.messenger": ("Messenger",),
-    "pyro.poutine.util": ("site_is_subsample",),
     "torch": ("Tensor", "nn"),
-    "torch.distributions": ("biject_to", "kl_divergence"),
     "torch.nn": ("functional",),
-    "torch.overrides": ("TorchFunctionMode",),
-    "torch.utils.data": ("DataLoader", "TensorDataset", "default_collate"),
 }
-_THIRD_PARTY: Final = ("lightning", "numpy", "pyro", "pytest", "torch")
+_THIRD_PARTY: Final = ("pyro", "pytest", "torch")
 _WIDTH: Final = 88
 
 
@@ -71,10 +43,12 @@ _WIDTH: Final = 88
 class Uses:
     """The names of a source: those it reads, all that mean something in it, and its modules.
 
-    ``modules`` are the top-level ones that it imports itself.
+    ``free`` are those that it reads and never binds. ``modules`` are the top-level ones that it
+    imports itself.
     """
 
     read: frozenset[str]
+    free: frozenset[str]
     taken: frozenset[str]
     modules: frozenset[str]
 
@@ -89,8 +63,10 @@ def find_uses(source: str, function: str = "") -> Uses:
     modules: set[str] = set()
     for node in ast.walk(ast.Module(body, [])):
         match node:
-            case ast.Name(id=name):
+            case ast.Name(id=name, ctx=ast.Load()):
                 read.add(name)
+            case ast.Name(id=name):
+                bound.add(name)
             case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 bound.add(name)
             case ast.ExceptHandler(name=str(name)):
@@ -101,7 +77,9 @@ def find_uses(source: str, function: str = "") -> Uses:
                 modules.add(module.partition(".")[0])
             case ast.alias(name=name, asname=asname):
                 bound.add(asname or name.partition(".")[0])
-    return Uses(frozenset(read), frozenset(read | bound), frozenset(modules))
+    return Uses(
+        frozenset(read), frozenset(read - bound), frozenset(read | bound), frozenset(modules)
+    )
 
 
 def import_block(used: Collection[str]) -> str:

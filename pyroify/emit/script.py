@@ -13,17 +13,23 @@ from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
 from pyroify.emit.imports import find_uses, import_block, import_from
 from pyroify.emit.layout import mapping_statement, tuple_statement, wrap_call
 from pyroify.emit.output import shadow_problem
+from pyroify.emit.runtime import runtime_files, runtime_modules
 from pyroify.emit.settings import PARTS, EmitError, Settings, read_settings
 from pyroify.emit.values import docstring_text, write_argument, write_value
+from pyroify.project import RUNTIME
 
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """Text of the script and of the tests beside it; ``path`` of the script, below the root."""
+    """Text of the script and of the tests beside it; ``path`` of the script, below the root.
+
+    ``runtime`` are the files that it shares with other scripts, by their path below the root.
+    """
 
     script: str
     test: str
     path: str
+    runtime: Mapping[str, str]
 
 
 def emit_script(
@@ -39,18 +45,18 @@ def emit_script(
     # A stand-in for what is the project's own shows which names the script needs itself.
     bare = _fill("train.py.j2", {**context, **_imported(settings, "_", "_"), "imports": ""})
     uses = find_uses(bare)
-    imports = import_block(uses.read)
-    modules = uses.modules | find_uses(imports).modules | {settings.model.module.split(".")[0]}
+    imports = import_block(uses.free)
+    modules = uses.modules | find_uses(imports).modules | runtime_modules()
+    modules |= {RUNTIME, _top(settings.model.module)}
     if problem := shadow_problem(settings.output, settings.model.path, modules, files):
         raise EmitError([problem])
     network = _alias(settings.model.name, uses.taken)
     data = _alias(settings.data.name, find_uses(bare, "load_data").taken)
-    script = _fill(
-        "train.py.j2", {**context, **_imported(settings, network, data), "imports": imports}
-    )
-    imports = import_block(find_uses(_fill("test.py.j2", {**context, "imports": ""})).read)
+    imported = _imported(settings, network, data)
+    script = _fill("train.py.j2", {**context, **imported, "imports": imports})
+    imports = import_block(find_uses(_fill("test.py.j2", {**context, "imports": ""})).free)
     test = _fill("test.py.j2", {**context, "imports": imports})
-    return Emitted(_tidy(script), _tidy(test), settings.output)
+    return Emitted(_tidy(script), _tidy(test), settings.output, runtime_files())
 
 
 def _fill(template: str, context: Mapping[str, Any]) -> str:
@@ -59,19 +65,27 @@ def _fill(template: str, context: Mapping[str, Any]) -> str:
 
 def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, Any]:
     """What the templates read, but for the project's own names and the imports."""
+    likelihood = facts(LIKELIHOODS, settings.likelihood.name)
+    guide = facts(GUIDES, settings.guide.family)
+    parts = [part for part in PARTS if part not in settings.leave_out]
+    folders = settings.model.path
     return {
         "s": settings,
         "version": __version__,
+        "runtime": RUNTIME,
         "spec_name": spec_name,
         "spec_hash": spec_hash,
-        "likelihood": facts(LIKELIHOODS, settings.likelihood.name),
-        "guide": facts(GUIDES, settings.guide.family),
+        "likelihood": likelihood,
+        "guide": guide,
+        "task": _task(settings),
+        "kind": _kind(likelihood),
         "kwargs": dict(settings.model.kwargs),
         "exact": settings.is_exact,
         "several": settings.devices == "several" and settings.engine == "torch",
-        "parts": set(PARTS) - set(settings.leave_out),
-        "curve": _draws_curve(settings),
-        "given": "**rows.given" if settings.data.weights else "targets=rows.targets",
+        "validates": not hasattr(guide, "finish"),
+        "by_column": settings.data.kind in ("csv", "parquet"),
+        "parts": parts,
+        "folders": folders if "." in folders else (".", *folders),
         "source": write_value,
         "docstring": docstring_text,
         "tuple_statement": tuple_statement,
@@ -80,17 +94,47 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
     }
 
 
+def _task(settings: Settings) -> str:
+    """How the targets are scored, as source."""
+    likelihood = facts(LIKELIHOODS, settings.likelihood.name)
+    if likelihood.task != "classification":
+        return f"rt.{likelihood.task.capitalize()}()"
+    padding = settings.likelihood.options.get("padding")
+    return f"rt.Classification({likelihood.probabilities}{_option('padding', padding)})"
+
+
+def _option(name: str, value: Any) -> str:
+    return "" if value is None else f", {name}={write_value(value)}"
+
+
+def _kind(likelihood: Any) -> str:
+    """What targets are beside numbers, as an argument of ``as_rows``."""
+    if hasattr(likelihood, "whole_numbers"):
+        return "labels"
+    return "may_be_nan" if hasattr(likelihood, "allows_nan") else ""
+
+
 def _imported(settings: Settings, network: str, data: str) -> dict[str, str]:
     """How the script comes by what the project defines, under these names."""
     model, rows = settings.model, settings.data
     kwargs = ", ".join(write_argument(name, value) for name, value in model.kwargs)
-    network_import = import_from(model.module, [_renamed(model.name, network)], "  # noqa: E402")
+    comment = "  # noqa: E402"
+    wanted = {model.module: import_from(model.module, [_renamed(model.name, network)], comment)}
+    if settings.engine == "lightning":
+        module = f"{RUNTIME}.lightning_loop"
+        used = ["LightningLoop", *(["all_devices"] if settings.devices == "several" else [])]
+        wanted[module] = import_from(module, used, comment)
+    lines = [f"import {RUNTIME} as rt{comment}", *(wanted[module] for module in sorted(wanted))]
     return {
-        "build_net": f"net = {network}({kwargs})",
-        "user_import": network_import,
+        "build_net": f"return {network}({kwargs})",
+        "project_imports": "\n".join(lines),
         "data_name": data,
         "data_import": f"from {rows.module} import {_renamed(rows.name, data)}",
     }
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _alias(name: str, taken: frozenset[str]) -> str:
@@ -102,13 +146,6 @@ def _alias(name: str, taken: frozenset[str]) -> str:
 
 def _renamed(name: str, alias: str) -> str:
     return name if name == alias else f"{name} as {alias}"
-
-
-def _draws_curve(settings: Settings) -> bool:
-    """Whether predictions may be drawn over the range of the input."""
-    is_regression = facts(LIKELIHOODS, settings.likelihood.name).task == "regression"
-    is_drawn = "plots" not in settings.leave_out
-    return is_drawn and is_regression and settings.data.may_be_one_number
 
 
 def _tidy(text: str) -> str:

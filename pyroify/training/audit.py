@@ -1,0 +1,120 @@
+"""What is looked at before training: whether data and network fit, and faults of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from pyro import poutine
+from torch import Tensor, nn
+
+from .data import Rows
+from .errors import Abort, first_line
+from .objectives import Objective
+from .sites import latent_sites, module_names, observed, pinned_sites, trace_model
+
+
+@contextmanager
+def refusing_inputs(inputs: tuple[Tensor, ...]) -> Iterator[None]:
+    """Says of inputs that the network cannot take what shape they have."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shapes = ", ".join(str(list(x.shape[1:])) for x in inputs)
+        why = f"the network does not take rows of shape {shapes}: {first_line(error)}"
+        raise Abort(2, why) from error
+
+
+def check_fit(model: nn.Module, rows: Rows) -> None:
+    """Refuses inputs the network cannot take, and targets it cannot predict."""
+    with refusing_inputs(rows.inputs), torch.random.fork_rng(), torch.no_grad():
+        likelihood = observed(model, {}, rows[:2].inputs)
+    expected, given = list(likelihood.shape()[1:]), list(rows.targets.shape[1:])
+    if expected != given:
+        why = f"a target has shape {given}, but the model predicts shape {expected}"
+        raise Abort(2, why)
+    if not rows.targets.isnan().any():  # they are missing, where the likelihood allows that
+        refused = ~likelihood.support.check(rows.targets)
+        if refused.any():
+            row = int(refused.nonzero()[0, 0])
+            why = f"{int(refused.sum())} targets are not in {likelihood.support}"
+            raise Abort(2, f"{why}; the first is {rows.targets[row].tolist()}, row {row}")
+    random = pinned_sites(model).keys() | latent_sites(model, rows[:2]).keys()
+    if random <= getattr(model, "_pyro_samples", {}).keys():  # those of the likelihood
+        name = type(model.net).__name__
+        why = f"no parameter of {name} has a prior, so nothing would be learned of it"
+        raise Abort(4, f"{why}; run pyroify rewrite, or give it priors in the spec")
+
+
+def check(model: nn.Module, rows: Rows) -> None:
+    """Refuses a model with faults."""
+    faults = audit(model, rows)
+    if faults:
+        raise Abort(4, "; ".join(faults))
+
+
+def audit(model: nn.Module, rows: Rows) -> list[str]:
+    """Faults that training would not show, one line each."""
+    model.eval()
+    nodes = trace_model(model, rows).nodes
+    first, second = latent_sites(model, rows), latent_sites(model, rows)
+    model.train()
+    faults = [
+        f"{name} is sampled in one call but not in the next: is a draw cached?"
+        for name in sorted(first.keys() ^ second.keys())
+    ]
+    for name, site in first.items():
+        if site["fn"].batch_shape:
+            shape = list(site["fn"].batch_shape)
+            faults.append(f"{name} is drawn {shape} times: in a plate, or no to_event?")
+    for module, prefix in module_names(model).items():
+        for name in getattr(module, "_pyro_samples", {}):
+            full = f"{prefix}.{name}".lstrip(".")
+            if name in module.__dict__ or name in module._parameters:
+                faults.append(f"a plain value hides the prior of {full}")
+            elif full not in nodes:
+                faults.append(f"{full} has a prior but is never sampled by that name")
+    if not pyro.settings.get("module_local_params"):
+        stored = {id(p) for _, p in pyro.get_param_store().named_parameters()}
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and id(parameter) not in stored:
+                faults.append(f"SVI would never train {name}: its module is no PyroModule")
+    return faults
+
+
+def print_check(model: nn.Module, rows: Rows) -> None:
+    """The range of the targets beside that of the prior, and the latent sites."""
+    expected = describe_range(prior_predictive(model, rows[:500]))
+    print(f"nine tenths of the targets lie in {describe_range(rows.targets)},")
+    print(f"of those that the prior expects in {expected}")
+    print(f"no faults; latent: {', '.join(latent_sites(model, rows[:2]))}")
+
+
+def prior_predictive(model: nn.Module, rows: Rows) -> Tensor:
+    """Targets as 100 draws of the prior have them: [draws, rows, ...]."""
+    pinned = poutine.condition(data=pinned_sites(model))  # these were observed, and stay
+    with torch.no_grad(), pinned, poutine.uncondition():
+        draws = [model(*rows.inputs, **rows.given) for _ in range(100)]
+    return torch.stack(draws)
+
+
+def describe_range(values: Tensor) -> str:
+    """The middle nine tenths, for people."""
+    flat = values[values.isfinite()].double().flatten().cpu().numpy()
+    low, high = np.quantile(flat, [0.05, 0.95])
+    return f"{low:.3g} to {high:.3g}"
+
+
+def bad_sites(objective: Objective, rows: Rows) -> list[str]:
+    """The sites whose log-probability is not finite under a draw of the guide."""
+    with torch.no_grad():
+        draw = objective.guide()
+        with poutine.trace() as traced, poutine.condition(data=draw):
+            objective.model(*rows.inputs, **rows.given)
+    traced.trace.compute_log_prob()
+    sites: dict[str, Any] = {n: s for n, s in traced.trace.nodes.items() if "log_prob_sum" in s}
+    return [name for name, site in sites.items() if not site["log_prob_sum"].isfinite()]

@@ -1,0 +1,197 @@
+"""Rows of inputs and targets: made of arrays, refused where they are bad, split and scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import Abort
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Inputs and their targets, each of shape [rows, ...], and weights, of shape [rows], if any.
+
+    ``columns`` names the columns of the one input where it comes from a table.
+    """
+
+    inputs: tuple[Tensor, ...]
+    targets: Tensor
+    weights: Tensor | None = None
+    columns: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: Tensor | slice) -> Rows:
+        weights = None if self.weights is None else self.weights[index]
+        inputs = tuple(x[index] for x in self.inputs)
+        return replace(self, inputs=inputs, targets=self.targets[index], weights=weights)
+
+    @property
+    def given(self) -> dict[str, Tensor]:
+        """What a model takes by name."""
+        if self.weights is None:
+            return {"targets": self.targets}
+        return {"targets": self.targets, "weights": self.weights}
+
+
+Parts = dict[str, Rows]
+"""Rows by the name of their part: "train", "validation" and "test"."""
+
+
+def as_rows(
+    inputs: Iterable[Any],
+    targets: Any,
+    weights: Any = None,
+    *,
+    columns: tuple[str, ...] = (),
+    labels: bool = False,
+    may_be_nan: bool = False,
+) -> Rows:
+    """Rows of arrays; targets are whole numbers where they are ``labels``.
+
+    Raises Abort for what is not numbers, not finite, or of different lengths.
+    """
+    tensors = as_inputs(inputs)
+    values = as_tensor(targets, "targets", may_be_nan)
+    if labels:
+        if (values.long() != values).any():
+            raise Abort(2, "targets: class labels must be whole numbers")
+        values = values.long()
+    else:
+        values = values.to(torch.get_default_dtype())
+    if values.dim() == 2 and values.shape[1] == 1:
+        values = values.squeeze(1)
+    if weights is None:
+        check_lengths(*tensors, values)
+        return Rows(tensors, values, columns=columns)
+    weighing = as_tensor(weights, "weights").to(torch.get_default_dtype()).flatten()
+    if (weighing <= 0).any():
+        raise Abort(2, "weights must be positive; leave out rows that do not count")
+    check_lengths(*tensors, values, weighing)
+    return Rows(tensors, values, weighing, columns)
+
+
+def as_inputs(arrays: Iterable[Any], names: Sequence[str] = ()) -> tuple[Tensor, ...]:
+    """Inputs of a network as tensors; ``names`` are what a refusal calls them."""
+    called = chain(names, (f"input {i}" for i in count(len(names))))
+    return tuple(as_tensor(array, name) for array, name in zip(arrays, called, strict=False))
+
+
+def as_tensor(values: Any, name: str, may_be_nan: bool = False) -> Tensor:
+    """The values as a tensor: int64 for whole numbers, else of the default dtype."""
+    try:
+        tensor = torch.as_tensor(values, device=torch.get_default_device())
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise Abort(2, f"{name}: {kind} are not numbers; encode them as such") from error
+    if tensor.is_complex() or not tensor.dim():
+        why = "complex numbers" if tensor.is_complex() else "one number"
+        raise Abort(2, f"{name}: {why} cannot be used; give rows of real numbers")
+    if not tensor.is_floating_point():
+        return tensor.long()
+    bad = ~tensor.isfinite() & ~(may_be_nan & tensor.isnan())
+    if bad.any():
+        first = tuple(bad.nonzero()[0].tolist())
+        count = f"NaN or infinite values: {int(bad.sum())}, the first at index {first}"
+        raise Abort(2, f"{name}: {count}; remove or fill those rows")
+    return tensor.to(torch.get_default_dtype())
+
+
+def check_lengths(*tensors: Tensor) -> None:
+    """Refuses tensors that do not have the same number of rows, or none."""
+    lengths = [len(x) for x in tensors]
+    if len(set(lengths)) > 1:
+        raise Abort(2, f"inputs and targets differ in their number of rows: {lengths}")
+    if not lengths[0]:
+        raise Abort(2, "the data has no rows")
+
+
+def split(rows: Rows | Parts, seed: int, test: float = 0.0, validation: float = 0.0) -> Parts:
+    """The rows in random order, cut into three parts; parts that are there stay."""
+    if isinstance(rows, dict):
+        return rows
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(rows), generator=generator, device="cpu")
+    first = round(len(rows) * test)
+    second = first + round(len(rows) * validation)
+    if second >= len(rows):
+        raise Abort(2, f"{len(rows)} rows are too few to train, validate and test")
+    return {
+        "train": rows[order[second:]],
+        "validation": rows[order[first:second]],
+        "test": rows[order[:first]],
+    }
+
+
+def held_out(parts: Parts) -> tuple[str, Rows]:
+    """The rows to evaluate on, and which part they are: the test's, where there are any."""
+    name = next(name for name in ("test", "validation", "train") if len(parts[name]))
+    return name, parts[name]
+
+
+Scaling = dict[str, Tensor]
+""""mean" and "sd", of the shape of one row; empty: as it is."""
+
+Scalings = dict[str, list[Scaling]]
+"""The scaling of each of the "inputs", and of the "targets"."""
+
+
+def fit_scaling(values: Tensor) -> Scaling:
+    """Mean and sd of each column, or of all values where a row has more axes; NaN left out."""
+    if not values.is_floating_point():
+        return {}
+    axes = (0,) if values.dim() <= 2 else tuple(range(values.dim()))
+    mean = values.nanmean(axes)
+    sd = ((values - mean) ** 2).nanmean(axes).sqrt()
+    return {"mean": mean, "sd": torch.where(sd > 0, sd, 1.0)}
+
+
+def fit_scalings(rows: Rows, inputs: str = "columns", targets: bool = False) -> Scalings:
+    """What brings inputs and targets to mean 0 and sd 1, from training rows alone.
+
+    ``inputs``: by "columns", all values of an input "together", or "none".
+    """
+    flat = [x.flatten() if inputs == "together" else x for x in rows.inputs]
+    return {
+        "inputs": [{} if inputs == "none" else fit_scaling(x) for x in flat],
+        "targets": [fit_scaling(rows.targets) if targets else {}],
+    }
+
+
+def scale(values: Tensor, by: Scaling) -> Tensor:
+    """The values as the network sees them."""
+    return (values - by["mean"]) / by["sd"] if by else values
+
+
+def unscale(values: Tensor, by: Scaling) -> Tensor:
+    """The values in the units of the data."""
+    return values * by["sd"] + by["mean"] if by else values
+
+
+def scale_inputs(inputs: Sequence[Tensor], scalings: Scalings) -> tuple[Tensor, ...]:
+    """Inputs as the network sees them; refuses those of another number or shape."""
+    if len(inputs) != len(scalings["inputs"]):
+        raise Abort(2, f"{len(inputs)} inputs were given, {len(scalings['inputs'])} are needed")
+    for x, by in zip(inputs, scalings["inputs"], strict=True):
+        if by and by["mean"].dim() and x.shape[1:] != by["mean"].shape:
+            needed = f"rows of shape {list(by['mean'].shape)} are needed"
+            raise Abort(2, f"{needed}, not {list(x.shape[1:])}")
+    return tuple(map(scale, inputs, scalings["inputs"]))
+
+
+def scale_rows(rows: Rows, scalings: Scalings) -> Rows:
+    """Rows as the network sees them."""
+    targets = scale(rows.targets, scalings["targets"][0])
+    return replace(rows, inputs=scale_inputs(rows.inputs, scalings), targets=targets)
+
+
+def scale_parts(parts: Parts, scalings: Scalings) -> Parts:
+    """All parts as the network sees them."""
+    return {name: scale_rows(rows, scalings) for name, rows in parts.items()}

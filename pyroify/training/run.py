@@ -1,0 +1,217 @@
+"""A run as a whole: its flags, what it belongs to, how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from torch import nn
+
+from .checkpoints import State, set_seeds, trained
+from .data import Parts, Rows, Scalings, fit_scalings, scale_parts, split
+from .errors import Abort, first_line
+from .objectives import Objective
+from .pictures import load_pyplot
+from .ranks import ranks
+from .sites import Draw, latent_sites
+
+POSITIVE = ("epochs", "batch_size", "lr", "kl_weight", "samples", "draws", "warmup")
+
+
+Flags = argparse.Namespace
+
+MODES = {
+    "check": "audit only, train nothing",
+    "smoke": "two epochs, made-up data",
+    "eval": "evaluate what was trained",
+    "export": "draws without Pyro",
+}
+
+
+def parse_flags(
+    argv: Sequence[str] | None, script: str, *, leave_out: Sequence[str] = (), **defaults: Any
+) -> Flags:
+    """The flags of the ``script`` at that path, and one more for each of the ``defaults``.
+
+    ``leave_out`` names those of "baseline", "export" and "plots" that it does without.
+    """
+    name = Path(script).name
+    parser = argparse.ArgumentParser(name, description="Trains a network and its likelihood.")
+    parser.set_defaults(script=name, plots=False)
+    modes = parser.add_mutually_exclusive_group()
+    for mode, what in MODES.items():
+        if mode not in leave_out:
+            modes.add_argument(f"--{mode}", action="store_true", help=what)
+    modes.add_argument("--predict", type=Path, metavar="FILE", help="predict its rows")
+    if "baseline" not in leave_out:
+        parser.add_argument("--no-baseline", dest="baseline", action="store_false")
+    if "plots" not in leave_out:
+        parser.add_argument("--plots", action="store_true", help="draw pictures")
+    for key, value in defaults.items():
+        kind = Path if isinstance(value, Path) else type(value)
+        parser.add_argument(f"--{key.replace('_', '-')}", type=kind, default=value)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
+    parser.add_argument("--samples", type=int, default=200, help="posterior draws")
+    parser.add_argument("--resume", default="auto", help="auto, never or a checkpoint")
+    parser.add_argument("--save-seconds", type=float, default=30.0)
+    return parser.parse_args(argv)
+
+
+def exit_code(start: Callable[[Flags], None], flags: Flags) -> int:
+    """How a run ends; what is wrong is said in one line."""
+    try:
+        start(flags)
+    except Abort as stop:
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # once on each machine
+            print(f"{flags.script}: {stop}", file=sys.stderr)
+        return stop.code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def set_up(flags: Flags) -> None:
+    """Device and dtype before anything is built: priors of plain numbers never move."""
+    for name in POSITIVE:
+        if name in flags and not getattr(flags, name) > 0:
+            raise Abort(2, f"--{name.replace('_', '-')} must be positive")
+    if not 0 <= flags.seed < 2**32:
+        raise Abort(2, "--seed must be a number from 0 to 2**32 - 1")
+    torch.set_default_dtype(getattr(torch, flags.dtype))
+    if flags.device != "cpu":
+        try:
+            torch.zeros(1, device=flags.device)
+        except (RuntimeError, AssertionError) as error:
+            why = f"--device {flags.device} cannot be used: {first_line(error)}"
+            raise Abort(2, why) from error
+        torch.set_default_device(flags.device)
+    set_seeds(flags.seed)
+    if flags.plots:
+        load_pyplot()  # refuses now rather than after the training
+    if flags.smoke:
+        shorten(flags)
+
+
+def shorten(flags: Flags) -> None:
+    """Two epochs in a folder of their own."""
+    flags.epochs, flags.samples, flags.resume = 2, 10, "never"
+    flags.out = flags.out / "smoke"
+    if "draws" in flags:
+        flags.draws, flags.warmup = 5, 5
+
+
+OF_CHAIN = ("draws", "warmup", "seed", "dtype")
+OF_TRAINING = ("epochs", "batch_size", "lr", "kl_weight", "seed", "dtype")
+"""The flags that change what a checkpoint holds."""
+
+
+@dataclass
+class Run:
+    """One training: its flags, the rows of each part as the network sees them, their scaling.
+
+    ``about`` is what a checkpoint belongs to, and all that predicting needs of the data.
+    """
+
+    flags: Flags
+    parts: Parts
+    scalings: Scalings
+    about: State = field(default_factory=dict)
+
+    @property
+    def rows(self) -> Rows:
+        """Those of the training."""
+        return self.parts["train"]
+
+    def describe(self, model: nn.Module, spec: str) -> None:
+        """Fills ``about``; ``spec`` names what no flag says."""
+        names = OF_CHAIN if "draws" in self.flags else OF_TRAINING
+        settings = {f"--{name}".replace("_", "-"): getattr(self.flags, name) for name in names}
+        settings |= {"svi section": spec, "number of processes": ranks()}
+        digest = hashlib.sha256()
+        for tensor in (*self.rows.inputs, *self.rows.given.values()):
+            digest.update(tensor.cpu().numpy().tobytes())
+        sites = latent_sites(model, self.rows[:2])
+        self.about = {
+            "settings": settings,
+            "data": digest.hexdigest(),
+            "sites": {name: list(site["value"].shape) for name, site in sites.items()},
+            "size": len(self.rows),
+            "scalings": self.scalings,
+            "example": [*self.rows[:2].inputs, self.rows[:2].targets],
+            "weighted": self.rows.weights is not None,
+            "columns": self.rows.columns,
+        }
+
+    def load_best(self, objective: Objective) -> None:
+        """The trained parameters, which must be of the same rows."""
+        state = trained(self.flags.out)
+        if state["about"]["data"] != self.about["data"]:
+            why = "was trained on other rows; give the data and --seed of that run"
+            raise Abort(2, f"{self.flags.out} {why}")
+        objective.load_state_dict(state["parameters"])
+        objective.eval()
+
+    def write_facts(self) -> None:
+        """``run.json``: settings, versions, hash of the data, sites."""
+        modules: dict[str, Any] = {"torch": torch, "pyro": pyro, "numpy": np}
+        versions = {name: module.__version__ for name, module in modules.items()}
+        facts = {
+            "flags": {name: str(value) for name, value in vars(self.flags).items()},
+            "versions": {"python": sys.version.split()[0], **versions},
+            "data_sha256": self.about["data"],
+            "training_rows": self.about["size"],
+            "sites": self.about["sites"],
+        }
+        write_json(self.flags.out / "run.json", facts)
+
+
+def prepare(
+    rows: Rows | Parts,
+    flags: Flags,
+    *,
+    test: float,
+    validation: float,
+    scale_inputs: str = "columns",
+    scale_targets: bool = False,
+) -> Run:
+    """A run with its rows split and scaled; what is known of the data comes from the training."""
+    parts = split(rows, flags.seed, test, validation)
+    scalings = fit_scalings(parts["train"], scale_inputs, scale_targets)
+    return Run(flags, scale_parts(parts, scalings), scalings)
+
+
+def example_rows(about: State) -> Rows:
+    """The two rows that a checkpoint keeps."""
+    *inputs, targets = about["example"]
+    weights = torch.ones(len(targets)) if about["weighted"] else None
+    return Rows(tuple(inputs), targets, weights)
+
+
+def restore(
+    out: Path,
+    build_model: Callable[[int], tuple[Any, Draw]],
+    build_objective: Callable[..., Any],
+) -> tuple[Any, State]:
+    """The trained objective, built anew, and what its checkpoint knows of the data."""
+    state = trained(out)
+    about: State = state["about"]
+    model, values = build_model(about["size"])
+    objective = build_objective(model, values, example_rows(about))
+    objective.load_state_dict(state["parameters"])
+    return objective.eval(), about
+
+
+def write_json(path: Path, value: Any) -> None:
+    """For people and programs."""
+    path.write_text(json.dumps(value, indent=2) + "\n")
