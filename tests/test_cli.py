@@ -1,5 +1,6 @@
 """The commands as a user meets them: what they print where, and what they leave behind."""
 
+import hashlib
 import json
 import os
 import pty
@@ -852,6 +853,12 @@ class TestInit:
         assert (root / "pyroify.yaml").read_text() == SPEC
 
 
+def signed(text: str) -> str:
+    """A file of the package that scripts share, as another version has written it."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"# Written by pyroify 0.0.9: a part of its training scripts (sha256 {digest}).\n{text}"
+
+
 class TestEmit:
     def test_writes_the_script(self, run: Run, lay_out: Callable) -> None:
         root = lay_out(TRAINING)
@@ -912,6 +919,71 @@ class TestEmit:
         assert (root / "train_svi.py").read_text() == "mine\n"
         assert run("emit", "--force").code == 0
         assert (root / "train_svi.py").read_text() != "mine\n"
+
+    def test_scripts_share_a_package_written_once(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(TRAINING)
+        assert run("emit").err.splitlines()[-3:] == [
+            "wrote svi_runtime",
+            "wrote train_svi.py",
+            "wrote test_train_svi.py",
+        ]
+        spec = root / "pyroify.yaml"
+        spec.write_text(spec.read_text() + "  output: scripts/second.py\n")
+        again = run("emit")
+        assert again.code == 0
+        assert "svi_runtime is up to date\nwrote scripts/second.py\n" in again.err
+        header = (root / "svi_runtime/loop.py").read_text().splitlines()[0]
+        assert header.startswith("# Written by pyroify ")
+
+    def test_the_package_of_another_version_is_brought_up_to_date(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        root = lay_out(TRAINING)
+        run("emit")
+        path = root / "svi_runtime/loop.py"
+        now = path.read_text()
+        path.write_text(signed("an older text\n"))
+        assert "wrote svi_runtime\n" in run("emit").err
+        assert path.read_text() == now
+
+    def test_edits_of_the_package_are_told_and_stay(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(TRAINING)
+        run("emit")
+        path = root / "svi_runtime/loop.py"
+        now = path.read_text()
+        path.write_text(now + "mine\n")
+        ended = run("emit")
+        assert ended.code == 0
+        assert "svi_runtime/loop.py has edits of yours, and stays as it is\n" in ended.err
+        assert path.read_text() == now + "mine\n"
+        assert run("emit", "--force").code == 0
+        assert path.read_text() == now
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            (lambda: signed("an older text\n") + "mine\n", "was written by another version"),
+            (lambda: "mine\n", "is there already"),
+        ],
+    )
+    def test_what_a_script_cannot_run_with_is_refused(
+        self, run: Run, lay_out: Callable, text: Callable[[], str], reason: str
+    ) -> None:
+        root = lay_out({**TRAINING, "svi_runtime/loop.py": text()})
+        ended = run("emit")
+        assert ended.code == 2
+        assert "svi_runtime/loop.py:1:1 PYR237" in ended.err
+        assert reason in ended.err
+        assert not (root / "train_svi.py").exists()
+
+    def test_the_package_is_no_code_of_the_project(self, run: Run, lay_out: Callable) -> None:
+        root = lay_out(TRAINING)
+        before = run("plan").out
+        run("emit")
+        assert run("plan").out == before
+        files = {path: path.read_bytes() for path in (root / "svi_runtime").iterdir()}
+        assert run("rewrite", "svi_runtime/guides.py", "net.py").code == 0
+        assert {path: path.read_bytes() for path in files} == files
 
     def test_a_fault_is_shown_in_the_spec(self, run: Run, lay_out: Callable) -> None:
         lay_out({"pyroify.yaml": SPEC + SVI + "  epochs: many\n", "net.py": NET})

@@ -257,7 +257,7 @@ def test_the_page_on_serving_does_what_it_says(project: Path, tmp_path: Path) ->
     inputs = module.scale_inputs((x,), about["scalings"])
     with torch.no_grad():
         likelihoods = module.posterior(objective, 4)(inputs)
-    predicted = module.predictions(likelihoods, about["scalings"]["targets"][0])
+    predicted = module.TASK.predictions(likelihoods, about["scalings"]["targets"][0])
     assert mean.squeeze(-1).numpy() == pytest.approx(predicted["mean"], rel=1e-4)
     spread = torch.stack([each.mean for each in likelihoods]).var(0)
     noise = torch.stack([each.scale[0] for each in likelihoods]).square().mean()
@@ -351,10 +351,11 @@ def test_inputs_by_name_are_served_by_name(tmp_path: Path) -> None:
 
 def test_the_loader_is_short_and_knows_no_pyro(tmp_path: Path) -> None:
     module = load_module(write_script(tmp_path))
-    code = [line for line in module.SERVE.split('"""')[2].splitlines() if line]
-    assert len(code) <= 30
-    imports = [line for line in code if line.startswith(("import", "from"))]
-    assert imports == ["import torch", "from torch.func import functional_call"]
+    text = module.serving_text()
+    code = [line for line in text.split('"""', 2)[2].splitlines() if line]
+    assert len(code) <= 36
+    imports = [line.split()[1] for line in code if line.startswith(("import", "from"))]
+    assert imports == ["typing", "torch", "torch", "torch.func"]
 
 
 # ---- ArviZ ---------------------------------------------------------------------------

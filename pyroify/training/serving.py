@@ -6,7 +6,6 @@ Each draw is one plausible network: the mean of the outputs is the prediction, t
 spread the uncertainty about it.
 """
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 
-def load(path: Path | str) -> dict[str, Any]:
+def load(path: str) -> dict[str, Any]:
     """What was exported."""
     exported: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return exported
