@@ -46,7 +46,11 @@ Row = dict[str, Any]
 def emitted(folder: Path, name: str, **svi: Any) -> ModuleType:
     """The script that the section describes, loaded from ``folder``."""
     path = folder / f"{name}.py"
-    path.write_text(emit_script({"output": path.name, **svi}, spec_name="-", spec_text="").script)
+    emitted = emit_script({"output": path.name, **svi}, spec_name="-", spec_text="")
+    path.write_text(emitted.script)
+    for file, text in emitted.runtime.items():
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(text)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -246,15 +250,22 @@ def minimal_step(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Step:
 
 
 def emitted_step(module: ModuleType, x: torch.Tensor, y: torch.Tensor) -> Step:
-    """A step of the script's own training, on the same rows each time."""
-    rows = module.Rows((x,), y)
+    """A step as the script's own loop has it, on the same rows each time."""
+    rows = module.rt.Rows((x,), y)
     model, values = module.build_model(ROWS)
     objective = module.build_objective(model, values, rows[:2])
-    training = module.Training(objective, rows, module.parse_flags(["--epochs=1"]))
+    flags = module.parse_flags(["--epochs=1"])
+    optimizer, _ = module.build_optimizer(objective.parameters(), flags)
 
     def step() -> None:
-        with pyro.validation_enabled(False):  # as the script's own fit does
-            training.step(rows)
+        with pyro.validation_enabled(False):  # as the script's own loop does
+            loss, nll = objective(rows, 1.0)
+            loss = loss / ROWS
+            optimizer.zero_grad()
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(objective.parameters(), 10.0)
+            if loss.isfinite() and norm.isfinite():
+                optimizer.step()
 
     return step
 

@@ -109,6 +109,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "optimizer": {"schedule": "constant", "clip_norm": 0},
         "data": {"source": "synthetic", "validation": 0},
     },
+    "lightning_logger": {"engine": "lightning", "logger": "tensorboard", "patience": 9},
     "lightning_several": {"engine": "lightning", "devices": "several"},
     **{
         f"lean_{engine}": {"engine": engine, "leave_out": ["baseline", "export", "plots"]}

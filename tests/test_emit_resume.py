@@ -61,7 +61,7 @@ def test_lightning_stops_when_asked_to(
     os.kill(process, number)
     _, status = os.waitpid(process, 0)
     assert os.waitstatus_to_exitcode(status) == 130
-    epochs = torch.load(out / "last.pt", weights_only=True)["epoch"]
+    epochs = torch.load(out / "last.pt", weights_only=True)["epoch"] + 1
     rows = (out / "metrics.jsonl").read_text().splitlines()
     assert 0 < epochs <= len(rows) <= epochs + 1
 
@@ -71,16 +71,14 @@ def test_a_stop_after_the_last_step_leaves_only_the_evaluation(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = load_module(write_script(tmp_path, engine=engine))
-    loop = module.Training if engine == "lightning" else module.rt.Loop
-    end_epoch = loop.end_epoch
+    show = module.Progress.show
 
-    def end_and_stop(training: Any, *rate: float) -> dict[str, float]:
-        row = end_epoch(training, *rate)
-        if training.epoch == 2:
+    def show_and_stop(progress: Any, row: dict[str, float]) -> None:
+        show(progress, row)
+        if row["epoch"] == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return row
 
-    monkeypatch.setattr(loop, "end_epoch", end_and_stop)
+    monkeypatch.setattr(module.Progress, "show", show_and_stop)
     _, status = os.waitpid(start(module, *FLAGS), 0)
     assert os.waitstatus_to_exitcode(status) == 130
     out = tmp_path / "runs/train_svi"
@@ -146,8 +144,22 @@ def test_lightning_keeps_the_best_epoch(tmp_path: Path) -> None:
     out = tmp_path / "runs/train_svi"
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     state = torch.load(out / "last.pt", weights_only=True)
-    assert state["best"] == min(row["validation_nll"] for row in rows)
+    (best,) = (s for name, s in state["callbacks"].items() if name.startswith("Best"))
+    assert float(best["best_model_score"]) == min(row["validation_nll"] for row in rows)
     assert (out / "best.pt").exists()
+
+
+def test_lightning_stops_early_by_itself_and_logs_as_told(tmp_path: Path) -> None:
+    data = {"source": "models.data:Pairs", "validation": 0.3}
+    changes = {"engine": "lightning", "epochs": 100, "patience": 6, "logger": "csv"}
+    module = load_module(write_script(tmp_path, data=data, **changes))
+    ran = run_main(module, *FLAGS, "--lr=0.3")
+    assert ran.code == 0, ran.err
+    out = tmp_path / "runs/train_svi"
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert len(rows) < 100
+    assert f"stopped after epoch {len(rows)}: the validation NLL was" in ran.err
+    assert list(out.glob("lightning_logs/*/metrics.csv"))
 
 
 def wait_for_chain(process: int, out: Path) -> None:

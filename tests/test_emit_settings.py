@@ -118,8 +118,8 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"trainer": 1},
             "svi.trainer: no such key; choose from output, model, data, likelihood, guide, "
-            "optimizer, elbo, nuts, handlers, engine, devices, epochs, patience, arviz, leave_out, "
-            "seed",
+            "optimizer, elbo, nuts, handlers, engine, devices, epochs, patience, arviz, logger, "
+            "leave_out, seed",
         ),
         (
             {"data": {"source": "synthetic", "weights": "w"}},
@@ -132,6 +132,11 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"handlers": {"lift": ["net.*"]}},
             "svi.handlers.lift: no such key; choose from condition, reparam, do",
+        ),
+        (
+            {"logger": "wandb"},
+            "svi.logger: engine torch writes metrics.jsonl and knows no wandb; "
+            "use engine lightning, or leave the logger out",
         ),
         (
             {"leave_out": ["plot"]},

@@ -9,6 +9,7 @@ from typing import Final
 
 _MODULES: Final = {
     "argparse": "import argparse",
+    "lightning": "import lightning",
     "math": "import math",
     "os": "import os",
     "subprocess": "import subprocess",
@@ -20,6 +21,7 @@ _MODULES: Final = {
 }
 _MEMBERS: Final = {
     "collections.abc": ("Iterable",),
+    "lightning.pytorch.loggers": ("CSVLogger", "MLFlowLogger", "TensorBoardLogger", "WandbLogger"),
     "pathlib": ("Path",),
     "typing": ("Any",),
     "pyro": ("poutine",),
@@ -35,7 +37,7 @@ _MEMBERS: Final = {
     "torch": ("Tensor", "nn"),
     "torch.nn": ("functional",),
 }
-_THIRD_PARTY: Final = ("pyro", "pytest", "torch")
+_THIRD_PARTY: Final = ("lightning", "pyro", "pytest", "torch")
 _WIDTH: Final = 88
 
 

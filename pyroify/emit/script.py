@@ -14,7 +14,7 @@ from pyroify.emit.imports import find_uses, import_block, import_from
 from pyroify.emit.layout import mapping_statement, tuple_statement, wrap_call
 from pyroify.emit.output import shadow_problem
 from pyroify.emit.runtime import runtime_files, runtime_modules
-from pyroify.emit.settings import PARTS, EmitError, Settings, read_settings
+from pyroify.emit.settings import LOGGERS, PARTS, EmitError, Settings, read_settings
 from pyroify.emit.values import docstring_text, write_argument, write_value
 from pyroify.project import RUNTIME
 
@@ -83,6 +83,7 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "exact": settings.is_exact,
         "several": settings.devices == "several" and settings.engine == "torch",
         "validates": not hasattr(guide, "finish"),
+        "logger": LOGGERS.get(settings.logger, "False"),
         "by_column": settings.data.kind in ("csv", "parquet"),
         "parts": parts,
         "folders": folders if "." in folders else (".", *folders),
@@ -121,8 +122,9 @@ def _imported(settings: Settings, network: str, data: str) -> dict[str, str]:
     comment = "  # noqa: E402"
     wanted = {model.module: import_from(model.module, [_renamed(model.name, network)], comment)}
     if settings.engine == "lightning":
-        module = f"{RUNTIME}.lightning_loop"
-        used = ["LightningLoop", *(["all_devices"] if settings.devices == "several" else [])]
+        module = f"{RUNTIME}.lightning_parts"
+        used = ["lightning_run", "last_checkpoint", "row_numbers"]
+        used += ["all_devices"] if settings.devices == "several" else []
         wanted[module] = import_from(module, used, comment)
     lines = [f"import {RUNTIME} as rt{comment}", *(wanted[module] for module in sorted(wanted))]
     return {

@@ -21,6 +21,14 @@ ENGINES: Final = ("torch", "svi", "lightning", "nuts")
 ELBOS: Final = ("auto", "Trace_ELBO")
 INITS: Final = ("module", "prior", "zero")
 DEVICES: Final = ("one", "several")
+LOGGERS: Final = {
+    "csv": "CSVLogger(run.flags.out)",
+    "mlflow": 'MLFlowLogger(save_dir=str(run.flags.out / "mlruns"))',
+    "tensorboard": "TensorBoardLogger(run.flags.out)",
+    "wandb": "WandbLogger(save_dir=run.flags.out)",
+}
+"""Those of Lightning, as source."""
+
 PARTS: Final = ("baseline", "export", "plots")
 
 
@@ -103,7 +111,8 @@ class Handlers:
 class Settings:
     """What the templates are filled with.
 
-    ``patience`` counts epochs; 0 never stops early. With ``arviz`` the draws are also written for
+    ``patience`` counts epochs; 0 never stops early. ``logger`` is one of LOGGERS or "none". With
+    ``arviz`` the draws are also written for
     ArviZ to read. ``leave_out`` names the PARTS that the script does without.
     """
 
@@ -121,6 +130,7 @@ class Settings:
     epochs: int
     patience: int
     arviz: bool
+    logger: str
     leave_out: tuple[str, ...]
     seed: int
 
@@ -179,6 +189,7 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
         epochs=section.count("epochs", 200),
         patience=section.count("patience", 0, least=0),
         arviz=section.flag("arviz", False),
+        logger=section.choice("logger", ("none", *LOGGERS), "none"),
         leave_out=section.choices("leave_out", PARTS),
         seed=section.count("seed", 0, least=0),
     )
@@ -329,6 +340,10 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
         message = f"engine {settings.engine} trains in one process"
         hint = "use engine torch or lightning, or leave devices out"
         found.append(Problem("svi.devices", message, hint, "PYR405"))
+    if settings.logger != "none" and settings.engine != "lightning":
+        message = f"engine {settings.engine} writes metrics.jsonl and knows no {settings.logger}"
+        hint = "use engine lightning, or leave the logger out"
+        found.append(Problem("svi.logger", message, hint))
     if settings.patience:
         found += _refused_with_patience(settings)
     elbo = svi.get("elbo")
@@ -344,7 +359,7 @@ def _refused_with_patience(settings: Settings) -> list[Problem]:
     if not settings.data.validation:
         message = "without validation rows nothing says when to stop"
         return [Problem("svi.patience", message, "set svi.data.validation", "PYR406")]
-    validates = settings.engine in ("torch", "svi")
+    validates = settings.engine != "nuts"
     if validates and not hasattr(facts(GUIDES, settings.guide.family), "finish"):
         return []
     what = f"guide {settings.guide.family}" if validates else f"engine {settings.engine}"

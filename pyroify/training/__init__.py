@@ -5,12 +5,20 @@ they call it ``rt``. It imports torch and Pyro, what is optional only where it i
 nothing of pyroify.
 """
 
-from .audit import check, check_fit, print_check
+from .audit import check, check_fit, print_check, refuse_infinite
 from .chain import begins_chain, finish_chain, stopping_chain
 from .data import Parts, Rows, as_inputs, as_rows
 from .distributions import CensoredWeibull
 from .errors import Abort
-from .evaluation import Optimizers, compare, fit_original, report, validating, write_predictions
+from .evaluation import (
+    Optimizers,
+    compare,
+    fit_original,
+    report,
+    validating,
+    validation_nll,
+    write_predictions,
+)
 from .export import export
 from .files import read_archive, read_arrays, read_csv, read_parquet
 from .guides import Chain, Laplace, MeanField
@@ -92,6 +100,7 @@ __all__ = [
     "read_arrays",
     "read_csv",
     "read_parquet",
+    "refuse_infinite",
     "refuse_large",
     "refuse_several",
     "report",
@@ -103,6 +112,7 @@ __all__ = [
     "trace_model",
     "two_classes",
     "validating",
+    "validation_nll",
     "whole_draw",
     "write_arviz",
     "write_predictions",

@@ -109,6 +109,13 @@ def describe_range(values: Tensor) -> str:
     return f"{low:.3g} to {high:.3g}"
 
 
+def refuse_infinite(loss: Tensor, objective: Objective, rows: Rows) -> None:
+    """Ends a training the loss of which is no longer finite."""
+    if not loss.isfinite():
+        names = ", ".join(bad_sites(objective, rows)) or "the gradients"
+        raise Abort(3, f"the loss is not finite; look at {names}, or try a smaller --lr")
+
+
 def bad_sites(objective: Objective, rows: Rows) -> list[str]:
     """The sites whose log-probability is not finite under a draw of the guide."""
     with torch.no_grad():

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .errors import Abort
-from .ranks import rank
+from .ranks import is_helper, rank
 
 State = dict[str, Any]
 
@@ -113,7 +113,7 @@ def resumed(out: Path, resume: str, about: State) -> State | None:
         return state
     if is_path:
         raise Abort(2, f"there is no checkpoint {path}")
-    if rank() == 0:
+    if not is_helper():
         for pattern in ("*.pt", "metrics.jsonl"):
             for old in out.glob(pattern):
                 old.unlink()

@@ -39,19 +39,18 @@ def score(task: Task, predict: Predict, rows: Rows, scaling: Scaling) -> Scores:
 
 
 def validating(task: Task, objective: Objective, run: Run) -> Callable[[], float] | None:
-    """Gives the NLL of ten draws on held-out rows, in nats of the scaled targets as the loss.
-
-    None where there are no such rows.
-    """
+    """Gives the validation NLL; None where there are no rows for it."""
     rows = run.parts["validation"]
+    return (lambda: validation_nll(task, objective, rows)) if len(rows) else None
 
-    def validate() -> float:
-        objective.eval()
-        scores = score(task, posterior(objective, 10), rows, {})
-        objective.train()
-        return scores["nll"].mean().item()
 
-    return validate if len(rows) else None
+def validation_nll(task: Task, objective: Objective, rows: Rows) -> float:
+    """Of ten draws, per row, in nats of the scaled targets as the loss."""
+    was_training = objective.training
+    objective.eval()
+    scores = score(task, posterior(objective, 10), rows, {})
+    objective.train(was_training)
+    return scores["nll"].mean().item()
 
 
 Optimizers = tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler | None]
