@@ -259,7 +259,7 @@ def emitted_step(module: ModuleType, x: torch.Tensor, y: torch.Tensor) -> Step:
 
     def step() -> None:
         with pyro.validation_enabled(False):  # as the script's own loop does
-            loss, nll = objective(rows, 1.0)
+            loss, _ = objective(rows, 1.0)
             loss = loss / ROWS
             optimizer.zero_grad()
             loss.backward()

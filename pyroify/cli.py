@@ -445,14 +445,15 @@ def verify(
 @cli.command()
 @SPEC
 @click.option("--force", is_flag=True, help="Replace a script that is there, with edits of yours.")
+@click.option("--diff", is_flag=True, help="Print what would change as a diff, and write nothing.")
 @_reports_failures
-def emit(spec: Path | None, force: bool) -> int:
+def emit(spec: Path | None, force: bool, diff: bool) -> int:
     """Write the training script that the spec's svi: section describes."""
     from pyroify.emit import EmitError, emit_script
     from pyroify.project import RUNTIME, from_here
     from pyroify.spec.model import SpecError
 
-    project, prior_spec = _open((), spec, writes=True)
+    project, prior_spec = _open((), spec, writes=not diff)
     name = Path(prior_spec.path).name
     svi, reason = _with_likelihood(project, prior_spec.svi)
     try:
@@ -462,6 +463,10 @@ def emit(spec: Path | None, force: bool) -> int:
         raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
     script = PurePosixPath(emitted.path)
     texts = {script: emitted.script, script.with_name(f"test_{script.name}"): emitted.test}
+    if diff:
+        return _show_emission(
+            project.root, {**{str(p): t for p, t in texts.items()}, **emitted.runtime}
+        )
     shared, kept = _shared(project.root, emitted.runtime, force)
     changes = [_replacement(project.root, str(p), t, force) for p, t in texts.items() if t]
     _publish(project.root, [*shared, *changes])
@@ -475,6 +480,24 @@ def emit(spec: Path | None, force: bool) -> int:
         path = from_here(project.root / change.path)
         _note(f"{path} is up to date\n" if change.before == change.after else f"wrote {path}\n")
     return 0
+
+
+def _show_emission(root: Path, texts: Mapping[str, str]) -> int:
+    """Prints the diff of an emission, edits of the user's gone; 1 if it would change anything."""
+    from pyroify.project import RUNTIME
+    from pyroify.publish import Change
+    from pyroify.report.diff import colour_diff, render_diff
+
+    help = "remove the link, or name another svi.output in the spec"
+    changes = [Change(path, _before(root, path, help), t.encode()) for path, t in texts.items()]
+    changes = [change for change in changes if change.before != change.after]
+    new = [change for change in changes if change.before is None]
+    shown = render_diff(change for change in changes if change not in new)
+    _put(colour_diff(shown) if _is_colourful() else shown)
+    shared = f"{RUNTIME}/"
+    for name in dict.fromkeys(shared if c.path.startswith(shared) else c.path for c in new):
+        _note(f"{name} is not there yet\n")
+    return 1 if changes else 0
 
 
 def _with_likelihood(project: Project, svi: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:

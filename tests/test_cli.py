@@ -985,6 +985,30 @@ class TestEmit:
         assert run("rewrite", "svi_runtime/guides.py", "net.py").code == 0
         assert {path: path.read_bytes() for path in files} == files
 
+    def test_a_diff_shows_what_would_change_and_writes_nothing(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        root = lay_out(TRAINING)
+        ended = run("emit", "--diff")
+        assert (ended.code, ended.out) == (1, "")
+        assert "train_svi.py is not there yet\n" in ended.err
+        assert not (root / "train_svi.py").exists()
+        run("emit")
+        ended = run("emit", "--diff")
+        assert (ended.code, ended.out) == (0, "")
+        path = root / "train_svi.py"
+        edited = path.read_text().replace("lr=0.01,", "lr=0.5,")
+        path.write_text(edited)
+        spec = root / "pyroify.yaml"
+        spec.write_text(spec.read_text() + "  epochs: 7\n")
+        ended = run("emit", "--diff")
+        assert ended.code == 1
+        lines = ended.out.splitlines()
+        assert lines[:2] == ["--- a/train_svi.py", "+++ b/train_svi.py"]
+        assert {"-        epochs=200,", "+        epochs=7,"} <= set(lines)
+        assert {"-        lr=0.5,", "+        lr=0.01,"} <= set(lines)
+        assert path.read_text() == edited
+
     def test_a_fault_is_shown_in_the_spec(self, run: Run, lay_out: Callable) -> None:
         lay_out({"pyroify.yaml": SPEC + SVI + "  epochs: many\n", "net.py": NET})
         ended = run("emit")

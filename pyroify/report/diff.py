@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from difflib import diff_bytes, unified_diff
 
 from pyroify.pipeline import FileResult
+from pyroify.publish import Change
 
 _NO_NEWLINE = b"\\ No newline at end of file\n"
 _COLOURS = ((b"+++", b"1"), (b"---", b"1"), (b"@@", b"36"), (b"+", b"32"), (b"-", b"31"))
 
 
-def render_diff(results: Iterable[FileResult]) -> bytes:
-    """The diff of all results that changed something; paths are relative to the project root."""
+def render_diff(results: Iterable[FileResult | Change]) -> bytes:
+    """The diff of all that changed something; paths are relative to the project root."""
     return b"".join(line for result in results for line in _diff_lines(result))
 
 
@@ -22,7 +23,7 @@ def colour_diff(diff: bytes) -> bytes:
     return b"".join(_colour(line) for line in diff.splitlines(keepends=True))
 
 
-def _diff_lines(result: FileResult) -> Iterator[bytes]:
+def _diff_lines(result: FileResult | Change) -> Iterator[bytes]:
     if result.after is None:
         return
     old, new = os.fsencode(f"a/{result.path}"), os.fsencode(f"b/{result.path}")
