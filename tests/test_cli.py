@@ -1005,7 +1005,10 @@ class TestEmit:
         assert ended.code == 1
         lines = ended.out.splitlines()
         assert lines[:2] == ["--- a/train_svi.py", "+++ b/train_svi.py"]
-        assert {"-        epochs=200,", "+        epochs=7,"} <= set(lines)
+        assert {
+            "-        steps=None,  # as many as scales need to move",
+            "+        epochs=7,",
+        } <= set(lines)
         assert {"-        lr=0.5,", "+        lr=0.01,"} <= set(lines)
         assert path.read_text() == edited
 

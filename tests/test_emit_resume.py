@@ -139,7 +139,8 @@ def test_lightning_says_only_what_concerns_the_run(tmp_path: Path) -> None:
 
 
 def test_lightning_keeps_the_best_epoch(tmp_path: Path) -> None:
-    module = load_module(write_script(tmp_path, engine="lightning", epochs=4))
+    data = {**DATA, "validation": 0.1}
+    module = load_module(write_script(tmp_path, engine="lightning", epochs=4, data=data))
     assert run_main(module, *FLAGS).code == 0
     out = tmp_path / "runs/train_svi"
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]

@@ -118,8 +118,8 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"trainer": 1},
             "svi.trainer: no such key; choose from output, model, data, likelihood, guide, "
-            "optimizer, elbo, nuts, handlers, engine, devices, epochs, patience, arviz, logger, "
-            "leave_out, seed",
+            "optimizer, elbo, nuts, handlers, engine, devices, epochs, steps, choose, "
+            "patience, arviz, logger, leave_out, seed",
         ),
         (
             {"data": {"source": "synthetic", "weights": "w"}},
@@ -132,6 +132,15 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"handlers": {"lift": ["net.*"]}},
             "svi.handlers.lift: no such key; choose from condition, reparam, do",
+        ),
+        (
+            {"choose": "best"},
+            "svi.choose: without validation rows no epoch is better than another; "
+            "set svi.data.validation",
+        ),
+        (
+            {"steps": 5000, "epochs": 3},
+            "svi.steps: the epochs say how long to train; leave out one of them",
         ),
         (
             {"logger": "wandb"},
@@ -213,7 +222,8 @@ def test_the_page_on_training_names_the_files_there_are(tmp_path: Path) -> None:
     page = (Path(__file__).parents[1] / "docs" / "how-to" / "training.md").read_text()
     shown = re.findall(r"^\| `([a-z]+\.[a-z]+)` \|", page, re.MULTILINE)
     lay_out_project(tmp_path)
-    (tmp_path / "train_svi.py").write_text(emit().script)
+    data = {"source": "synthetic", "validation": 0.2}
+    (tmp_path / "train_svi.py").write_text(emit(data=data).script)
     assert run_main(load_module(tmp_path / "train_svi.py"), "--no-baseline").code == 0
     written = [path.name for path in (tmp_path / "runs/train_svi").iterdir()]
     assert sorted(shown) == sorted(name for name in written if "before" not in name)

@@ -229,6 +229,22 @@ def test_flags_are_those_that_a_script_names(tmp_path: Path) -> None:
         assert exit_code(set_up, flags(tmp_path, bad)) == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "epochs"),
+    [
+        ({"steps": 10}, 5),
+        ({"steps": None}, 1500),  # 3000 steps of two batches
+        ({"steps": None, "lr": 0.001}, 13816),  # 6 ln(100) / lr steps
+        ({"steps": None, "batch_size": 1, "lr": 10.0}, 375),
+    ],
+)
+def test_epochs_are_those_that_the_steps_take(
+    given: dict[str, Any], epochs: int, tmp_path: Path
+) -> None:
+    run, _ = start(tmp_path, epochs=None, **given)
+    assert run.flags.epochs == epochs
+
+
 def test_an_exit_code_says_how_a_run_ended(tmp_path: Path, capsys: Any) -> None:
     def fail(_: argparse.Namespace) -> None:
         raise Abort(4, "a fault")

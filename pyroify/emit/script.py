@@ -83,6 +83,7 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "exact": settings.is_exact,
         "several": settings.devices == "several" and settings.engine == "torch",
         "validates": not hasattr(guide, "finish"),
+        "noise": _begins_noise(settings),
         "logger": LOGGERS.get(settings.logger, "False"),
         "by_column": settings.data.kind in ("csv", "parquet"),
         "parts": parts,
@@ -102,6 +103,21 @@ def _task(settings: Settings) -> str:
         return f"rt.{likelihood.task.capitalize()}()"
     padding = settings.likelihood.options.get("padding")
     return f"rt.Classification({likelihood.probabilities}{_option('padding', padding)})"
+
+
+def _begins_noise(settings: Settings) -> bool:
+    """Whether the noise scale begins at the error of a short fit.
+
+    That of likelihoods of numbers that are brought to sd 1, where it is learned, or random and the
+    guide begins at values.
+    """
+    scale = settings.likelihood.attributes.get("scale", "")
+    is_scaled = hasattr(facts(LIKELIHOODS, settings.likelihood.name), "standardize")
+    if not is_scaled or settings.data.standardize == "none":
+        return False
+    is_begun = settings.guide.init in ("module", "checkpoint")
+    starts = settings.engine in ("torch", "lightning")
+    return starts and ("PyroParam" in scale or ("PyroSample" in scale and is_begun))
 
 
 def _option(name: str, value: Any) -> str:

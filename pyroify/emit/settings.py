@@ -20,6 +20,7 @@ SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
 ENGINES: Final = ("torch", "svi", "lightning", "nuts")
 ELBOS: Final = ("auto", "Trace_ELBO")
 INITS: Final = ("module", "prior", "zero")
+CHOICES: Final = ("last", "best")
 DEVICES: Final = ("one", "several")
 LOGGERS: Final = {
     "csv": "CSVLogger(run.flags.out)",
@@ -111,7 +112,9 @@ class Handlers:
 class Settings:
     """What the templates are filled with.
 
-    ``patience`` counts epochs; 0 never stops early. ``logger`` is one of LOGGERS or "none". With
+    ``epochs`` 0: so many as the ``steps`` take, and those 0: as many as scales need to move.
+    ``choose`` is one of CHOICES: the epoch that is evaluated. ``patience`` counts epochs; 0 never
+    stops early. ``logger`` is one of LOGGERS or "none". With
     ``arviz`` the draws are also written for
     ArviZ to read. ``leave_out`` names the PARTS that the script does without.
     """
@@ -128,6 +131,8 @@ class Settings:
     engine: str
     devices: str
     epochs: int
+    steps: int
+    choose: str
     patience: int
     arviz: bool
     logger: str
@@ -186,7 +191,9 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
         handlers=_handlers(section.section("handlers")),
         engine=section.choice("engine", ENGINES, "torch"),
         devices=section.choice("devices", DEVICES, "one"),
-        epochs=section.count("epochs", 200),
+        epochs=section.count("epochs", 0),
+        steps=_steps(section),
+        choose=section.choice("choose", CHOICES, "best" if svi.get("patience") else "last"),
         patience=section.count("patience", 0, least=0),
         arviz=section.flag("arviz", False),
         logger=section.choice("logger", ("none", *LOGGERS), "none"),
@@ -198,6 +205,17 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
     if problems:
         raise EmitError(problems)
     return settings
+
+
+def _steps(section: Section) -> int:
+    """How many steps to train; 0: as many as are needed, or as the epochs have."""
+    if section.values.get("steps") == "auto":
+        section.take("steps")
+        return 0
+    steps = section.count("steps", 0)
+    if steps and section.values.get("epochs"):
+        section.problem("steps", "the epochs say how long to train", "leave out one of them")
+    return steps
 
 
 def _output(section: Section) -> str:
@@ -344,6 +362,9 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
         message = f"engine {settings.engine} writes metrics.jsonl and knows no {settings.logger}"
         hint = "use engine lightning, or leave the logger out"
         found.append(Problem("svi.logger", message, hint))
+    if settings.choose == "best" and not settings.data.validation and not settings.patience:
+        message = "without validation rows no epoch is better than another"
+        found.append(Problem("svi.choose", message, "set svi.data.validation", "PYR406"))
     if settings.patience:
         found += _refused_with_patience(settings)
     elbo = svi.get("elbo")

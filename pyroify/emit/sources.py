@@ -71,7 +71,7 @@ def read_data(section: Section) -> Data:
         rows=section.count("rows", 1000),
         batch_size=section.count("batch_size", 128),
         test=_share(section, "test", 0.2),
-        validation=_share(section, "validation", 0.1),
+        validation=_share(section, "validation", 0.0),
         standardize=section.choice("standardize", STANDARDIZE, "columns"),
     )
     if data.test + data.validation >= 1:

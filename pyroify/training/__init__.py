@@ -34,8 +34,9 @@ from .initial import (
     refuse_large,
 )
 from .loop import Loop, StoredOptimizer
+from .noise import begin_noise
 from .objectives import MeanFieldElbo, Objective, Terms, TraceElbo, posterior, posterior_draws
-from .ranks import is_helper, join_ranks, leave_ranks, ranks, refuse_several
+from .ranks import is_helper, join_ranks, leave_ranks, ranks
 from .run import Flags, Run, example_rows, exit_code, parse_flags, prepare, restore, set_up
 from .scores import Classification, Density, Regression, two_classes
 from .sites import Draw, drop_column, latent_sites, observed, sites_like, trace_model, whole_draw
@@ -67,6 +68,7 @@ __all__ = [
     "ablated",
     "as_inputs",
     "as_rows",
+    "begin_noise",
     "begins_chain",
     "built_with_values",
     "check",
@@ -102,7 +104,6 @@ __all__ = [
     "read_parquet",
     "refuse_infinite",
     "refuse_large",
-    "refuse_several",
     "report",
     "restore",
     "set_handlers",

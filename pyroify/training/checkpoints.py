@@ -91,9 +91,9 @@ def load(path: Path) -> State | None:
     return None
 
 
-def trained(out: Path) -> State:
-    """The best checkpoint by validation, or the last where there is no validation."""
-    state = load(out / "best.pt") or load(out / "last.pt")
+def trained(out: Path, choose: str = "last") -> State:
+    """The last checkpoint, or the "best" by validation, where there is one."""
+    state = (load(out / "best.pt") if choose == "best" else None) or load(out / "last.pt")
     if state is None:
         raise Abort(2, f"nothing is trained in {out} yet")
     return state

@@ -21,6 +21,7 @@ from .report import write_report
 from .run import Flags, Run, write_json
 from .scores import Scores, Task
 from .sites import Draw, observed
+from .verdicts import verdicts
 
 MOST = 4096
 """So many rows are predicted at once."""
@@ -138,7 +139,9 @@ def report(
     path = run.flags.out / "report.html"
     title = f"{type(objective.model.net).__name__}: {name}, {len(rows)} rows"
     results = {title: task.summarise(each) for title, each in scores.items()}
-    write_report(path, title, results, pictures)
+    words = verdicts(objective, results, run)
+    print("\n".join(words))
+    write_report(path, title, results, pictures, words)
     print(f"report: {path}")
 
 

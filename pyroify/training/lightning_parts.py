@@ -166,6 +166,7 @@ class Bookkeeping(lightning.Callback):
         state = checkpoint["state_dict"].items()
         checkpoint["parameters"] = {name.removeprefix("objective."): v for name, v in state}
         checkpoint["about"] = self.run.about
+        checkpoint["done"] = checkpoint["epoch"] + 1
 
 
 @contextmanager

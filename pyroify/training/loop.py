@@ -232,8 +232,10 @@ class Loop:
         """Writes what is needed to go on."""
         out = self.flags.out
         if self.best:
-            save(out / "best.pt", {"about": self.run.about, "parameters": self.best})
-        save(out / "last.pt", {"about": self.run.about, **self.state()})
+            done = self.counters["best_epoch"]
+            best = {"about": self.run.about, "done": done, "parameters": self.best}
+            save(out / "best.pt", best)
+        save(out / "last.pt", {"about": self.run.about, "done": self.epoch, **self.state()})
         self.best, self.saved = {}, time.monotonic()
 
     def state(self) -> State:

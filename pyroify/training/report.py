@@ -16,6 +16,7 @@ td:first-child {{ text-align: left }}
 img {{ max-width: 49%; vertical-align: top }}
 </style>
 <h1>{title}</h1>
+{verdicts}
 <table>
 {table}
 </table>
@@ -27,9 +28,13 @@ img {{ max-width: 49%; vertical-align: top }}
 
 
 def write_report(
-    path: Path, title: str, results: dict[str, dict[str, float]], pictures: Sequence[Path]
+    path: Path,
+    title: str,
+    results: dict[str, dict[str, float]],
+    pictures: Sequence[Path],
+    verdicts: Sequence[str] = (),
 ) -> None:
-    """Numbers, settings and pictures in one file."""
+    """Verdicts, numbers, settings and pictures in one file."""
     cells = [["", *map(html.escape, results)]]
     for name in next(iter(results.values())):
         cells.append([name, *(f"{column[name]:.4f}" for column in results.values())])
@@ -40,5 +45,7 @@ def write_report(
         for p in pictures
     )
     settings = html.escape((path.parent / "run.json").read_text(), quote=False)
-    text = PAGE.format(title=title, table=table, images=images, settings=settings)
+    words = "\n".join(f"<p>{html.escape(word)}" for word in verdicts)
+    parts = {"table": table, "images": images, "settings": settings, "verdicts": words}
+    text = PAGE.format(title=title, **parts)
     path.write_text(text, encoding="utf-8")

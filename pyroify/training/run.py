@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,10 +23,10 @@ from .data import Parts, Rows, Scalings, fit_scalings, scale_parts, split
 from .errors import Abort, first_line
 from .objectives import Objective
 from .pictures import load_pyplot
-from .ranks import ranks
+from .ranks import ranks, refuse_several
 from .sites import Draw, latent_sites
 
-POSITIVE = ("epochs", "batch_size", "lr", "kl_weight", "samples", "draws", "warmup")
+POSITIVE = ("epochs", "steps", "batch_size", "lr", "kl_weight", "samples", "draws", "warmup")
 
 
 Flags = argparse.Namespace
@@ -39,11 +40,17 @@ MODES = {
 
 
 def parse_flags(
-    argv: Sequence[str] | None, script: str, *, leave_out: Sequence[str] = (), **defaults: Any
+    argv: Sequence[str] | None,
+    script: str,
+    *,
+    leave_out: Sequence[str] = (),
+    choose: str = "last",
+    **defaults: Any,
 ) -> Flags:
     """The flags of the ``script`` at that path, and one more for each of the ``defaults``.
 
-    ``leave_out`` names those of "baseline", "export" and "plots" that it does without.
+    ``choose`` says which epoch is evaluated. ``leave_out`` names those of "baseline", "export" and
+    "plots" that the script does without.
     """
     name = Path(script).name
     parser = argparse.ArgumentParser(name, description="Trains a network and its likelihood.")
@@ -57,13 +64,17 @@ def parse_flags(
         parser.add_argument("--no-baseline", dest="baseline", action="store_false")
     if "plots" not in leave_out:
         parser.add_argument("--plots", action="store_true", help="draw pictures")
-    for key, value in defaults.items():
-        kind = Path if isinstance(value, Path) else type(value)
+    settings = {"epochs": None, "steps": None, **defaults}
+    if defaults.get("epochs"):
+        del settings["steps"]
+    for key, value in settings.items():
+        kind = Path if isinstance(value, Path) else int if value is None else type(value)
         parser.add_argument(f"--{key.replace('_', '-')}", type=kind, default=value)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     parser.add_argument("--samples", type=int, default=200, help="posterior draws")
     parser.add_argument("--resume", default="auto", help="auto, never or a checkpoint")
+    parser.add_argument("--choose", default=choose, choices=("last", "best"), help="epoch")
     parser.add_argument("--save-seconds", type=float, default=30.0)
     return parser.parse_args(argv)
 
@@ -81,10 +92,16 @@ def exit_code(start: Callable[[Flags], None], flags: Flags) -> int:
     return 0
 
 
-def set_up(flags: Flags) -> None:
-    """Device and dtype before anything is built: priors of plain numbers never move."""
+def set_up(flags: Flags, several: bool = False) -> None:
+    """Device and dtype before anything is built: priors of plain numbers never move.
+
+    Refuses to be one of ``several`` processes unless the script can.
+    """
+    if not several:
+        refuse_several()
     for name in POSITIVE:
-        if name in flags and not getattr(flags, name) > 0:
+        value = getattr(flags, name, None)
+        if value is not None and not value > 0:
             raise Abort(2, f"--{name.replace('_', '-')} must be positive")
     if not 0 <= flags.seed < 2**32:
         raise Abort(2, "--seed must be a number from 0 to 2**32 - 1")
@@ -121,12 +138,14 @@ class Run:
     """One training: its flags, the rows of each part as the network sees them, their scaling.
 
     ``about`` is what a checkpoint belongs to, and all that predicting needs of the data.
+    ``chosen`` is the epoch that is evaluated, 0 where there are none.
     """
 
     flags: Flags
     parts: Parts
     scalings: Scalings
     about: State = field(default_factory=dict)
+    chosen: int = 0
 
     @property
     def rows(self) -> Rows:
@@ -155,12 +174,13 @@ class Run:
 
     def load_best(self, objective: Objective) -> None:
         """The trained parameters, which must be of the same rows."""
-        state = trained(self.flags.out)
+        state = trained(self.flags.out, self.flags.choose)
         if state["about"]["data"] != self.about["data"]:
             why = "was trained on other rows; give the data and --seed of that run"
             raise Abort(2, f"{self.flags.out} {why}")
         objective.load_state_dict(state["parameters"])
         objective.eval()
+        self.chosen = state.get("done", 0)
 
     def write_facts(self) -> None:
         """``run.json``: settings, versions, hash of the data, sites."""
@@ -187,8 +207,26 @@ def prepare(
 ) -> Run:
     """A run with its rows split and scaled; what is known of the data comes from the training."""
     parts = split(rows, flags.seed, test, validation)
+    if flags.epochs is None:
+        flags.epochs = epochs_of(flags, len(parts["train"]))
     scalings = fit_scalings(parts["train"], scale_inputs, scale_targets)
     return Run(flags, scale_parts(parts, scalings), scalings)
+
+
+LEAST_STEPS, LEAST_EPOCHS = 3000, 20
+
+
+def epochs_of(flags: Flags, rows: int) -> int:
+    """So many epochs as ``--steps`` take, without it as many as scales need to move.
+
+    A scale begins at a hundredth of its prior's; in a step its logarithm moves by ``lr`` at most,
+    and by half of that where the rate falls to zero. The way is there six times.
+    """
+    batches = math.ceil(rows / int(flags.batch_size))
+    if flags.steps:
+        return math.ceil(int(flags.steps) / batches)
+    steps = max(LEAST_STEPS, 6 * math.log(100) / float(flags.lr))
+    return max(LEAST_EPOCHS, math.ceil(steps / batches))
 
 
 def example_rows(about: State) -> Rows:
@@ -199,12 +237,12 @@ def example_rows(about: State) -> Rows:
 
 
 def restore(
-    out: Path,
+    flags: Flags,
     build_model: Callable[[int], tuple[Any, Draw]],
     build_objective: Callable[..., Any],
 ) -> tuple[Any, State]:
     """The trained objective, built anew, and what its checkpoint knows of the data."""
-    state = trained(out)
+    state = trained(flags.out, flags.choose)
     about: State = state["about"]
     model, values = build_model(about["size"])
     objective = build_objective(model, values, example_rows(about))

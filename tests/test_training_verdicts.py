@@ -1,0 +1,59 @@
+"""The words at the end of a training: what each is about, and the flag it names."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pyroify.training.data import Rows
+from pyroify.training.run import Run
+from pyroify.training.verdicts import of_scores, of_training
+
+GOOD = {"nll": 1.0, "rmse": 1.0, "coverage_90": 0.9, "aleatoric_sd": 1.0}
+
+
+def run_with(out: Path, kls: list[float]) -> Run:
+    lines = (json.dumps({"epoch": i, "kl": kl}) + "\n" for i, kl in enumerate(kls, 1))
+    (out / "metrics.jsonl").write_text("".join(lines))
+    flags = argparse.Namespace(out=out, epochs=len(kls), lr=0.01, kl_weight=1.0)
+    return Run(flags, {"train": Rows((torch.zeros(2, 1),), torch.zeros(2))}, {})
+
+
+@pytest.mark.parametrize(
+    ("kls", "words"),
+    [
+        ([2.0 - 0.1 * i for i in range(20)], ["not converged: 11% of", "try --epochs 60"]),
+        ([2.0] * 5 + [1.0] * 15, ["converged: 0% of the fall"]),
+        ([200.0] * 5 + [160.0] * 15, ["converged", "the KL is 160 nats a row"]),
+        ([1.0, 0.5], []),
+    ],
+)
+def test_the_fall_of_the_kl_is_judged(kls: list[float], words: list[str], tmp_path: Path) -> None:
+    said = "\n".join(of_training(run_with(tmp_path, kls)))
+    assert all(word in said for word in words)
+    assert bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("change", "original", "words"),
+    [
+        ({}, 2.0, ["as good as the original network or better: NLL 1.000 against 2.000", "honest"]),
+        ({}, 0.5, ["worse than the original network", "try --lr 0.03"]),
+        ({"coverage_90": 0.5}, 2.0, ["too sure: 90 % intervals hold 50% of the targets"]),
+        ({"coverage_90": 1.0}, 2.0, ["too unsure: 90 % intervals hold 100%"]),
+        ({"aleatoric_sd": 2.0}, 2.0, ["too much noise: its sd is 2, the error only 1"]),
+    ],
+)
+def test_the_scores_are_judged(
+    change: dict[str, float], original: float, words: list[str], tmp_path: Path
+) -> None:
+    results: Any = {"posterior": {**GOOD, **change}, "original network": {"nll": original}}
+    said = "\n".join(of_scores(results, run_with(tmp_path, [1.0])))
+    assert all(word in said for word in words)
+
+
+def test_classes_have_no_intervals(tmp_path: Path) -> None:
+    assert list(of_scores({"posterior": {"nll": 1.0}}, run_with(tmp_path, [1.0]))) == []
