@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 _MODULES: Final = {
-    "argparse": "import argparse",
     "lightning": "import lightning",
     "math": "import math",
     "os": "import os",
@@ -43,13 +42,11 @@ _WIDTH: Final = 88
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """The names of a source: those it reads, all that mean something in it, and its modules.
+    """The names of a source: those it reads and never binds, and all that mean something in it.
 
-    ``free`` are those that it reads and never binds. ``modules`` are the top-level ones that it
-    imports itself.
+    ``modules`` are the top-level ones that it imports itself.
     """
 
-    read: frozenset[str]
     free: frozenset[str]
     taken: frozenset[str]
     modules: frozenset[str]
@@ -79,9 +76,7 @@ def find_uses(source: str, function: str = "") -> Uses:
                 modules.add(module.partition(".")[0])
             case ast.alias(name=name, asname=asname):
                 bound.add(asname or name.partition(".")[0])
-    return Uses(
-        frozenset(read), frozenset(read - bound), frozenset(read | bound), frozenset(modules)
-    )
+    return Uses(frozenset(read - bound), frozenset(read | bound), frozenset(modules))
 
 
 def import_block(used: Collection[str]) -> str:
