@@ -41,9 +41,9 @@ def test_it_is_that_of_the_rows_and_draws_nothing(noise: float, tmp_path: Path) 
     before = torch.get_rng_state()
     found = fitted_noise(build_model, run)
     unit = run.scalings["targets"][0]["sd"].item()
-    assert found.item() * unit == pytest.approx(noise, rel=0.25)
+    assert found * unit == pytest.approx(noise, rel=0.25)
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(fitted_noise(build_model, run), found)
+    assert fitted_noise(build_model, run) == found
 
 
 def test_it_goes_to_the_guide_and_only_before_a_training(tmp_path: Path) -> None:
@@ -53,3 +53,17 @@ def test_it_goes_to_the_guide_and_only_before_a_training(tmp_path: Path) -> None
     assert "scale" not in values
     begin_noise(model, values, build_model, run_with(0.5, tmp_path))
     assert 0.15 < values["scale"].item() < 0.4
+
+
+def test_what_is_not_finite_leaves_it_where_it_was(tmp_path: Path) -> None:
+    class Exploding(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) * float("inf")
+
+    def build(size: int) -> tuple[Model, dict[str, torch.Tensor]]:
+        net, values = built_with_values(Exploding)
+        return Model(net, size), values
+
+    model, values = build(200)
+    begin_noise(model, values, build, run_with(0.5, tmp_path))
+    assert "scale" not in values
