@@ -231,7 +231,11 @@ def test_the_page_on_training_names_the_files_there_are(tmp_path: Path) -> None:
 
 TYPED: list[dict[str, Any]] = [
     {},
-    {"devices": "several", "patience": 5, "data": {"source": "models.data:Pairs"}},
+    {
+        "devices": "several",
+        "patience": 5,
+        "data": {"source": "models.data:Pairs", "validation": 0.1},
+    },
     {"engine": "svi", "data": {"source": "rows.csv", "weights": "w"}},
     {
         "elbo": {"name": "Trace_ELBO", "kl_warmup": 3},
