@@ -74,6 +74,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "npz": {"data": {"source": "rows.npz", "inputs": ["a", "b"]}},
     "npz_by_name": {"data": {"source": "rows.npz", "inputs": {"first": "a", "second": "b"}}},
     "csv": {"data": {"source": "rows.csv"}},
+    "csv_by_name": {"data": {"source": "rows.csv", "inputs": {"x": "a"}}},
+    "sklearn_by_name": {"data": {"source": "sklearn:iris", "inputs": {"x": "a"}}},
     "csv_columns": {"data": {"source": "rows.csv", "inputs": ["a", "b"], "targets": ["c"]}},
     "parquet": {"data": {"source": "rows.parquet", "inputs": ["a", "b"]}},
     "sklearn": {"data": {"source": "sklearn:diabetes", "standardize": "none"}},

@@ -225,8 +225,11 @@ FULL: dict[str, Any] = {
     "engine": "torch",
     "devices": "one",
     "epochs": 2,
+    "steps": "auto",
+    "choose": "best",
     "patience": 1,
     "arviz": True,
+    "logger": "none",
     "leave_out": [],
     "seed": 1,
 }
@@ -307,7 +310,12 @@ def test_each_hostile_text_alone(text: str) -> None:
     section = {
         **FULL,
         "model": {"class": "net:Net", "kwargs": kwargs, "path": [text]},
-        "data": {"source": f"{text}.csv", "inputs": {text: text}, "targets": [text, text]},
+        "data": {
+            "source": f"{text}.csv",
+            "inputs": {text: text},
+            "targets": [text, text],
+            "validation": 0.1,
+        },
         "guide": {"init": f"{text}.pt"},
         "handlers": {"condition": {text: 1.0}, "reparam": [text], "do": [text]},
     }
