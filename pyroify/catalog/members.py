@@ -5,6 +5,16 @@ Plain data; ``tests/test_catalog_members.py`` holds it against Python and the in
 
 from __future__ import annotations
 
+METADATA = frozenset(
+    """
+    shape size dim ndim numel device dtype new_empty new_full new_ones new_tensor new_zeros
+    requires_grad is_cuda training in_features out_features in_channels out_channels
+    num_features kernel_size stride padding embedding_dim num_embeddings hidden_size input_size
+    num_layers num_heads embed_dim
+    """.split()
+)
+"""What may be read of a parameter or layer without drawing anything that matters."""
+
 BUILTIN_MEMBERS = frozenset(
     """
     add append as_integer_ratio bit_count bit_length capitalize casefold center clear conjugate

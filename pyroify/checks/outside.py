@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.catalog.members import METADATA
 from pyroify.checks.instances import Script
 from pyroify.decide.project import random
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite
-from pyroify.program.summary import METADATA
 from pyroify.syntax.values import Call, Name, Path, Unknown, Value
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from pyroify.catalog.members import METADATA
 from pyroify.decide.project import Candidates, Chosen, own, random
 from pyroify.program.aliases import other_names
 from pyroify.program.calls import ENTRIES
 from pyroify.program.index import ModuleClass
-from pyroify.program.summary import METADATA, ClassSummary
+from pyroify.program.summary import ClassSummary
 from pyroify.program.values import classes_in
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.values import NOTHING, Argument, Constant, Name, Path

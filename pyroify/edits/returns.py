@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from pyroify.catalog.members import METADATA
 from pyroify.decide.project import ClassSites
-from pyroify.program.summary import METADATA, ClassSummary, parameters_in
+from pyroify.program.summary import ClassSummary, parameters_in
 from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import EarlyReturn, Function
 from pyroify.syntax.values import NOTHING

@@ -70,41 +70,6 @@ REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
 """Methods of containers after which a member is missing."""
 ADDING = ("append", "extend", "insert", "setitem")
 UNNAMED = ("setattr", "registry")
-METADATA = frozenset(
-    [
-        "shape",
-        "size",
-        "dim",
-        "ndim",
-        "numel",
-        "device",
-        "dtype",
-        "new_empty",
-        "new_full",
-        "new_ones",
-        "new_tensor",
-        "new_zeros",
-        "requires_grad",
-        "is_cuda",
-        "training",
-        "in_features",
-        "out_features",
-        "in_channels",
-        "out_channels",
-        "num_features",
-        "kernel_size",
-        "stride",
-        "padding",
-        "embedding_dim",
-        "num_embeddings",
-        "hidden_size",
-        "input_size",
-        "num_layers",
-        "num_heads",
-        "embed_dim",
-    ]
-)
-"""What may be read of a parameter or layer without drawing anything that matters."""
 
 
 @dataclass(frozen=True, slots=True)

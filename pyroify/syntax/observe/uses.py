@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pyroify.catalog.members import METADATA
 from pyroify.syntax.facts import Use
 from pyroify.syntax.source import Source, chain
 from pyroify.syntax.values import Location
@@ -61,10 +62,13 @@ def _walk(node: ast.AST, at: _Context) -> Iterator[Use]:
         case ast.Subscript() if use := at.use(node.value, ELEMENT[type(node.ctx)]):
             yield replace(use, item=True)
             yield from _walk(node.slice, at)
-        case ast.Attribute(value=ast.Subscript(value=owner), attr=attr) if attr in SIZES and (
-            use := at.use(owner, "read")
-        ):
-            yield replace(use, path=(*use.path, attr))
+        case ast.Attribute(attr=attr) if attr in METADATA and (element := _element_above(node)):
+            if use := at.use(element.value, "read"):
+                names = _names_below(node, element)
+                yield replace(use, path=(*use.path, *names))
+                yield from _walk(element.slice, at)
+            else:
+                yield from _walk_all(ast.iter_child_nodes(node), at)
         case ast.Attribute() if use := at.use(node, ATTRIBUTE[type(node.ctx)]):
             yield use
         case ast.Compare(ops=ops) if all(isinstance(op, ast.Is | ast.IsNot) for op in ops):
@@ -74,6 +78,21 @@ def _walk(node: ast.AST, at: _Context) -> Iterator[Use]:
                 if use := at.use(node.iter, "iterate"):
                     yield use
             yield from _walk_all(ast.iter_child_nodes(node), at)
+
+
+def _element_above(node: ast.Attribute) -> ast.Subscript | None:
+    """The element in brackets that a chain of attributes begins at: ``x[0]`` in ``x[0].a.b``."""
+    inner: ast.expr = node
+    while isinstance(inner, ast.Attribute):
+        inner = inner.value
+    return inner if isinstance(inner, ast.Subscript) else None
+
+
+def _names_below(node: ast.expr, element: ast.Subscript) -> tuple[str, ...]:
+    """The attributes of a chain that begins at an element."""
+    if node is element or not isinstance(node, ast.Attribute):
+        return ()
+    return (*_names_below(node.value, element), node.attr)
 
 
 def _walk_all(nodes: Iterable[ast.AST], at: _Context) -> Iterator[Use]:
