@@ -43,7 +43,7 @@ def of_training(run: Run) -> Iterator[str]:
     if len(history) >= 10:
         fall = max(history) - history[-1]
         last = history[len(history) * 9 // 10 - 1] - history[-1]
-        share = last / fall if fall > 0 else 0.0
+        share = max(last / fall, 0.0) if fall > 0 else 0.0  # a KL that rose again has settled
         seen = f"{share:.0%} of the fall of the KL came in the last tenth of the training"
         if share > SETTLED:
             yield f"not converged: {seen}; try --epochs {3 * len(history)}"
