@@ -375,14 +375,13 @@ def status(
 ) -> int:
     """Show how far the migration of PATHS is, folder by folder."""
     from pyroify.pipeline import Outcome, make_plan
-    from pyroify.project import open_project
     from pyroify.report.status import progress
 
-    project, prior_spec = _open(paths, spec)
-    given = open_project(paths, spec).selected  # the spec leaves out some of these
-    made = make_plan(project.root, project.files, prior_spec, given)
-    report = _make_report(replace(project, selected=given), prior_spec, Outcome(made, ()), True)
-    found = progress(report, frozenset(project.selected))
+    project, prior_spec = _load(paths, spec)
+    made = make_plan(project.root, project.files, prior_spec, project.selected)
+    report = _make_report(project, prior_spec, Outcome(made, ()), True)
+    narrowed = project.narrowed(prior_spec.include, prior_spec.exclude)
+    found = progress(report, frozenset(narrowed.selected))
     _report(output, output_file, "status", found, project.root, 0)
     return 0
 
@@ -643,6 +642,17 @@ def _open(
     writes: bool = False,
 ) -> tuple[Project, Spec]:
     """The project of ``paths`` and its spec; the spec's globs narrow what is selected."""
+    project, spec = _load(paths, spec_path, stdin_filename, writes)
+    return project.narrowed(spec.include, spec.exclude), spec
+
+
+def _load(
+    paths: Sequence[Path],
+    spec_path: Path | None,
+    stdin_filename: Path | None = None,
+    writes: bool = False,
+) -> tuple[Project, Spec]:
+    """The project of ``paths``, but for the script that pyroify emits, and its spec."""
     from pyroify.project import NO_SPEC, SPEC_NAME, ProjectError, from_here
     from pyroify.spec.load import load_spec
 
@@ -657,7 +667,7 @@ def _open(
     output = PurePosixPath(str(spec.svi.get("output", "train_svi.py"))).as_posix()
     if output in project.files and _is_emitted(project.root / output):
         project = project.without(output)
-    return project.narrowed(spec.include, spec.exclude), spec
+    return project, spec
 
 
 def _is_emitted(path: Path) -> bool:

@@ -77,7 +77,7 @@ def _recorded(
         yield lambda target: target
         return
     with run.recording(root, original) as made:
-        yield lambda target: replace(target, build=made.build_of(target, target.build))
+        yield lambda target: replace(target, build=made.build_of(target))
 
 
 def verify_project(

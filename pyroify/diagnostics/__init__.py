@@ -38,6 +38,11 @@ class Finding:
     subject: str = ""
     sites: tuple[str, ...] = ()
 
+    @property
+    def identity(self) -> str:
+        """What tells it from others of its file, and stays when lines above it move."""
+        return "\0".join((self.path, self.code, self.subject, self.message))
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:

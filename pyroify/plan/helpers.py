@@ -31,10 +31,11 @@ def writable_modules(index: Index, spec: Spec, selected: Collection[str]) -> fro
     def is_open(path: str) -> bool:
         return wanted.match_file(path) and not unwanted.match_file(path)
 
-    missing = filter(is_open, index.existing - set(selected))
-    left = {module_for(index, path) for path in missing}
-    paths = {module_for(index, file.path) for file in index.files} - {"", *left}
-    return frozenset(filter(is_open, paths))
+    modules = {module_for(index, file.path) for file in index.files} - {""}
+    for path in index.existing - set(selected):
+        if (module := module_for(index, path)) in modules and is_open(path):
+            modules.remove(module)
+    return frozenset(filter(is_open, modules))
 
 
 def names_of(index: Index, file: File, touched: frozenset[str]) -> FileNames:
@@ -127,7 +128,7 @@ class _Package:
         """The files that have a helper from the module already."""
         dotted = f"{self.index.loaded.names.module_name(self.path)}.{name}"
         return frozenset(
-            file.path for file in self.index.files if dotted in dict(file.imports).values()
+            file.path for file in self.index.files if any(dotted == d for _, d in file.imports)
         )
 
     def _can_move(self, path: str, name: str, mode: Helpers) -> bool:
@@ -136,9 +137,7 @@ class _Package:
         made = member.definitions[name]
         if made.needs is None or member.own(name) != name or name.startswith("_"):
             return False
-        if name in dict(
-            member.file.definitions
-        ):  # it stands in the file, and is brought up to date
+        if name in dict(member.file.definitions):  # that one is brought up to date
             return False
         spelled = all(member.local(need) == need for need in made.needs if need in SOURCES)
         return spelled and (mode == "module" or bool(self._style(path)))

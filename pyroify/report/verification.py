@@ -41,19 +41,20 @@ def result_findings(results: Sequence[VerifyResult]) -> Iterator[Finding]:
     """A finding for each class that is not equal, at its file: where it stands is not known."""
     for result in results:
         if result.status in ("different", "failed", "not_verified"):
-            code = NOT_VERIFIED if result.status == "not_verified" else DIFFERS
-            what = f"{result.name} is {result.status.replace('_', ' ')}: {result.reason}"
-            yield Finding(result.path, 1, 1, code, what, "", result.name)
+            yield _finding(result, result.name, (result.path, 1, 1))
 
 
 def verification_findings(results: Sequence[VerifyResult], plan: Plan) -> Iterator[Finding]:
     """A finding for each class that is not equal, at its place in ``plan``."""
     places = {entry.name: entry for entry in plan.classes}
     for result in results:
-        if result.status == "equal":
-            continue
-        entry = places[result.name]
-        code = DIFFERS if result.status in ("different", "failed") else NOT_VERIFIED
-        what = "is not verified" if code == NOT_VERIFIED else f"is {result.status}"
-        message = f"{entry.qualname} {what}: {result.reason}"
-        yield Finding(entry.path, entry.line, entry.column, code, message, "", entry.name)
+        if result.status != "equal":
+            entry = places[result.name]
+            yield _finding(result, entry.qualname, (entry.path, entry.line, entry.column))
+
+
+def _finding(result: VerifyResult, name: str, place: tuple[str, int, int]) -> Finding:
+    """What is to be said of a class that is not equal; ``name`` is what it is called."""
+    code = DIFFERS if result.status in ("different", "failed") else NOT_VERIFIED
+    what = "is not verified" if code == NOT_VERIFIED else f"is {result.status}"
+    return Finding(*place, code, f"{name} {what}: {result.reason}", "", result.name)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyroify.verify import recorder
 from pyroify.verify.model import Build, Target
-from pyroify.verify.session import VerifyError
+from pyroify.verify.session import VerifyError, end
 
 _CUSTOMIZE = """\
 import importlib.machinery
@@ -53,12 +52,12 @@ class Recording:
     builds: Mapping[tuple[str, str], tuple[tuple[str, tuple[str, ...]], ...]]
     lost: Mapping[tuple[str, str], str]
 
-    def build_of(self, target: Target, otherwise: Build) -> Build:
+    def build_of(self, target: Target) -> Build:
         """How to build a class: as the run did it, if it did."""
         key = (target.path, target.qualname)
         made = self.builds.get(key, ())
         lost = "" if made else self.lost.get(key, "the run did not build it")
-        return replace(otherwise, recorded=made, unrecorded=lost)
+        return replace(target.build, recorded=made, unrecorded=lost)
 
 
 @contextmanager
@@ -108,22 +107,12 @@ def _run(root: Path, command: Sequence[str], limits: RunLimits, notes: Path, sta
     except subprocess.TimeoutExpired:
         return f"was ended after {limits.seconds:g} s"
     finally:
-        _end(child)
+        end(child)
     if child.returncode == 0:
         return ""
     lines = [line.strip() for line in said.decode(errors="replace").split("\n") if line.strip()]
     last = f": {lines[-1]}" if lines else ""
     return f"ended with exit code {child.returncode}{last}"
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a child, with all that it has started."""
-    with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(child.pid, signal.SIGKILL)
-        else:
-            child.kill()
-    child.wait()
 
 
 def _read(notes: Path, ended: str) -> Recording:

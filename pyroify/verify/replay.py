@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ class _Reader(pickle.Unpickler):
     """Reads a note; what belongs to the project is that of the version of the moment."""
 
     def __init__(self, note: Path, imports: Imports, converted: bool) -> None:
-        super().__init__(note.open("rb"))
+        super().__init__(io.BytesIO(note.read_bytes()))
         self.note, self.imports, self.converted = note, imports, converted
         self.made: dict[int, Any] = {}
 
@@ -49,8 +50,7 @@ def read_note(note: Path, imports: Imports, converted: bool = False) -> Any:
     With ``converted`` the modules in it are those of a rewritten project. Raises what the project's
     own code raises, and what pickle does of a note that is damaged.
     """
-    reader = _Reader(note, imports, converted)
-    return reader.load()
+    return _Reader(note, imports, converted).load()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,10 +109,11 @@ def _child(python: str, place: Path) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield child
         finally:
-            _end(child)
+            end(child)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a child that leads a session of its own, with all that it has started."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(child.pid, signal.SIGKILL)

@@ -42,13 +42,13 @@ def _document(findings: Iterable[Finding]) -> Output:
     seen: Counter[str] = Counter()
     entries = []
     for item in findings:
-        said = "\0".join((item.path, item.code, item.subject, item.message))
-        seen[said] += 1  # the same once more is another
+        seen[item.identity] += 1  # the same once more is another
+        told = f"{item.identity}\0{seen[item.identity]}"
         entries.append(
             {
                 "description": item.message,
                 "check_name": item.code,
-                "fingerprint": sha256(f"{said}\0{seen[said]}".encode()).hexdigest(),
+                "fingerprint": sha256(told.encode()).hexdigest(),
                 "severity": LEVELS[severity(item.code)],
                 "location": {"path": item.path, "lines": {"begin": item.line}},
             }

@@ -67,13 +67,12 @@ def _rule(code: str) -> dict[str, object]:
 def _result(item: Finding, codes: Sequence[str]) -> dict[str, object]:
     region = {"startLine": item.line, "startColumn": item.column}
     place = {"artifactLocation": {"uri": quote(item.path)}, "region": region}
-    said = "\0".join((item.path, item.code, item.subject, item.message))
     result: dict[str, object] = {
         "ruleId": item.code,
         "level": LEVELS[severity(item.code)],
         "message": {"text": "\n".join(filter(None, (item.message, item.help)))},
         "locations": [{"physicalLocation": place}],
         # The line is not in it: what moves is the same finding.
-        "partialFingerprints": {"pyroify/v1": sha256(said.encode()).hexdigest()},
+        "partialFingerprints": {"pyroify/v1": sha256(item.identity.encode()).hexdigest()},
     }
     return result | ({"ruleIndex": codes.index(item.code)} if item.code in codes else {})
