@@ -10,9 +10,10 @@ from pyroify.catalog.constraints import CONSTRAINTS
 from pyroify.catalog.distributions import DISTRIBUTIONS
 from pyroify.code.names import Names
 from pyroify.code.write import write_value
+from pyroify.migration.old_priors import free_names
 from pyroify.spec.load import parse_spec
 from pyroify.spec.model import Keep, Spec, SpecError
-from pyroify.spec.render import Place, RenderError, free_names, render_declarations
+from pyroify.spec.render import Place, RenderError, render_declarations
 
 PLACES = [
     Place("self.fc1.weight", "self.fc1", ("out_features", "in_features")),

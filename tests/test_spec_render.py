@@ -12,6 +12,7 @@ from pyroify.catalog.constraints import CONSTRAINTS
 from pyroify.code.names import Names
 from pyroify.code.statements import Declared
 from pyroify.code.write import write_constraint, write_value
+from pyroify.migration.old_priors import free_names
 from pyroify.spec.expressions import parse_expression
 from pyroify.spec.literals import AROUND_ZERO, NEAR, written_range
 from pyroify.spec.model import Deterministic, Param, Sample
@@ -19,7 +20,6 @@ from pyroify.spec.render import (
     Place,
     RenderError,
     attributes_read,
-    free_names,
     render_constraint,
     render_declarations,
     render_param,

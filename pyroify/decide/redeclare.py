@@ -11,13 +11,12 @@ from dataclasses import replace
 
 from pyroify.code import statements as code
 from pyroify.code.read import normal
-from pyroify.code.write import write_value
-from pyroify.decide.sites import Sites, needs_first_value
+from pyroify.decide.sites import Sites
 from pyroify.program.summary import Attribute
 from pyroify.program.values import is_opaque
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
-from pyroify.spec.render import NOISE, Place, RenderError, mentions, render_sample
+from pyroify.spec.render import NOISE, Place, RenderError, render_sample
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import Declared
 
@@ -252,12 +251,8 @@ def _as_decided(
             _report_changed_start(sites, there, decision, how)
             return ()
         place = replace(place, initial=declared.initial)
-    made = sites.declarations(action, place, there.line, there.column)
-    sources = (write_value(item.value, sites.names.spelling()) for item in made)
-    if place.owner == "self" and any(mentions(source, place.target) for source in sources):
-        _report_lost(sites, there, decision)
-        return ()
-    return made
+    place = replace(place, is_gone=place.owner == "self")
+    return sites.declarations(action, place, there.line, there.column)
 
 
 def _report_changed_start(sites: Sites, there: Assignment, decision: Decision, how: str) -> None:
@@ -268,18 +263,6 @@ def _report_changed_start(sites: Sites, there: Assignment, decision: Decision, h
         f"but it starts at the {how} of one by now"
     )
     help = f"give `init: {how}` if that is meant, or restore the original: {sites.restoring}"
-    sites.report(there.line, there.column, "PYR060", message, help)
-
-
-def _report_lost(sites: Sites, there: Assignment, decision: Decision) -> None:
-    """Say what the spec asks for that only the original parameter could tell."""
-    name, rule = ".".join(there.path), sites.rule_name(decision)
-    if needs_first_value(decision.action):
-        message = f"{rule} starts self.{name} at its first value, which the file no longer has"
-        help = f"give `init:` a number, or restore the original: {sites.restoring}"
-    else:
-        message = f"{rule} needs the shape of self.{name}, which its declaration does not show"
-        help = f"write the declaration by hand, or restore the original: {sites.restoring}"
     sites.report(there.line, there.column, "PYR060", message, help)
 
 

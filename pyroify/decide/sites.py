@@ -43,6 +43,7 @@ from pyroify.spec.match import (
 from pyroify.spec.model import Action, Deterministic, Keep, Latent, Param, Rule, Sample, Spec
 from pyroify.spec.render import (
     NOT_AT_THIS_SITE,
+    NOT_SHOWN,
     Place,
     RenderError,
     attributes_read,
@@ -526,7 +527,10 @@ class Sites:
         except RenderError as error:
             message = f"{self._wish(action, place)}: {error.message}"
             path = place.target.removeprefix("self.") if place.target.startswith("self.") else ""
-            self.report(line, column, error.code, message, error.help, path)
+            help = error.help
+            if error.code == NOT_SHOWN:
+                help = f"{help}, or restore the original: {self.restoring}"
+            self.report(line, column, error.code, message, help, path)
             return ()
         self.names.use(*names.used)
         for source in functions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
@@ -12,7 +13,7 @@ from pyroify.spec.check import bind, check_distribution
 from pyroify.spec.expressions import Call, ExpressionError, parse_expression, static_value, to_text
 from pyroify.spec.literals import value_range
 from pyroify.spec.model import Sample
-from pyroify.spec.render import Place, free_names, render_sample
+from pyroify.spec.render import Place, render_sample
 from pyroify.syntax.facts import OldPrior
 
 LIKE = re.compile(r"_like\(([^,()]+)")
@@ -66,7 +67,7 @@ def write_distribution(prior: OldPrior, call: Call, target: str, names: FileName
 
     Tensors like the parameter stay in the words of the script: they are where the parameter is.
     """
-    known = {local for local, _ in names.file.imports} | free_names(target)
+    known = {local for local, _ in names.file.imports} | {target.partition(".")[0]}
     if (own := _own_words(prior, target)) and free_names(own) <= known:
         return f"{own}.to_event()"
     spelling = names.spelling()
@@ -75,6 +76,15 @@ def write_distribution(prior: OldPrior, call: Call, target: str, names: FileName
     source = write_draw(made, spelling, prior.callee)
     names.use(*spelling.used)
     return source
+
+
+def free_names(source: str) -> frozenset[str]:
+    """The names that ``source``, words of a file, takes from its surroundings."""
+    tree = ast.parse(source)
+    own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return frozenset(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in own
+    )
 
 
 def _own_words(prior: OldPrior, target: str) -> str:

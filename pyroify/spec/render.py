@@ -1,12 +1,10 @@
 """A decision about a site to the source of its declaration.
 
-The source names nothing but what :class:`Names` and :class:`Place` hand in;
-:func:`free_names` tells which of those it uses.
+The source names nothing but what :class:`Names` and :class:`Place` hand in.
 """
 
 from __future__ import annotations
 
-import ast
 import math
 import re
 from collections.abc import Mapping
@@ -55,6 +53,7 @@ from pyroify.spec.expressions import (
 from pyroify.spec.literals import FAR, Range, value_range
 from pyroify.spec.model import Deterministic, Param, Sample
 
+NOT_SHOWN = "PYR060"
 WRONG_EVENT_SHAPE = "PYR113"
 NOT_AT_THIS_SITE = "PYR114"
 
@@ -75,6 +74,7 @@ class Place:
     what to call the function that a prior which reads attributes becomes; without it, it becomes
     a lambda, which cannot be pickled. ``keeps_dtype``: the target may have another dtype than the
     default, which draws are to have too. ``added`` are attributes that the spec puts on the owner.
+    ``is_gone``: the file declares the target already, and no longer has the parameter it was.
     """
 
     target: str
@@ -88,6 +88,28 @@ class Place:
     function: str = ""
     keeps_dtype: bool = False
     added: frozenset[str] = frozenset()
+    is_gone: bool = False
+
+    @property
+    def shaped(self) -> str:
+        """The target where its shape, dtype or device is read. Raises RenderError if it is gone."""
+        return self._read(
+            "its shape is needed, which its declaration does not show",
+            "write the declaration by hand",
+        )
+
+    @property
+    def first(self) -> str:
+        """The target where its first value is read. Raises RenderError if it is gone."""
+        return self._read(
+            "it would start at its first value, which the file no longer has",
+            "give `init:` a number",
+        )
+
+    def _read(self, lost: str, help: str) -> str:
+        if self.is_gone:
+            raise RenderError(NOT_SHOWN, lost, help)
+        return self.target
 
     @property
     def dimensions(self) -> int | None:
@@ -230,15 +252,6 @@ def reads_fans(action: Sample | Deterministic) -> bool:
     return any(isinstance(node, SiteName) and node.name.startswith("fan_") for node in nodes)
 
 
-def free_names(source: str) -> frozenset[str]:
-    """The names that ``source``, an expression or function, takes from its surroundings."""
-    tree = ast.parse(source)
-    own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    return frozenset(
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in own
-    )
-
-
 # Priors -----------------------------------------------------------------------------------------
 
 
@@ -308,7 +321,7 @@ class _Writer:
         # a loop may have gone on when the lambda is called.
         owner, target = self.place.owner, self.place.target
         changed = (target,) if owner == "self" else ("self", owner, target)
-        is_void = self.is_called and any(mentions(source, name) for name in changed)
+        is_void = self.is_called and any(_reads(source, name) for name in changed)
         if not self.is_function and not is_void:
             return source
         self.captured[name] = source
@@ -345,13 +358,13 @@ class _Writer:
             return str(self.place.dimensions - event_dim)
         if not event_dim:
             return ""
-        ndim = "len(shape)" if self.is_called else f"{self.place.target}.dim()"
+        ndim = "len(shape)" if self.is_called else f"{self.place.shaped}.dim()"
         return f"{ndim} - {event_dim}"
 
     def shape(self) -> str:
         """The shape of the target as one value."""
         if self.place.shape is None:
-            return self.capture("shape", f"{self.place.target}.shape")
+            return self.capture("shape", f"{self.place.shaped}.shape")
         return self.capture("shape", f"[{', '.join(self.place.shape)}]")
 
     def distribution(self, call: Call) -> Draw:
@@ -370,8 +383,8 @@ class _Writer:
     def like_target(self, source: str, is_tensor: bool, is_first: bool) -> str:
         """An argument in the dtype of the target; numbers take that of the first argument."""
         if is_tensor:
-            return f"{parenthesized(source)}.to({self.place.target})"
-        return f"{self.place.target}.new_tensor({source})" if is_first else source
+            return f"{parenthesized(source)}.to({self.place.shaped})"
+        return f"{self.place.shaped}.new_tensor({source})" if is_first else source
 
     def argument(self, distribution: Distribution, name: str, value: Expression) -> str | Draw:
         parameter = distribution.parameter(name)
@@ -518,12 +531,14 @@ class _Writer:
             return self.fan("fan_in", self.place.fan_in)
         if name == "fan_out":
             return self.fan("fan_out", self.place.fan_out)
-        shape, target = self.place.shape, self.place.target
+        shape = self.place.shape
         if name == "ndim":
             dimensions = self.place.dimensions
-            unknown = self.capture("ndim", f"{target}.dim()") if dimensions is None else ""
+            unknown = (
+                self.capture("ndim", f"{self.place.shaped}.dim()") if dimensions is None else ""
+            )
             return unknown or str(dimensions)
-        numel = f"{target}.numel()" if shape is None else _product(shape)
+        numel = f"{self.place.shaped}.numel()" if shape is None else _product(shape)
         return self.capture("numel", numel)
 
     def fan(self, name: str, given: str | None) -> str:
@@ -545,7 +560,7 @@ class _Writer:
         if place.shape is not None:
             first, second, *kernel = place.shape
             return self.capture(name, _product((first if name == "fan_out" else second, *kernel)))
-        return self.capture(name, f"{place.target}{slice_}.numel()")
+        return self.capture(name, f"{place.shaped}{slice_}.numel()")
 
     def size(self, index: int) -> str:
         dimensions = self.place.dimensions
@@ -577,7 +592,7 @@ def _initial(param: Param, place: Place, names: Names) -> str:
         if param.init == "keep" and (values := value_range(place.initial)):
             check_start(param.constraint, place.initial, values)
         return place.initial
-    return f"{place.target}.detach()"
+    return f"{place.first}.detach()"
 
 
 def _check_event_dim(call: Call, place: Place) -> None:
@@ -594,7 +609,7 @@ def _check_event_dim(call: Call, place: Place) -> None:
 
 def _filled(value: float, place: Place, names: Names) -> str:
     if place.shape is None:
-        return f"{names.say('torch')}.full_like({place.target}, {_float(value)})"
+        return f"{names.say('torch')}.full_like({place.shaped}, {_float(value)})"
     if not place.shape:
         return f"{names.say('torch')}.tensor({_float(value)})"
     sizes = ", ".join(place.shape)
@@ -663,6 +678,6 @@ def _float(value: float) -> str:
     return repr(float(value))
 
 
-def mentions(source: str, target: str) -> bool:
-    """Whether ``source`` reads ``target`` itself, a dotted name."""
+def _reads(source: str, target: str) -> bool:
+    """Whether ``source``, in words of the file, reads ``target`` itself, a dotted name."""
     return re.search(rf"(?<![\w.]){re.escape(target)}(?!\w)", source) is not None
