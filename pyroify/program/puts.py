@@ -42,6 +42,8 @@ EACH = frozenset(("values", "children"))
 class InstanceStore:
     """Something that is put into instances of ``owners`` as ``name``, ``*`` for a computed one.
 
+    A dotted name is that of a parameter of one of their layers.
+
     ``places`` are where the method that does it finds them when it ends: none, where no name leads
     there. ``sure``: it is there then in any case. ``maybe``: something else is, or may be, what it
     is put into.
@@ -67,7 +69,7 @@ class InstanceStore:
     def is_named(self) -> bool:
         """Whether source at the end of the method can name it, or its parameters."""
         is_known = self.instance is not None or bool(self.parameters)
-        return bool(self.places) and self.name != "*" and is_known
+        return bool(self.places) and self.name.isidentifier() and is_known
 
     @property
     def is_certain(self) -> bool:
@@ -120,6 +122,8 @@ def _put_further_down(summary: ClassSummary, attribute: Attribute) -> Iterator[I
     for item in summary.attached_as(attribute.name):
         *path, name = item.path
         owner = _class_at(summary, path) if len(path) > 1 else None
+        if owner is None and item.how in ATTACHING and parameters_in(item.value):
+            yield from _put_over_frozen(summary, item, _where_of(attribute))
         if owner is None or name in _names_of(summary, owner) or item.how not in ADDED:
             continue
         around = _where_of(attribute)
@@ -128,6 +132,24 @@ def _put_further_down(summary: ClassSummary, attribute: Attribute) -> Iterator[I
         where = replace(around, target=f"self.{'.'.join(path)}", path=".".join(path))
         if parameters_in(item.value) or _holds_layers(summary, item.value):
             yield _put_in(item, (owner,), where)
+
+
+def _put_over_frozen(
+    summary: ClassSummary, item: Assignment, around: AccessPath
+) -> Iterator[InstanceStore]:
+    """``self.stem.fc.weight = nn.Parameter(...)``, where the stem declares no weight: it froze it.
+
+    Whether its ``fc`` can hold a declaration at all is for the stem to know.
+    """
+    for count in range(len(item.path) - 2, 0, -1):
+        owner, inner = _class_at(summary, item.path[:count]), ".".join(item.path[count:])
+        if owner is not None:
+            stem = summary_of(owner, summary.resolver)
+            if stem.is_frozen(inner) or stem.may_be_frozen(inner):
+                path = ".".join(item.path[:count])
+                where = replace(around, target=f"self.{path}", path=path)
+                yield InstanceStore(inner, item.value, item.line, item.column, (owner,), (where,))
+            return
 
 
 def _class_at(summary: ClassSummary, path: Sequence[str]) -> ModuleClass | None:
