@@ -242,9 +242,14 @@ def _tests(part: PartSite, decision: Decision, sites: Sites) -> Iterator[str]:
     """What has to hold for a parameter of an instance to be declared."""
     if not part.present:
         yield _is_there(part, sites)
-    is_kept = not part.declared and isinstance(_common(part, sites), Keep)
-    if is_kept and part.maybe_frozen and sites.asks_for_frozen(part.path, decision, maybe=True):
-        yield f"{part.place.target}.requires_grad"
+    if part.maybe_frozen and sites.asks_for_frozen(part.path, decision, maybe=True):
+        target = part.place.target
+        is_trained = f"{target}.requires_grad"
+        if isinstance(_common(part, sites), Keep):
+            yield is_trained
+        else:  # its class has declared it by then, unless it was frozen
+            is_declared = f"not {sites.is_parameter(target)} or {is_trained}"
+            yield is_declared if part.present else f"({is_declared})"
 
 
 def _common(part: PartSite, sites: Sites) -> Action:
