@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import libcst as cst
@@ -66,7 +66,16 @@ def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:
     tail = line[-1] if line.endswith((",", ":")) else ""
     lead = line[: len(line) - len(line.lstrip())]
     text = line.strip().removesuffix(tail) if tail else line.strip()
-    if indent + len(line) <= limit or text[-1:] not in ")]}":
+    if indent + len(line) <= limit:
+        return [line]
+    keyword, _, test = text.partition(" ")
+    if tail == ":" and keyword in ("if", "elif") and (operands := _operands(test)):
+        return [
+            f"{lead}{keyword} (",
+            *(f"{lead}    {operand}" for operand in operands),
+            f"{lead}):",
+        ]
+    if text[-1:] not in ")]}":
         return [line]
     opening = _first_bracket(text)
     name, equals, value = text.partition(" = ")
@@ -92,7 +101,30 @@ def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:
 
 def _arguments(text: str) -> list[str]:
     """Arguments separated by commas outside brackets and strings; one only for a generator."""
-    items, depth, start, quote = [], 0, 0, ""
+    items, start = [], 0
+    for position in _outside(text):
+        if text.startswith((" for ", "lambda "), position):
+            return [text]  # the commas of a comprehension or lambda part no arguments
+        if text[position] == ",":
+            items.append(text[start:position].strip())
+            start = position + 1
+    if text[start:].strip():
+        items.append(text[start:].strip())
+    return items
+
+
+def _operands(text: str) -> list[str]:
+    """``a``, ``or b`` for a test of several parts; empty for anything else."""
+    outside = list(_outside(text))
+    for operator in (" or ", " and "):
+        if cuts := [position for position in outside if text.startswith(operator, position)]:
+            return [text[start:end].strip() for start, end in pairwise([0, *cuts, len(text)])]
+    return []
+
+
+def _outside(text: str) -> Iterator[int]:
+    """The positions outside of brackets and strings."""
+    depth, quote = 0, ""
     for position, character in enumerate(text):
         if quote:
             quote = "" if character == quote else quote
@@ -102,14 +134,8 @@ def _arguments(text: str) -> list[str]:
             depth += 1
         elif character in ")]}":
             depth -= 1
-        elif depth == 0 and text.startswith((" for ", "lambda "), position):
-            return [text]  # the commas of a comprehension or lambda part no arguments
-        elif character == "," and depth == 0:
-            items.append(text[start:position].strip())
-            start = position + 1
-    if text[start:].strip():
-        items.append(text[start:].strip())
-    return items
+        elif depth == 0:
+            yield position
 
 
 def _links(text: str) -> list[str]:
