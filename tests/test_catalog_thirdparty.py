@@ -12,6 +12,7 @@ import pytest
 from pyroify.catalog.thirdparty import (
     ABSTRACT_BESIDE,
     HOLDING,
+    MAKING_NETWORKS,
     OWN_METACLASS,
     OWN_PROTOCOL,
     PLAIN,
@@ -141,3 +142,22 @@ def test_a_metric_cannot_be_made_a_pyro_module() -> None:
     torchmetrics = pytest.importorskip("torchmetrics", reason="torchmetrics is not installed")
     with pytest.raises(TypeError, match="metaclass"):
         to_pyro_module_(torchmetrics.MeanMetric())
+
+
+@pytest.mark.parametrize(
+    ("call", "is_network"),
+    [
+        ("transformers.BertModel.from_pretrained", True),
+        ("transformers.AutoModel.from_config", True),
+        ("transformers.models.bert.BertModel.from_pretrained", True),
+        ("transformers.BertTokenizerFast.from_pretrained", False),
+        ("transformers.AutoTokenizer.from_pretrained", False),
+        ("transformers.AutoProcessor.from_pretrained", False),
+        ("transformers.AutoConfig.from_pretrained", False),
+        ("torchvision.models.resnet18", True),
+        ("torchvision.models.get_model_weights", False),
+        ("torch.hub.load", True),
+    ],
+)
+def test_calls_that_make_networks(call, is_network):
+    assert (MAKING_NETWORKS.fullmatch(call) is not None) == is_network

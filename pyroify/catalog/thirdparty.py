@@ -68,7 +68,9 @@ HOLDING: Final = re.compile(r"torchmetrics\.(\w+\.)*(MetricCollection|MetricTrac
 
 MAKING_NETWORKS: Final = re.compile(
     r"torchvision\.models\.(\w+\.)*(?!get_\w*weight|list_models|\w*_Weights)\w+|timm\.create_model"
-    r"|torch\.hub\.load|transformers\.(\w+\.)*\w+\.from_(pretrained|config)"
+    r"|torch\.hub\.load"
+    r"|transformers\.(\w+\.)*(?!\w*(Tokenizer(Fast)?|Processor|FeatureExtractor|Config)\.)\w+"
+    r"\.from_(pretrained|config)"
     r"|(segmentation_models_pytorch|efficientnet_pytorch)\.(\w+\.)*[A-Z]\w+(\.from_\w+)?"
 )
 """Calls that make a whole network with parameters."""
