@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 fuzz: N ?= 3000
+kills: N ?= 300
 mutants: N ?= 300
 SEED ?= 0
 BEFORE ?= HEAD~1
@@ -14,7 +15,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus survey owners fuzz mutants bench compare bench-train walk docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus survey owners fuzz kills mutants bench compare bench-train walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,6 +66,9 @@ owners: $(READY)  ## take whole projects through all commands, their own tests t
 fuzz: $(READY)  ## rewrite random programs, compare with what they really are; N=3000 SEED=0
 	@$(BIN)/python -m benchmarks.fuzz -n $(N) --seed $(SEED) --figures
 	@$(BIN)/python docs/generate.py
+
+kills: $(READY)  ## kill rewrites and undos at random, fill the disk, run two at once; N=300 SEED=0
+	@$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED)
 
 mutants: $(READY)  ## change the code in small ways, see if the tests find out; N=300 SEED=0
 	@$(BIN)/python -m benchmarks.mutants -n $(N) --seed $(SEED) --jobs $(WORKERS) --figures

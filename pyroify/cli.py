@@ -101,6 +101,8 @@ SPEC = click.option(
     metavar="FILE",
     help="The prior spec. Default: the nearest pyroify.yaml from the target upward.",
 )
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals.")
+VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks.")
 ALLOW_UNMATCHED = click.option(
     "--allow-unmatched", is_flag=True, help="Accept rules of the spec that match nothing."
 )
@@ -278,6 +280,9 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
     help="Tolerate what is left unconverted as long as this share of all there is is converted.",
 )
 @click.option("--verify", is_flag=True, help="Prove the result first; write only what is proven.")
+@click.option(
+    "--require-clean", is_flag=True, help="Write nothing over changes that git does not have."
+)
 @_run_options
 @MIN_VERIFIED
 @click.option(
@@ -288,8 +293,8 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
 )
 @click.option("--write-baseline", is_flag=True, help="Write all findings to the baseline.")
 @ALLOW_UNMATCHED
-@click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals; no summary.")
-@click.option("-v", "--verbose", is_flag=True, help="Name every class; show tracebacks.")
+@QUIET
+@VERBOSE
 @_reports_failures
 def rewrite(
     paths: tuple[Path, ...],
@@ -302,6 +307,7 @@ def rewrite(
     jobs: int | None,
     min_coverage: float | None,
     verify: bool,
+    require_clean: bool,
     run: str | None,
     run_timeout: float,
     run_limit: int,
@@ -352,7 +358,7 @@ def rewrite(
         outcome, is_proven = _prove(project, prior_spec, outcome, own, min_verified)
     report = _make_report(project, prior_spec, outcome, allow_unmatched)
     if writes and not report.blockers:
-        report = _write(report)
+        report = _write(report, require_clean, quiet)
     if baseline is not None:
         report = _against_baseline(report, baseline, write_baseline)
     code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
@@ -439,6 +445,35 @@ def verify(
     code = verification_exit_code(results, min_verified)
     _report(output, output_file, "verify", project.root, results, code)
     return code
+
+
+@cli.command()
+@click.argument("path", default=".", type=click.Path(exists=True, path_type=Path))
+@SPEC
+@click.option("--list", "lists", is_flag=True, help="Only list the runs that can be taken back.")
+@QUIET
+@VERBOSE
+@_reports_failures
+def undo(path: Path, spec: Path | None, lists: bool, quiet: bool, verbose: bool) -> int:
+    """Take back the last run of `rewrite` in the project of PATH.
+
+    Each file it replaced gets its old content and mode, all together. If one was edited since,
+    nothing is taken back. Undo again for the run before that.
+    """
+    from pyroify.project import find_root
+    from pyroify.publish import recover
+    from pyroify.report.undo import render_runs, render_undone
+    from pyroify.undo import list_runs, undo
+
+    root = find_root(path, spec)
+    if lists:
+        _put(render_runs(list_runs(root), root, verbose=verbose))
+        return 0
+    _note_recovery(recover(root))
+    undone = undo(root)
+    _note_recovery(undone.recovery)
+    _note("" if quiet else render_undone(undone, root))
+    return 0
 
 
 @cli.command()
@@ -789,12 +824,15 @@ def _note_verified(result: VerifyResult) -> None:
         _note(f"compared {result.name}\n")
 
 
-def _write(report: Report) -> Report:
-    from pyroify.publish import Change
+def _write(report: Report, require_clean: bool, quiet: bool) -> Report:
+    from pyroify.publish import Change, publish
+    from pyroify.undo import check_committed
 
     changes = [Change(r.path, r.before, r.after) for r in report.changed if r.after is not None]
     changes += [report.lock] if report.lock is not None else []
-    _publish(report.root, changes)
+    warning = check_committed(report.root, changes, require_clean)
+    _note("" if quiet else warning)
+    _note_recovery(publish(report.root, changes, keep=True))
     return replace(report, written=True)
 
 

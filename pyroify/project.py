@@ -125,9 +125,7 @@ def open_project(
     named = tuple(_resolve_target(target) for target in targets or (Path(),))
     if stdin_filename is not None:
         named = (_absolute(stdin_filename),)
-    folders = {target if target.is_dir() else target.parent for target in named}
-    spec_path = _resolve_spec(spec) if spec else _find_spec(_common_folder(folders))
-    root = _find_root(folders, spec_path)
+    root, spec_path = _find(named, spec)
     faults: list[Finding] = []
     walked = set(_walk(root, root, faults))
     selected = set(_select(named, root, walked, faults))
@@ -152,6 +150,18 @@ def open_project(
             sorted({f for f in faults if any(Path(f.path).is_relative_to(path) for path in paths)})
         ),
     )
+
+
+def find_root(target: Path, spec: Path | None) -> Path:
+    """The root of the project of ``target``, in which there need be no Python file any more."""
+    return _find((_absolute(target),), spec)[0]
+
+
+def _find(named: Sequence[Path], spec: Path | None) -> tuple[Path, Path | None]:
+    """The root of the project of some targets, and its spec."""
+    folders = {target if target.is_dir() else target.parent for target in named}
+    spec_path = _resolve_spec(spec) if spec else _find_spec(_common_folder(folders))
+    return _find_root(folders, spec_path), spec_path
 
 
 def _is_shared_by_scripts(root: Path, path: str) -> bool:

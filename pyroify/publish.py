@@ -18,23 +18,23 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 
+from pyroify import history
 from pyroify.diagnostics import Finding
 from pyroify.journal import (
     JOURNAL,
-    STATE_FOLDER,
     Entry,
     Journal,
-    JournalError,
     Phase,
     read_journal,
     staging_name,
+    token_of,
     write_text,
 )
 from pyroify.paths import path_fault
+from pyroify.state import STATE_FOLDER, StateError, digest, digest_of, sync_folder, write_new
 
 if sys.platform != "win32":
     import fcntl
@@ -44,18 +44,21 @@ NOT_WRITABLE = "PYR233"
 BAD_JOURNAL = "PYR236"
 IN_THE_WAY = "PYR237"
 HALF_PUBLISHED = "PYR238"
+BAD_RECORD = "PYR239"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``path`` (relative to the root) is to hold ``after``.
+    """``path`` (relative to the root) is to hold ``after``; None: it goes.
 
-    ``before`` is what it held when it was read; None: it must not exist yet.
+    ``before`` is what it held when it was read; None: it must not exist yet. It keeps its mode,
+    unless it is to have another one.
     """
 
     path: str
     before: bytes | None
-    after: bytes
+    after: bytes | None
+    mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +89,52 @@ def refuse_existing(root: Path, path: str, help: str) -> None:
         raise PublishError(IN_THE_WAY, path, "is there already", help)
 
 
-def publish(root: Path, changes: Sequence[Change]) -> Recovery:
+def publish(
+    root: Path, changes: Sequence[Change], *, keep: bool = False, forget: str = ""
+) -> Recovery:
     """Makes every change, or none.
 
-    A run that was killed here is dealt with first, under the same lock; the answer says how.
-    Links are followed to the real file, which must lie below ``root``. Raises PublishError for a
-    target that is read-only or was edited since it was read, and where writing fails.
+    With ``keep`` what is replaced can be brought back later; ``forget`` is the token of a run that
+    has been taken back by that. A run that was killed here is dealt with first, under the same
+    lock; the answer says how. Links are followed to the real file, which must lie below
+    ``root``. Raises PublishError for a target that is read-only or was edited since it was read,
+    and where writing fails.
     """
     changes = [change for change in changes if change.before != change.after]
     by_target = {_locate(root, change): change for change in changes}
     _check_agreement(by_target, changes, root)
-    if not by_target:
+    if not by_target and not forget:
         return recover(root)
     token = secrets.token_hex(4)
     entries = tuple(
         Entry(
             target,
             staging_name(target, token, number),
-            _digest(change.before),
-            _digest(change.after),
+            digest(change.before),
+            digest(change.after),
         )
         for number, (target, change) in enumerate(by_target.items())
     )
     with _state_folder(root) as state:
         recovery = _recover(root, state)
+        began = False
         try:
             _write_journal(state, "staging", entries)
             for entry, change in zip(entries, by_target.values(), strict=True):
-                _stage(root, entry.target, entry.staged, change.after)
+                if change.after is not None:
+                    _stage(root, entry.target, entry.staged, change.after, change.mode)
+            if keep:
+                _keep(root, state, entries, by_target)
             _sync_folders(root, entries)
             with _signals_deferred():
                 _check_unchanged(root, by_target)
                 _write_journal(state, "publishing", entries)
+                began = True
                 _rename_all(root, entries, by_target)
+                _forget(state, forget)
         finally:
+            if keep and not (began and _is_any_new(root, entries)):
+                _forget(state, token)
             _discard(root, entries)
             _remove_journal(state)
     return recovery
@@ -145,7 +160,7 @@ def pending(root: Path) -> Recovery:
     """What ``recover`` would do. A run that writes now is waited for; nothing is written."""
     if not is_interrupted(root):
         return Recovery()
-    with _locked(root / STATE_FOLDER, shared=True):
+    with locked(root / STATE_FOLDER, shared=True):
         journal = _interrupted(root)
         return _outcome(root, journal) if journal else Recovery()
 
@@ -165,7 +180,7 @@ def _interrupted(root: Path) -> Journal | None:
     """The journal of a killed run; None if there was no such run."""
     try:
         return read_journal(root)
-    except JournalError as error:
+    except StateError as error:
         path = f"{STATE_FOLDER}/{JOURNAL}"
         help = (
             "look at `git status`: each file is whole, old or new; remove files named .pyroify-*, "
@@ -178,12 +193,13 @@ def _outcome(root: Path, journal: Journal) -> Recovery:
     """What is finished by renaming: a file that is still the old one, whose new one is there."""
     if journal.phase == "staging":
         return Recovery(found=True)
-    old = [e for e in journal.entries if _digest_of(root / e.target) != e.after]
+    # What is to go needs no new content: nothing is, and nothing waits.
+    old = [e for e in journal.entries if digest_of(root / e.target) != e.after]
     ready = {
         entry.target
         for entry in old
-        if _digest_of(root / entry.target) == entry.before
-        and _digest_of(root / entry.staged) == entry.after
+        if digest_of(root / entry.target) == entry.before
+        and digest_of(root / entry.staged) == entry.after
     }
     return Recovery(
         True,
@@ -201,9 +217,11 @@ def _recover(root: Path, state: Path) -> Recovery:
     for entry in journal.entries:
         if entry.target in finished:
             try:
-                os.replace(root / entry.staged, root / entry.target)
+                _rename(root, entry)
             except OSError as error:
                 raise _unwritable(entry.target, error, "the earlier run is unfinished") from error
+    if not _is_any_new(root, journal.entries):
+        _forget(state, token_of(journal.entries))
     _sync_folders(root, journal.entries)
     _discard(root, journal.entries)
     _remove_journal(state)
@@ -243,14 +261,55 @@ def _check_agreement(by_target: dict[str, Change], changes: Sequence[Change], ro
             raise PublishError(NOT_WRITABLE, change.path, message, help)
 
 
-def _stage(root: Path, target: str, staged: str, data: bytes) -> None:
-    """Writes ``data`` to ``staged`` with the mode and, where possible, the owner of ``target``."""
+def _stage(root: Path, target: str, staged: str, data: bytes, mode: int | None = None) -> None:
+    """Writes ``data`` to ``staged`` with the mode and, where possible, the owner of ``target``.
+
+    Another ``mode`` than that may be given.
+    """
     try:
         (root / staged).parent.mkdir(parents=True, exist_ok=True)
-        _write_new(root / staged, data)
+        write_new(root / staged, data)
         _copy_mode(root / target, root / staged)
+        if mode is not None:
+            os.chmod(root / staged, mode)
     except OSError as error:
         raise _unwritable(target, error) from error
+
+
+def _keep(root: Path, state: Path, entries: Sequence[Entry], by_target: dict[str, Change]) -> None:
+    """Keeps what the files hold that are about to be replaced."""
+    files = (
+        (
+            history.Replaced(entry.target, _mode(root / entry.target), entry.before, entry.after),
+            by_target[entry.target].before,
+        )
+        for entry in entries
+    )
+    path = f"{STATE_FOLDER}/{history.RUNS}"
+    try:
+        history.forget_oldest(state)
+        history.keep(state, token_of(entries), files)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    except StateError as error:
+        raise PublishError(BAD_RECORD, path, str(error), f"remove {path}") from error
+
+
+def _is_any_new(root: Path, entries: Sequence[Entry]) -> bool:
+    return any(digest_of(root / entry.target) == entry.after for entry in entries)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except FileNotFoundError:
+        return None
+
+
+def _forget(state: Path, token: str) -> None:
+    """What is left of a record where this fails names files that are as it says already."""
+    with suppress(OSError, StateError):
+        history.forget(state, token)
 
 
 def _copy_mode(source: Path, staged: Path) -> None:
@@ -269,7 +328,7 @@ def _owner(path: Path) -> tuple[int, int]:
 
 def _check_unchanged(root: Path, by_target: dict[str, Change]) -> None:
     for target, change in by_target.items():
-        if _digest_of(root / target) != _digest(change.before):
+        if digest_of(root / target) != digest(change.before):
             message = "was edited while pyroify was running; nothing was written"
             raise PublishError(EDITED_MEANWHILE, change.path, message, "run the command again")
 
@@ -278,12 +337,20 @@ def _rename_all(root: Path, entries: Sequence[Entry], by_target: dict[str, Chang
     done: list[Entry] = []
     for entry in entries:
         try:
-            os.replace(root / entry.staged, root / entry.target)
+            _rename(root, entry)
         except OSError as error:
             _roll_back(root, done, by_target)
             raise _unwritable(entry.target, error) from error
         done.append(entry)
     _sync_folders(root, entries)
+
+
+def _rename(root: Path, entry: Entry) -> None:
+    """Makes a target what it is to be; where it goes, what it was is discarded later."""
+    if entry.after:
+        os.replace(root / entry.staged, root / entry.target)
+    else:
+        os.replace(root / entry.target, root / entry.staged)
 
 
 def _roll_back(root: Path, done: Sequence[Entry], by_target: dict[str, Change]) -> None:
@@ -293,6 +360,9 @@ def _roll_back(root: Path, done: Sequence[Entry], by_target: dict[str, Change]) 
         try:
             if before is None:
                 (root / entry.target).unlink()
+                continue
+            if not entry.after:
+                os.replace(root / entry.staged, root / entry.target)
                 continue
             _stage(root, entry.target, entry.staged, before)
             os.replace(root / entry.staged, root / entry.target)
@@ -331,7 +401,7 @@ def _state_folder(root: Path) -> Iterator[Path]:
             ignore.write("*\n")
     except OSError as error:
         raise _unwritable(STATE_FOLDER, error) from error
-    with _locked(state, shared=False):
+    with locked(state, shared=False):
         yield state
 
 
@@ -342,8 +412,8 @@ def _refuse_link(state: Path) -> None:
 
 
 @contextmanager
-def _locked(state: Path, *, shared: bool) -> Iterator[None]:
-    """Other runs here wait; those that only read do so together."""
+def locked(state: Path, *, shared: bool) -> Iterator[None]:
+    """Other runs here wait; those that only read do so together. Raises PublishError."""
     if sys.platform == "win32":
         yield
         return
@@ -359,25 +429,17 @@ def _locked(state: Path, *, shared: bool) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    """A file that was not there, flushed to the disk; no link is followed."""
-    with open(path, "xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _write_journal(state: Path, phase: Phase, entries: Sequence[Entry]) -> None:
     draft = state / f"{JOURNAL}.new"
     path = f"{STATE_FOLDER}/{JOURNAL}"
     try:
         draft.unlink(missing_ok=True)
-        _write_new(draft, write_text(phase, entries).encode())
+        write_new(draft, write_text(phase, entries).encode())
         os.replace(draft, state / JOURNAL)
-        _sync_folder(state)
+        sync_folder(state)
     except OSError as error:
         raise _unwritable(path, error) from error
-    except JournalError as error:
+    except StateError as error:
         raise PublishError(NOT_WRITABLE, path, str(error), "name fewer files at once") from error
 
 
@@ -388,30 +450,7 @@ def _remove_journal(state: Path) -> None:
 
 def _sync_folders(root: Path, entries: Sequence[Entry]) -> None:
     for folder in {(root / entry.target).parent for entry in entries}:
-        _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes renames in ``folder`` survive a power cut, where the file system can."""
-    if sys.platform == "win32":
-        return
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _digest(data: bytes | None) -> str:
-    return "" if data is None else sha256(data).hexdigest()
-
-
-def _digest_of(path: Path) -> str:
-    try:
-        return _digest(path.read_bytes())
-    except FileNotFoundError:
-        return ""
+        sync_folder(folder)
 
 
 @contextmanager

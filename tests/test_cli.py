@@ -291,8 +291,8 @@ class TestExitCode:
 import os
 from pyroify import cli, publish
 stage = publish._stage
-def interrupt(root, target, staged, data):
-    stage(root, target, staged, data)
+def interrupt(*arguments):
+    stage(*arguments)
     os.kill(os.getpid(), {int(number)})
 publish._stage = interrupt
 cli.main(["rewrite"])
@@ -398,7 +398,7 @@ from pyroify import cli, publish
 replace, calls = os.replace, iter(range(9))
 def die(source, target):
     replace(source, target)
-    if next(calls) == 2:
+    if next(calls) == 3:  # the journal, the record, the journal, a file
         os.kill(os.getpid(), signal.SIGKILL)
 os.replace = die
 cli.main(["rewrite"])

@@ -143,7 +143,7 @@ def test_what_the_earlier_run_makes_new_was_edited_meanwhile(root: Path) -> None
         ({"staged": ".pyroify-0123ABCD-0"}, "no file that pyroify prepares"),
         ({"staged": f"{STAGED}\n"}, "no file that pyroify prepares"),
         ({"before": "x"}, "a digest that is none"),
-        ({"after": ""}, "a digest that is none"),
+        ({"before": "", "after": ""}, "a digest that is none"),
         ({"after": 1}, "no text"),
         ({"target": None}, "no text"),
         ({"mode": "0755"}, "one too many"),

@@ -13,6 +13,7 @@ from pyroify.report.run import spec_findings
 from pyroify.report.text import render_findings
 from pyroify.source import SourceError
 from pyroify.spec.model import SpecError
+from pyroify.undo import UndoError
 from pyroify.verify import VerifyError
 
 CANNOT_VERIFY = "PYR300"
@@ -30,6 +31,8 @@ class Failure:
 def describe_failure(error: Exception) -> Failure | None:
     """What to tell the user; None if ``error`` is a bug."""
     match error:
+        case UndoError():
+            return Failure(render_findings(error.findings, Path()), error.findings)
         case ProjectError() | PublishError() | SourceError():
             return Failure(render_findings([error.finding], Path()), (error.finding,))
         case SpecError(problems=problems):
