@@ -17,7 +17,7 @@ from pyroify.program.placements import AccessPath, Instance, place
 from pyroify.program.summary import ClassSummary
 from pyroify.program.ties import Tie
 from pyroify.spec.match import has_wildcard
-from pyroify.syntax.facts import Function
+from pyroify.syntax.facts import Function, Suppression
 
 Key = tuple[str, str]
 """Path and qualified name of a class."""
@@ -88,8 +88,21 @@ class Candidate:
 
     @property
     def ignored(self) -> bool:
-        """Whether a comment on its header takes it out."""
-        return (self.cls.cls.line, "ignore-class") in self.cls.file.suppressed
+        """Whether a comment on its header, or one on its file, takes it out."""
+        return self.ignored_by is not None
+
+    @property
+    def ignored_by(self) -> Suppression | None:
+        """The comment that takes it out."""
+        return next(
+            (
+                comment
+                for comment in self.cls.file.suppressed
+                if comment.kind == "ignore-file"
+                or (comment.kind == "ignore-class" and comment.line == self.cls.cls.line)
+            ),
+            None,
+        )
 
     @property
     def is_interface(self) -> bool:

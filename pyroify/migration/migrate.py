@@ -201,7 +201,7 @@ class _Migrator:
     def _check(self, group: Sequence[LiftCall], lifts: Sequence[LiftCall]) -> None:
         """Raise where the form of the code allows no rewriting."""
         for lifting in group:
-            if (lifting.line, "ignore") in self.file.suppressed:
+            if any(comment.covers(lifting.line, LEFT) for comment in self.file.suppressed):
                 raise _Left("a comment says so")
             if problem := lifting.sampling.problem or lifting.module.problem:
                 raise _Left(problem)

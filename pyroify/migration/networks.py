@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pyroify.checks.networks import Network, Networks
+from pyroify.checks.networks import CODE, Network, Networks
 from pyroify.code.names import FileNames
 from pyroify.code.statements import Draw
 from pyroify.code.write import write_draw
@@ -68,10 +68,14 @@ class _Converter:
         names = frozenset(self.names.used) if edits else frozenset()
         return Migration(self.file, tuple(edits), names, tuple(findings))
 
+    def _is_left(self, line: int) -> bool:
+        """Whether a comment takes the network out that is made there."""
+        return any(comment.covers(line, CODE) for comment in self.file.suppressed)
+
     def _converted(self, network: Network) -> kinds.Statements:
         call = network.call
         bound = {item.call: item for item in self.file.networks}.get(call.place)
-        if bound is None or network.is_shared or (call.line, "ignore") in self.file.suppressed:
+        if bound is None or network.is_shared or self._is_left(call.line):
             raise _Left
         if bound.problem:
             raise _Left(bound.problem)

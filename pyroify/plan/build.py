@@ -103,7 +103,7 @@ class _Planner:
             self._drop_needless()
             files = self._edits()
         uses = tuple(self._uses())
-        loose = (*self.suppressions.filter(self._loose()), *self._unused_comments())
+        loose = (*self.suppressions.filter(self._loose()), *self._idle_comments())
         return Plan(
             classes=tuple(self._class_plans(files)),
             files=tuple(
@@ -381,17 +381,18 @@ class _Planner:
             frozenset(key for key, candidate in candidates.items() if candidate.at_run_time),
         )
 
-    def _unused_comments(self) -> Iterator[Finding]:
-        """Comments that take nothing out, in the selected files."""
+    def _idle_comments(self) -> Iterator[Finding]:
+        """Comments that take nothing out, or should no longer, in the selected files."""
         for candidate in self.candidates.values():
             path = candidate.cls.file.path
-            if candidate.ignored and candidate.wanted:
-                self.suppressions.use(path, candidate.cls.cls.line)
+            if (comment := candidate.ignored_by) and candidate.wanted:
+                self.suppressions.use(path, comment.line)
             for _, declared in candidate.stages:
                 for site in declared.sites:
-                    if site.line in candidate.summary.ignored_lines:
-                        self.suppressions.use(path, site.line)
-        yield from self.suppressions.unused(f for f in self.index.files if f.path in self.selected)
+                    for comment in candidate.cls.file.suppressed:
+                        if comment.keeps(site.line):
+                            self.suppressions.use(path, comment.line)
+        yield from self.suppressions.idle(f for f in self.index.files if f.path in self.selected)
 
     @cached_property
     def _barring_of(self) -> Mapping[str, list[Finding]]:

@@ -469,7 +469,12 @@ class ClassSummary:
     @cached_property
     def ignored_lines(self) -> frozenset[int]:
         """Lines with a comment that takes their parameters out of the conversion."""
-        return frozenset(line for line, what in self.cls.file.suppressed if what == "ignore")
+        return frozenset(
+            line
+            for comment in self.cls.file.suppressed
+            for line in range(comment.first, comment.line + 1)
+            if comment.kind == "ignore" and comment.codes is None
+        )
 
     def parameters(self, covered: tuple[Function, ...]) -> tuple[OwnParameter, ...]:
         """Parameters the class itself registers in these methods, in order."""

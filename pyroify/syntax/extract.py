@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pyroify.catalog.module import MODULE, PYRO_MODULE
 from pyroify.code.read import DECLARING
 from pyroify.syntax.declarations import definitions
-from pyroify.syntax.facts import AttributeStore, Class, File, Function
+from pyroify.syntax.facts import AttributeStore, Class, File, Function, Suppression
 from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import element_of, merged, substitute, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
@@ -22,7 +22,10 @@ from pyroify.syntax.observe.repeats import repeats
 from pyroify.syntax.source import Source, chain, own_statements
 from pyroify.syntax.values import Call, Items, Name, Unknown, Value, join
 
-SUPPRESSION = re.compile(r"#\s*pyroify:\s*(ignore(?:-class|-file)?)\b")
+SUPPRESSION = re.compile(
+    r"#\s*pyroify:\s*(?P<kind>ignore(?:-class|-file)?)\b(?:\[(?P<codes>[^\]]*)\])?"
+    r"(?:[^#]*?\buntil=(?P<until>\S*))?"
+)
 LINE_LENGTHS = (88, 100, 120)
 
 
@@ -47,7 +50,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         aliases=tuple(found.aliases.items()),
         grown=frozenset(grown(source, found.followed)),
         bound=frozenset(_bound(source.nodes)) | source.names,
-        suppressed=tuple(_suppressions(source.lines)) if "pyroify:" in text else (),
+        suppressed=tuple(_suppressions(source)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
         puts=tuple(found.puts),
         type_tests=type_tests(source),
@@ -290,10 +293,19 @@ def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
             yield node.arg
 
 
-def _suppressions(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
+def _suppressions(source: Source) -> Iterator[Suppression]:
+    first = {
+        node.end_lineno: node.lineno
+        for node in source.nodes
+        if isinstance(node, ast.stmt) and not hasattr(node, "body")
+        if not isinstance(node, ast.Match)
+    }
+    for number, line in enumerate(source.lines, 1):
         if match := SUPPRESSION.search(line):
-            yield number, match[1]
+            codes = None if match["codes"] is None else match["codes"].split(",")
+            stripped = None if codes is None else tuple(code.strip() for code in codes)
+            start = first.get(number, number)
+            yield Suppression(number, match["kind"], stripped, match["until"], start)
 
 
 def _usual_length(lines: Sequence[str]) -> int:

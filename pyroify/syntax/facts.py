@@ -395,6 +395,34 @@ class LiftCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """``# pyroify: ignore[CODE, ...] until=YYYY-MM reason`` at the end of a line.
+
+    ``kind`` is ``ignore``, ``ignore-class`` or ``ignore-file``. Without ``codes`` it takes out all
+    findings of the line, and what the line makes. A statement of several lines, from ``first`` on,
+    is as one line.
+    """
+
+    line: int
+    kind: str
+    codes: tuple[str, ...] | None = None
+    until: str | None = None
+    first: int = 0
+
+    def keeps(self, line: int) -> bool:
+        """Whether it keeps plain what is made on this line."""
+        is_meant = self.kind == "ignore" and self.codes is None
+        return is_meant and self.first <= line <= self.line
+
+    def covers(self, line: int, code: str) -> bool:
+        """Whether it takes out a finding with this code, on this line of its file."""
+        if self.kind == "ignore-file":
+            return True
+        is_meant = self.codes is None or code in self.codes
+        return self.kind == "ignore" and self.first <= line <= self.line and is_meant
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """All that is known of one file. ``imports`` maps local names to dotted absolute ones."""
 
@@ -411,7 +439,7 @@ class File:
     """Lists and dicts, dotted, that get more members than ``aliases`` tell, in this or any file;
     ``*.name`` is what instances or classes call so."""
     bound: frozenset[str] = frozenset()
-    suppressed: tuple[tuple[int, str], ...] = ()
+    suppressed: tuple[Suppression, ...] = ()
     module_calls: tuple[Call, ...] = ()
     puts: tuple[AttributeStore, ...] = ()
     """What the file itself attaches to objects: ``net.extra = ...``."""
