@@ -17,7 +17,7 @@ from pathlib import Path
 import libcst as cst
 
 from pyroify.pipeline import rewrite_project
-from pyroify.plan import build_plan
+from pyroify.planning import build_plan
 from pyroify.program import build_index
 from pyroify.spec.load import parse_spec
 

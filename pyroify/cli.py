@@ -227,14 +227,13 @@ def plan(
     For a SITE (Class.path or module:Class.path, with * and ** as in the spec, or a class alone),
     explain which rule decides and which it beats.
     """
-    from pyroify.pipeline import Outcome, make_plan
+    from pyroify.api import accepted_codes, report_plan
     from pyroify.report.run import exit_code
     from pyroify.report.site import explain_site, with_sites
 
     sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
     project, prior_spec = _open([Path(t) for t in targets if t not in sites], spec)
-    made = make_plan(project.root, project.files, prior_spec, project.selected)
-    report = _make_report(project, prior_spec, Outcome(made, ()), allow_unmatched)
+    report = report_plan(project, prior_spec, accepted_codes(allow_unmatched))
     found = [site for name in sites for site in _find_sites(name, report)]
     if found and output == formats.DEFAULT:
         _put("\n".join(explain_site(site, report.spec) for site in found))
@@ -322,9 +321,8 @@ def rewrite(
 
     With `-` one file is read from stdin, and the result goes to stdout.
     """
-    from pyroify.pipeline import rewrite_project
-    from pyroify.project import stand_in
-    from pyroify.report.run import exit_code
+    from pyroify.api import accepted_codes, carry_out
+    from pyroify.report.run import exit_code, make_report
 
     if (paths == (STDIN,)) != (stdin_filename is not None):
         raise click.UsageError("`-` and --stdin-filename go together")
@@ -341,22 +339,15 @@ def rewrite(
         raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
     writes = not (check or diff or stdin_filename)
     project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename, writes)
-    text = sys.stdin.buffer.read() if stdin_filename else b""
-    with stand_in(project, text) if stdin_filename else nullcontext(project.root) as root:
-        outcome = rewrite_project(
-            root,
-            project.files,
-            prior_spec,
-            project.selected,
-            jobs or _default_jobs(),
-        )
+    text = sys.stdin.buffer.read() if stdin_filename else None
+    outcome = carry_out(project, prior_spec, text, jobs or _default_jobs())
     if stdin_filename:  # only the editor knows whether it keeps the result
         outcome = replace(outcome, lock=None)
     is_proven = True
     if verify:
         own = _own_run(run, run_timeout, run_limit)
         outcome, is_proven = _prove(project, prior_spec, outcome, own, min_verified)
-    report = _make_report(project, prior_spec, outcome, allow_unmatched)
+    report = make_report(project, prior_spec, outcome, accepted_codes(allow_unmatched))
     if writes and not report.blockers:
         report = _write(report, require_clean, quiet)
     if baseline is not None:
@@ -380,12 +371,12 @@ def status(
     paths: tuple[Path, ...], spec: Path | None, output: str, output_file: Path | None
 ) -> int:
     """Show how far the migration of PATHS is, folder by folder."""
-    from pyroify.pipeline import Outcome, make_plan
+    from pyroify.api import accepted_codes, report_plan
     from pyroify.report.status import progress
+    from pyroify.workspace import with_spec
 
-    project, prior_spec = _load(paths, spec)
-    made = make_plan(project.root, project.files, prior_spec, project.selected)
-    report = _make_report(project, prior_spec, Outcome(made, ()), True)
+    project, prior_spec = with_spec(_settled(paths, spec, None, False))
+    report = report_plan(project, prior_spec, accepted_codes(True))
     narrowed = project.narrowed(prior_spec.include, prior_spec.exclude)
     found = progress(report, frozenset(narrowed.selected))
     _report(output, output_file, "status", found, project.root, 0)
@@ -677,42 +668,10 @@ def _open(
     writes: bool = False,
 ) -> tuple[Project, Spec]:
     """The project of ``paths`` and its spec; the spec's globs narrow what is selected."""
-    project, spec = _load(paths, spec_path, stdin_filename, writes)
+    from pyroify.workspace import with_spec
+
+    project, spec = with_spec(_settled(paths, spec_path, stdin_filename, writes))
     return project.narrowed(spec.include, spec.exclude), spec
-
-
-def _load(
-    paths: Sequence[Path],
-    spec_path: Path | None,
-    stdin_filename: Path | None = None,
-    writes: bool = False,
-) -> tuple[Project, Spec]:
-    """The project of ``paths``, but for the script that pyroify emits, and its spec."""
-    from pyroify.project import NO_SPEC, SPEC_NAME, ProjectError, from_here
-    from pyroify.spec.load import load_spec
-
-    project = _settled(paths, spec_path, stdin_filename, writes)
-    if project.spec_path is None:
-        help = "write a first one with `pyroify init`, or name one with --spec"
-        message = f"no {SPEC_NAME} here or in the folders above"
-        raise ProjectError(NO_SPEC, project.root, message, help)
-    spec = load_spec(from_here(project.spec_path))
-    if project.spec_path.is_relative_to(project.root):
-        spec = replace(spec, path=project.spec_path.relative_to(project.root).as_posix())
-    output = PurePosixPath(str(spec.svi.get("output", "train_svi.py"))).as_posix()
-    if output in project.files and _is_emitted(project.root / output):
-        project = project.without(output)
-    return project, spec
-
-
-def _is_emitted(path: Path) -> bool:
-    """Whether `emit` wrote the file; any other one counts, whatever the spec names as output."""
-    try:
-        return (
-            re.search(rb"^Written by pyroify ", path.read_bytes()[:4096], re.MULTILINE) is not None
-        )
-    except OSError:
-        return False
 
 
 def _default_jobs() -> int:
@@ -723,20 +682,13 @@ def _default_jobs() -> int:
 def _settled(
     paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None, writes: bool
 ) -> Project:
-    """The project of ``paths``, no file of which waits for what a killed run began.
+    """The project of ``paths``; what a killed run began is finished first, if that may write."""
+    from pyroify.workspace import open_settled
 
-    A command that ``writes`` finishes that run first; any other one refuses to answer.
-    """
-    from pyroify.project import open_project
-    from pyroify.publish import pending, recover, refuse_half_published
-
-    project = open_project(paths, spec_path, stdin_filename)
-    recovery = (recover if writes else pending)(project.root)
-    if not writes:
-        refuse_half_published(recovery)
-        return project
-    _note_recovery(recovery)
-    return open_project(paths, spec_path, stdin_filename) if recovery.finished else project
+    project, recovery = open_settled(paths, spec_path, stdin_filename, writes=writes)
+    if writes:
+        _note_recovery(recovery)
+    return project
 
 
 def _note_recovery(recovery: Recovery) -> None:
@@ -834,13 +786,6 @@ def _write(report: Report, require_clean: bool, quiet: bool) -> Report:
     _note("" if quiet else warning)
     _note_recovery(publish(report.root, changes, keep=True))
     return replace(report, written=True)
-
-
-def _make_report(project: Project, spec: Spec, outcome: Outcome, allow_unmatched: bool) -> Report:
-    from pyroify.report.run import UNMATCHED_RULE, make_report
-
-    accepted = {UNMATCHED_RULE} if allow_unmatched else frozenset[str]()
-    return make_report(project, spec, outcome, accepted)
 
 
 def _is_colourful() -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyroify import plan as planning
+from pyroify import planning
 from pyroify import program as indexing
 from pyroify.decide.model import ClassPlan, FilePlan, Plan
 from pyroify.diagnostics import Finding

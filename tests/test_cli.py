@@ -275,7 +275,7 @@ class TestExitCode:
         def bug(*_: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("pyroify.pipeline.make_plan", bug)
+        monkeypatch.setattr("pyroify.api.make_plan", bug)
         lay_out(PROJECT)
         ended = run("plan")
         assert ended.code == 2

@@ -189,13 +189,13 @@ class TestFaultsOfPyroify:
     @pytest.mark.parametrize(
         "stage",
         [
-            "pyroify.plan.known.find_ties",
+            "pyroify.planning.known.find_ties",
             "pyroify.decide.declare.Declarer.declare",
-            "pyroify.plan.build.check_class",
-            "pyroify.plan.build.stale_methods",
-            "pyroify.plan.files.base_edits",
-            "pyroify.plan.files.EditPlanner._statements",
-            "pyroify.plan.files.read_edits",
+            "pyroify.planning.build.check_class",
+            "pyroify.planning.build.stale_methods",
+            "pyroify.planning.files.base_edits",
+            "pyroify.planning.files.EditPlanner._statements",
+            "pyroify.planning.files.read_edits",
         ],
     )
     @pytest.mark.parametrize("error", [KeyError("weight"), RecursionError("maximum")])
@@ -273,7 +273,9 @@ class TestFaultsOfPyroify:
     def test_what_the_file_may_hold_is_left_too(
         self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.break_for(monkeypatch, "pyroify.plan.known.find_ties", "bad.py", KeyError("weight"))
+        self.break_for(
+            monkeypatch, "pyroify.planning.known.find_ties", "bad.py", KeyError("weight")
+        )
         held = FILES["bad.py"].replace("nn.Linear(3, 1)", "Part()")
         root = lay_out({**FILES, "bad.py": f"from part import Part\n{held}"})
         ended = run("rewrite")
@@ -284,7 +286,9 @@ class TestFaultsOfPyroify:
     def test_a_rule_for_such_a_file_stops_nothing(
         self, run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.break_for(monkeypatch, "pyroify.plan.known.find_ties", "bad.py", KeyError("weight"))
+        self.break_for(
+            monkeypatch, "pyroify.planning.known.find_ties", "bad.py", KeyError("weight")
+        )
         rule = '  - match: "Bad.fc.weight"\n    keep: true\n'
         root = lay_out({**FILES, "pyroify.yaml": SPEC + rule})
         check_the_rest_is_done(root, run("rewrite"), "bad.py", "PYR234")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import LayOut
 
-from pyroify.plan import build_plan
+from pyroify.planning import build_plan
 from pyroify.program import build_index
 from pyroify.program.load import Loaded, load_project
 from pyroify.report.starter import default_spec

@@ -145,7 +145,7 @@ class TestProject:
             return text.upper()
 
         edits(edit)
-        monkeypatch.setattr("pyroify.plan.build_plan", self.plan, raising=False)
+        monkeypatch.setattr("pyroify.planning.build_plan", self.plan, raising=False)
         return lay_out({f"{name}.py": f"{name}\n" for name in ("base", "derived", "other")})
 
     def test_what_needs_a_failed_file_is_not_rewritten_either(self, root: Path) -> None:

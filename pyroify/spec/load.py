@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
@@ -71,8 +72,9 @@ _OWNERS: Final = tuple(name for name, layer in LAYERS.items() if layer.parameter
 _A = TypeVar("_A", bound=Action)
 
 
-def load_spec(path: Path) -> Spec:
+def load_spec(path: str | os.PathLike[str]) -> Spec:
     """The spec in the file ``path``; raises SpecError, also where the file cannot be read."""
+    path = Path(path)
     name = path.as_posix()
     try:
         text = path.read_bytes().decode("utf-8-sig")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pyroify.plan.build import build_plan
+from pyroify.planning.build import build_plan
 
 __all__ = ["build_plan"]

@@ -34,7 +34,7 @@ from pyroify.edits.shared import (
 )
 from pyroify.edits.wraps import class_wraps, function_wraps, partial_wrap, partials
 from pyroify.migration.migrate import Migration
-from pyroify.plan.helpers import share_helpers
+from pyroify.planning.helpers import share_helpers
 from pyroify.program.faults import looking_at
 from pyroify.program.ownership import foreign_definitions
 from pyroify.program.resolve import Resolver

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.reaching import receivers
-from pyroify.plan.helpers import names_of
+from pyroify.planning.helpers import names_of
 from pyroify.program.faults import looking_at
 from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.index import Index, ModuleClass

@@ -24,10 +24,10 @@ from pyroify.edits.bases import needs_metaclass
 from pyroify.edits.wraps import partials
 from pyroify.migration.migrate import Migration, migrate
 from pyroify.migration.networks import convert_networks
-from pyroify.plan.files import EditPlanner
-from pyroify.plan.helpers import START, writable_modules
-from pyroify.plan.known import Known, know
-from pyroify.plan.notebooks import by_cell
+from pyroify.planning.files import EditPlanner
+from pyroify.planning.helpers import START, writable_modules
+from pyroify.planning.known import Known, know
+from pyroify.planning.notebooks import by_cell
 from pyroify.program.faults import FileFault, looking_at
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.summary import ClassSummary
