@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from pathspec import GitIgnoreSpec
 
 from pyroify.diagnostics import Finding
+from pyroify.git import GitError, is_in_repository, list_files
 from pyroify.globs import compile_globs
 from pyroify.lock import LOCK_NAME
 from pyroify.notebook import is_notebook
@@ -329,6 +330,22 @@ def _is_environment(folder: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class _Listing:
+    """What git lists of a repository: files, and the folders and repositories on the way to some.
+
+    All are absolute, without a slash at the end.
+    """
+
+    files: frozenset[str]
+    folders: frozenset[str]
+    repositories: frozenset[str]
+
+    def has_folder(self, path: str) -> bool:
+        """Whether something is listed in a folder."""
+        return path in self.folders or path in self.repositories
+
+
+@dataclass(frozen=True, slots=True)
 class _IgnoreFile:
     """The patterns of one ignore file, which are relative to ``folder`` (it ends in a slash)."""
 
@@ -339,13 +356,22 @@ class _IgnoreFile:
 def _walk(start: Path, root: Path, faults: list[Finding]) -> Iterator[str]:
     """Python files and notebooks below ``start`` that git does not ignore, relative to ``root``.
 
+    Which these are is git's answer; where there is none to be had, it is that of the ignore files.
     What cannot be looked into is no reason to stop: it is added to ``faults``.
     """
-    above = _ignore_files_above(start)
-    waiting = [(start, () if _is_ignored(above, f"{start}/") else above)]
+    above, listing = _ignore_files_above(start), None
+    if _is_ignored(above, f"{start}/"):  # it was named all the same
+        above = ()
+    else:
+        listing = _list_by_git(start)
+        if start != root and listing is not None and not listing.files:
+            listing = None
+    waiting = [(start, above, listing)]
     while waiting:
-        folder, levels = waiting.pop()
+        folder, levels, listing = waiting.pop()
         levels = (*levels, *_read_ignore_file(folder / ".gitignore", folder))
+        if listing is not None and str(folder) in listing.repositories:
+            listing = _list_by_git(folder)
         try:
             with os.scandir(folder) as listed:
                 entries = list(listed)
@@ -354,20 +380,50 @@ def _walk(start: Path, root: Path, faults: list[Finding]) -> Iterator[str]:
             continue
         for entry in entries:
             try:
-                if _is_folder_to_enter(entry, levels):
-                    waiting.append((Path(entry.path), levels))
-                elif _is_source(entry, levels):
+                if _is_folder_to_enter(entry, levels, listing):
+                    waiting.append((Path(entry.path), levels, listing))
+                elif _is_source(entry, levels, listing):
                     yield Path(entry.path).relative_to(root).as_posix()
             except OSError as error:  # a link to itself, say
                 message = f"cannot be looked at: {error.strerror}"
                 faults.append(_fault(Path(entry.path), root, NOT_DECODABLE, message))
 
 
-def _is_folder_to_enter(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) -> bool:
+def _list_by_git(folder: Path) -> _Listing | None:
+    """What git tracks below ``folder`` or would add; None where git does not say."""
+    if not is_in_repository(folder):
+        return None
+    try:
+        listed = [f"{folder}/{path}" for path in list_files(folder, "-co", "--exclude-standard")]
+    except GitError:
+        return None
+    # A repository in this one is listed as such, whether or not it is a submodule.
+    repositories = frozenset(
+        path.rstrip("/") for path in listed if path.endswith("/") or os.path.isdir(path)
+    )
+    folders: set[str] = set()
+    for path in listed:
+        above = path.rstrip("/").rpartition("/")[0]
+        while above not in folders and len(above) > len(str(folder)):
+            folders.add(above)
+            above = above.rpartition("/")[0]
+    return _Listing(frozenset(listed), frozenset(folders), repositories)
+
+
+def _is_folder_to_enter(
+    entry: os.DirEntry[str], levels: Sequence[_IgnoreFile], listing: _Listing | None
+) -> bool:
     return (
         entry.is_dir(follow_symlinks=False)
         and entry.name not in NEVER_ENTERED
-        and not _is_ignored(levels, entry.path + "/")
+        and (
+            (listing is not None and listing.has_folder(entry.path))
+            # In one that cannot be listed there may be anything.
+            or (
+                (listing is None or not os.access(entry.path, os.R_OK))
+                and not _is_ignored(levels, entry.path + "/")
+            )
+        )
         and not _is_environment(Path(entry.path))
     )
 
@@ -377,9 +433,15 @@ def _as_source(path: str) -> str:
     return f"{path.rpartition('.')[0]}.py" if is_notebook(path) else path
 
 
-def _is_source(entry: os.DirEntry[str], levels: Sequence[_IgnoreFile]) -> bool:
-    is_source = entry.name.endswith(".py") or is_notebook(entry.name)
-    if not is_source or _is_ignored(levels, entry.path) or not entry.is_file():
+def _is_source(
+    entry: os.DirEntry[str], levels: Sequence[_IgnoreFile], listing: _Listing | None
+) -> bool:
+    if not entry.name.endswith(".py") and not is_notebook(entry.name):
+        return False
+    is_left = (
+        _is_ignored(levels, entry.path) if listing is None else entry.path not in listing.files
+    )
+    if is_left or not entry.is_file():
         return False
     return not entry.name.endswith(".md") or CODE_CELL in Path(entry.path).read_bytes()
 

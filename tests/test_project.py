@@ -100,6 +100,73 @@ class TestSpec:
 
 
 class TestFiles:
+    def git(self, root: Path, *args: str) -> None:
+        identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+        subprocess.run(["git", *identity, "-C", root, *args], check=True, capture_output=True)
+
+    def test_what_git_tracks_counts_although_it_is_ignored(self, lay_out: Callable) -> None:
+        root = lay_out({".gitignore": "/gen/\n", "net.py": NET, "gen/a.py": NET, "gen/b.py": NET})
+        self.git(root, "init", "-q")
+        self.git(root, "add", "-f", "gen/a.py")
+        assert selected(root) == ["gen/a.py", "net.py"]
+        (root / "gen/a.py").unlink()
+        assert selected(root) == ["net.py"]
+
+    def test_the_users_own_ignore_file_counts(
+        self, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place = lay_out(
+            {"home/ignored": "scratch*\n", "repo/net.py": NET, "repo/scratch/a.py": NET}
+        )
+        (place / "home/.gitconfig").write_text(f"[core]\n\texcludesFile = {place}/home/ignored\n")
+        monkeypatch.setenv("HOME", str(place / "home"))
+        self.git(place / "repo", "init", "-q")
+        assert selected(place / "repo") == ["net.py"]
+        assert selected(place / "repo/scratch") == ["scratch/a.py"]
+
+    def test_of_a_worktree_of_git(self, lay_out: Callable) -> None:
+        place = lay_out({"repo/net.py": NET})
+        self.git(place / "repo", "init", "-q")
+        self.git(place / "repo", "add", ".")
+        self.git(place / "repo", "commit", "-qm", "x")
+        self.git(place / "repo", "worktree", "add", "-q", "../other")
+        (place / "repo/.git/info/exclude").write_text("private.py\n")
+        (place / "other/private.py").write_text(NET)
+        assert selected(place / "other") == ["net.py"]
+
+    @pytest.mark.parametrize("is_submodule", [True, False])
+    def test_repositories_within_are_entered(self, lay_out: Callable, is_submodule: bool) -> None:
+        root = lay_out({"net.py": NET, "sub/a.py": NET, "sub/b.gen.py": NET, "sub/pkg/c.py": NET})
+        (root / "sub/.gitignore").write_text("*.gen.py\n")
+        self.git(root, "init", "-q")
+        self.git(root / "sub", "init", "-q")
+        self.git(root / "sub", "add", "a.py")
+        self.git(root / "sub", "commit", "-qm", "x")
+        if is_submodule:
+            self.git(root, "add", "sub")
+        assert selected(root) == ["net.py", "sub/a.py", "sub/pkg/c.py"]
+
+    def test_git_runs_nothing_that_the_repository_names(self, lay_out: Callable) -> None:
+        place = lay_out({"repo/net.py": NET, "repo/.gitattributes": "* filter=evil\n"})
+        evil = place / "evil"
+        evil.write_text(f"#!/bin/sh\ntouch {place}/PWNED\n")
+        evil.chmod(0o755)
+        self.git(place / "repo", "init", "-q")
+        self.git(place / "repo", "add", ".")
+        for key in ("core.fsmonitor", "filter.evil.clean", "filter.evil.process", "core.pager"):
+            self.git(place / "repo", "config", key, str(evil))
+        (place / "repo/net.py").write_text(NET + "\n")
+        assert selected(place / "repo") == ["net.py"]
+        assert not (place / "PWNED").exists()
+
+    def test_without_git_the_ignore_files_decide(
+        self, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        root = lay_out({".gitignore": "*.gen.py\n", "net.py": NET, "a.gen.py": NET})
+        self.git(root, "init", "-q")
+        monkeypatch.setenv("PATH", "")
+        assert selected(root) == ["net.py"]
+
     def test_environments_and_caches_are_never_entered(self, lay_out: Callable) -> None:
         root = lay_out(
             {
@@ -122,7 +189,9 @@ class TestFiles:
         assert refusal(root / "env/lib/net.py")[0] == "PYR202"
         assert refusal(root / "env/lib")[0] == "PYR202"
 
-    def test_what_git_ignores_is_left_out_as_git_does(self, lay_out: Callable) -> None:
+    def test_what_git_ignores_is_left_out_as_git_does(
+        self, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         files = {
             ".gitignore": "*.gen.py\n/build/\nignored/\n!keep.gen.py\n# comment\ndoc/*.py\n",
             ".git/info/exclude": "private.py\n",
@@ -139,6 +208,8 @@ class TestFiles:
         (root / ".git/info/exclude").write_text("private.py\n")
         command = ["git", "-C", str(root), "ls-files", "-co", "--exclude-standard", "*.py"]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert selected(root) == sorted(told.split())
+        monkeypatch.setenv("PATH", "")  # the rules of our own, where there is no git to be asked
         assert selected(root) == sorted(told.split())
         assert "net.py" in told.split() and "a.gen.py" not in told.split()
 
