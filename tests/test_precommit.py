@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytest.importorskip("pre_commit")
+ROOT = Path(__file__).parents[1]
 HOOKS = Path(__file__).parents[1] / ".pre-commit-hooks.yaml"
 PROGRAMS = Path(sys.executable).parent
 NET = """\
@@ -69,6 +71,37 @@ def test_the_manifest_is_valid() -> None:
         [PROGRAMS / "pre-commit", "validate-manifest", HOOKS], capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.slow
+def test_the_whole_project_is_rewritten_where_the_spec_changes(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, "pyroify-spec", "--quiet")
+    assert commit(repository).returncode == 1  # it is in the first commit
+    execute(repository, "git", "add", ".")
+    assert commit(repository).returncode == 0
+    converted = (repository / "net.py").read_text()
+    assert "dist.Normal(0.0, 1.0)" in converted
+    (repository / "later.py").write_text(NET.format(name="Later"))
+    execute(repository, "git", "add", ".")
+    assert commit(repository).returncode == 0, "other files are not its business"
+    (repository / "pyroify.yaml").write_text(SPEC.replace("(0, 1)", "(0, 2)"))
+    execute(repository, "git", "add", ".")
+    assert commit(repository).returncode == 1
+    assert (repository / "net.py").read_text() == converted.replace("(0.0, 1.0)", "(0.0, 2.0)")
+    assert "PyroModule" in (repository / "later.py").read_text()
+    assert (repository / "legacy/old.py").read_text() == NET.format(name="Old")
+
+
+@pytest.mark.slow
+def test_the_hooks_work_in_an_environment_of_their_own(tmp_path: Path) -> None:
+    """As pre-commit installs them; skipped where it can install nothing."""
+    repository = make_repository(tmp_path, "pyroify")
+    try_out = ("pre-commit", "try-repo", str(ROOT), "pyroify-check", "--all-files")
+    ended = execute(repository, *try_out)
+    if "An unexpected error has occurred" in ended.stdout:
+        pytest.skip("nothing can be installed here")
+    assert ended.returncode == 1
+    assert "would rewrite net.py" in ended.stdout
 
 
 def test_both_hooks_take_the_same_files() -> None:
