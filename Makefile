@@ -41,11 +41,13 @@ test: $(READY)  ## all tests
 coverage: $(READY)  ## all tests, with a coverage report
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
 
-lint: $(READY)  ## formatting, lint rules, types, layers
+lint: $(READY)  ## formatting, lint rules, types, layers, the action and the workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-actions action.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: $(READY)  ## format and fix what can be fixed by itself
 	@$(BIN)/ruff format .

@@ -37,6 +37,7 @@ from pyroify.catalog.layers import LAYERS
 from pyroify.cli import cli
 from pyroify.diagnostics import all_codes, lookup
 from pyroify.emit.family import facts, names
+from pyroify.report.schema import report_schema
 from pyroify.spec.schema import spec_schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,6 +98,13 @@ WALK_ROWS = {
 SEVERITIES = """\
 `error`: nothing was done (exit code 2). `refused`: something was left unconverted (exit code 1).
 `warning`: converted, but worth a look. `pyroify rule CODE` shows the same in a terminal.
+"""
+REPORT_INTRODUCTION = """\
+# Reports in JSON
+
+`--format json` of `plan`, `rewrite`, `status` and `verify` gives one document, and so does a
+command that is stopped by an error. Its schema is in [report.schema.json](report.schema.json);
+`pyroify schema report` prints it, too. Keys are only ever added to this version.
 """
 PYTHON_INTRODUCTION = """\
 # From Python
@@ -167,6 +175,42 @@ def _fields(found: object) -> str:
     return "\n" + _table(
         ("", "type"), ((f"`{n}`", f"`{kind}`".replace(" | ", " or ")) for n, kind in rows)
     )
+
+
+def report_page() -> str:
+    """What ``--format json`` gives, as its schema says."""
+    schema = report_schema()
+    parts = [f"\n{schema['description']}\n"]
+    for name, entry in schema["$defs"].items():
+        keys = entry["properties"].items()
+        optional = entry["properties"].keys() - set(entry["required"])
+        rows = ((f"`{key}`", _kind(value), value["description"]) for key, value in keys)
+        said = f"\nNot always there: {', '.join(sorted(optional))}.\n" if optional else ""
+        title = f"## {name}\n\n{entry['description']}"
+        parts.append(f"\n{title}\n\n{_table(('key', 'type', ''), rows)}{said}")
+    return f"{NOTE}\n{REPORT_INTRODUCTION}{''.join(parts)}"
+
+
+def _kind(value: Mapping[str, Any]) -> str:
+    """The type of a value of a schema, in words."""
+    if "const" in value:
+        return f"`{json.dumps(value['const'])}`"
+    if "enum" in value:
+        return ", ".join(f"`{json.dumps(item)}`" for item in value["enum"])
+    if "oneOf" in value:
+        return " or ".join(map(_kind, value["oneOf"]))
+    if "$ref" in value:
+        name = value["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if value["type"] == "array" and "$ref" in value["items"]:
+        return f"list of {_kind(value['items'])}"
+    kinds = value["type"] if isinstance(value["type"], list) else [value["type"]]
+    return " or ".join(kinds)
+
+
+def report_schema_text() -> str:
+    """The schema itself, for programs."""
+    return json.dumps(report_schema(), indent=2) + "\n"
 
 
 def rules_page() -> str:
@@ -400,7 +444,9 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/commands.md": commands_page,
+    "docs/reference/json.md": report_page,
     "docs/reference/python.md": python_page,
+    "docs/reference/report.schema.json": report_schema_text,
     "docs/reference/rules.md": rules_page,
 }
 TABLES: dict[str, Callable[[], str]] = {

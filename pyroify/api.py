@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyroify.decide.model import ClassPlan
 from pyroify.diagnostics import Finding
-from pyroify.pipeline import Outcome, make_plan, rewrite_project
+from pyroify.pipeline import Outcome, Watched, make_plan, rewrite_project, unwatched
 from pyroify.project import Project, open_project, stand_in
 from pyroify.report.run import UNMATCHED_RULE, Report, make_report
 from pyroify.spec.model import Spec
@@ -76,10 +76,16 @@ def report_plan(project: Project, spec: Spec, accepted: Set[str] = frozenset()) 
     return make_report(project, spec, Outcome(made, ()), accepted)
 
 
-def carry_out(project: Project, spec: Spec, data: bytes | None = None, jobs: int = 1) -> Outcome:
+def carry_out(
+    project: Project,
+    spec: Spec,
+    data: bytes | None = None,
+    jobs: int = 1,
+    watched: Watched = unwatched,
+) -> Outcome:
     """What becomes of the selected files; or of ``data``, if that stands for the one selected."""
     with nullcontext(project.root) if data is None else stand_in(project, data) as root:
-        return rewrite_project(root, project.files, spec, project.selected, jobs)
+        return rewrite_project(root, project.files, spec, project.selected, jobs, watched)
 
 
 def accepted_codes(allow_unmatched: bool) -> frozenset[str]:

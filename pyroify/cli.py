@@ -26,6 +26,16 @@ import click
 
 from pyroify import __version__
 from pyroify.report import formats
+from pyroify.terminal import (
+    is_colourful,
+    is_quiet,
+    is_verbose,
+    note,
+    put,
+    volume,
+    warn,
+    watched,
+)
 
 if TYPE_CHECKING:
     from pyroify.pipeline import Outcome
@@ -51,14 +61,14 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     try:
         code = cli.main(args, prog_name="pyroify", standalone_mode=False)
     except click.Abort:
-        _note("interrupted; every file is whole\n")
+        warn("interrupted; every file is whole\n")
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()
         code = 2
     except Exception:
         traceback.print_exc()
-        _note("this is a bug in pyroify: please report it with what is above\n")
+        warn("this is a bug in pyroify: please report it with what is above\n")
         code = 2
     sys.exit(code)
 
@@ -81,7 +91,9 @@ def _reports_failures(command: Command) -> Command:
             failure = describe_failure(error)
             if failure is None:
                 raise
-            _note(failure.text)
+            if is_verbose():
+                traceback.print_exc()
+            warn(failure.text)
             output = options.get("output")
             if output is not None and formats.fits(output, formats.FAILURE):
                 said = formats.renderer(output, formats.FAILURE)(failure, command.__name__)
@@ -101,8 +113,6 @@ SPEC = click.option(
     metavar="FILE",
     help="The prior spec. Default: the nearest pyroify.yaml from the target upward.",
 )
-QUIET = click.option("-q", "--quiet", is_flag=True, help="Only errors and refusals.")
-VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks.")
 ALLOW_UNMATCHED = click.option(
     "--allow-unmatched", is_flag=True, help="Accept rules of the spec that match nothing."
 )
@@ -177,6 +187,7 @@ def cli() -> None:
 
 @cli.command()
 @PATHS
+@volume
 @_reports_failures
 def init(paths: tuple[Path, ...]) -> int:
     """Write a starter pyroify.yaml for the classes found in PATHS."""
@@ -204,8 +215,8 @@ def init(paths: tuple[Path, ...]) -> int:
         changes.append(Change(SCHEMA_NAME, None, _schema_text().encode()))
     _publish(project.root, changes)
     faults = [f for f in (*project.findings, *found.findings) if f.code in UNREADABLE]
-    _note(render_findings(faults, project.root))
-    _note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
+    warn(render_findings(faults, project.root))
+    note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
     return 2 if faults else 0
 
 
@@ -214,6 +225,7 @@ def init(paths: tuple[Path, ...]) -> int:
 @SPEC
 @_format_option("plan")
 @ALLOW_UNMATCHED
+@volume
 @_reports_failures
 def plan(
     targets: tuple[str, ...],
@@ -228,7 +240,7 @@ def plan(
     explain which rule decides and which it beats.
     """
     from pyroify.api import accepted_codes, report_plan
-    from pyroify.report.run import exit_code
+    from pyroify.report.run import exit_code, without_warnings
     from pyroify.report.site import explain_site, with_sites
 
     sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
@@ -236,10 +248,11 @@ def plan(
     report = report_plan(project, prior_spec, accepted_codes(allow_unmatched))
     found = [site for name in sites for site in _find_sites(name, report)]
     if found and output == formats.DEFAULT:
-        _put("\n".join(explain_site(site, report.spec) for site in found))
+        put("\n".join(explain_site(site, report.spec) for site in found))
         return 0
     report = with_sites(report, found) if found else report
     code = exit_code(report, would_change=False)
+    report = without_warnings(report) if is_quiet() else report
     _report(output, output_file, "plan", report, code)
     return code
 
@@ -292,8 +305,7 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
 )
 @click.option("--write-baseline", is_flag=True, help="Write all findings to the baseline.")
 @ALLOW_UNMATCHED
-@QUIET
-@VERBOSE
+@volume
 @_reports_failures
 def rewrite(
     paths: tuple[Path, ...],
@@ -314,8 +326,6 @@ def rewrite(
     baseline: Path | None,
     write_baseline: bool,
     allow_unmatched: bool,
-    quiet: bool,
-    verbose: bool,
 ) -> int:
     """Rewrite the files in PATHS in place.
 
@@ -340,7 +350,7 @@ def rewrite(
     writes = not (check or diff or stdin_filename)
     project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename, writes)
     text = sys.stdin.buffer.read() if stdin_filename else None
-    outcome = carry_out(project, prior_spec, text, jobs or _default_jobs())
+    outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched)
     if stdin_filename:  # only the editor knows whether it keeps the result
         outcome = replace(outcome, lock=None)
     is_proven = True
@@ -349,14 +359,18 @@ def rewrite(
         outcome, is_proven = _prove(project, prior_spec, outcome, own, min_verified)
     report = make_report(project, prior_spec, outcome, accepted_codes(allow_unmatched))
     if writes and not report.blockers:
-        report = _write(report, require_clean, quiet)
+        report = _write(report, require_clean)
     if baseline is not None:
         report = _against_baseline(report, baseline, write_baseline)
     code = exit_code(report, would_change=check or diff, min_coverage=min_coverage)
     code = max(code, int(not is_proven))
     source = next((result.after or text for result in report.results), text)
     options = formats.RewriteOptions(
-        diff, source if stdin_filename and not check else None, quiet, verbose, _is_colourful()
+        diff,
+        source if stdin_filename and not check else None,
+        is_quiet(),
+        is_verbose(),
+        is_colourful(),
     )
     _report(output, output_file, "rewrite", report, code, options)
     return code
@@ -366,6 +380,7 @@ def rewrite(
 @PATHS
 @SPEC
 @_format_option("status")
+@volume
 @_reports_failures
 def status(
     paths: tuple[Path, ...], spec: Path | None, output: str, output_file: Path | None
@@ -402,6 +417,7 @@ def status(
 )
 @_run_options
 @MIN_VERIFIED
+@volume
 @_reports_failures
 def verify(
     paths: tuple[Path, ...],
@@ -442,10 +458,9 @@ def verify(
 @click.argument("path", default=".", type=click.Path(exists=True, path_type=Path))
 @SPEC
 @click.option("--list", "lists", is_flag=True, help="Only list the runs that can be taken back.")
-@QUIET
-@VERBOSE
+@volume
 @_reports_failures
-def undo(path: Path, spec: Path | None, lists: bool, quiet: bool, verbose: bool) -> int:
+def undo(path: Path, spec: Path | None, lists: bool) -> int:
     """Take back the last run of `rewrite` in the project of PATH.
 
     Each file it replaced gets its old content and mode, all together. If one was edited since,
@@ -458,12 +473,12 @@ def undo(path: Path, spec: Path | None, lists: bool, quiet: bool, verbose: bool)
 
     root = find_root(path, spec)
     if lists:
-        _put(render_runs(list_runs(root), root, verbose=verbose))
+        put(render_runs(list_runs(root), root, verbose=is_verbose()))
         return 0
     _note_recovery(recover(root))
     undone = undo(root)
     _note_recovery(undone.recovery)
-    _note("" if quiet else render_undone(undone, root))
+    note(render_undone(undone, root))
     return 0
 
 
@@ -471,6 +486,7 @@ def undo(path: Path, spec: Path | None, lists: bool, quiet: bool, verbose: bool)
 @SPEC
 @click.option("--force", is_flag=True, help="Replace a script that is there, with edits of yours.")
 @click.option("--diff", is_flag=True, help="Print what would change as a diff, and write nothing.")
+@volume
 @_reports_failures
 def emit(spec: Path | None, force: bool, diff: bool) -> int:
     """Write the training script that the spec's svi: section describes."""
@@ -479,6 +495,8 @@ def emit(spec: Path | None, force: bool, diff: bool) -> int:
     from pyroify.spec.model import SpecError
 
     project, prior_spec = _open((), spec, writes=not diff)
+    if not prior_spec.svi:
+        _offer_section(project, prior_spec)
     name = Path(prior_spec.path).name
     svi, reason = _with_likelihood(project, prior_spec.svi)
     try:
@@ -495,16 +513,31 @@ def emit(spec: Path | None, force: bool, diff: bool) -> int:
     shared, kept = _shared(project.root, emitted.runtime, force)
     changes = [_replacement(project.root, str(p), t, force) for p, t in texts.items() if t]
     _publish(project.root, [*shared, *changes])
-    _note(reason)
+    note(reason)
     folder = from_here(project.root / RUNTIME)
     is_same = all(change.before == change.after for change in shared)
-    _note(f"{folder} is up to date\n" if is_same else f"wrote {folder}\n")
+    note(f"{folder} is up to date\n" if is_same else f"wrote {folder}\n")
     for name in kept:
-        _note(f"{from_here(project.root / name)} has edits of yours, and stays as it is\n")
+        note(f"{from_here(project.root / name)} has edits of yours, and stays as it is\n")
     for change in changes:
         path = from_here(project.root / change.path)
-        _note(f"{path} is up to date\n" if change.before == change.after else f"wrote {path}\n")
+        note(f"{path} is up to date\n" if change.before == change.after else f"wrote {path}\n")
     return 0
+
+
+def _offer_section(project: Project, spec: Spec) -> None:
+    """Prints a section on training that may be pasted into a spec without one."""
+    from pyroify.emit.example import find_example
+    from pyroify.emit.losses import find_losses
+    from pyroify.pipeline import survey
+    from pyroify.report.starter import render_svi
+
+    index, plan_with = survey(project.root, project.files, project.selected)
+    plan = plan_with(spec)
+    example = find_example(index, plan)
+    if example is not None:
+        losses = find_losses(project.root, project.files, example.section["model"])
+        put(render_svi(find_example(index, plan, losses) or example))
 
 
 def _show_emission(root: Path, texts: Mapping[str, str]) -> int:
@@ -518,10 +551,10 @@ def _show_emission(root: Path, texts: Mapping[str, str]) -> int:
     changes = [change for change in changes if change.before != change.after]
     new = [change for change in changes if change.before is None]
     shown = render_diff(change for change in changes if change not in new)
-    _put(colour_diff(shown) if _is_colourful() else shown)
+    put(colour_diff(shown) if is_colourful() else shown)
     shared = f"{RUNTIME}/"
     for name in dict.fromkeys(shared if c.path.startswith(shared) else c.path for c in new):
-        _note(f"{name} is not there yet\n")
+        note(f"{name} is not there yet\n")
     return 1 if changes else 0
 
 
@@ -603,6 +636,7 @@ def _replacement(root: Path, path: str, text: str, force: bool) -> Change:
     type=click.Path(path_type=Path),
     help="Where to write. Default: OLD_converted.pt.",
 )
+@volume
 @_reports_failures
 def convert_checkpoint(old: Path, spec: Path | None, new: Path | None) -> int:
     """Write the checkpoint OLD.pt of the original model as its rewritten class loads it.
@@ -625,33 +659,56 @@ def convert_checkpoint(old: Path, spec: Path | None, new: Path | None) -> int:
     project, prior_spec = _open((), spec)
     conversion = convert_checkpoint(make_request(project, prior_spec, old), new, guide)
     findings = surplus_findings(conversion, str(from_here(old)))
-    _note(render_conversion(conversion, from_here(new), from_here(guide)))
-    _note(render_findings(findings, Path()))
+    note(render_conversion(conversion, from_here(new), from_here(guide)))
+    warn(render_findings(findings, Path()))
     return 1 if findings else 0
 
 
 @cli.command()
 @click.argument("code", required=False)
+@volume
 def rule(code: str | None) -> int:
     """Explain a finding by its CODE, or list all codes."""
     from pyroify.diagnostics import UnknownCode, all_codes, lookup
     from pyroify.report.rule import render_codes, render_rule
 
     if code is None:
-        _put(render_codes([lookup(known) for known in all_codes()]))
+        put(render_codes([lookup(known) for known in all_codes()]))
         return 0
     try:
         diagnostic = lookup(code)
     except UnknownCode as error:
         raise click.UsageError(f"{error}; `pyroify rule` lists them all") from error
-    _put(render_rule(diagnostic, colour=_is_colourful()))
+    put(render_rule(diagnostic, colour=is_colourful()))
     return 0
 
 
 @cli.command()
-def schema() -> int:
-    """Print the JSON Schema of pyroify.yaml, for editors."""
-    _put(_schema_text())
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), required=False)
+@volume
+def completion(shell: str | None) -> int:
+    """Print what makes SHELL complete the commands; yours if none is named.
+
+    For bash, in ~/.bashrc: eval "$(pyroify completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    name = shell or Path(os.environ.get("SHELL", "")).name
+    found = get_completion_class(name)
+    if found is None:
+        raise click.UsageError(f"no completion for {name or 'this shell'}; name bash, zsh or fish")
+    put(found(cli, {}, "pyroify", "_PYROIFY_COMPLETE").source())
+    return 0
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["spec", "report"]), default="spec")
+@volume
+def schema(what: str) -> int:
+    """Print the JSON Schema of pyroify.yaml, for editors; or of what --format json gives."""
+    from pyroify.report.schema import report_schema
+
+    put(_schema_text() if what == "spec" else json.dumps(report_schema(), indent=2) + "\n")
     return 0
 
 
@@ -693,11 +750,11 @@ def _settled(
 
 def _note_recovery(recovery: Recovery) -> None:
     for path in recovery.finished:
-        _note(f"finished what a killed run began: {path}\n")
+        warn(f"finished what a killed run began: {path}\n")
     for path in recovery.left:
-        _note(f"edited since a run was killed, left as it is: {path}\n")
+        warn(f"edited since a run was killed, left as it is: {path}\n")
     if recovery.found and not (recovery.finished or recovery.left):
-        _note("cleared away what a killed run had prepared; no file waits for it\n")
+        warn("cleared away what a killed run had prepared; no file waits for it\n")
 
 
 def _publish(root: Path, changes: Sequence[Change]) -> None:
@@ -718,7 +775,7 @@ def _against_baseline(report: Report, path: Path, write: bool) -> Report:
     try:
         if write:
             path.write_text(render_baseline(report.findings), encoding="utf-8")
-            _note(f"wrote {path}\n")
+            note(f"wrote {path}\n")
         known = read_baseline(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise click.FileError(str(path), str(error)) from error
@@ -740,16 +797,16 @@ def _own_run(command: str | None, seconds: float, megabytes: int) -> OwnRun | No
         raise click.UsageError(f"--run: {error}") from error
     if not words:
         raise click.UsageError("--run names no command")
-    _note(f"running `{command}` on a copy of the original\n")
+    note(f"running `{command}` on a copy of the original\n")
     return OwnRun(words, RunLimits(seconds, megabytes), _note_run)
 
 
 def _note_run(recording: Recording) -> None:
     if recording.ended:
-        _note(f"the run {recording.ended}\n")
+        note(f"the run {recording.ended}\n")
     calls = sum(len(calls) for made in recording.builds.values() for _, calls in made)
     classes = len(recording.builds)
-    _note(f"noted {calls} calls of {classes} classes\n")
+    note(f"noted {calls} calls of {classes} classes\n")
 
 
 def _prove(
@@ -773,23 +830,19 @@ def _prove(
 def _note_verified(result: VerifyResult) -> None:
     """Shows that a verification gets on; only to someone who watches."""
     if sys.stderr.isatty():
-        _note(f"compared {result.name}\n")
+        note(f"compared {result.name}\n")
 
 
-def _write(report: Report, require_clean: bool, quiet: bool) -> Report:
+def _write(report: Report, require_clean: bool) -> Report:
     from pyroify.publish import Change, publish
     from pyroify.undo import check_committed
 
     changes = [Change(r.path, r.before, r.after) for r in report.changed if r.after is not None]
     changes += [report.lock] if report.lock is not None else []
     warning = check_committed(report.root, changes, require_clean)
-    _note("" if quiet else warning)
+    note(warning)
     _note_recovery(publish(report.root, changes, keep=True))
     return replace(report, written=True)
-
-
-def _is_colourful() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _report(output: str, file: Path | None, command: str, *given: Any) -> None:
@@ -813,23 +866,5 @@ def _write_report(file: Path, output: formats.Output) -> None:
 
 
 def _say(output: formats.Output) -> None:
-    _put(output.result)
-    _note(output.notes)
-
-
-def _put(result: str | bytes) -> None:
-    """Writes a result to stdout; a reader that has seen enough is no error.
-
-    Names of files that are not UTF-8 come out as they are on disk.
-    """
-    data = result.encode(errors="surrogateescape") if isinstance(result, str) else result
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _note(text: str) -> None:
-    """Writes chatter to stderr."""
-    click.echo(text, err=True, nl=False)
+    put(output.result)
+    warn(output.notes)

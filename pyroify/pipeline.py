@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +71,15 @@ class Outcome:
         return tuple(sorted(found))
 
 
+Watched = Callable[[Iterable[FileResult], int], Iterable[FileResult]]
+"""Gives the same results on, of which there are so many, and may show how far they are."""
+
+
+def unwatched(results: Iterable[FileResult], length: int) -> Iterable[FileResult]:
+    """Shows nothing."""
+    return results
+
+
 def survey(
     root: Path, files: Sequence[str], selected: Collection[str]
 ) -> tuple[Index, Callable[[Spec], Plan]]:
@@ -96,6 +105,7 @@ def rewrite_project(
     spec: Spec,
     selected: Collection[str] | None = None,
     jobs: int = 1,
+    watched: Watched = unwatched,
 ) -> Outcome:
     """Rewrites the ``selected`` files (None: all), in up to ``jobs`` processes.
 
@@ -112,7 +122,7 @@ def rewrite_project(
     while True:
         plan = planning.build_plan(index, spec, remaining)
         todo = [file for file in plan.files if file not in done]
-        done.update(zip(todo, rewrite_files(root, todo, jobs), strict=True))
+        done.update(zip(todo, watched(rewrite_files(root, todo, jobs), len(todo)), strict=True))
         broken = {file.path: done[file] for file in plan.files if done[file].after is None}
         if not broken:
             break

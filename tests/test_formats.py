@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -121,6 +122,26 @@ class TestSarif:
         assert place["artifactLocation"]["uri"] == "net.py"
         assert place["region"]["startLine"] >= 1
 
+    @pytest.mark.skipif("SARIF_SCHEMA" not in os.environ, reason="names no copy of the schema")
+    @pytest.mark.parametrize(
+        "arguments", [["rewrite", "--check"], ["plan"], ["rewrite", "--spec", "none"]]
+    )
+    def test_is_what_the_public_schema_says(
+        self, said: Callable[..., str], arguments: list[str]
+    ) -> None:
+        """``SARIF_SCHEMA`` is a copy of sarif-schema-2.1.0.json; CI fetches it."""
+        jsonschema = pytest.importorskip("jsonschema")
+        schema = json.loads(Path(os.environ["SARIF_SCHEMA"]).read_text())
+        jsonschema.validate(json.loads(said("sarif", *arguments)), schema)
+        jsonschema.validate(json.loads(verified("sarif")), schema)
+
+    def test_findings_say_what_to_do(self, said: Callable[..., str]) -> None:
+        (run,) = json.loads(said("sarif"))["runs"]
+        result = next(item for item in run["results"] if item["ruleId"] == "PYR047")
+        assert "let it call super().named_children" in result["message"]["text"]
+        (rule,) = (rule for rule in run["tool"]["driver"]["rules"] if rule["id"] == "PYR047")
+        assert "## What to do" in rule["help"]["markdown"]
+
     def test_of_a_failure(self, said: Callable[..., str]) -> None:
         document = json.loads(said("sarif", "rewrite", "--check", "--spec", "none.yaml"))
         (run,) = document["runs"]
@@ -144,6 +165,35 @@ class TestJUnit:
     def test_of_a_verification(self) -> None:
         (suite,) = ElementTree.fromstring(verified("junit"))
         assert [(suite.get(key)) for key in ("tests", "failures", "skipped")] == ["4", "2", "1"]
+
+
+class TestMarkdown:
+    def test_counts_and_findings(self, said: Callable[..., str]) -> None:
+        text = said("markdown")
+        assert text.startswith("## pyroify rewrite\n\n- 1 file to change\n- 3 classes: ")
+        assert "| refused | `net.py:" in text
+        assert "named\\_children" in text
+
+    def test_of_a_status(self, said: Callable[..., str]) -> None:
+        text = said("markdown", "status")
+        assert "| folder | converted | to convert |" in text
+        assert "| `all` | 0 | 2 | 1 | 0 |" in text
+
+    def test_of_a_verification(self) -> None:
+        assert "- 4 classes: 1 equal\n" in verified("markdown")
+
+    def test_long_lists_end(self) -> None:
+        results = [VerifyResult(f"b:L{n}", "b.py", "not_verified", "no") for n in range(60)]
+        text = str(formats.renderer("markdown", "verify")(Path("/root"), results, 1).result)
+        assert text.count("PYR302") == 50
+        assert text.endswith("\nand 10 more\n")
+
+    def test_what_is_in_a_repository_makes_no_marks(self) -> None:
+        result = VerifyResult("b:Net", "a|`b.py", "different", "| <img src=x> [l](x)\n# Title")
+        text = str(formats.renderer("markdown", "verify")(Path("/root"), [result], 2).result)
+        (line,) = (line for line in text.splitlines() if "PYR301" in line)
+        assert "`ab.py:1:1`" in line
+        assert "\\<img src=x\\>" in line and "\\[l\\]" in line
 
 
 class TestOutputFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyroify.decide.model import ClassPlan, Training
@@ -136,6 +136,12 @@ class Report:
     def notebooks(self) -> int:
         """How many notebooks cannot be read, or not all of them."""
         return len({finding.path for finding in self.findings if finding.code == IN_NOTEBOOK})
+
+
+def without_warnings(report: Report) -> Report:
+    """The report with what is grave alone."""
+    grave = tuple(found for found in report.findings if severity(found.code) != "warning")
+    return replace(report, findings=grave)
 
 
 def _percentage(part: int, whole: int) -> float | None:

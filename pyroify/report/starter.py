@@ -87,7 +87,7 @@ def render_starter(plan: Plan, plan_with: PlanWith, example: Example | None = No
     working = usable(offers, rules, plan_with)
     found = "".join(f"  # {printable(line)}\n" for line in _found(plan, working))
     parts = (rules, _render_own(plan), _render_frozen(plan), f"{_FOUND}{found}", _follow(plan))
-    return "".join((*parts, _render_svi(example) if example else ""))
+    return "".join((*parts, render_svi(example) if example else ""))
 
 
 def _norms(plan: Plan) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _follow(plan: Plan) -> str:
     return _FOLLOW if any(finding.code == MOVED for finding in (*plan.findings, *plan.uses)) else ""
 
 
-def _render_svi(example: Example) -> str:
+def render_svi(example: Example) -> str:
     """The section on training, as a comment where the constructor needs what nobody knows."""
     section: dict[str, Any] = {"svi": example.section}
     text = yaml.safe_dump(
