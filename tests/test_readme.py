@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,31 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+NET = """\
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fc = nn.Linear(width, width)
+
+    def forward(self, x):
+        return x + torch.relu(self.fc(self.norm(x)))
+
+
+class Net(nn.Module):
+    def __init__(self, features=3, width=8):
+        super().__init__()
+        self.first = nn.Linear(features, width)
+        self.block = Block(width)
+        self.last = nn.Linear(width, 1)
+
+    def forward(self, x):
+        return self.last(self.block(self.first(x)))
+"""
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 
@@ -36,6 +64,39 @@ def test_generated_pages_are_up_to_date(generate):
 def test_commands_shown_give_the_output_shown(generate, name):
     text = (ROOT / name).read_text()
     assert generate.refresh_session(text) == text
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_work_in_any_small_repository(readme, tmp_path):
+    """Word for word, one after the other, as someone does who tries the tool on code of theirs."""
+    pytest.importorskip("pyro")
+    block = readme.partition("## Use it")[2].partition("```sh\n")[2].partition("```")[0]
+    commands = [line.partition("#")[0].strip() for line in block.splitlines()]
+    installing = [command for command in commands if command.startswith("pip install ")]
+    assert len(installing) == 2
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/model.py").write_text(NET)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+    }
+
+    def execute(command: str) -> subprocess.CompletedProcess[str]:
+        options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+        return subprocess.run(command, shell=True, **options)
+
+    identity = "-c user.name=test -c user.email=test@localhost"
+    execute(f"git init -q && git add . && git {identity} commit -qm 'Plain PyTorch'")
+    for command in commands:
+        if command and command not in installing:
+            ended = execute(command)
+            expected = 1 if command.endswith("--diff") else 0
+            assert ended.returncode == expected, (command, ended.stdout, ended.stderr)
+        if command == "pyroify rewrite":
+            assert "class Net(PyroModule):" in (tmp_path / "src/model.py").read_text()
+    assert (tmp_path / "src/model.py").read_text() == NET
+    assert (tmp_path / "train_svi.py").exists()
 
 
 def test_every_shown_command_is_covered(generate):
