@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pyroify
 
@@ -84,6 +85,43 @@ def test_wheel_carries_every_file_of_the_package(wheel):
     assert {name for name in carried if ".dist-info/" not in name} == wanted
     kinds = {name.rpartition(".")[2] for name in wanted}
     assert {"py", "j2", "md", "typed"} <= kinds
+
+
+@pytest.mark.slow
+def test_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 1_000_000
+
+
+@pytest.mark.slow
+def test_environment_is_small_without_torch(installed):
+    files = (path for path in installed.parent.rglob("*") if path.is_file())
+    assert sum(path.stat().st_size for path in files if not path.is_symlink()) < 60_000_000
+
+
+@pytest.mark.slow
+def test_wheel_tells_where_the_project_lives(wheel):
+    archive = zipfile.ZipFile(wheel)
+    [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    metadata = archive.read(name).decode()
+    assert re.findall(r"^Project-URL: (\w+)", metadata, re.MULTILINE) == list(PROJECT["urls"])
+
+
+def test_classifiers_are_known():
+    known = pytest.importorskip("trove_classifiers").classifiers
+    assert set(PROJECT["classifiers"]) <= known
+
+
+def test_citation_has_the_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == pyroify.__version__
+    assert citation["license"] == PROJECT["license"]
+    assert citation["repository-code"] == PROJECT["urls"]["Repository"]
+
+
+def test_security_names_tests_that_are_there():
+    named = re.findall(r"`(tests/\w+\.py)`", (ROOT / "SECURITY.md").read_text())
+    assert named
+    assert all((ROOT / path).is_file() for path in named)
 
 
 @pytest.mark.slow
