@@ -133,7 +133,7 @@ def _own_part(
         path=subpath(where.path, own.name),
         inner=own.name,
         frozen=own.frozen is True or summary.is_frozen(own.name),
-        maybe_frozen=own.frozen is None or summary.may_be_frozen(own.name),
+        maybe_frozen=summary.may_be_frozen(own.name),
         present=None if own.optional else True,
         declared=own.declared.action if own.declared else "",
     )

@@ -430,7 +430,7 @@ class Resolver:
                 arguments[name] = (passed, scope)
             elif default := dict(function.defaults).get(name):
                 if is_literal(default) and not call.starred:
-                    arguments[name] = (Passed("", "", default, True, literal(default)), scope)
+                    arguments[name] = (Passed(literal(default), default, stable=True), scope)
         callers = scope.callers | {(path, function.line)}
         return Scope(path, scope.cls, arguments, scope.depth + 1, False, callers, scope.user)
 
@@ -629,9 +629,7 @@ class Resolver:
                 held = [behind] if behind else None
         if held is None:
             return None
-        found = [
-            self._entries(value, index, text, replace(at, depth=deeper.depth)) for value, at in held
-        ]
+        found = [self._entries(value, index, text, at) for value, at in held]
         return None if None in found else [one for some in found if some for one in some]
 
     def _entry(self, call: Call, scope: Scope) -> tuple[Value, Scope] | None:

@@ -281,7 +281,7 @@ class ClassSummary:
         found: dict[Assignment, Scope] = {}
         for method in cls.cls.methods:
             if instances := read.instances(method):
-                given = {name: Passed("", "", name, True, at) for name, at in instances.items()}
+                given = {name: Passed(at, name, stable=True) for name, at in instances.items()}
                 arguments = {name: (passed, self.scope) for name, passed in given.items()}
                 scope = replace(self.scope, arguments=arguments)
                 found.update((item, scope) for item in method.assignments)
@@ -1138,7 +1138,7 @@ def _covers(frozen: Path, path: str) -> str:
     """Whether what is frozen takes in a site: ``sure``, ``maybe`` or empty."""
     names = path.split(".")
     if "**" in names:
-        names = [*names[: names.index("**")], *["*"] * (len(frozen) + 1)]
+        names = [*names[: names.index("**")], *["*"] * len(frozen)]
     pairs = list(zip(frozen, names, strict=False))
     if len(frozen) > len(names) or any(one != other and other != "*" for one, other in pairs):
         return ""

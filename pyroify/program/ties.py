@@ -243,9 +243,8 @@ def _when_same(method: Function, first: Assignment, second: Assignment) -> str |
     """The test under which two names are given one parameter; None where it may be another."""
     places = (first.line, first.column), (second.line, second.column)
     if places[0] != places[1]:
-        is_looped = any(kind == "for" for kind, _, _ in (*first.branches, *second.branches))
         is_sure = first.how == "chain" or first.local == second.local
-        if is_looped or not is_sure or first.branches not in ((), second.branches):
+        if not is_sure or first.branches not in ((), second.branches):
             return None
     return condition(method, second) if isinstance(first.value, Parameter) else None
 

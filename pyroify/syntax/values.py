@@ -191,11 +191,11 @@ class Passed:
     ``stable``: evaluating ``text`` again at the end of the same function gives the same value.
     """
 
-    keyword: str
-    star: str
-    text: str
-    stable: bool
     value: Value
+    text: str = ""
+    stable: bool = False
+    keyword: str = ""
+    star: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ def _members(held: Value) -> Items:
 
 def _called(function: Value, arguments: tuple[Value, ...], call: Call) -> Call:
     """The call of a function by another one that is handed it."""
-    passed = tuple(Passed("", "", "", False, value) for value in arguments)
+    passed = tuple(map(Passed, arguments))
     return Call(function, call.line, call.column, passed, call.text, indirect=True)
 
 

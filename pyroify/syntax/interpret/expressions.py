@@ -324,7 +324,7 @@ class Expressions:
     def _passed(self, keyword: str, star: str, node: ast.expr) -> Passed:
         value, text = self.evaluate(node), self.source.source(node)
         stable = not star and is_steady_size(node, text, self.moving)
-        return Passed(keyword, star, text, stable, value)
+        return Passed(value, text, stable, keyword, star)
 
     def _known(self, node: ast.Call, call: Call) -> Value | None:
         """What a call makes, where its function is one of those that are known."""

@@ -319,7 +319,7 @@ class Statements:
         self.reshapes = True
         assert isinstance(owner, ast.Name)
         if container := self._container(owner.id):
-            grown = Passed("", "", "", False, Items((Many(value),)))
+            grown = Passed(Items((Many(value),)))
             self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
 
     def _delete(self, node: ast.Delete) -> None:
@@ -402,7 +402,7 @@ class Statements:
             building.add(value, self._depth, key)
         elif isinstance(owner, ast.Name) and (container := self._container(owner.id)):
             item = Many(value) if self._depth else value
-            grown = Passed("", "", "", False, Items((item,), (key,) if key else ()))
+            grown = Passed(Items((item,), (key,) if key else ()))
             self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
 
     def _container(self, name: str) -> Call | None:
@@ -420,7 +420,7 @@ class Statements:
         if isinstance(owner, ast.Name) and not isinstance(value.value, Parameter):
             container = self.expressions.scope.get(owner.id)
             if isinstance(container, Call):
-                grown = Passed("", "", value.text, False, Many(value.value))
+                grown = Passed(Many(value.value), value.text)
                 self.expressions.scope[owner.id] = replace(container, args=(*container.args, grown))
         self._attach_named(owner, held, name, given)
 
