@@ -302,6 +302,12 @@ def test_whether_one_runs_after_two(row: tuple[str, bool | None], lay_out: LayOu
     assert found.calls.runs_after(lines["one"], lines["two"]) is expected
 
 
+def test_what_stands_in_no_method_is_not_seen_to_run(lay_out: LayOut) -> None:
+    found = summary(lay_out, methods(__init__="self.two = 2"))
+    ((item,),) = (method.assignments for method in found.cls.cls.methods)
+    assert found.calls.runs_after(found.cls.cls.line, item.line) is None
+
+
 ATTACHED_LATE = {
     "by the constructor": (methods(__init__="self.one = 1"), False, False),
     "by what it calls": (methods(__init__="self.a()", a="self.one = 1"), False, True),

@@ -12,6 +12,7 @@ import pytest
 from conftest import Ended, Run
 
 from pyroify.program import load, resolve
+from pyroify.program.faults import describe_fault
 
 SPEC = """\
 version: 1
@@ -292,3 +293,7 @@ class TestFaultsOfPyroify:
         rule = '  - match: "Bad.fc.weight"\n    keep: true\n'
         root = lay_out({**FILES, "pyroify.yaml": SPEC + rule})
         check_the_rest_is_done(root, run("rewrite"), "bad.py", "PYR234")
+
+    def test_that_come_up_elsewhere_have_no_place_in_it(self) -> None:
+        fault = describe_fault("bad.py", KeyError("weight"), "analysed")
+        assert fault.message == "could not be analysed: KeyError: 'weight'"

@@ -13,6 +13,7 @@ from test_interpret import shown, table
 
 from pyroify.edits.bases import needs_metaclass
 from pyroify.program import Index, build_index
+from pyroify.program.annotations import Annotations
 from pyroify.program.index import Base, Target
 from pyroify.program.names import ModuleNames
 from pyroify.program.resolve import Resolver
@@ -518,6 +519,9 @@ def forever(d):
 def given_back(x):
     return x
 
+def optional(made=None):
+    return made
+
 def number(d):
     return d + 1
 
@@ -573,6 +577,8 @@ STRUCTURES = {
     "a function that gives nothing": ("blocks.nothing(d)", "-"),
     "a function that gives a number": ("blocks.number(d)", "-"),
     "a function that gives what it is given": ("blocks.given_back(nn.Linear(d, d))", "Linear"),
+    "that is given by its name": ("blocks.given_back(x=nn.Linear(d, d))", "Linear"),
+    "a function that gives its default": ("blocks.optional()", "None"),
     "a function that calls itself": ("blocks.forever(d)", "?"),
     "a generator": ("nn.Sequential(*blocks.layers(d))", "Sequential(*Linear, stateless)"),
     "a class that a function gives": ("blocks.pick(d)(d, d)", "<Linear | Conv1d>"),
@@ -617,10 +623,14 @@ STRUCTURES = {
     "what a property of it gives": ("self.made", "Conv1d"),
     "what its module computes": ("self.fc(d)", "-"),
     "a class that it has": ("self.KIND(d, d)", "Linear"),
+    "the name of a class that it has": ("self.KIND", "-"),
+    "a layer that all of the class share": ("self.SHARED", "?!"),
     "something outside that is handed a layer": ("outside.wrap(nn.Linear(d, d))", "?!"),
     "handed a number": ("outside.wrap(3)", "?"),
     "that is called like a class": ("outside.Wrap(3)", "?!"),
     "of the standard library": ("os.path.join('a', 'b')", "-"),
+    "of the standard library, handed a number of it": ("os.path.join('a', os.sep)", "-"),
+    "of the standard library, handed something outside": ("os.path.join('a', outside.b)", "?"),
     "of the standard library, handed a layer": ("dict(a=nn.Linear(d, d))", "('a': Linear)"),
     "loaded": ("torch.load(given)", "?"),
     "an item of a list": ("[nn.Linear(d, d), nn.ReLU()][0]", "Linear"),
@@ -639,6 +649,7 @@ import blocks, collections, copy, functools, os, outside
 blocks.KINDS2["b"] = outside.Layer
 class Net(nn.Module):
     KIND = nn.Linear
+    SHARED = nn.Linear(3, 3)
 
     def __init__(self, d, given):
         super().__init__()
@@ -658,6 +669,117 @@ class Net(nn.Module):
     assert net is not None
     value = net.cls.methods[0].assignments[-1].value
     assert held(Resolver(index, {}).resolve(value, Scope("net.py", net))) == expected
+
+
+OVERRIDDEN = {
+    "by nobody": ("pass", "Linear"),
+    "by a layer of another kind": ("def build(self, d): return nn.Conv1d(d, d, d)", "?!"),
+    "by what it is given": ("def build(self, given): return given", "?!"),
+    "by an attribute of the class": ("build = outside.build", "?!"),
+}
+
+
+@table(OVERRIDDEN)
+def test_what_a_method_gives_that_a_subclass_overrides(
+    row: tuple[str, str], lay_out: LayOut
+) -> None:
+    body, expected = row
+    text = f"""\
+import outside
+{TORCH}
+class Net(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.x = self.build(d)
+
+    def build(self, d):
+        return nn.Linear(d, d)
+
+class Sub(Net):
+    {body}
+"""
+    index = index_of(lay_out, {"net.py": text})
+    net, sub = index.module_classes
+    value = net.cls.methods[0].assignments[-1].value
+    resolver = Resolver(index, {net.key: (sub,)})
+    assert held(resolver.resolve(value, Scope("net.py", net))) == expected
+
+
+ANNOTATED = {
+    "a class": ("Block", "Block"),
+    "with what derives from it": ("Base", "<Base | Derived>"),
+    "a class or none": ("Block | None", "<Block | None>"),
+    "none by default": ("Block = None", "<Block | None>"),
+    "any number": ("list[Base]", "(*<Base | Derived>)"),
+    "a number": ("int", ""),
+    "a class of torch": ("nn.Linear", ""),
+    "a container that its maker fills": ("Stack", ""),
+    "one that may be such a container": ("Module", ""),
+}
+
+
+@table(ANNOTATED)
+def test_what_an_annotation_says(row: tuple[str, str], lay_out: LayOut) -> None:
+    annotation, expected = row
+    text = f"""\
+{BLOCK}
+class Base(nn.Module): pass
+class Derived(Base): pass
+class Stack(nn.Sequential): pass
+class Module(nn.Module): pass
+class Filled(Module, nn.Sequential): pass
+
+class Net(nn.Module):
+    def __init__(self, given: {annotation}):
+        super().__init__()
+"""
+    index = index_of(lay_out, {"net.py": text})
+    classes = {cls.cls.name: cls for cls in index.module_classes}
+    subclasses = {
+        cls.key: [sub for sub in classes.values() if cls in sub.lineage[1:]]
+        for cls in classes.values()
+    }
+    net = classes["Net"]
+    found = Annotations(net.file, index, subclasses).instances(net.cls.methods[0])
+    assert "".join(map(held, found.values())) == expected
+
+
+SIZES = {
+    "as they are given": ("self.x = nn.Linear(d, given)", "d given"),
+    "of a partial beside it": (
+        "make = functools.partial(nn.Linear, d)\nself.x = make(given)",
+        "d given",
+    ),
+    "of a partial of another file": ("self.x = blocks.Sized(d)", "? d"),
+    "a number of it": ("self.x = blocks.Three(d)", "3 d"),
+}
+
+
+@table(SIZES)
+def test_which_sizes_of_a_layer_mean_the_same_here(row: tuple[str, str], lay_out: LayOut) -> None:
+    body, expected = row
+    blocks = f"""\
+import functools
+{TORCH}
+SIZE = 3
+Sized = functools.partial(nn.Linear, SIZE)
+Three = functools.partial(nn.Linear, 3)
+"""
+    text = f"""\
+import blocks, functools
+{TORCH}
+class Net(nn.Module):
+    def __init__(self, d, given):
+        super().__init__()
+{indent(body, " " * 8)}
+"""
+    index = index_of(lay_out, {"net.py": text, "blocks.py": blocks})
+    (net,) = index.module_classes
+    value = net.cls.methods[0].assignments[-1].value
+    layer = Resolver(index, {}).resolve(value, Scope("net.py", net))
+    assert isinstance(layer, LayerInstance)
+    assert layer.call is not None
+    assert " ".join(arg.text if arg.stable else "?" for arg in layer.call.args) == expected
 
 
 REPLACED = {
@@ -754,6 +876,15 @@ ATTRIBUTES = {
         "self.a = nn.ModuleList([nn.Linear(3, 3)])\ndel self.a[0]",
         "a: ModuleList(*Linear)",
     ),
+    "a member that is replaced": (
+        "self.a = nn.Sequential(nn.Linear(3, 3))\nself.a.add_module('0', nn.Linear(3, 3))",
+        "a: <Sequential(Linear) | ?!>",
+    ),
+    "a member that is replaced twice": (
+        "self.a = nn.Sequential(nn.Linear(3, 3))\n"
+        "self.a.add_module('0', nn.Linear(3, 3))\nself.a.add_module('0', nn.Linear(3, 3))",
+        "a: <Sequential(Linear) | ?!>",
+    ),
     "something put into a layer": (
         "self.a = nn.Linear(3, 3)\nself.a.extra = nn.Linear(3, 3)",
         "a: <Linear | ?!>",
@@ -771,6 +902,37 @@ def test_what_an_attribute_holds_in_the_end(row: tuple[str, str], lay_out: LayOu
     (net,) = index.module_classes
     found = ClassSummary(net, Resolver(index, {}), ()).everything
     assert "; ".join(f"{item.name}: {held(item.node)}" for item in found) == expected
+
+
+MEMBERS = {
+    "what it appends": ("self.append(nn.Linear(3, 3))", "Sequential(Linear)"),
+    "where something is open": (
+        "with torch.no_grad():\n    self.append(nn.Linear(3, 3))",
+        "Sequential(Linear)",
+    ),
+    "what it may append": ("if given:\n    self.append(nn.Linear(3, 3))", "Sequential(*Linear)"),
+    "all that it is extended by": (
+        "self.extend([nn.Linear(3, 3), nn.ReLU()])",
+        "Sequential(*Linear, stateless)",
+    ),
+    "what is inserted, wherever that is": (
+        "self.insert(0, nn.Linear(3, 3))",
+        "Sequential(*Linear)",
+    ),
+}
+
+
+@table(MEMBERS)
+def test_what_a_class_adds_to_itself(row: tuple[str, str], lay_out: LayOut) -> None:
+    body, expected = row
+    text = (
+        f"{TORCH}class Net(nn.Sequential):\n    def __init__(self, given):\n"
+        f"        super().__init__()\n{indent(body, ' ' * 8)}\n"
+    )
+    index = index_of(lay_out, {"net.py": text})
+    (net,) = index.module_classes
+    (own,) = ClassSummary(net, Resolver(index, {}), ()).everything
+    assert (own.name, held(own.node)) == ("", expected)
 
 
 METACLASSES = {
