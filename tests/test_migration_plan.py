@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conftest import LayOut
+from test_interpret import table
 
 from pyroify.diagnostics import Finding
 from pyroify.pipeline import Outcome, rewrite_project
@@ -98,6 +99,59 @@ def test_module_that_is_imported(lay_out: LayOut) -> None:
     )
     assert "is not made by one statement" in only(rewrite(root, NOTHING)).message
     assert changed(rewrite(root, ALL)) == ["nets.py", "train.py"]
+
+
+STAYS = {
+    "a prior of something without a name": (
+        '{"fc weight": dist.Normal(0.0, 1.0)}',
+        "lifted()(x)",
+        "'fc weight' is no parameter",
+    ),
+    "priors in a loop over another network": (
+        "{name: dist.Normal(0.0, 1.0) for name, p in other.named_parameters()}",
+        "lifted()(x)",
+        "its priors are not made in a loop over net.named_parameters()",
+    ),
+    "a lifted network that is called twice": (
+        "lambda name, shape: dist.Normal(0.0, 1.0).expand(shape)",
+        "lifted()(x) + lifted()(x)",
+        "it is handed on, and not called once in the same function",
+    ),
+    "one that is returned": (
+        "lambda name, shape: dist.Normal(0.0, 1.0).expand(shape)",
+        "lifted",
+        "what it gives is handed on instead of called",
+    ),
+}
+
+
+def lifting(priors: str, use: str = "lifted()(x)") -> str:
+    """A script that lifts a network with these priors."""
+    return f"""\
+{IMPORTS}net = Net()
+
+
+def model(x):
+    lifted = pyro.random_module("module", net, {priors})
+    return {use}
+"""
+
+
+@table(STAYS)
+def test_what_stays_says_why(row: tuple[str, str, str], lay_out: LayOut) -> None:
+    priors, use, why = row
+    root = lay_out({"nets.py": NETS, "train.py": lifting(priors, use)})
+    finding = only(rewrite(root, ALL))
+    assert finding.code == "PYR043"
+    assert finding.message == f"pyro.random_module of net stays: {why}"
+
+
+def test_priors_may_be_draws(lay_out: LayOut) -> None:
+    """A tutorial drew in the function, of which only the distribution counts."""
+    draw = "lambda name, shape: pyro.sample(name, dist.Normal(0.0, 1.0).expand(shape))"
+    root = lay_out({"nets.py": NETS, "train.py": lifting(draw)})
+    outcome = rewrite(root, ALL)
+    assert (outcome.findings, changed(outcome)) == ((), ["nets.py", "train.py"])
 
 
 def test_exact_numbers_are_kept(lay_out: LayOut) -> None:
