@@ -752,6 +752,7 @@ SIZES = {
     ),
     "of a partial of another file": ("self.x = blocks.Sized(d)", "? d"),
     "a number of it": ("self.x = blocks.Three(d)", "3 d"),
+    "the default of a function of it": ("self.x = blocks.layer(d)", "d 3"),
 }
 
 
@@ -764,6 +765,9 @@ import functools
 SIZE = 3
 Sized = functools.partial(nn.Linear, SIZE)
 Three = functools.partial(nn.Linear, 3)
+
+def layer(d, size=3):
+    return nn.Linear(d, size)
 """
     text = f"""\
 import blocks, functools
