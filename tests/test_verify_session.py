@@ -311,7 +311,9 @@ def test_equal_class_names_what_was_compared(results):
     result = results["shop.nets:Net"]
     assert (result.status, result.reason) == ("equal", "")
     assert result.built == "Net(in_features=8, hidden=8)"
-    assert result.calls == ("forward(x=float[2, 8])", "encode(x=float[2, 8])")
+    variants = ("", ", again", ", of both signs", ", 1 row", ", 5 rows")
+    methods = ("forward(x=float[2, 8])", "encode(x=float[2, 8])")
+    assert result.calls == tuple(f"{call}{variant}" for call in methods for variant in variants)
     assert result.max_difference == 0.0
     assert result.sites == {"fc.weight": ((8, 8), 2), "scale.scale": ((8,), 1)}
 
@@ -346,11 +348,11 @@ def test_status_and_reason(results, name, status, reason):
 
 
 def test_class_without_forward_is_called_by_its_methods(results):
-    assert results["shop.nets:NoForward"].calls == ("log_prob(x=float[2, 3])",)
+    assert results["shop.nets:NoForward"].calls[0] == "log_prob(x=float[2, 3])"
 
 
 def test_token_input_is_found(results):
-    assert results["shop.nets:Tokens"].calls == ("forward(tokens=int[2, 5])",)
+    assert results["shop.nets:Tokens"].calls[0] == "forward(tokens=int[2, 5])"
 
 
 def test_results_are_plain_data(results):
@@ -402,10 +404,10 @@ def test_given_inputs_that_do_not_fit_are_said(trees):
 
 
 def test_what_hangs_is_ended(trees):
-    hangs, before, after = verify(*trees, [net("Hangs"), net("HangsBefore"), net("Net")], 2)
-    assert (hangs.status, hangs.reason) == ("failed", "the rewritten code takes longer than 2 s")
+    hangs, before, after = verify(*trees, [net("Hangs"), net("HangsBefore"), net("Net")], 8)
+    assert (hangs.status, hangs.reason) == ("failed", "the rewritten code takes longer than 8 s")
     assert before.status == "not_verified"
-    assert before.reason == "the original takes longer than 2 s"
+    assert before.reason == "the original takes longer than 8 s"
     assert after.status == "equal"
 
 

@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from benchmarks.fuzz.expectation import Unclear, constraint, distribution, expect
 from benchmarks.fuzz.program import SPEC, Program, Target, lay_out
 from benchmarks.fuzz.side import Side, imported
-from benchmarks.fuzz.sites import SameDraws, Site, list_sites, recorded
+from benchmarks.fuzz.sites import Site, list_sites, recorded
 from benchmarks.fuzz.specs import make_spec
 from pyroify.cli import cli
 from pyroify.spec.load import load_spec
 from pyroify.spec.model import Deterministic, Keep, Param, Sample, Spec
+from pyroify.verify.draws import SameDraws
 from pyroify.verify.pin import OriginalError, compare
-from pyroify.verify.run import EntryCall, describe, run
+from pyroify.verify.run import EntryCall, describe, invoke, run
 from pyroify.verify.sites import buffers, constrained, parameters, priors
 
 INTERNAL = "PYR234"
@@ -160,7 +161,7 @@ class _Judge:
                     for name, value in (parameters(module) | buffers(module)).items()
                 }
                 with torch.no_grad():
-                    EntryCall(target.method, (_input(),)).on(module)
+                    invoke(module, EntryCall(target.method, (_input(),)))
         except Exception as error:
             self.result.not_built.append(f"{target.code}: {describe(error)}")
             return None

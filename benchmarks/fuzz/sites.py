@@ -8,7 +8,7 @@ Where that is not clear, all classes that could be meant are kept.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 CONSTRUCTORS = ("__init__", "__post_init__", "__new__")
 
@@ -211,17 +210,3 @@ def _layers(owner: nn.Module, name: str, is_project: Callable[[type], bool]) -> 
         )
     library = [cls.__name__ for cls in own.__mro__ if cls.__module__.startswith("torch.nn.modules")]
     return ("", *(n for n in library if n not in ("Module", "Sequential", "ModuleList")))
-
-
-class SameDraws(TorchDispatchMode):
-    """Every random operation starts from one seed: its result depends on its arguments alone.
-
-    So two constructors that draw in another order, or draw less, give the same values.
-    """
-
-    def __torch_dispatch__(
-        self, func: Any, types: Collection[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if torch.Tag.nondeterministic_seeded in func.tags:
-            torch.default_generator.manual_seed(7)
-        return func(*args, **(kwargs or {}))

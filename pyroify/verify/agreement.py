@@ -13,9 +13,11 @@ from functools import cached_property
 from typing import Any
 
 import pyro
+import torch
 from pyro import poutine
 from pyro.distributions import Delta
 from pyro.nn import PyroModule
+from pyro.poutine.messenger import Messenger
 from torch import Tensor, nn
 
 from pyroify.catalog.distributions import DISTRIBUTIONS
@@ -76,7 +78,8 @@ def compare_with_plan(
 class _Built:
     """The modules, and what of the rewritten one is random, constrained or kept, by path.
 
-    ``sites`` are those of all priors, drawn once; ``failures`` says what drawing one raises.
+    ``sites`` are those of all priors, drawn once, and can be differentiated by; ``failures`` says
+    what drawing one raises.
     """
 
     original: nn.Module
@@ -142,6 +145,15 @@ class _Built:
         return "gone"
 
 
+class _Leaves(Messenger):
+    """Makes each value that is drawn one that others can be differentiated by."""
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["value"] is None and not msg["is_observed"]:
+            value = msg["fn"](*msg["args"], **msg["kwargs"]).detach()
+            msg["value"] = value.requires_grad_(value.is_floating_point())
+
+
 def _draw(rewritten: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Draw every prior once, each of what it reads as well; also what drawing one raises."""
     declared, failures = priors(rewritten), {}
@@ -150,6 +162,7 @@ def _draw(rewritten: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     used = {key: context.used for key, context in contexts.items()}
     with ExitStack() as stack:
         trace = stack.enter_context(poutine.trace())
+        stack.enter_context(_Leaves())
         for context in contexts.values():
             stack.enter_context(context)
         for path, prior in declared.items():
@@ -220,6 +233,8 @@ def _sampled(action: Sample, facts: Facts, names: Sequence[str], built: _Built) 
     for name in latents:
         if reason := _law_reason(action, facts, name, built):
             yield f"its prior {reason}"
+        elif not built.sites[name]["value"].is_contiguous():
+            yield "its prior draws what is not contiguous"
 
 
 def _law_reason(action: Sample, facts: Facts, name: str, built: _Built) -> str:
@@ -232,7 +247,28 @@ def _law_reason(action: Sample, facts: Facts, name: str, built: _Built) -> str:
     except CannotTell as error:
         family = type(unwrapped(law)).__name__
         return "" if family == action.distribution.name else f"is {family}, but {error}"
-    return law_difference(planned, law)
+    return law_difference(planned, law) or _dependence_difference(planned, law, built)
+
+
+def _dependence_difference(planned: Any, drawn: Any, built: _Built) -> str:
+    """Compare what two equal distributions learn about what they read."""
+    leaves = {
+        name: site["value"]
+        for name, site in built.sites.items()
+        if site["type"] == "sample" and site["value"].is_leaf and site["value"].requires_grad
+    }
+    value = drawn.sample()
+    wanted, got = (_derivatives(law.log_prob(value).sum(), leaves) for law in (planned, drawn))
+    lost = sorted(wanted - got)
+    return f"does not depend on {' and '.join(lost)}, which it is to learn from" if lost else ""
+
+
+def _derivatives(density: Tensor, leaves: Mapping[str, Tensor]) -> set[str]:
+    """The names that a density depends on."""
+    if not density.requires_grad or not leaves:
+        return set()
+    found = torch.autograd.grad(density, list(leaves.values()), allow_unused=True)
+    return {name for name, item in zip(leaves, found, strict=True) if item is not None}
 
 
 def _scaled(item: Expected, action: Sample, built: _Built) -> Iterator[str]:
@@ -301,12 +337,19 @@ def _kept(item: Expected, built: _Built) -> Iterator[str]:
         became = next((name for name in before.names if name in built.buffers), "")
         if not (before.is_frozen and became):  # what is read as a latent has no use for a gradient
             yield f"should be kept, but is {built.what(before.names)}"
+        elif built.is_fixed(before.path):
+            reason = value_difference(before.tensor, built.buffers[became])
+            yield from [f"its first value {reason}"] if reason else []
         return
     after = built.kept[name]
     if after.shape != before.tensor.shape:
         yield f"has shape {tuple(after.shape)}, had {tuple(before.tensor.shape)}"
     elif built.is_fixed(before.path) and (reason := value_difference(before.tensor, after)):
         yield f"its first value {reason}"
+    if after.dtype != before.tensor.dtype:
+        yield f"is {after.dtype}, was {before.tensor.dtype}"
+    if before.tensor.is_contiguous() and not after.is_contiguous():
+        yield "is not contiguous any more: Pyro's store would train a copy of it"
     if after.requires_grad != before.tensor.requires_grad:
         yield f"its requires_grad is {after.requires_grad}, was {before.tensor.requires_grad}"
 

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from typing import Any
 
 import pyro
 from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 
+from pyroify.verify.outputs import difference
 from pyroify.verify.run import Run
 from pyroify.verify.sites import Prior, buffers, constrained, dotted, parameters, priors, ties
 
@@ -40,6 +42,8 @@ def audit_trace(
     """Say what a call drew under a wrong name, with a wrong shape, or twice for one parameter."""
     return (
         *_misnamed(rewritten, before, after),
+        *_own_sites(before, after),
+        *_weighted(rewritten, after),
         *_misshapen(pinned, after),
         *_untied(original, rewritten, after),
     )
@@ -171,6 +175,44 @@ def _misnamed(rewritten: nn.Module, before: Run, after: Run) -> list[str]:
         for name in after.latents()
         if name not in expected
     ]
+
+
+def _own_sites(before: Run, after: Run) -> list[str]:
+    """Say what became of the sites that the original has itself."""
+    found = []
+    for name, site in before.sites.items():
+        if site["type"] != "sample":
+            continue
+        now = after.sites.get(name)
+        if now is None or now["type"] != "sample":
+            found.append(f"the site {name} of the original is gone")
+        elif reason := _site_difference(site, now):
+            found.append(f"the site {name} of the original {reason}")
+    return found
+
+
+def _site_difference(before: Any, after: Any) -> str:
+    for key, words in (("is_observed", "is observed"), ("scale", "has the scale")):
+        if isinstance(before[key], Tensor) or isinstance(after[key], Tensor):
+            continue
+        if before[key] != after[key]:
+            return f"{words}: {after[key]}, was {before[key]}"
+    plates = [[(f.name, f.size) for f in site["cond_indep_stack"]] for site in (before, after)]
+    if plates[0] != plates[1]:
+        return f"stands in the plates {plates[1]}, stood in {plates[0]}"
+    apart = difference(before["fn"], after["fn"], "distribution").mismatches
+    # What a distribution has computed on the way may be there on one side only.
+    shown = [line for line in apart if not line.endswith((" is missing", " was not there before"))]
+    return f"has another {shown[0]}" if shown else ""
+
+
+def _weighted(rewritten: nn.Module, after: Run) -> list[str]:
+    """Priors that count more, or less, than once in the density."""
+    found = []
+    for name, site in after.latents().items():
+        if name in priors(rewritten) and (site["scale"] != 1.0 or site["mask"] is not None):
+            found.append(f"the prior of {name} is scaled or masked where it is drawn")
+    return found
 
 
 def _misshapen(pinned: Mapping[str, Tensor], after: Run) -> list[str]:

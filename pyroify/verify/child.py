@@ -18,7 +18,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,8 @@ from pyro.nn import PyroModule
 from torch import nn
 
 from pyroify.verify.agreement import compare_with_plan
-from pyroify.verify.draws import KeptDraw, audit_construction
+from pyroify.verify.draws import KeptDraw, SameDraws, audit_construction, values_replaced
+from pyroify.verify.fresh import compare_fresh
 from pyroify.verify.guess import Arguments, GuessedCode, complete_arguments, guess_arguments
 from pyroify.verify.inputs import NoCall, find_call, given_call
 from pyroify.verify.lines import find_classes
@@ -38,14 +39,18 @@ from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyRe
 from pyroify.verify.outputs import tensors
 from pyroify.verify.pin import Comparison, OriginalError, compare_call
 from pyroify.verify.replay import RecordedArguments, RecordedCall
-from pyroify.verify.run import Call, describe
+from pyroify.verify.run import Call, describe, invoke
 from pyroify.verify.tree import Imports, Tree
+from pyroify.verify.variants import Varied, vary
 
 MEMORY = 12 * 2**30
 """Bytes; a guessed size must not make the machine swap."""
 
 _SEARCH_SECONDS = 20.0
 """How long arguments are tried for one class."""
+
+_VARIANT_SECONDS = 30.0
+"""After that much time only one variant of each call is compared."""
 
 _BUILDS_CALLED = 12
 _RECORDED = 3
@@ -85,13 +90,13 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OriginalRun:
-    """How the original was built, and the calls that ran, by label.
+    """How the original was built, and the calls that ran, by label; each with variants of it.
 
     ``silent`` says why forward could not be called, if so.
     """
 
     arguments: Built
-    calls: Mapping[str, Call]
+    calls: Mapping[str, Varied]
     silent: str = ""
 
     @property
@@ -139,19 +144,19 @@ class Verifier:
         result = replace(
             result,
             built=f"{target.qualname}({rehearsal.arguments})",
-            calls=tuple(rehearsal.calls),
             recorded=rehearsal.is_recorded,
         )
         try:
             with self._side(REWRITTEN):
                 # Before any call: instances may share modules, and Pyro names none that has run.
-                unplanned = self._unplanned(target, rehearsal)
+                faults = self._as_built(target, rehearsal)
                 comparisons = list(self._compare(target, rehearsal))
         except NotVerified as error:
             return replace(result, calls=(), reason=str(error))
         except Failed as error:
-            return replace(result, status="failed", reason=str(error))
-        return _with_faults(_summed_up(result, comparisons, rehearsal.silent), unplanned)
+            reason = f"{target.qualname}: {error}"
+            return replace(result, status="failed", reason=reason)
+        return _with_faults(_summed_up(result, comparisons, rehearsal.silent), faults)
 
     def _rehearse(self, cls: type[nn.Module], target: Target) -> list[OriginalRun]:
         """How the original is built and called: as a run did it, or else as can be guessed."""
@@ -199,51 +204,77 @@ class Verifier:
         return cls
 
     def _compare(self, target: Target, rehearsal: OriginalRun) -> Iterator[tuple[str, Comparison]]:
-        """Compare every call, in training mode and in evaluation mode, up to the first fault.
+        """Compare every call and its variants, in training and in evaluation mode.
 
-        Yields each comparison with the label of its call.
+        Yields each comparison with the label of its call, up to the first fault. The variants of a
+        call are made on modules that have been called, each with other weights: what was kept of
+        the first draws shows.
         """
         after = self._load_rewritten(target)
         with self._side(ORIGINAL):
             before = self._load_original(target)
-        thorough, said = True, ""
-        for label, call in rehearsal.calls.items():
+        said, done = "", False
+        until = time.monotonic() + _VARIANT_SECONDS
+        for label, varied in rehearsal.calls.items():
             modules = self._build_both(before, after, rehearsal.arguments)
             _vary_constants(modules[0])
-            for training in (True, False):
-                modules[0].train(training)
-                try:
-                    comparison = compare_call(
-                        *modules,
-                        call,
-                        thorough=thorough,
-                        within=functools.partial(self._side, ORIGINAL),
-                    )
-                except OriginalError as error:  # one of the modes may not be for it
-                    said = str(error)
-                    continue
-                yield label, comparison
-                if not comparison.equal:
-                    return
-                thorough = False
-        if thorough:
+            for name, call in [("", varied.call), *varied.variants.items()]:
+                if name and time.monotonic() > until:
+                    break
+                for training in (True, False):
+                    modules[0].train(training)
+                    try:
+                        comparison = compare_call(
+                            *modules,
+                            call,
+                            thorough=not done,
+                            within=functools.partial(self._side, ORIGINAL),
+                        )
+                    except OriginalError as error:  # one of the modes may not be for it
+                        said = str(error)
+                        continue
+                    yield f"{label}{name and f', {name}'}", comparison
+                    if not comparison.equal:
+                        return
+                    done = True
+                _vary_weights(modules[0])
+        if not done:
             raise NotVerified(f"the original raises {said}")
 
-    def _unplanned(self, target: Target, rehearsal: OriginalRun) -> tuple[str, ...]:
-        """Say where the rewritten class, as built, is not what was planned."""
-        if self._planned is None:
-            return ()
+    def _as_built(self, target: Target, rehearsal: OriginalRun) -> tuple[str, ...]:
+        """Say what of the rewritten class, as built, was not planned or is not as it was."""
         arguments, after = rehearsal.arguments, self._load_rewritten(target)
         with self._side(ORIGINAL):
             before = self._load_original(target)
-        original, rewritten = self._build_both(before, after, arguments)
-        try:
+        with self._alike(before, arguments):
+            with values_replaced() as starts:
+                original, rewritten = self._build_both(before, after, arguments)
             with self._side(ORIGINAL):
-                again = arguments.construct(before, seed=1)
+                again: nn.Module = arguments.construct(before, seed=1)
+        try:
+            if self._planned is None:
+                return compare_fresh(original, rewritten, again, starts)
+            with self._side(ORIGINAL):
                 planned = find_classes(self._planned, self._trees[ORIGINAL].root, original)
-            return compare_with_plan(planned, original, rewritten, again)
+            begun = () if planned.begins_elsewhere(original) else starts
+            return (
+                *compare_with_plan(planned, original, rewritten, again),
+                *compare_fresh(original, rewritten, again, begun),
+            )
         except (Exception, SystemExit) as error:
             raise Failed(f"cannot be compared with the plan: {describe(error)}") from error
+
+    def _alike(
+        self, before: type[nn.Module], arguments: Built
+    ) -> AbstractContextManager[object]:
+        """Draws that are the same whatever was drawn before, where the original can do with it."""
+        with self._side(ORIGINAL):
+            try:
+                with SameDraws():
+                    arguments.construct(before)
+            except (Exception, SystemExit):
+                return nullcontext()
+        return SameDraws()
 
     def _build_both(
         self, before: type[nn.Module], after: type[nn.Module], arguments: Built
@@ -269,6 +300,17 @@ def _vary_constants(module: nn.Module) -> None:
             if values.is_floating_point() and values.numel() and (values == values.max()).all():
                 noise = 0.1 * torch.rand(values.shape, generator=generator).to(values)
                 values.copy_(values * (1 - noise) if values.any() else noise)
+
+
+def _vary_weights(module: nn.Module) -> None:
+    """Change all parameters a little, none of them in its sign."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            values = parameter.data
+            if values.is_floating_point() and values.numel():
+                noise = torch.rand(values.shape, generator=generator).to(values)
+                values.copy_(values * (0.8 + 0.4 * noise))
 
 
 def _rehearse(cls: type[nn.Module], target: Target) -> OriginalRun:
@@ -302,11 +344,11 @@ def _as_recorded(
     arguments.construct(cls)
     others = [name for name in _entry_points(cls) if name != "forward" or not calls]
     found = _with_calls(cls, arguments, target, deadline, others)
-    able: dict[str, Call] = {}
+    able: dict[str, Varied] = {}
     for label, call in calls.items():
         with suppress(Exception, SystemExit):
-            call.on(arguments.construct(cls))
-            able[label] = call
+            invoke(arguments.construct(cls), call)
+            able[label] = vary(arguments.construct(cls), call, deadline)
     return OriginalRun(arguments, {**able, **found.calls}, "" if able else found.silent)
 
 
@@ -348,7 +390,7 @@ def _with_calls(
     deadline: float,
     entry_points: Sequence[str],
 ) -> OriginalRun:
-    calls: dict[str, Call] = {}
+    calls: dict[str, Varied] = {}
     silent = ""
     for method in entry_points:
         if method in target.left_out:
@@ -360,7 +402,7 @@ def _with_calls(
             if method == "forward" and not said.startswith("NotImplementedError"):
                 silent = f"forward cannot be called: {said}"
             continue
-        calls[label] = call
+        calls[label] = vary(arguments.construct(cls), call, deadline)
     return OriginalRun(arguments, calls, silent)
 
 
@@ -368,7 +410,7 @@ def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tupl
     if method == "forward" and (inputs := _given_inputs(build)) is not None:
         return given_call(inputs)
     call, label = find_call(module, method, deadline)
-    if method != "forward" and not tensors(call.on(module)):
+    if method != "forward" and not tensors(invoke(module, call)):
         raise NoCall(f"{method} returns no tensor")
     return call, label
 
@@ -398,6 +440,7 @@ def _summed_up(
     comparisons = [comparison for _, comparison in labelled]
     result = replace(
         result,
+        calls=tuple(dict.fromkeys(label for label, _ in labelled)),
         left_out=(*result.left_out, *comparisons[0].left_out),
         max_difference=_largest(c.max_difference for c in comparisons),
         sites={n: (s.shape, s.event_dim) for c in comparisons for n, s in c.sites.items()},
@@ -405,7 +448,8 @@ def _summed_up(
     call, last = labelled[-1]
     if last.equal:
         return replace(result, reason=silent, status="not_verified" if silent else "equal")
-    reason = "; ".join(f"{call}: {problem}" for problem in last.problems)
+    cls = result.name.rpartition(":")[2]
+    reason = "; ".join(f"{cls}.{call}: {problem}" for problem in last.problems)
     if last.same_output or last.max_difference is None:
         return replace(result, status="failed", reason=reason)
     return replace(result, status="different", reason=reason)
@@ -415,7 +459,7 @@ def _with_faults(result: VerifyResult, faults: Sequence[str]) -> VerifyResult:
     """The result, where the class is not what was planned whatever it computes."""
     if not faults:
         return result
-    reason = "; ".join(filter(None, (result.reason, *faults)))
+    reason = "; ".join(filter(None, (*faults, result.reason)))
     status: Status = "failed" if result.status == "failed" else "different"
     return replace(result, status=status, reason=reason)
 

@@ -1,17 +1,67 @@
-"""Draws that a constructor makes: a value computed from one is frozen for good."""
+"""Draws that a constructor makes: a value computed from one is frozen for good.
+
+And the random numbers that it starts parameters with: a rewritten one may draw fewer of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from pyro.nn import PyroModule
+from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pyroify.verify.outputs import dense, is_same
 from pyroify.verify.sites import buffers, dotted
+
+
+_ALIKE = 10_000
+"""As many draws are alike; a loop that waits for other numbers is to end."""
+
+
+class SameDraws(TorchDispatchMode):
+    """Every random operation starts from one seed: its result depends on its arguments alone.
+
+    So two constructors that draw in another order, or draw less, give the same values.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = _ALIKE
+
+    def __torch_dispatch__(
+        self, func: Any, types: Collection[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given = kwargs or {}
+        if torch.Tag.nondeterministic_seeded in func.tags and self._left:
+            self._left -= 1
+            (given.get("generator") or torch.default_generator).manual_seed(7)
+        return func(*args, **given)
+
+
+@contextmanager
+def values_replaced() -> Iterator[list[tuple[PyroModule, str, Tensor]]]:
+    """Collect the value of each parameter that a ``PyroSample`` takes the place of.
+
+    There a guide begins.
+    """
+    replaced: list[tuple[PyroModule, str, Tensor]] = []
+    assign = PyroModule.__setattr__
+
+    def assign_and_note(module: PyroModule, name: str, value: Any) -> None:
+        parameter = module.__dict__.get("_parameters", {}).get(name)
+        if isinstance(value, PyroSample) and parameter is not None:
+            replaced.append((module, name, parameter.detach().clone()))
+        assign(module, name, value)
+
+    PyroModule.__setattr__ = assign_and_note  # type: ignore[method-assign]
+    try:
+        yield replaced
+    finally:
+        PyroModule.__setattr__ = assign  # type: ignore[method-assign]
 
 
 class KeptDraw(Exception):

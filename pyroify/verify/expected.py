@@ -317,6 +317,8 @@ _ROUNDING = 1e-5
 
 def law_difference(planned: Any, drawn: Any) -> str:
     """How a distribution that was drawn from differs from the planned one; empty if it does not."""
+    if _is_masked(drawn):
+        return "is masked, so it does not count"
     if drawn.batch_shape:
         return f"has batch_shape {tuple(drawn.batch_shape)}, so its dims are no event dims"
     if drawn.event_shape != planned.event_shape:
@@ -350,7 +352,7 @@ def value_difference(planned: Any, got: Any) -> str:
         wanted, found = torch.broadcast_tensors(*wide)
     except RuntimeError:
         return f"has shape {tuple(wide[1].shape)}, planned {tuple(wide[0].shape)}"
-    rounding = max(_ROUNDING, *(8 * torch.finfo(k).eps for k in kinds if k.is_floating_point))
+    rounding = max([_ROUNDING, *(8 * torch.finfo(k).eps for k in kinds if k.is_floating_point)])
     if torch.allclose(wanted, found, rtol=rounding, atol=1e-12, equal_nan=True):
         return ""
     at = (wanted - found).abs().nan_to_num(nan=math.inf).argmax()
@@ -372,6 +374,12 @@ def unwrapped(law: Any) -> Any:
     while type(law).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
         law = law.base_dist
     return law
+
+
+def _is_masked(law: Any) -> bool:
+    while type(law).__name__ in ("Independent", "ExpandedDistribution"):
+        law = law.base_dist
+    return type(law).__name__ == "MaskedDistribution"
 
 
 def _support_difference(planned: Any, drawn: Any) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import transform_to
 
 from pyroify.verify.outputs import difference, tensors
-from pyroify.verify.run import describe
+from pyroify.verify.run import Run, describe
 from pyroify.verify.sites import constrained, parameters, ties
 
 ROUNDING = 1e-5
@@ -34,34 +34,37 @@ class Gradients:
 def compare_gradients(
     original: nn.Module,
     rewritten: nn.Module,
-    expected: object,
-    actual: object,
+    before: Run,
+    after: Run,
     pinned: Mapping[str, Tensor],
 ) -> Gradients:
-    """Compare the gradients of the two outputs for every parameter, whatever became of it.
+    """Compare the gradients of two outputs for every parameter, whatever became of it.
+
+    And for the inputs that are differentiated by: a class is often one part of another.
 
     A gradient that is new is no problem: the rewrite may read ``self.weight`` where the original
     read ``self.weight.data``.
     """
-    after = parameters(rewritten) | dict(pinned)
+    leaves = parameters(rewritten) | dict(pinned) | dict(after.given.leaves)
     try:
-        wanted = _gradients(expected, parameters(original))
+        wanted = _gradients(before.output, parameters(original) | dict(before.given.leaves))
     except RuntimeError:
         return Gradients()  # the original cannot be trained with this call either
     try:
-        got = _gradients(actual, after)
+        got = _gradients(after.output, leaves)
     except RuntimeError as error:
         return Gradients(problems=(f"differentiating the output raises {describe(error)}",))
-    shared = {names: wanted[names[0]] for names in ties(original) if names[0] in wanted}
+    groups = [*ties(original), *((name,) for name in before.given.leaves)]
+    shared = {names: wanted[names[0]] for names in groups if names[0] in wanted}
     apart = {path for path, _, _ in constrained(rewritten)}
     sampled_or_kept = {
         names: gradient
         for names, gradient in shared.items()
-        if apart.isdisjoint(names) and any(name in after for name in names)
+        if apart.isdisjoint(names) and any(name in leaves for name in names)
     }
     problems: list[str] = []
     for names, gradient in (sampled_or_kept | dict(_constrained(rewritten, wanted))).items():
-        found = sum(got[name] for name in _distinct(names, after) if name in got)
+        found = sum(got[name] for name in _distinct(names, leaves) if name in got)
         problems += _mismatches(names[0], gradient, found)
     used = (name for name, gradient in wanted.items() if gradient.count_nonzero())
     return Gradients(frozenset(used), tuple(problems))

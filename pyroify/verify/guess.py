@@ -20,6 +20,7 @@ from functools import partial, reduce
 from itertools import islice
 from typing import Any, Literal, Union, get_args, get_origin
 
+import pyro
 import torch
 import torch.nn.functional as F
 from pyro.nn.module import to_pyro_module_
@@ -67,10 +68,10 @@ class Arguments:
 
         With ``converted`` the modules it is given are PyroModules.
         """
-        torch.manual_seed(0)
+        pyro.set_rng_seed(0)
         args = [_follow(value, converted) for value in self.args]
         kwargs = {name: _follow(value, converted) for name, value in self.kwargs.items()}
-        torch.manual_seed(seed)
+        pyro.set_rng_seed(seed)
         return cls(*args, **kwargs)
 
 
@@ -86,7 +87,7 @@ class GuessedCode:
 
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Do as arguments do; the code imports what the current version has."""
-        torch.manual_seed(0)
+        pyro.set_rng_seed(0)
         names = self.run()
         made = Arguments(tuple(names.get("args", ())), names.get("kwargs", {}))
         return made.construct(cls, converted=converted, seed=seed)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pyroify.verify.guess import SIZE, guess_values
 from pyroify.verify.outputs import tensors
-from pyroify.verify.run import EntryCall, describe
+from pyroify.verify.run import EntryCall, describe, invoke
 
 ATTEMPTS = 120
 TOKENS = 4
@@ -88,7 +88,7 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
         seen.add(repr(inputs))
         call = _call(method, parameters, inputs, dtype)
         try:
-            output = call.on(module)
+            output = invoke(module, call)
         except Exception as error:
             first_error = first_error or describe(error)
             queue = [*_mended(inputs, str(error), _widths(module)), *queue]

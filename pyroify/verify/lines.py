@@ -69,6 +69,12 @@ class Planned:
         entry = self.entry(built)
         return entry is not None and any(covers(part.path, "", way) for part in entry.parts)
 
+    def begins_elsewhere(self, module: nn.Module) -> bool:
+        """Whether it is said that an initialiser of a class in it has no effect any more."""
+        classes = {cls for part in module.modules() for cls in type(part).__mro__}
+        entries = filter(None, map(self.entry, classes))
+        return any(found.code == "PYR003" for entry in entries for found in entry.findings)
+
     def name(self, built: type) -> tuple[str, str]:
         """Module and qualified name of a class, as rules name it."""
         entry = self.entry(built)

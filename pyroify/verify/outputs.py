@@ -16,6 +16,7 @@ ROUNDING = 1e-6
 """Largest difference that counts as rounding, relative to the largest value of the tensor."""
 
 _GENERATED = 16
+_HASHED = (bool, int, float, str, bytes)
 _OPAQUE = (FunctionType, MethodType, ModuleType, nn.Module, torch.Generator, type)
 
 
@@ -56,15 +57,16 @@ def leaves(
         case GeneratorType():
             yield from leaves(list(islice(value, _GENERATED)), path, inside)
         case Mapping():
-            yield path, f"mapping of {len(value)}"
+            yield path, f"{_kind(value)} of {len(value)}"
             for key, item in value.items():
                 yield from leaves(item, f"{path}[{key!r}]", inside)
         case Sequence():
-            yield path, f"sequence of {len(value)}"
+            yield path, f"{_kind(value)} of {len(value)}"
             for position, item in enumerate(value):
                 yield from leaves(item, f"{path}[{position}]", inside)
         case Set():
-            yield path, f"set of {len(value)}"
+            yield path, f"{_kind(value)} of {len(value)}"
+            yield from ((f"{path}: {item!r}", item) for item in value if isinstance(item, _HASHED))
         case _:
             yield path, _kind(value)
             if not isinstance(value, _OPAQUE):

@@ -145,12 +145,13 @@ def _compare(
     except Exception as error:
         return Comparison(False, (f"raises {describe(error)}", *declared))
     outputs = difference(before.output, after.output)
-    gradients = compare_gradients(original, rewritten, before.output, after.output, pins.values)
+    gradients = compare_gradients(original, rewritten, before, after, pins.values)
     problems = (
         *outputs.mismatches,
         *declared,
         *_state_mismatches(original, rewritten),
         *difference(old, pins.values, "the draws changed in place:").mismatches,
+        *_input_mismatches(before, after),
         *audit_trace(original, rewritten, pins.values, before, after),
         *audit_reads(original, rewritten, after, gradients.used),
         *gradients.problems,
@@ -235,6 +236,12 @@ def _state_mismatches(original: nn.Module, rewritten: nn.Module) -> tuple[str, .
     return difference(
         {name: before[name] for name in names}, {name: after[name] for name in names}, "buffers"
     ).mismatches
+
+
+def _input_mismatches(before: Run, after: Run) -> tuple[str, ...]:
+    """Compare what the calls made of their arguments: both may write into them, but alike."""
+    wanted, got = ((run.given.args, dict(run.given.kwargs)) for run in (before, after))
+    return difference(wanted, got, "after the call, its arguments").mismatches
 
 
 def _duplicate_by_pickle(module: nn.Module) -> nn.Module:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyro
 import torch
 from torch import nn
 
 from pyroify.verify.guess import Arguments
+from pyroify.verify.run import Given
 from pyroify.verify.tree import Imports
 
 
@@ -73,7 +75,7 @@ class RecordedArguments:
 
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Call ``cls`` with ``seed``; what the arguments draw is always drawn with seed 0."""
-        torch.manual_seed(0)
+        pyro.set_rng_seed(0)
         _, (args, kwargs) = read_note(self.note, self.imports, converted)
         return Arguments(tuple(args), kwargs).construct(cls, converted=converted, seed=seed)
 
@@ -86,10 +88,10 @@ class RecordedCall:
     imports: Imports = field(repr=False)
     method: str = "forward"
 
-    def on(self, module: nn.Module) -> Any:
-        """Make the call, with arguments that are read anew."""
+    def arguments(self) -> Given:
+        """What it was called with, read anew."""
         _, (args, kwargs) = read_note(self.note, self.imports)
-        return module(*args, **kwargs)
+        return Given(args, kwargs)
 
     @property
     def label(self) -> str:

@@ -15,6 +15,18 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor, nn
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The arguments of one call, which it may change.
+
+    ``leaves`` are tensors that some of them are computed from, to be differentiated by.
+    """
+
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    leaves: Mapping[str, Tensor] = field(default_factory=dict)
+
+
 class Call(Protocol):
     """What is called on both versions of a module."""
 
@@ -22,8 +34,8 @@ class Call(Protocol):
     def method(self) -> str:
         """The entry point."""
 
-    def on(self, module: nn.Module) -> Any:
-        """Make the call."""
+    def arguments(self) -> Given:
+        """What it is called with, made anew each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +46,27 @@ class EntryCall:
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
-    def on(self, module: nn.Module) -> Any:
-        """Make the call, with copies of the arguments: a forward may change them in place."""
-        args, kwargs = _copied(self.args), _copied(self.kwargs)
-        if self.method == "forward":
-            return module(*args, **kwargs)
-        attribute = getattr(module, self.method)
-        return attribute(*args, **kwargs) if callable(attribute) else attribute
+    def arguments(self) -> Given:
+        """Copies: a forward may change them in place."""
+        return Given(_copied(self.args), _copied(self.kwargs))
+
+
+def invoke(module: nn.Module, call: Call, given: Given | None = None) -> Any:
+    """Make a call, with arguments of its own unless some are given."""
+    given = call.arguments() if given is None else given
+    if call.method == "forward":
+        return module(*given.args, **given.kwargs)
+    attribute = getattr(module, call.method)
+    return attribute(*given.args, **given.kwargs) if callable(attribute) else attribute
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a call returned, and its trace: the sites by name."""
+    """What a call returned, its trace (the sites by name), and its arguments as it left them."""
 
     output: Any
     sites: Mapping[str, Any]
+    given: Given
 
     def latents(self) -> dict[str, Any]:
         """The sample sites that inference would have to infer."""
@@ -117,9 +135,10 @@ def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
         stack.enter_context(pyro.get_param_store().scope())
         trace = stack.enter_context(poutine.trace())
         stack.enter_context(_Pinned(pins))
+        given = call.arguments()
         pyro.set_rng_seed(seed)
-        output = call.on(module)
-    return Run(output, dict(trace.trace.nodes))
+        output = invoke(module, call, given)
+    return Run(output, dict(trace.trace.nodes), given)
 
 
 def describe(error: BaseException) -> str:

@@ -136,7 +136,7 @@ class _Watch:
         self._target: int | None = None
         self._stage = ""
         self._since = time.monotonic()
-        self._slowest_original = 0.0
+        self._slowest_original, self._is_searching = 0.0, True
 
     def results(self) -> Iterator[tuple[int, VerifyResult]]:
         for document in self._documents():
@@ -164,9 +164,12 @@ class _Watch:
 
     def _begin(self, number: int, stage: str) -> None:
         if number != self._target:
-            self._slowest_original = 0.0
+            self._slowest_original, self._is_searching = 0.0, True
         elif self._stage == "original":
-            self._slowest_original = max(self._slowest_original, self._seconds())
+            # The first time is the search for arguments and inputs.
+            seconds = 0.0 if self._is_searching else self._seconds()
+            self._slowest_original = max(self._slowest_original, seconds)
+            self._is_searching = False
         self._target, self._stage, self._since = number, stage, time.monotonic()
 
     def _seconds(self) -> float:

@@ -12,7 +12,7 @@ from pyro.infer.autoguide import AutoNormal, init_to_feasible, init_to_value
 from torch import Tensor, nn
 
 from pyroify.verify.outputs import tensors
-from pyroify.verify.run import Call, Run, describe
+from pyroify.verify.run import Call, Run, describe, invoke
 
 
 def svi_step(
@@ -41,7 +41,7 @@ def svi_step(
 
 def _step(module: nn.Module, call: Call, start: dict[str, Tensor]) -> tuple[str, ...]:
     def model() -> None:
-        for name, mean in tensors(call.on(module)):
+        for name, mean in tensors(invoke(module, call)):
             law = dist.Normal(mean, mean.detach().abs().clamp(min=1.0)).to_event(mean.dim())
             pyro.sample(f"observed {name}", law, obs=torch.zeros_like(mean))
 

@@ -37,17 +37,21 @@ def render_results(results: Sequence[VerifyResult]) -> str:
 def _lines(result: VerifyResult, width: int) -> list[str]:
     word = f"{result.name:{width}}  {_WORDS[result.status]}"
     if result.status == "equal":
-        counts = Counter(call.partition("(")[0] for call in result.calls)
-        calls = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in counts.items())
-        sites = f"{len(result.sites)} site{'' if len(result.sites) == 1 else 's'}"
+        names = dict.fromkeys(call.partition("(")[0].partition(",")[0] for call in result.calls)
+        inputs, sites = _count(len(result.calls), "input"), _count(len(result.sites), "site")
         left_out = [
             f"    not compared: {name} ({'PYR015' if name == 'pickle' else 'PYR010'})"
             for name in result.left_out
         ]
-        return [f"{word}: {calls} of {result.built}, {sites}, {_apart(result)}", *left_out]
+        what = f"{', '.join(names)} of {result.built}"
+        return [f"{word}: {what}, {inputs}, {sites}, {_apart(result)}", *left_out]
     reasons = result.reason.split("; ")
     more = [f"... and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
     return [word, *(f"    {line}" for line in [*reasons[:_REASONS], *more])]
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _apart(result: VerifyResult) -> str:
