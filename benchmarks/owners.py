@@ -35,7 +35,7 @@ from pyroify.program.faults import FAULT
 
 LIST = Path(__file__).with_name("owners.yaml")
 TABLE = Path(__file__).with_name("owners.json")
-PLUGINS = Path(__file__).with_name("plugins")
+
 WORK = CORPUS / "owners"
 DEPENDENCIES = WORK / "dependencies"
 """What all projects import, and beside it a folder for those that need older releases."""
@@ -209,7 +209,7 @@ def take_through(project: Project, checkouts: Path | None) -> Row | None:
         faults += crashes("verify", verify)
     (WORK / f"{project.name}.json").write_text(rewrite.output)
     (WORK / f"{project.name}.verify.json").write_text(verify.output)
-    after, newly = own_tests(project, here, "-p", "pinned_draws")
+    after, newly = own_tests(project, here, "-p", "pyroify.verify.pinned_draws")
     counts = proof.get("summary", {})
     wrong = counts.get("different", 0) + counts.get("failed", 0)
     return Row(
@@ -335,7 +335,7 @@ def pyroify(here: Here, *arguments: str) -> Done:
 
 def run(here: Here, *command: str) -> Done:
     """Run a command within its limits."""
-    paths = (ROOT, PLUGINS, here.needs, DEPENDENCIES, STAND_INS)
+    paths = (ROOT, here.needs, DEPENDENCIES, STAND_INS)
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, paths)),

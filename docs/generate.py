@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 import pyroify
 from pyroify.catalog.constraints import CONSTRAINTS
@@ -57,6 +58,7 @@ FUZZ = ROOT / "benchmarks" / "fuzz.json"
 MUTANTS = ROOT / "benchmarks" / "mutants.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
+PLANTED = ROOT / "tests" / "planted.yaml"
 OWNERS = ROOT / "benchmarks" / "owners.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
 SURVEYED = {
@@ -367,6 +369,33 @@ def mutants_table() -> str:
     )
 
 
+def planted_table() -> str:
+    """The faults that tests/test_planted.py plants, and what `verify` says of each."""
+    return _table(
+        ("fault", "what is said"),
+        ((fault["fault"], f"`{fault['said']}`") for fault in _planted() if "said" in fault),
+    )
+
+
+def missed_table() -> str:
+    """Those that it does not find."""
+    return _table(
+        ("fault", "why it is not found"),
+        ((fault["fault"], fault["missed"]) for fault in _planted() if "missed" in fault),
+    )
+
+
+def planted_count() -> str:
+    """How many of them are found."""
+    found = sum("said" in fault for fault in _planted())
+    return f"**{found} of {len(_planted())}** planted faults are found.\n"
+
+
+def _planted() -> list[dict[str, str]]:
+    faults: list[dict[str, str]] = yaml.safe_load(PLANTED.read_text())["faults"]
+    return faults
+
+
 def survivors_list() -> str:
     """The mutants that no test killed, each with its change and the reason."""
     survivors = json.loads(MUTANTS.read_text())["survivors"]
@@ -454,6 +483,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "rule": lambda: keys_table("$defs", "rule"),
     "latent": lambda: keys_table("$defs", "latent"),
     "options": lambda: keys_table("properties", "options"),
+    "example": lambda: keys_table("$defs", "example"),
     "distributions": distributions_table,
     "constraints": constraints_table,
     "layers": layers_table,
@@ -465,6 +495,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "fuzz": fuzz_table,
     "mutants": mutants_table,
     "survivors": survivors_list,
+    "planted": planted_table,
+    "missed": missed_table,
+    "found": planted_count,
     "posterior": posterior_table,
     "diabetes": lambda: scores_table("diabetes"),
     "digits": lambda: scores_table("digits"),
@@ -482,6 +515,7 @@ HOLD_TABLES = (
     "docs/reference/training.md",
     "docs/reference/walk.md",
     "docs/reference/owners.md",
+    "docs/reference/verification.md",
 )
 
 

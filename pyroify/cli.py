@@ -416,6 +416,12 @@ def status(
     help="The commit that holds the original.",
 )
 @_run_options
+@click.option(
+    "--tests",
+    metavar="CMD",
+    help="Run your tests with this command on copies of both versions, with the draws pinned to "
+    "the old weights. It runs your code, and has to start pytest.",
+)
 @MIN_VERIFIED
 @volume
 @_reports_failures
@@ -429,6 +435,7 @@ def verify(
     run: str | None,
     run_timeout: float,
     run_limit: int,
+    tests: str | None,
     min_verified: float | None,
 ) -> int:
     """Compare the rewritten classes in PATHS with the original ones.
@@ -445,10 +452,11 @@ def verify(
     with nullcontext(original) if original else original_tree(project.root, revision) as before:
         own = _own_run(run, run_timeout, run_limit)
         results = verify_project(before, project, prior_spec, _note_verified, own)
-    if not results:
-        raise VerifyError(
-            "the spec converts nothing in the original; name it with --original or --revision"
-        )
+        if not results:
+            raise VerifyError(
+                "the spec converts nothing in the original; name it with --original or --revision"
+            )
+        results += _own_tests(before, project, tests, run_timeout)
     code = verification_exit_code(results, min_verified)
     _report(output, output_file, "verify", project.root, results, code)
     return code
@@ -791,14 +799,36 @@ def _own_run(command: str | None, seconds: float, megabytes: int) -> OwnRun | No
 
     if command is None:
         return None
+    words = _words("--run", command)
+    note(f"running `{command}` on a copy of the original\n")
+    return OwnRun(words, RunLimits(seconds, megabytes), _note_run)
+
+
+def _own_tests(
+    original: Path, project: Project, command: str | None, seconds: float
+) -> tuple[VerifyResult, ...]:
+    """The tests of the project's own that passed on the original and do not any more."""
+    from pyroify.proof import verify_tests
+
+    if command is None:
+        return ()
+    words = _words("--tests", command)
+    note(f"running `{command}` on copies of the original and of the rewritten project\n")
+    compared = verify_tests(original, project, words, seconds)
+    passed = compared.passed - len(compared.lost)
+    note(f"{passed} of the {compared.passed} tests that passed on the original pass\n")
+    return compared.lost
+
+
+def _words(option: str, command: str) -> list[str]:
+    """The words of a command that an option names."""
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise click.UsageError(f"--run: {error}") from error
+        raise click.UsageError(f"{option}: {error}") from error
     if not words:
-        raise click.UsageError("--run names no command")
-    note(f"running `{command}` on a copy of the original\n")
-    return OwnRun(words, RunLimits(seconds, megabytes), _note_run)
+        raise click.UsageError(f"{option} names no command")
+    return words
 
 
 def _note_run(recording: Recording) -> None:

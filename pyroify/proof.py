@@ -18,8 +18,11 @@ from pyroify.verify import (
     Recording,
     RunLimits,
     Target,
+    TestsCompared,
+    VerifyError,
     VerifyResult,
     changed_tree,
+    compare_tests,
     record,
     verify,
 )
@@ -60,10 +63,15 @@ def verify_rewrite(
     targets = targets_of(outcome.plan, spec)
     if not targets:
         return ()
-    with changed_tree(project.root, changes) as rewritten, _recorded(run, project.root, {}) as made:
+    root = project.root
+    with (
+        changed_tree(root, {}) as original,
+        changed_tree(root, changes) as rewritten,
+        _recorded(run, root, {}) as made,
+    ):
         planned = PlannedClasses(spec, outcome.plan.classes, frozenset(project.selected))
         ready = [made(target) for target in targets if not is_notebook(target.path)]
-        compared = verify(project.root, rewritten, ready, planned=planned, progress=progress)
+        compared = verify(original, rewritten, ready, planned=planned, progress=progress)
     results = {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_compared(target) for target in targets)
 
@@ -100,11 +108,33 @@ def verify_project(
     ready = [target for target in able if target.name not in pending]
     planned = PlannedClasses(spec, before.classes, selected)
     sources = {path: (original / path).read_bytes() for path in known} if run else {}
-    with _recorded(run, project.root, sources) as made:
+    with (
+        changed_tree(original, {}) as old,
+        changed_tree(project.root, {}) as new,
+        _recorded(run, project.root, sources) as made,
+    ):
         shown = [made(target) for target in ready]
-        compared = verify(original, project.root, shown, planned=planned, progress=progress)
+        compared = verify(old, new, shown, planned=planned, progress=progress)
     results = {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_compared(target) for target in targets)
+
+
+def verify_tests(
+    original: Path, project: Project, command: Sequence[str], seconds: float
+) -> TestsCompared:
+    """Compares how the project's own tests end on copies of both versions.
+
+    What is not in ``original``, such as data that is not committed, is that of the project.
+    """
+    root = project.root
+    old = {
+        path: (original / path).read_bytes() for path in project.files if (original / path).exists()
+    }
+    with (
+        changed_tree(root, old, linked=False) as before,
+        changed_tree(root, {}, linked=False) as after,
+    ):
+        return compare_tests(before, after, command, seconds)
 
 
 def _not_compared(target: Target) -> VerifyResult:
@@ -115,11 +145,17 @@ def _not_compared(target: Target) -> VerifyResult:
 
 
 def targets_of(plan: Plan, spec: Spec) -> tuple[Target, ...]:
-    """The classes that ``plan`` changes; the spec's svi section may say how one is built."""
+    """The classes that ``plan`` changes, and how the spec says that they are built and called.
+
+    Raises :class:`VerifyError` where it says so of a class that the plan does not know.
+    """
     changed = _changed(plan)
-    model = spec.svi.get("model")
-    model = model if isinstance(model, Mapping) else {}
-    builds = {model.get("class"): Build(kwargs=model.get("kwargs"))}
+    builds = _builds(spec)
+    known = {entry.name for entry in plan.classes}
+    for example in spec.verify:
+        if example.cls not in known:
+            where = f"{spec.path}:{example.line}:{example.column}"
+            raise VerifyError(f"{where}: verify is about {example.cls}, but there is no such class")
     return tuple(
         Target(
             entry.module,
@@ -131,6 +167,24 @@ def targets_of(plan: Plan, spec: Spec) -> tuple[Target, ...]:
         for entry in plan.classes
         if entry.status == "converted" and entry.name in changed
     )
+
+
+def _builds(spec: Spec) -> dict[str, Build]:
+    """What the sections ``svi`` and ``verify`` say, by class; the second goes before."""
+    model, data = spec.svi.get("model"), spec.svi.get("data")
+    builds: dict[str, Build] = {}
+    if isinstance(model, Mapping):
+        rows = data if isinstance(data, Mapping) else None
+        builds[str(model.get("class"))] = Build(kwargs=model.get("kwargs"), data=rows)
+    for example in spec.verify:
+        before = builds.get(example.cls, Build())
+        build = replace(before, inputs=example.inputs)
+        if isinstance(example.build, str):
+            build = replace(build, function=example.build, kwargs=None)
+        elif example.build is not None:
+            build = replace(build, kwargs=example.build)
+        builds[example.cls] = build
+    return builds
 
 
 def _changed(plan: Plan) -> frozenset[str]:

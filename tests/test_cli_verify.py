@@ -209,7 +209,7 @@ class TestVerify:
         ended = run("verify", "--original", original(rewritten), "--format", "json")
         document = json.loads(ended.out)
         assert list(document) == [
-            *("version", "pyroify", "command", "root", "exit_code", "summary", "results")
+            *("version", "pyroify", "command", "root", "exit_code", "summary", "results", "tests")
         ]
         assert document["summary"] == {
             **{"equal": 1, "different": 0, "failed": 0},

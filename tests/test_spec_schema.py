@@ -44,6 +44,9 @@ latents:
   - {class: Net, name: fc.tau, value: exp(self.a), shape: [3, self.hidden]}
 options: {follow_module: true, load_original_state_dict: false}
 svi: {anything: [1, 2]}
+verify:
+  - {class: "a.b:Net", build: {dim: 3}, inputs: ["float[2, 3]", 7]}
+  - {class: "a:B.C", build: "t:f", inputs: "t:g"}
 """
 
 
@@ -79,6 +82,8 @@ def test_good(line):
     text = (
         f"version: 1\npriors:\n{line}\n" if "match" in line else f"version: 1\nlatents:\n{line}\n"
     )
+    if "build" in line:
+        text = f"version: 1\nverify:\n{line}\n"
     if not line.startswith(" "):
         text = f"version: 1\n{line}\n"
     parse_spec(text, "p")
@@ -125,6 +130,13 @@ def test_all_of_it():
         "version: 1\noptions: {follow: true}",
         "version: 1\noptions: {follow_module: 3}",
         "version: 1\nsvi: []",
+        "version: 1\nverify: {}",
+        "version: 1\nverify: [{build: {a: 1}}]",
+        "version: 1\nverify: [{class: Net}]",
+        "version: 1\nverify: [{class: 'a:Net', build: [1]}]",
+        "version: 1\nverify: [{class: 'a:Net', build: make}]",
+        "version: 1\nverify: [{class: 'a:Net', inputs: 3}]",
+        "version: 1\nverify: [{class: 'a:Net', input: []}]",
     ],
 )
 def test_bad(text):

@@ -111,7 +111,20 @@ ORIGINAL = {
     "shop/missing.py": """
         import a_package_that_is_not_there
         from torch import nn
-        class Net(nn.Module): pass
+        class Net(nn.Linear, a_package_that_is_not_there.some.Mixin): pass
+        class Uses(nn.Linear):
+            def __init__(self, in_features, out_features):
+                super().__init__(in_features, out_features)
+                self.other = a_package_that_is_not_there.Thing(3)
+        """,
+    "shop/large.py": """
+        from torch import nn
+        class Large(nn.Module):
+            def __init__(self, width=200_000):
+                super().__init__()
+                self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+            def forward(self, x):
+                return self.layers[1](self.layers[0](x))
         """,
     "plain/parts.py": """
         from torch import nn
@@ -222,6 +235,7 @@ REWRITTEN = {
             def __init__(self):
                 super().__init__()
                 self.fc = PyroModule[nn.Linear](3, 3)
+                nn.init.zeros_(self.fc.bias)
                 self.fc.bias = PyroSample(dist.Normal(0.0, 1.0).expand([3]).to_event(1))
                 nn.init.zeros_(self.fc.bias)
                 self.register_buffer("order", torch.randperm(3))
@@ -290,6 +304,8 @@ TARGETS = [
     net("Tokens"),
     net("Absent"),
     Target("shop.missing", "Net", "shop/missing.py"),
+    Target("shop.missing", "Uses", "shop/missing.py"),
+    Target("shop.large", "Large", "shop/large.py"),
     Target("shop.layers", "Scale", "shop/layers.py"),
     Target("broken.whole", "Whole", "broken/whole.py"),
     Target("plain.net", "Net", "plain/net.py"),
@@ -310,7 +326,7 @@ def test_results_come_in_the_order_of_the_targets(results):
 def test_equal_class_names_what_was_compared(results):
     result = results["shop.nets:Net"]
     assert (result.status, result.reason) == ("equal", "")
-    assert result.built == "Net(in_features=8, hidden=8)"
+    assert result.built == "Net(in_features=8, hidden=8) and Net(in_features=8, hidden=16)"
     variants = ("", ", again", ", of both signs", ", 1 row", ", 5 rows")
     methods = ("forward(x=float[2, 8])", "encode(x=float[2, 8])")
     assert result.calls == tuple(f"{call}{variant}" for call in methods for variant in variants)
@@ -334,7 +350,9 @@ def test_equal_class_names_what_was_compared(results):
         ("shop.nets:NoForward", "equal", ""),
         ("shop.nets:Tokens", "equal", ""),
         ("shop.nets:Absent", "not_verified", "cannot be imported: AttributeError"),
-        ("shop.missing:Net", "not_verified", "No module named 'a_package_that_is_not_there'"),
+        ("shop.missing:Net", "equal", ""),
+        ("shop.missing:Uses", "not_verified", "a_package_that_is_not_there is not installed"),
+        ("shop.large:Large", "not_verified", "build a smaller one"),
         ("shop.layers:Scale", "equal", ""),
         ("broken.whole:Whole", "equal", ""),
         ("plain.net:Net", "equal", ""),
@@ -351,6 +369,11 @@ def test_class_without_forward_is_called_by_its_methods(results):
     assert results["shop.nets:NoForward"].calls[0] == "log_prob(x=float[2, 3])"
 
 
+def test_what_is_stood_in_for_is_said(results):
+    built = "Net(in_features=8, out_features=8) without a_package_that_is_not_there"
+    assert results["shop.missing:Net"].built.startswith(built)
+
+
 def test_token_input_is_found(results):
     assert results["shop.nets:Tokens"].calls[0] == "forward(tokens=int[2, 5])"
 
@@ -365,7 +388,7 @@ def test_table_shows_every_class_and_the_counts(results):
     for name in results:
         assert name in table
     assert "shop.nets:Wrong           DIFFERENT" in table
-    total = "20 classes: 9 equal, 2 different, 4 failed, 4 not verified, 1 nothing to call\n"
+    total = "22 classes: 10 equal, 2 different, 4 failed, 5 not verified, 1 nothing to call\n"
     assert table.endswith(total)
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 CONSTRUCTORS = ("__init__", "__post_init__", "__new__")

@@ -99,6 +99,8 @@ def _verify() -> Schema:
         "root": _STRING | _said("Absolute path of the project."),
         "summary": _numbers("Classes by status.", get_args(Compared)),
         "results": _list("result", "One for each class."),
+        "tests": {"type": "array", "items": _test()}
+        | _said("With `--tests`, those that passed before and do not any more."),
     }
     return _document("What `verify` found.", ("verify",), keys)
 
@@ -214,6 +216,15 @@ def _result() -> Schema:
         | _said("The sample sites, by name."),
     }
     return _object("What the comparison of a class came to.", keys)
+
+
+def _test() -> Schema:
+    keys = {
+        "name": _STRING | _said("As pytest names it."),
+        "path": _path("The file."),
+        "reason": _STRING | _said("Why it does not pass."),
+    }
+    return _object("A test of the project's own.", keys)
 
 
 def _place(what: str) -> Schema:

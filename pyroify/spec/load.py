@@ -32,6 +32,7 @@ from pyroify.spec.match import PatternError, check_pattern, has_wildcard, matche
 from pyroify.spec.model import (
     Action,
     Deterministic,
+    Example,
     Helpers,
     Init,
     Keep,
@@ -64,8 +65,21 @@ UNKNOWN_LAYER = "PYR116"
 ACTIONS: Final = ("sample", "value", "param", "keep")
 INITS: Final = ("keep", "exp", "softplus", "unconstrained")
 
-_SPEC_KEYS: Final = ("version", "include", "exclude", "priors", "latents", "options", "svi")
+REFERENCE: Final = r"[^\W\d][\w.]*:[^\W\d][\w.]*"
+"""How the name of a class or function with its module looks."""
+
+_SPEC_KEYS: Final = (
+    "version",
+    "include",
+    "exclude",
+    "priors",
+    "latents",
+    "options",
+    "svi",
+    "verify",
+)
 _RULE_KEYS: Final = ("match", "layer", *ACTIONS, "init", "event_dim", "centered")
+_EXAMPLE_KEYS: Final = ("class", "build", "inputs")
 _LATENT_KEYS: Final = ("class", "name", "sample", "value", "shape")
 
 _OWNERS: Final = tuple(name for name, layer in LAYERS.items() if layer.parameters)
@@ -122,6 +136,11 @@ def _read_spec(reader: Reader, root: MappingNode) -> Spec:
     ]
     options = _read_options(reader, entries.get("options"))
     svi = _read_svi(reader, entries.get("svi"))
+    examples = [
+        example
+        for node in _section(reader, entries, "verify")
+        if (example := _read_example(reader, node)) is not None
+    ]
     return Spec(
         version=1,
         path=reader.name,
@@ -131,6 +150,7 @@ def _read_spec(reader: Reader, root: MappingNode) -> Spec:
         latents=tuple(latents),
         options=options,
         svi=svi,
+        verify=tuple(examples),
         text=reader.text,
         positions=dict(positions(reader, root)),
     )
@@ -354,7 +374,7 @@ def _read_init(reader: Reader, entry: Entry | None) -> Init | None:
 
 def _report_missing(reader: Reader, owner: Node, message: str, help: str) -> None:
     """Report a missing key, unless a key that was not understood may have been it."""
-    known = (*_SPEC_KEYS, *_RULE_KEYS, *_LATENT_KEYS)
+    known = (*_SPEC_KEYS, *_RULE_KEYS, *_LATENT_KEYS, *_EXAMPLE_KEYS)
     keys = owner.value if isinstance(owner, MappingNode) else [(owner, owner)]
     if all(isinstance(key, ScalarNode) and key.value in known for key, _ in keys):
         reader.report(owner, MISSING_KEY, message, help)
@@ -425,6 +445,46 @@ def _read_svi(reader: Reader, entry: Entry | None) -> Mapping[str, object]:
         return {}
     entries = reader.entries(entry.value, "svi")
     return {key: plain_value(reader, item.value, key) for key, item in entries.items()}
+
+
+def _read_example(reader: Reader, node: Node) -> Example | None:
+    entries = reader.entries(node, "an example", _EXAMPLE_KEYS)
+    if "class" not in entries:
+        _report_missing(reader, node, "an example has no class", "add `class: package.models:Net`")
+        return None
+    cls = reader.string(entries["class"].value, "class")
+    if cls is None:
+        return None
+    if not re.fullmatch(REFERENCE, cls):
+        help = "name it with its module: package.models:Net"
+        reader.report(entries["class"].value, WRONG_VALUE, f"{cls!r} is not a class", help)
+        return None
+    build, inputs = (
+        _read_way(reader, entries[key].value, key) if key in entries else None
+        for key in ("build", "inputs")
+    )
+    if isinstance(build, tuple):
+        help = "give the arguments by name, or package.module:function"
+        reader.report(entries["build"].value, WRONG_VALUE, "build must not be a list", help)
+        return None
+    position = reader.position(node.start_mark.index)
+    return Example(cls, build, inputs, position.line, position.column)
+
+
+def _read_way(
+    reader: Reader, node: Node, key: str
+) -> Mapping[str, object] | tuple[object, ...] | str | None:
+    """Arguments by name, or in order, or a function that gives them."""
+    match value := plain_value(reader, node, key):
+        case dict():
+            return value
+        case list():
+            return tuple(value)
+        case str() if re.fullmatch(REFERENCE, value):
+            return value
+    help = "give arguments, or package.module:function"
+    reader.report(node, WRONG_VALUE, f"{key} must be arguments, or a function", help)
+    return None
 
 
 def _without_faults(reader: Reader, faults: Iterable[Fault], value: _A) -> _A | None:

@@ -150,6 +150,22 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """How a class is built and called, for a verification.
+
+    ``build`` are the constructor's arguments by name, or ``module:function`` that returns an
+    instance; ``inputs`` those of forward, in order or by name, or ``module:function`` that returns
+    them. What is None is guessed.
+    """
+
+    cls: str
+    build: Mapping[str, object] | str | None
+    inputs: tuple[object, ...] | Mapping[str, object] | str | None
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A whole spec file. ``path`` is how messages name it.
 
@@ -164,6 +180,7 @@ class Spec:
     latents: tuple[Latent, ...] = ()
     options: Options = Options()
     svi: Mapping[str, object] = field(default_factory=dict)
+    verify: tuple[Example, ...] = ()
     warnings: tuple[Problem, ...] = ()
     text: str = field(default="", repr=False)
     positions: Mapping[str, Position] = field(default_factory=dict, repr=False, compare=False)

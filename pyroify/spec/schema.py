@@ -13,7 +13,7 @@ from pyroify.catalog.constraints import CONSTRAINTS, Constraint
 from pyroify.catalog.distributions import DISTRIBUTIONS, REQUIRED, Distribution, Parameter
 from pyroify.catalog.layers import LAYERS
 from pyroify.spec.expressions import FUNCTIONS, PRESETS, SITE_NAMES
-from pyroify.spec.load import INITS
+from pyroify.spec.load import INITS, REFERENCE
 from pyroify.spec.model import Helpers
 
 Schema = dict[str, Any]
@@ -45,6 +45,9 @@ def spec_schema() -> Schema:
                 "training.",
                 "type": ["object", "null"],
             },
+            "verify": _list(
+                "How `verify` builds and calls a class, in place of a guess.", "example"
+            ),
         },
         "required": ["version"],
         "additionalProperties": False,
@@ -52,6 +55,7 @@ def spec_schema() -> Schema:
             "rule": _rule(),
             "layer": _layer(),
             "latent": _latent(),
+            "example": _example(),
             "expression": _expression(),
             "prior": _prior(),
             "constraint": _constraint(),
@@ -193,6 +197,30 @@ def _options() -> Schema:
                 "default": "auto",
             },
         },
+        "additionalProperties": False,
+    }
+
+
+def _example() -> Schema:
+    reference = {"type": "string", "pattern": f"^{REFERENCE}$"}
+    return {
+        "description": "One class, and how it is built and called.",
+        "type": "object",
+        "properties": {
+            "class": {"description": "The class: `package.models:Net`.", **reference},
+            "build": {
+                "description": "The arguments of its constructor by name, or "
+                "`package.module:function` that returns an instance.",
+                "anyOf": [{"type": "object"}, reference],
+            },
+            "inputs": {
+                "description": "The arguments of its `forward`, in order or by name, or "
+                "`package.module:function` that returns them. The text `float[8, 3]` stands for a "
+                "tensor of that shape, and so do `int[...]` and `bool[...]`.",
+                "anyOf": [{"type": "object"}, {"type": "array"}, reference],
+            },
+        },
+        "required": ["class"],
         "additionalProperties": False,
     }
 

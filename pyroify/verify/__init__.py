@@ -5,6 +5,7 @@ Everything that imports torch runs in a child process; this package itself does 
 
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.origin import changed_tree, original_tree
+from pyroify.verify.own_tests import TestsCompared, compare_tests
 from pyroify.verify.recording import Recording, RunLimits, record
 from pyroify.verify.session import VerifyError, verify
 from pyroify.verify.table import render_results
@@ -16,9 +17,11 @@ __all__ = [
     "RunLimits",
     "Status",
     "Target",
+    "TestsCompared",
     "VerifyError",
     "VerifyResult",
     "changed_tree",
+    "compare_tests",
     "original_tree",
     "record",
     "render_results",

@@ -64,7 +64,8 @@ def compare_with_plan(
         expected = [
             item for item in expect(planned, original) if item.found.path not in _declared(original)
         ]
-        built = _Built.of(original, rewritten, again)
+        is_said = planned.begins_elsewhere(original)
+        built = _Built.of(original, rewritten, None if is_said else again)
         found = [
             *_parameters(expected, built),
             *_latents(planned, built),
@@ -110,11 +111,13 @@ class _Built:
         return buffers(self.rewritten)
 
     def is_fixed(self, path: str) -> bool:
-        """Whether the original starts a parameter at the same value whatever the seed."""
+        """Whether the original starts a parameter at the same value each time it is built."""
         if self.again is None:
             return False
         one, other = (parameters(module).get(path) for module in (self.original, self.again))
-        return one is not None and other is not None and not value_difference(one, other)
+        if one is None or other is None or one is other:  # shared: made when it is imported
+            return False
+        return not value_difference(one, other)
 
     def reader(self, path: str) -> Read:
         """Reads attributes of the module that owns a site: as drawn, or as they are."""

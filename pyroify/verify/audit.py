@@ -42,7 +42,7 @@ def audit_trace(
     """Say what a call drew under a wrong name, with a wrong shape, or twice for one parameter."""
     return (
         *_misnamed(rewritten, before, after),
-        *_own_sites(before, after),
+        *_own_sites(original, before, after),
         *_weighted(rewritten, after),
         *_misshapen(pinned, after),
         *_untied(original, rewritten, after),
@@ -177,11 +177,15 @@ def _misnamed(rewritten: nn.Module, before: Run, after: Run) -> list[str]:
     ]
 
 
-def _own_sites(before: Run, after: Run) -> list[str]:
-    """Say what became of the sites that the original has itself."""
-    found = []
+def _own_sites(original: nn.Module, before: Run, after: Run) -> list[str]:
+    """Say what became of the sites that the original has itself.
+
+    A prior below a plain module lacks the first part of its name, which a conversion gives it.
+    """
+    found, paths = [], priors(original).keys()
     for name, site in before.sites.items():
-        if site["type"] != "sample":
+        is_shortened = name not in paths and any(path.endswith(f".{name}") for path in paths)
+        if site["type"] != "sample" or is_shortened:
             continue
         now = after.sites.get(name)
         if now is None or now["type"] != "sample":

@@ -32,14 +32,26 @@ from torch import nn
 from pyroify.verify.agreement import compare_with_plan
 from pyroify.verify.draws import KeptDraw, SameDraws, audit_construction, values_replaced
 from pyroify.verify.fresh import compare_fresh
-from pyroify.verify.guess import Arguments, GuessedCode, complete_arguments, guess_arguments
+from pyroify.verify.guess import (
+    Arguments,
+    GuessedCode,
+    Maker,
+    complete_arguments,
+    guess_arguments,
+    imported,
+    uneven_arguments,
+)
 from pyroify.verify.inputs import NoCall, find_call, given_call
 from pyroify.verify.lines import find_classes
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.outputs import tensors
-from pyroify.verify.pin import Comparison, OriginalError, compare_call
+from pyroify.verify.pin import Comparison, OriginalError, compare_call, copy_values
 from pyroify.verify.replay import RecordedArguments, RecordedCall
+from pyroify.verify.rows import rows_of
 from pyroify.verify.run import Call, describe, invoke
+from pyroify.verify.sites import buffers, parameters
+from pyroify.verify.size import SizeLimit
+from pyroify.verify.stand_in import load_without
 from pyroify.verify.tree import Imports, Tree
 from pyroify.verify.variants import Varied, vary
 
@@ -52,6 +64,9 @@ _SEARCH_SECONDS = 20.0
 _VARIANT_SECONDS = 30.0
 """After that much time only one variant of each call is compared."""
 
+_LARGEST = 500_000_000
+"""Numbers that a class with guessed arguments may hold: defaults may be those of a large model."""
+
 _BUILDS_CALLED = 12
 _RECORDED = 3
 _METHODS = 8
@@ -62,7 +77,7 @@ _NO_ENTRY_POINT = re.compile(
 
 ORIGINAL, REWRITTEN = "original", "rewritten"
 
-Built = Arguments | GuessedCode | RecordedArguments
+Built = Arguments | GuessedCode | Maker | RecordedArguments
 """How a class is built, twice alike."""
 
 
@@ -118,6 +133,8 @@ class Verifier:
         self._planned = planned
         self._announce = announce
         self._imports = Imports()
+        self._missing: set[str] = set()
+        """The packages that are not installed, and that the class's module imports."""
 
     def verify(self, target: Target) -> VerifyResult:
         """Build and call the original, then compare every call with the rewritten class."""
@@ -132,10 +149,14 @@ class Verifier:
         done: list[VerifyResult] = []
         for rehearsal in rehearsals:
             done.append(self._verify_as(target, rehearsal, result))
-            if done[-1].status != "equal":
+            if done[-1].status in ("different", "failed"):
                 return done[-1]
-        calls = dict.fromkeys(call for each in done for call in each.calls)
-        return replace(done[0], calls=tuple(calls))
+        equal = [each for each in done if each.status == "equal"]
+        if not equal:
+            return done[0]
+        built = " and ".join(dict.fromkeys(each.built for each in equal))
+        calls = dict.fromkeys(call for each in equal for call in each.calls)
+        return replace(equal[0], built=built, calls=tuple(calls))
 
     def _verify_as(
         self, target: Target, rehearsal: OriginalRun, result: VerifyResult
@@ -143,7 +164,7 @@ class Verifier:
         """Compare every call of a class that is built in one way."""
         result = replace(
             result,
-            built=f"{target.qualname}({rehearsal.arguments})",
+            built=f"{target.qualname}({rehearsal.arguments}){self._without()}",
             recorded=rehearsal.is_recorded,
         )
         try:
@@ -157,6 +178,10 @@ class Verifier:
             reason = f"{target.qualname}: {error}"
             return replace(result, status="failed", reason=reason)
         return _with_faults(_summed_up(result, comparisons, rehearsal.silent), faults)
+
+    def _without(self) -> str:
+        """What is stood in for, as part of how a class was built."""
+        return f" without {', '.join(sorted(self._missing))}" if self._missing else ""
 
     def _rehearse(self, cls: type[nn.Module], target: Target) -> list[OriginalRun]:
         """How the original is built and called: as a run did it, or else as can be guessed."""
@@ -172,7 +197,8 @@ class Verifier:
         if runs := [run for run in runs if run.calls]:
             return runs[:_RECORDED]
         try:
-            return [_rehearse(cls, target)]
+            found = _rehearse(cls, target)
+            return [found, *islice(_uneven(cls, target, found), 1)]
         except NotVerified as error:
             raise type(error)("; ".join(filter(None, (str(error), said)))) from error
 
@@ -183,9 +209,19 @@ class Verifier:
             yield
         self._announce(REWRITTEN)
 
+    def _load(self, side: str, target: Target) -> Any:
+        """Import the class; packages that the original lacks are stood in for on both sides."""
+        tree = self._trees[side]
+
+        def load() -> Any:
+            return tree.load(target.path, target.module, target.qualname)
+
+        return load_without(load, tree.root, self._missing)
+
     def _load_original(self, target: Target) -> type[nn.Module]:
+        pyro.set_rng_seed(0)  # for what is made as it is imported
         try:
-            cls = self._trees[ORIGINAL].load(target.path, target.module, target.qualname)
+            cls = self._load(ORIGINAL, target)
         except (Exception, SystemExit) as error:
             raise NotVerified(f"cannot be imported: {describe(error)}") from error
         if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
@@ -195,10 +231,9 @@ class Verifier:
         return cls
 
     def _load_rewritten(self, target: Target) -> type[nn.Module]:
+        pyro.set_rng_seed(0)
         try:
-            cls: type[nn.Module] = self._trees[REWRITTEN].load(
-                target.path, target.module, target.qualname
-            )
+            cls: type[nn.Module] = self._load(REWRITTEN, target)
         except (Exception, SystemExit) as error:
             raise Failed(f"cannot be imported any more: {describe(error)}") from error
         return cls
@@ -224,12 +259,11 @@ class Verifier:
                 for training in (True, False):
                     modules[0].train(training)
                     try:
-                        comparison = compare_call(
-                            *modules,
-                            call,
-                            thorough=not done,
-                            within=functools.partial(self._side, ORIGINAL),
-                        )
+                        comparison = self._compare_call(*modules, call, thorough=not done)
+                        if name and not comparison.equal:
+                            # The original may go on with what it has computed from old weights.
+                            modules = self._built_anew(modules[0], rehearsal.arguments), modules[1]
+                            comparison = self._compare_call(*modules, call, thorough=not done)
                     except OriginalError as error:  # one of the modes may not be for it
                         said = str(error)
                         continue
@@ -240,6 +274,19 @@ class Verifier:
                 _vary_weights(modules[0])
         if not done:
             raise NotVerified(f"the original raises {said}")
+
+    def _compare_call(
+        self, original: nn.Module, rewritten: nn.Module, call: Call, thorough: bool
+    ) -> Comparison:
+        within = functools.partial(self._side, ORIGINAL)
+        return compare_call(original, rewritten, call, thorough=thorough, within=within)
+
+    def _built_anew(self, original: nn.Module, arguments: Built) -> nn.Module:
+        """The original as it was never called, with the same values and in the same mode."""
+        with self._side(ORIGINAL):
+            anew: nn.Module = arguments.construct(type(original))
+        copy_values({**parameters(original), **buffers(original)}, anew)
+        return anew.train(original.training)
 
     def _as_built(self, target: Target, rehearsal: OriginalRun) -> tuple[str, ...]:
         """Say what of the rewritten class, as built, was not planned or is not as it was."""
@@ -264,9 +311,7 @@ class Verifier:
         except (Exception, SystemExit) as error:
             raise Failed(f"cannot be compared with the plan: {describe(error)}") from error
 
-    def _alike(
-        self, before: type[nn.Module], arguments: Built
-    ) -> AbstractContextManager[object]:
+    def _alike(self, before: type[nn.Module], arguments: Built) -> AbstractContextManager[object]:
         """Draws that are the same whatever was drawn before, where the original can do with it."""
         with self._side(ORIGINAL):
             try:
@@ -330,6 +375,21 @@ def _rehearse(cls: type[nn.Module], target: Target) -> OriginalRun:
     return best
 
 
+def _uneven(cls: type[nn.Module], target: Target, found: OriginalRun) -> Iterator[OriginalRun]:
+    """Build and call it with sizes that are not the same: a square hides which side is which."""
+    if not (target.build.is_guessed and isinstance(found.arguments, Arguments)):
+        return
+    deadline = time.monotonic() + _SEARCH_SECONDS / 2
+    entry_points = [varied.call.method for varied in found.calls.values()]
+    for arguments in uneven_arguments(found.arguments):
+        with suppress(Exception, SystemExit):
+            arguments.construct(cls)
+            run = _with_calls(cls, arguments, target, deadline, entry_points)
+            if run.calls and not run.silent:
+                calls = {label: Varied(made.call, {}) for label, made in run.calls.items()}
+                yield replace(run, calls=calls)
+
+
 def _as_recorded(
     cls: type[nn.Module],
     arguments: RecordedArguments,
@@ -352,19 +412,18 @@ def _as_recorded(
     return OriginalRun(arguments, {**able, **found.calls}, "" if able else found.silent)
 
 
-def _buildable(
-    cls: type[nn.Module], build: Build, deadline: float
-) -> Iterator[Arguments | GuessedCode]:
+def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[Built]:
     """Yield the arguments with which the class can be built; at least one."""
-    guesses = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
+    guesses: Iterator[Built] = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
     first_error, any_built = "", False
-    completed: list[Arguments | GuessedCode] = []
+    completed: list[Built] = []
     while time.monotonic() < deadline:
         arguments = completed.pop() if completed else next(guesses, None)
         if arguments is None:
             break
         try:
-            arguments.construct(cls)
+            with SizeLimit(_LARGEST) if build.is_guessed else nullcontext():
+                arguments.construct(cls)
         except (Exception, SystemExit) as error:
             first_error = first_error or describe(error)
             completed += complete_arguments(arguments, error)
@@ -377,9 +436,11 @@ def _buildable(
         raise NotVerified(f"cannot be built with {which} arguments: {reason}")
 
 
-def _given(build: Build) -> Arguments | GuessedCode:
+def _given(build: Build) -> Arguments | GuessedCode | Maker:
     if build.code:
         return GuessedCode(build.code)
+    if build.function:
+        return Maker(build.function)
     return Arguments(tuple(build.args), dict(build.kwargs or {}))
 
 
@@ -409,14 +470,25 @@ def _with_calls(
 def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[Call, str]:
     if method == "forward" and (inputs := _given_inputs(build)) is not None:
         return given_call(inputs)
+    if method == "forward" and build.data is not None:
+        with suppress(Exception, SystemExit):  # then it is guessed
+            call, label = given_call(rows_of(build.data))
+            invoke(module, call)
+            return call, label
     call, label = find_call(module, method, deadline)
     if method != "forward" and not tensors(invoke(module, call)):
         raise NoCall(f"{method} returns no tensor")
     return call, label
 
 
-def _given_inputs(build: Build) -> Sequence[Any] | None:
-    return GuessedCode(build.code).run().get("inputs") if build.code else build.inputs
+def _given_inputs(build: Build) -> Sequence[Any] | Mapping[str, Any] | None:
+    if build.code:
+        inputs: Sequence[Any] | None = GuessedCode(build.code).run().get("inputs")
+        return inputs
+    if not isinstance(build.inputs, str):
+        return build.inputs
+    given = imported(build.inputs)()
+    return given if isinstance(given, tuple | list | Mapping) else (given,)
 
 
 def _entry_points(cls: type[nn.Module]) -> list[str]:

@@ -17,7 +17,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pyroify.verify.outputs import dense, is_same
 from pyroify.verify.sites import buffers, dotted
 
-
 _ALIKE = 10_000
 """As many draws are alike; a loop that waits for other numbers is to end."""
 
@@ -29,7 +28,7 @@ class SameDraws(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._left = _ALIKE
 
     def __torch_dispatch__(
@@ -57,7 +56,7 @@ def values_replaced() -> Iterator[list[tuple[PyroModule, str, Tensor]]]:
             replaced.append((module, name, parameter.detach().clone()))
         assign(module, name, value)
 
-    PyroModule.__setattr__ = assign_and_note  # type: ignore[method-assign]
+    PyroModule.__setattr__ = assign_and_note  # type: ignore[method-assign,assignment]
     try:
         yield replaced
     finally:

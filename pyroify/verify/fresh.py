@@ -52,7 +52,9 @@ def _tensors(
     before: Mapping[str, Tensor], after: Mapping[str, Tensor], other: Mapping[str, Tensor]
 ) -> Iterator[str]:
     for name, value in before.items():
-        if name not in after or _apart(value, other.get(name, value)):
+        twin = other.get(name, value)
+        is_shared = isinstance(value, nn.Parameter) and twin is value  # made when it is imported
+        if name not in after or is_shared or _apart(value, twin):
             continue
         if reason := _apart(value, after[name]):
             yield f"{name}: the value that it begins with {reason}"
@@ -85,7 +87,9 @@ def _attributes(path: str, module: nn.Module, twin: nn.Module, other: nn.Module)
     """Judge plain values, the mode, and the hooks of one module."""
     held, others = vars(twin), vars(other)
     for name, value in vars(module).items():
-        if not _is_plain(value) or _differs(value, others.get(name, value)):
+        if name.startswith("_pyro") or not _is_plain(value):
+            continue
+        if _differs(value, others.get(name, value)):
             continue
         got = held.get(name, inspect.getattr_static(type(twin), name, value))
         if _is_plain(got) and _differs(value, got):

@@ -99,6 +99,32 @@ class GuessedCode:
         return names
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """A function of the project that returns an instance, as ``module:function``."""
+
+    function: str
+
+    def __str__(self) -> str:
+        """As between the parentheses of a call."""
+        return f"by {self.function}"
+
+    def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
+        """Call the function of the current version with ``seed``."""
+        function = imported(self.function)
+        pyro.set_rng_seed(seed)
+        made = function()
+        if not isinstance(made, cls):  # type: ignore[arg-type]
+            raise TypeError(f"{self.function} returns {type(made).__name__}, not {cls.__name__}")
+        return made
+
+
+def imported(reference: str) -> Any:
+    """What ``module:name`` stands for in the current version of the project."""
+    module, _, name = reference.partition(":")
+    return reduce(getattr, name.split("."), importlib.import_module(module))
+
+
 def _follow(value: Any, converted: bool) -> Any:
     if type(value) in (list, tuple):  # and no named tuple
         return type(value)(_follow(item, converted) for item in value)
@@ -139,18 +165,31 @@ def _choices(
     return [first, *siblings[:_FAVOURED], *others, *siblings[_FAVOURED:]]
 
 
-def complete_arguments(arguments: Arguments | GuessedCode, error: BaseException) -> list[Arguments]:
+def complete_arguments(arguments: object, error: BaseException) -> list[Arguments]:
     """Add what ``error`` says is missing: a constructor may hand its keywords on to another.
 
     The likeliest come last.
     """
     found = re.search(r"missing \d+ required .*?arguments?: (.+)", str(error))
-    if not found or isinstance(arguments, GuessedCode):
+    if not found or not isinstance(arguments, Arguments):
         return []
     names = [n for n in re.findall(r"'(\w+)'", found[1]) if n not in arguments.kwargs]
     choices = islice(_combinations({name: guess_values(name) for name in names}), _COMPLETIONS)
     longer = [Arguments(arguments.args, {**arguments.kwargs, **more}) for more in choices if more]
     return longer[::-1]
+
+
+def uneven_arguments(arguments: Arguments) -> Iterator[Arguments]:
+    """The same arguments, but that sizes that were alike are not: growing, then shrinking."""
+    alike = [
+        name for name, value in arguments.kwargs.items() if type(value) is int and value == SIZE
+    ]
+    if len(alike) < 2:
+        return
+    sizes = [SIZE * (position + 1) for position in range(len(alike))]
+    for order in (sizes, sizes[::-1]):
+        kwargs = {**arguments.kwargs, **dict(zip(alike, order, strict=True))}
+        yield Arguments(arguments.args, kwargs)
 
 
 def _siblings(

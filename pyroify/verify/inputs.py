@@ -99,11 +99,19 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
     raise NoCall(first_error or "no arguments were found")
 
 
-def given_call(inputs: Sequence[Any]) -> tuple[EntryCall, str]:
+def given_call(inputs: Sequence[Any] | Mapping[str, Any]) -> tuple[EntryCall, str]:
     """Make the call of forward with ``inputs``; ``float[2, 8]`` stands for a tensor."""
-    values = [_parsed(value) for value in inputs]
-    args = [_realised(value, torch.get_default_dtype()) for value in values]
-    return EntryCall("forward", args), f"forward({', '.join(map(_label, values))})"
+    named = inputs if isinstance(inputs, Mapping) else {}
+    values = [] if isinstance(inputs, Mapping) else [_parsed(value) for value in inputs]
+    kwargs = {name: _parsed(value) for name, value in named.items()}
+    dtype = torch.get_default_dtype()
+    call = EntryCall(
+        "forward",
+        [_realised(value, dtype) for value in values],
+        {name: _realised(value, dtype) for name, value in kwargs.items()},
+    )
+    shown = [*map(_label, values), *filter(None, [_labels(kwargs)])]
+    return call, f"forward({', '.join(shown)})"
 
 
 def _parsed(value: Any) -> Any:
@@ -122,6 +130,8 @@ def _labels(inputs: Inputs) -> str:
 def _label(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_label, value))}]"
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
     return str(value) if isinstance(value, Shape) else repr(value)
 
 

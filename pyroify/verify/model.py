@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,25 +16,29 @@ Status = Literal["equal", "different", "failed", "not_verified", "abstract", "no
 class Build:
     """How to build a class and call its forward. What is None is guessed.
 
-    ``inputs`` are the positional arguments of forward; a text such as ``float[2, 8]``,
-    ``int[2, 5]`` or ``bool[2]`` stands for a tensor of that shape. ``code`` is Python source that
-    sets ``args``, ``kwargs`` and ``inputs`` instead, for values that are no plain data; it is run
-    for each version, and may import from the project. ``recorded`` are files that a run of the
-    project's own left: each of how it was built, with those of its calls. ``unrecorded`` says why
-    there are none, where there was such a run.
+    ``inputs`` are the arguments of forward, in order or by name; a text such as ``float[2, 8]``,
+    ``int[2, 5]`` or ``bool[2]`` stands for a tensor of that shape. Or they are ``module:function``
+    of the project, which returns them. ``function`` is such a function that returns an instance.
+    ``code`` is Python source that sets ``args``, ``kwargs`` and ``inputs`` instead, for values that
+    are no plain data; it is run for each version, and may import from the project. ``data`` is the
+    section ``svi.data`` of a spec: rows of that go before what is guessed. ``recorded`` are files
+    that a run of the project's own left: each of how it was built, with those of its calls.
+    ``unrecorded`` says why there are none, where there was such a run.
     """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] | None = None
-    inputs: tuple[Any, ...] | None = None
+    inputs: Sequence[Any] | Mapping[str, Any] | str | None = None
+    function: str = ""
     code: str = ""
+    data: Mapping[str, Any] | None = None
     recorded: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unrecorded: str = ""
 
     @property
     def is_guessed(self) -> bool:
         """Whether nothing is said about the constructor's arguments."""
-        return not (self.args or self.code) and self.kwargs is None
+        return not (self.args or self.code or self.function) and self.kwargs is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class VerifyResult:
     that were compared, ``sites`` the latents drawn, each with its shape and number of event dims.
     ``left_out`` are methods that were not compared on purpose, and ``pickle`` where a prior is a
     lambda. ``recorded``: it was built and called as a run of the project's own did it.
+    ``is_test``: it is no class, but a test of the project's own that passes no more.
     """
 
     name: str
@@ -88,3 +93,4 @@ class VerifyResult:
     max_difference: float | None = None
     sites: Mapping[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)
     recorded: bool = False
+    is_test: bool = False

@@ -66,7 +66,7 @@ def pin(original: nn.Module, rewritten: nn.Module) -> dict[str, Tensor]:
     """
     before = parameters(original)
     with torch.no_grad():
-        _copy_kept(before | buffers(original), rewritten)
+        copy_values(before | buffers(original), rewritten)
         _copy_plain(original, rewritten)
         _set_constrained(before, rewritten)
     return {name: _leaf(before[name]) for name in priors(rewritten) if name in before}
@@ -195,8 +195,9 @@ def _copy_mode(original: nn.Module, rewritten: nn.Module) -> None:
             module.training = modules[path].training
 
 
-def _copy_kept(values: Mapping[str, Tensor], rewritten: nn.Module) -> None:
-    for name, held in {**parameters(rewritten), **buffers(rewritten)}.items():
+def copy_values(values: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Give parameters and buffers the values of the same name and shape."""
+    for name, held in {**parameters(module), **buffers(module)}.items():
         value = values.get(name)
         if value is not None and value.shape == held.shape and not is_same(value, held):
             held.data = value.detach().clone()

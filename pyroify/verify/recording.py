@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyroify.verify import recorder
+from pyroify.verify.command import run_command
 from pyroify.verify.model import Build, Target
-from pyroify.verify.session import VerifyError, end
 
 _CUSTOMIZE = """\
 import importlib.machinery
@@ -66,7 +64,7 @@ def record(
 ) -> Iterator[Recording]:
     """Run a command in ``root``, a copy of the project, and keep what it noted for a while.
 
-    The command runs the user's code. Raises :class:`VerifyError` if it cannot start.
+    The command runs the user's code. Raises ``VerifyError`` if it cannot start.
     """
     with tempfile.TemporaryDirectory(prefix="pyroify-recording-") as folder:
         notes, start = Path(folder, "notes"), Path(folder, "start")
@@ -80,39 +78,12 @@ def record(
 
 def _run(root: Path, command: Sequence[str], limits: RunLimits, notes: Path, start: Path) -> str:
     """Run the command, and say how it ended."""
-    paths = [str(start), str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLBACKEND": "Agg",
+    variables = {
         recorder.ROOT: str(root),
         recorder.FOLDER: str(notes),
         recorder.LIMIT: str(limits.megabytes << 20),
     }
-    try:
-        child = subprocess.Popen(
-            command,
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise VerifyError(f"{command[0]} cannot be started: {error.strerror}") from error
-    try:
-        said, _ = child.communicate(timeout=limits.seconds)
-    except subprocess.TimeoutExpired:
-        return f"was ended after {limits.seconds:g} s"
-    finally:
-        end(child)
-    if child.returncode == 0:
-        return ""
-    lines = [line.strip() for line in said.decode(errors="replace").split("\n") if line.strip()]
-    last = f": {lines[-1]}" if lines else ""
-    return f"ended with exit code {child.returncode}{last}"
+    return run_command(root, command, limits.seconds, start, variables)
 
 
 def _read(notes: Path, ended: str) -> Recording:

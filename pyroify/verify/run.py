@@ -27,6 +27,10 @@ class Given:
     leaves: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+_LONGEST = 400
+"""Characters of a message that are shown."""
+
+
 class Call(Protocol):
     """What is called on both versions of a module."""
 
@@ -142,9 +146,10 @@ def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
 
 
 def describe(error: BaseException) -> str:
-    """Name an exception and what it says, on one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """Name an exception and the first line of what it says, with the next if that is a heading."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    return f"{type(error).__name__}: {text[:_LONGEST]}" if text else type(error).__name__
 
 
 @contextmanager

@@ -137,6 +137,8 @@ class _Watch:
         self._stage = ""
         self._since = time.monotonic()
         self._slowest_original, self._is_searching = 0.0, True
+        self._noise = 0
+        """Bytes that earlier targets have written to stderr."""
 
     def results(self) -> Iterator[tuple[int, VerifyResult]]:
         for document in self._documents():
@@ -164,6 +166,7 @@ class _Watch:
 
     def _begin(self, number: int, stage: str) -> None:
         if number != self._target:
+            self._noise = self._errors().stat().st_size
             self._slowest_original, self._is_searching = 0.0, True
         elif self._stage == "original":
             # The first time is the search for arguments and inputs.
@@ -197,9 +200,13 @@ class _Watch:
     def _last_words(self) -> str:
         code = self._child.returncode
         end = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-        lines = (self._place / "errors.txt").read_text(errors="replace").split("\n")
+        said = self._errors().read_bytes()[self._noise :]
+        lines = said.decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"ends the process ({end}{': ' if last else ''}{last})"
+
+    def _errors(self) -> Path:
+        return self._place / "errors.txt"
 
     def _why_not_started(self) -> str:
         if self._child.poll() is None:

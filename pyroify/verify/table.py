@@ -27,11 +27,15 @@ def render_results(results: Sequence[VerifyResult]) -> str:
     """One line for each class, the reason below it where there is one, and the counts."""
     width = max((len(result.name) for result in results), default=0)
     lines = [line for result in results for line in _lines(result, width)]
-    counts = Counter(result.status for result in results)
+    classes = [result for result in results if not result.is_test]
+    lost = len(results) - len(classes)
+    counts = Counter(result.status for result in classes)
     shown = [status for status in _WORDS if counts[status] or status not in _APART]
     total = ", ".join(f"{counts[status]} {_WORDS[status].lower()}" for status in shown)
-    noun = "class" if len(results) == 1 else "classes"
-    return "\n".join([*lines, f"{len(results)} {noun}: {total}"]) + "\n"
+    noun = "class" if len(classes) == 1 else "classes"
+    sums = [f"{len(classes)} {noun}: {total}"]
+    sums += [f"{_count(lost, 'test')} of the project's own passed before"] if lost else []
+    return "\n".join([*lines, *sums]) + "\n"
 
 
 def _lines(result: VerifyResult, width: int) -> list[str]:

@@ -83,14 +83,17 @@ def _ways(module: nn.Module, call: Call) -> Iterator[tuple[str, list[Change]]]:
     given = call.arguments()
     found = list(_tensors((given.args, given.kwargs)))
     if found:
-        yield "of both signs", [
-            _chain(other, signed, _differentiable),
-            _chain(other, signed),
-            _chain(signed, _differentiable),
-            signed,
-            _chain(other, _differentiable),
-            other,
-        ]
+        yield (
+            "of both signs",
+            [
+                _chain(other, signed, _differentiable),
+                _chain(other, signed),
+                _chain(signed, _differentiable),
+                signed,
+                _chain(other, _differentiable),
+                other,
+            ],
+        )
     rows = next((t.shape[0] for t in found if t.dim()), 0)
     for count in (1, 5) if rows else ():
         resized = partial(_each, partial(_resized, dim=0, size=rows, count=count))
@@ -203,9 +206,7 @@ def _differentiable(given: Given) -> Given:
 # Options ----------------------------------------------------------------------------------------
 
 
-def _options(
-    module: nn.Module, call: Call, given: Given
-) -> Iterator[tuple[str, list[Change]]]:
+def _options(module: nn.Module, call: Call, given: Given) -> Iterator[tuple[str, list[Change]]]:
     """Optional arguments that are left out, given; those that are given by name, left out."""
     with suppress(TypeError, ValueError):
         signature = inspect.signature(getattr(module, call.method))

@@ -54,7 +54,9 @@ def _counts(counts: Mapping[str, int]) -> dict[str, object]:
 
 def render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int) -> Output:
     """The result of each class, and how many there are of each status."""
-    counts = Counter(result.status for result in results)
+    classes = [result for result in results if not result.is_test]
+    counts = Counter(result.status for result in classes)
+    lost = [result for result in results if result.is_test]
     document = {
         "version": 1,
         "pyroify": __version__,
@@ -62,7 +64,8 @@ def render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int) -
         "root": str(root),
         "exit_code": exit_code,
         "summary": {status: counts[status] for status in STATUSES},
-        "results": [_result(result) for result in results],
+        "results": [_result(result) for result in classes],
+        "tests": [{"name": r.name, "path": r.path, "reason": r.reason} for r in lost],
     }
     return Output(_text(document))
 

@@ -50,8 +50,9 @@ def render_status(found: Progress, root: Path, exit_code: int) -> Output:
 
 def render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int) -> Output:
     """How many classes were compared, and what is not equal."""
-    equal = sum(result.status == "equal" for result in results)
-    lines = [f"{count(len(results), 'class', 'classes')}: {equal} equal"]
+    classes = [result for result in results if not result.is_test]
+    equal = sum(result.status == "equal" for result in classes)
+    lines = [f"{count(len(classes), 'class', 'classes')}: {equal} equal"]
     return _document("verify", exit_code, lines, result_findings(results))
 
 

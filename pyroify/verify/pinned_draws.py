@@ -18,19 +18,25 @@ assign, read, remove = PyroModule.__setattr__, PyroModule.__getattr__, PyroModul
 
 
 def assign_and_keep(module: PyroModule, name: str, value: Any) -> None:
+    """Assign; of a prior that takes the place of a parameter, keep what that held."""
+    old = module.__dict__.get("_parameters", {}).get(name)
+    assign(module, name, value)  # which removes what was there before, and forgets it
     kept = module.__dict__.setdefault(KEPT, {})
-    if isinstance(value, PyroSample):
-        old = module.__dict__.get("_parameters", {}).get(name)
-        if old is not None:
-            kept[name] = old
-    else:
+    if isinstance(value, PyroSample) and old is not None:
+        kept[name] = old
+    elif not isinstance(value, PyroSample):
         kept.pop(name, None)
-    assign(module, name, value)
 
 
 def read_what_is_kept(module: PyroModule, name: str) -> Any:
-    if name not in module.__dict__.get("_pyro_samples", ()):
+    """Read; a prior without a parameter before it keeps its first draw, unless it is computed."""
+    priors = module.__dict__.get("_pyro_samples", {})
+    if name not in priors:
         return read(module, name)
+    if not hasattr(priors[name], "sample") and isinstance(
+        computed := priors[name](module), torch.Tensor
+    ):
+        return computed
     kept = module.__dict__.setdefault(KEPT, {})
     if name not in kept:
         with torch.random.fork_rng(devices=()):
@@ -39,10 +45,11 @@ def read_what_is_kept(module: PyroModule, name: str) -> Any:
 
 
 def remove_and_forget(module: PyroModule, name: str) -> None:
+    """Remove, and keep nothing of that name."""
     module.__dict__.get(KEPT, {}).pop(name, None)
     remove(module, name)
 
 
-PyroModule.__setattr__ = assign_and_keep  # type: ignore[method-assign]
+PyroModule.__setattr__ = assign_and_keep  # type: ignore[method-assign,assignment]
 PyroModule.__getattr__ = read_what_is_kept  # type: ignore[method-assign]
 PyroModule.__delattr__ = remove_and_forget  # type: ignore[method-assign]
