@@ -43,7 +43,7 @@ def compare_fresh(
         *_tensors(parameters(original), begun, parameters(again)),
     ]
     for path, module in original.named_modules(remove_duplicate=False):
-        if twin := twins.get(path):
+        if (twin := twins.get(path)) is not None:
             found += [*_attributes(path, module, twin, others.get(path, module))]
     return tuple(dict.fromkeys([*found, *_members(type(original), type(rewritten))]))
 
