@@ -528,8 +528,8 @@ class Sites:
             message = f"{self._wish(action, place)}: {error.message}"
             path = place.target.removeprefix("self.") if place.target.startswith("self.") else ""
             help = error.help
-            if error.code == NOT_SHOWN:
-                help = f"{help}, or restore the original: {self.restoring}"
+            if error.code == NOT_SHOWN:  # what is declared there stays
+                path, help = "", f"{help}, or restore the original: {self.restoring}"
             self.report(line, column, error.code, message, help, path)
             return ()
         self.names.use(*names.used)
