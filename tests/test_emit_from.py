@@ -365,11 +365,23 @@ def rewritten(lay_out: LayOut, rest: str) -> Path:
 
 IN_THE_WAY = {
     "no training": ("net = Net()\nprint(net(torch.ones(1, 1)))\n", "PYR420", "trains nothing"),
+    "no class": (
+        "x = y = torch.ones(4, 1)\nnet = nn.Linear(1, 1)\n" + STEP,
+        "PYR420",
+        "the network is no class: nn.Linear(1, 1)",
+    ),
     "another loss": (
         "x = y = torch.ones(4, 1)\nnet = Net()\n"
         + STEP.replace("nn.functional.mse_loss(net(a), b)", "weird(net(a), b)"),
         "PYR422",
         "no likelihood is known for the loss weird(net(a), b)",
+    ),
+    "two losses in turn": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n"
+        + STEP
+        + "        other = nn.functional.l1_loss(net(a), b)\n        other.backward()\n",
+        "PYR420",
+        "a second loss, other, beside loss",
     ),
     "a penalty": (
         "x = y = torch.ones(4, 1)\nnet = Net()\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pyroify.catalog.layers import lookup
 from pyroify.catalog.training import OPTIMISERS
 from pyroify.emit.origin.code import Code, Frame, InTheWay, Module, Scope, blocks, flat, headers
 from pyroify.emit.origin.constants import Constants, Located
@@ -78,6 +79,8 @@ class Finder:
     code: Code
     any_loss: bool = False
     """Whether a loss need not be known: the spec says what it stands for."""
+    bare: list[Located] = field(default_factory=list)
+    """Layers and containers of torch that are called, outside of any class."""
     constants: Constants = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,9 +90,18 @@ class Finder:
         """The one step; raises InTheWay where there is none, or several."""
         found: dict[Scope, Step] = {}
         failures: list[InTheWay] = []
+        seen: dict[Scope, str] = {}
         for place, loss in self._losses():
+            text = ast.unparse(_bare(loss))
+            if seen.setdefault(place.frame.scope, text) != text:
+                raise place.module.in_the_way(
+                    loss,
+                    f"a second loss, {text}, beside {seen[place.frame.scope]}",
+                    "name a script that trains one network by one loss",
+                    NO_TRAINING,
+                )
             if place.frame.scope in found:
-                continue
+                continue  # the same loss, scaled or not
             try:
                 step = self._step(loss, place)
             except InTheWay as error:
@@ -157,6 +169,14 @@ class Finder:
                     loss.settings,
                 )
                 return Step(loss, other)
+            if self.bare:
+                made, layer = self.bare[0].frame.scope.module, self.bare[0].node
+                raise made.in_the_way(
+                    layer,
+                    f"the network is no class: {ast.unparse(layer)}",
+                    "make it a class that derives from nn.Module, which `pyroify rewrite` converts",
+                    NO_TRAINING,
+                )
             raise loss.place.module.in_the_way(
                 loss.node,
                 "no network of the project is seen to give what this loss is given",
@@ -426,6 +446,9 @@ class Finder:
         module = found.frame.scope.module
         cls = self.code.network_class(found.node.func, module) if chain(found.node.func) else None
         cls = cls or self._pointed_to(found)
+        dotted = self.code.dotted(found.node.func, module) if chain(found.node.func) else ""
+        if cls is None and dotted.startswith("torch.nn.") and lookup(dotted) is not None:
+            self.bare.append(found)
         return (cls, found) if cls else None
 
     def _pointed_to(self, found: Located) -> ModuleClass | None:
@@ -557,6 +580,18 @@ def root_of(frame: Frame) -> Frame:
     while frame.caller is not None:
         frame = frame.caller
     return frame
+
+
+def _bare(loss: ast.expr) -> ast.expr:
+    """A loss without what scales it."""
+    match loss:
+        case ast.Call(func=ast.Attribute(attr="scale"), args=[inner]):
+            return _bare(inner)
+        case ast.Call(func=ast.Attribute(value=owner, attr=name), args=[]) if name in _SAME:
+            return _bare(owner)
+        case ast.BinOp(left=left, op=ast.Div()):
+            return _bare(left)
+    return loss
 
 
 def _in_dict(node: ast.expr) -> ast.expr:
