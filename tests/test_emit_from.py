@@ -255,6 +255,17 @@ def test_the_device_is_that_of_the_new_script(rewritten_script: Rewritten) -> No
     assert "model.to(torch.get_default_device())" in origin.net
 
 
+def test_an_accelerator_is_taken_where_the_script_takes_one(rewritten_script: Rewritten) -> None:
+    picked = 'device="cuda" if torch.cuda.is_available() else "cpu"'
+    assert picked in emitted("main_guard", rewritten_script)
+    assert picked not in emitted("top_level", rewritten_script)
+
+
+def emitted(name: str, rewritten_script: Rewritten) -> str:
+    folder = rewritten_script(name)
+    return write_script(folder, take(folder)).read_text()
+
+
 def test_probabilities_become_logits(rewritten_script: Rewritten) -> None:
     folder = rewritten_script("main_guard")
     assert ".logit()" in take(folder).output

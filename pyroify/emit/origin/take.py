@@ -75,7 +75,6 @@ class _Taking:
         size = self.batch_size(step)
         if size:
             section["data"] = {**section.get("data", {}), "batch_size": size}
-        used = "".join((net, data))
         return Origin(
             self.code.path,
             merged(section, self.svi),
@@ -83,7 +82,7 @@ class _Taking:
             data,
             output,
             keywords if data and not step.called.call.args else (),
-            self.picks_device(used),
+            self.picks_device(),
             tuple(self.notes),
             tuple(self.findings),
         )
@@ -630,11 +629,14 @@ class _Taking:
         size = named.get("batch_size") or (args[1] if len(args) > 1 else None)
         return _whole(constants.number(size, found.frame)) if size is not None else None
 
-    def picks_device(self, text: str) -> bool:
+    def picks_device(self) -> bool:
         """Whether the script goes to an accelerator where there is one."""
+        module = self.code.script
         return any(
-            isinstance(n, ast.Attribute) and n.attr == "is_available"
-            for n in self.code.script.source.nodes
+            self.code.dotted(node, module)
+            in ("torch.cuda.is_available", "torch.accelerator.is_available")
+            for node in module.source.nodes
+            if isinstance(node, ast.Attribute) and chain(node)
         )
 
 
