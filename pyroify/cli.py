@@ -38,6 +38,8 @@ from pyroify.terminal import (
 )
 
 if TYPE_CHECKING:
+    from pyroify.decide.model import Plan
+    from pyroify.emit.origin.origin import Origin
     from pyroify.pipeline import Outcome
     from pyroify.project import Project
     from pyroify.proof import OwnRun
@@ -217,6 +219,7 @@ def init(paths: tuple[Path, ...]) -> int:
     faults = [f for f in (*project.findings, *found.findings) if f.code in UNREADABLE]
     warn(render_findings(faults, project.root))
     note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
+    _note_scripts(project.root, found)
     return 2 if faults else 0
 
 
@@ -494,26 +497,52 @@ def undo(path: Path, spec: Path | None, lists: bool) -> int:
 @SPEC
 @click.option("--force", is_flag=True, help="Replace a script that is there, with edits of yours.")
 @click.option("--diff", is_flag=True, help="Print what would change as a diff, and write nothing.")
+@click.option(
+    "--from",
+    "script",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="SCRIPT.py",
+    help="Take network, data, loss, optimiser and epochs from this training script of yours; "
+    "what svi: says wins.",
+)
 @volume
 @_reports_failures
-def emit(spec: Path | None, force: bool, diff: bool) -> int:
-    """Write the training script that the spec's svi: section describes."""
+def emit(spec: Path | None, force: bool, diff: bool, script: Path | None) -> int:
+    """Write the training script that the spec's svi: section describes.
+
+    With --from, what the section does not say comes from your own script: its statements, as they
+    are, in functions of the new one. A line that is in the way is named, and nothing is written.
+    """
     from pyroify.emit import EmitError, emit_script
     from pyroify.project import RUNTIME, from_here
     from pyroify.spec.model import SpecError
 
     project, prior_spec = _open((), spec, writes=not diff)
-    if not prior_spec.svi:
+    if not prior_spec.svi and script is None:
         _offer_section(project, prior_spec)
     name = Path(prior_spec.path).name
-    svi, reason = _with_likelihood(project, prior_spec.svi)
+    origin = None
+    if script is not None:
+        origin = _take_from(project, prior_spec, script)
+        if origin is None:
+            return 2
+        svi, reason = origin.section, "".join(f"{said}\n" for said in origin.notes)
+    else:
+        svi, reason = _with_likelihood(project, prior_spec.svi)
+        _offer_scripts(project, prior_spec)
     try:
-        emitted = emit_script(svi, spec_name=name, spec_text=prior_spec.text, files=project.files)
+        emitted = emit_script(
+            svi,
+            spec_name=name,
+            spec_text=prior_spec.text,
+            files=project.files,
+            origin=origin,
+        )
     except EmitError as error:
         faults = [(at.path, at.code, at.message, at.suggestion) for at in error.problems]
         raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
-    script = PurePosixPath(emitted.path)
-    texts = {script: emitted.script, script.with_name(f"test_{script.name}"): emitted.test}
+    path = PurePosixPath(emitted.path)
+    texts = {path: emitted.script, path.with_name(f"test_{path.name}"): emitted.test}
     if diff:
         return _show_emission(
             project.root, {**{str(p): t for p, t in texts.items()}, **emitted.runtime}
@@ -528,8 +557,9 @@ def emit(spec: Path | None, force: bool, diff: bool) -> int:
     for name in kept:
         note(f"{from_here(project.root / name)} has edits of yours, and stays as it is\n")
     for change in changes:
-        path = from_here(project.root / change.path)
-        note(f"{path} is up to date\n" if change.before == change.after else f"wrote {path}\n")
+        written = from_here(project.root / change.path)
+        is_same = change.before == change.after
+        note(f"{written} is up to date\n" if is_same else f"wrote {written}\n")
     return 0
 
 
@@ -546,6 +576,46 @@ def _offer_section(project: Project, spec: Spec) -> None:
     if example is not None:
         losses = find_losses(project.root, project.files, example.section["model"])
         put(render_svi(find_example(index, plan, losses) or example))
+
+
+def _take_from(project: Project, spec: Spec, script: Path) -> Origin | None:
+    """What is taken from a script; None where a line of it is in the way, which is said."""
+    from pyroify.emit.origin.code import InTheWay
+    from pyroify.emit.origin.take import take_from
+    from pyroify.pipeline import survey
+    from pyroify.report.text import render_findings
+
+    whole = script.resolve()
+    if not whole.is_relative_to(project.root):
+        raise click.UsageError(f"{script} is not in the project at {project.root}")
+    path = whole.relative_to(project.root).as_posix()
+    index, plan_with = survey(project.root, project.files, project.files)
+    try:
+        origin = take_from(project.root, index, plan_with(spec), path, spec.svi)
+    except InTheWay as error:
+        warn(render_findings([error.finding], project.root))
+        note("nothing is written; `pyroify rule CODE` explains\n")
+        return None
+    warn(render_findings(origin.findings, project.root))
+    return origin
+
+
+def _offer_scripts(project: Project, spec: Spec) -> None:
+    """Names the scripts that train a converted class, where the spec leaves open on what."""
+    from pyroify.pipeline import survey
+
+    data = spec.svi.get("data")
+    source = data.get("source", "synthetic") if isinstance(data, Mapping) else "synthetic"
+    if spec.svi.get("model") and source != "synthetic":
+        return
+    _, plan_with = survey(project.root, project.files, project.files)
+    _note_scripts(project.root, plan_with(spec))
+
+
+def _note_scripts(root: Path, plan: Plan) -> None:
+    from pyroify.report.text import render_scripts
+
+    note(render_scripts(plan.trainings, root))
 
 
 def _show_emission(root: Path, texts: Mapping[str, str]) -> int:

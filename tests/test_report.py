@@ -241,7 +241,7 @@ class TestText:
             "2 scripts train converted classes without their random parameters:",
             "  /project/train.py:7 Net, Deep",
             "  /project/tune.py:3 what it is given",
-            "`pyroify emit` writes a script that trains them",
+            "`pyroify emit --from /project/train.py` writes a script that trains them",
         ]
 
     def test_what_uses_the_classes_is_said_wherever_it_is(self) -> None:

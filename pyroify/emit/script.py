@@ -12,6 +12,7 @@ from pyroify import __version__
 from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
 from pyroify.emit.imports import find_uses, import_block, import_from
 from pyroify.emit.layout import mapping_statement, tuple_statement, wrap_call
+from pyroify.emit.origin.origin import Origin
 from pyroify.emit.output import shadow_problem
 from pyroify.emit.runtime import runtime_files, runtime_modules
 from pyroify.emit.settings import LOGGERS, PARTS, EmitError, Settings, read_settings
@@ -33,19 +34,28 @@ class Emitted:
 
 
 def emit_script(
-    svi: Mapping[str, Any], *, spec_name: str, spec_text: str, files: Collection[str] = ()
+    svi: Mapping[str, Any],
+    *,
+    spec_name: str,
+    spec_text: str,
+    files: Collection[str] = (),
+    origin: Origin | None = None,
 ) -> Emitted:
     """The training script for an ``svi:`` section of the project with these Python ``files``.
 
-    The same section and spec text give the same script, byte for byte. Raises EmitError.
+    What ``origin`` has of the project's own script takes the place of what settings say. The same
+    arguments give the same script, byte for byte. Raises EmitError.
     """
-    settings = read_settings(svi)
+    settings = read_settings(svi, origin)
     digest = hashlib.sha256(spec_text.encode()).hexdigest()
     context = _context(settings, spec_name, digest[:12])
     # A stand-in for what is the project's own shows which names the script needs itself.
     bare = _fill("train.py.j2", {**context, **_imported(settings, "_", "_"), "imports": ""})
+    for taken in _taken(origin):
+        bare = bare.replace(taken, "")
     uses = find_uses(bare)
-    imports = import_block(uses.free)
+    theirs = (find_uses(taken).free for taken in _taken(origin))
+    imports = import_block(uses.free.union(*theirs))
     modules = uses.modules | find_uses(imports).modules | runtime_modules()
     modules |= {RUNTIME, _top(settings.model.module)}
     if problem := shadow_problem(settings.output, settings.model.path, modules, files):
@@ -57,6 +67,12 @@ def emit_script(
     imports = import_block(find_uses(_fill("test.py.j2", {**context, "imports": ""})).free)
     test = _fill("test.py.j2", {**context, "imports": imports})
     return Emitted(_tidy(script), _tidy(test), settings.output, runtime_files())
+
+
+def _taken(origin: Origin | None) -> tuple[str, ...]:
+    """Functions of the project's own statements, whose names are theirs alone."""
+    found = (origin.net, origin.data, origin.output) if origin else ()
+    return tuple(filter(None, found))
 
 
 def _fill(template: str, context: Mapping[str, Any]) -> str:
@@ -137,6 +153,8 @@ def _imported(settings: Settings, network: str, data: str) -> dict[str, str]:
     kwargs = ", ".join(write_argument(name, value) for name, value in model.kwargs)
     comment = "  # noqa: E402"
     wanted = {model.module: import_from(model.module, [_renamed(model.name, network)], comment)}
+    if settings.origin and settings.origin.net:
+        wanted = {}
     if settings.engine == "lightning":
         module = f"{RUNTIME}.lightning_parts"
         used = ["lightning_run", "last_checkpoint", "row_numbers"]

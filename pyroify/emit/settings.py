@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pyroify.emit.family import GUIDES, LIKELIHOODS, Family, facts, read_family
+from pyroify.emit.origin.origin import Origin
 from pyroify.emit.output import EXAMPLE, output_problem
 from pyroify.emit.section import Problem, Section
 from pyroify.emit.sources import Data, read_data
@@ -138,6 +139,8 @@ class Settings:
     logger: str
     leave_out: tuple[str, ...]
     seed: int
+    origin: Origin | None = None
+    """What is taken from the project's own script."""
 
     @property
     def is_exact(self) -> bool:
@@ -151,7 +154,8 @@ class Settings:
         optimizer = replace(self.optimizer, lr=0.0)
         elbo = replace(self.elbo, kl_weight=0.0)
         fixed = (self.engine, self.model, self.likelihood, self.guide, optimizer, elbo)
-        text = repr((*fixed, self.handlers, self.data.standardize))
+        taken = (self.origin.digest,) if self.origin else ()
+        text = repr((*fixed, self.handlers, self.data.standardize, *taken))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
@@ -175,14 +179,14 @@ class Settings:
         return f"runs/{PurePosixPath(self.output).stem}"
 
 
-def read_settings(svi: Mapping[str, Any]) -> Settings:
-    """The settings; raises EmitError with every fault of the section."""
+def read_settings(svi: Mapping[str, Any], origin: Origin | None = None) -> Settings:
+    """The settings, with what is taken from a script; raises EmitError with every fault."""
     problems: list[Problem] = []
     section = Section("svi", svi, problems)
     settings = Settings(
         output=_output(section),
         model=_model(section.section("model")),
-        data=read_data(section.section("data")),
+        data=_data(section.section("data"), origin),
         likelihood=read_family(section.section("likelihood"), LIKELIHOODS, "normal"),
         guide=_guide(section.section("guide")),
         optimizer=_optimizer(section.section("optimizer")),
@@ -199,12 +203,20 @@ def read_settings(svi: Mapping[str, Any]) -> Settings:
         logger=section.choice("logger", ("none", *LOGGERS), "none"),
         leave_out=section.choices("leave_out", PARTS),
         seed=section.count("seed", 0, least=0),
+        origin=origin,
     )
     section.finish()
     problems += refusals(settings, svi)
     if problems:
         raise EmitError(problems)
     return settings
+
+
+def _data(section: Section, origin: Origin | None) -> Data:
+    data = read_data(section)
+    if origin is None or not origin.data:
+        return data
+    return replace(data, kind="script", inputs=origin.keywords, keywords=origin.keywords)
 
 
 def _steps(section: Section) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pyroify.decide.model import Training
 from pyroify.diagnostics import Finding
 from pyroify.project import from_here
 from pyroify.report.run import Report, severity
@@ -93,7 +94,26 @@ def _trainings(report: Report) -> Iterator[str]:
         place = f"{from_here(report.root / found.path)}:{found.line}"
         names = ", ".join(found.classes[:SHOWN]) + (", ..." if len(found.classes) > SHOWN else "")
         yield printable(f"  {place} {names or 'what it is given'}")
-    yield "`pyroify emit` writes a script that trains them"
+    yield f"`pyroify emit{_from(report.trainings, report.root)}` writes a script that trains them"
+
+
+def render_scripts(trainings: Sequence[Training], root: Path) -> str:
+    """Which scripts `emit` may take network, data and loss from."""
+    return "".join(
+        printable(
+            f"{from_here(root / found.path)}:{found.line} trains "
+            f"{', '.join(found.classes[:SHOWN]) or 'what it is given'}; "
+            f"`pyroify emit{_from([found], root)}` takes network, data and loss from it"
+        )
+        + "\n"
+        for found in trainings
+    )
+
+
+def _from(trainings: Sequence[Training], root: Path) -> str:
+    """The option that takes from the first script of some."""
+    scripts = [found.path for found in trainings if found.path.endswith(".py")]
+    return f" --from {from_here(root / scripts[0])}" if scripts else ""
 
 
 def render_statuses(report: Report) -> str:

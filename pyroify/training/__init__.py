@@ -36,6 +36,7 @@ from .initial import (
 from .loop import Loop, StoredOptimizer
 from .noise import begin_noise
 from .objectives import MeanFieldElbo, Objective, Terms, TraceElbo, posterior, posterior_draws
+from .project_data import raw_noise, read_project, some_inputs
 from .ranks import is_helper, join_ranks, leave_ranks, ranks
 from .run import Flags, Run, example_rows, exit_code, parse_flags, prepare, restore, set_up
 from .scores import Classification, Density, Regression, two_classes
@@ -98,10 +99,12 @@ __all__ = [
     "prepare",
     "print_check",
     "ranks",
+    "raw_noise",
     "read_archive",
     "read_arrays",
     "read_csv",
     "read_parquet",
+    "read_project",
     "refuse_infinite",
     "refuse_large",
     "report",
@@ -109,6 +112,7 @@ __all__ = [
     "set_handlers",
     "set_up",
     "sites_like",
+    "some_inputs",
     "stopping_chain",
     "trace_model",
     "two_classes",

@@ -45,6 +45,7 @@ def parse_flags(
     *,
     leave_out: Sequence[str] = (),
     choose: str = "last",
+    device: str = "cpu",
     **defaults: Any,
 ) -> Flags:
     """The flags of the ``script`` at that path, and one more for each of the ``defaults``.
@@ -70,7 +71,7 @@ def parse_flags(
     for key, value in settings.items():
         kind = Path if isinstance(value, Path) else int if value is None else type(value)
         parser.add_argument(f"--{key.replace('_', '-')}", type=kind, default=value)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default=device)
     parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     parser.add_argument("--samples", type=int, default=200, help="posterior draws")
     parser.add_argument("--resume", default="auto", help="auto, never or a checkpoint")

@@ -1,0 +1,94 @@
+"""Whether the new script can import what the old one defines."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from pyroify.emit.origin.code import Code, Definition, Module, bound_by, flat, reads
+from pyroify.emit.origin.options import PARSERS
+from pyroify.emit.origin.text import Writer
+
+QUIET: Final = re.compile(
+    r"(torch|numpy|random|np)\.(\w+\.)*(manual_seed|seed|set_\w+|use_\w+)|warnings\.\w+"
+    r"|logging\.\w+|matplotlib\.\w+|sys\.path\.\w+|os\.environ\.\w+|os\.makedirs|print"
+    r"|(\w+\.)*(seed_everything|set_style|set_theme)|pyro\.settings\.set"
+)
+"""Calls at the top of a file that leave it importable."""
+
+
+@dataclass(frozen=True)
+class Importing:
+    """Asks whether definitions work when they are imported; each is looked at once."""
+
+    code: Code
+    found: dict[ast.AST, bool] = field(default_factory=dict)
+
+    def works(self, module: Module, node: Definition) -> bool:
+        """Whether the new script can import a definition and have it work as in the old one."""
+        if node not in self.found:
+            self.found[node] = True  # what it needs may need it
+            self.found[node] = self._find(module, node)
+        return self.found[node]
+
+    def _find(self, module: Module, node: Definition) -> bool:
+        if module is self.code.script and not self._is_quiet(module):
+            return False
+        if isinstance(node, ast.FunctionDef) and self._reads_surroundings(module, node):
+            return False
+        top = self.code.top(module)
+        for name in reads(node) & top.bound:
+            for statement in flat(module.source.tree.body):
+                if name not in bound_by(statement) or isinstance(statement, ast.Import):
+                    continue
+                if isinstance(statement, Definition):
+                    if not self.works(module, statement):
+                        return False
+                elif isinstance(statement, ast.ImportFrom):
+                    found = self.code.defined(module.source.imports.get(name, ""), module)
+                    if found is not None and not self.works(*found):
+                        return False
+                elif statement not in module.source.tree.body or not _is_constant(statement):
+                    return False
+        return True
+
+    def _reads_surroundings(self, module: Module, node: Definition) -> bool:
+        """Whether code reads the command line, or picks a device."""
+        writer = Writer(self.code, module)
+        for item in ast.walk(node):
+            match item:
+                case ast.Call(func=ast.Attribute(attr=name)) if name in PARSERS:
+                    return True
+                case ast.Call(func=ast.Attribute(attr="cuda")):
+                    return True
+                case ast.Assign(value=value) if writer.is_device(value):
+                    return True
+        return False
+
+    def _is_quiet(self, module: Module) -> bool:
+        """Whether importing a file only defines things."""
+        for statement in module.source.tree.body:
+            match statement:
+                case ast.For() | ast.While() | ast.With():
+                    return False
+                case ast.Expr(value=ast.Call(func=func)):
+                    if not QUIET.fullmatch(self.code.dotted(func, module) or ast.unparse(func)):
+                        return False
+                case ast.Assign(value=value):
+                    if any(
+                        isinstance(n, ast.Attribute) and n.attr in PARSERS for n in ast.walk(value)
+                    ):
+                        return False
+        return True
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    """Whether a statement sets names to what is spelled out."""
+    value = getattr(statement, "value", None)
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or value is None:
+        return False
+    return not any(isinstance(n, ast.Call) for n in ast.walk(value)) or (
+        ast.unparse(value).startswith("logging.getLogger")
+    )

@@ -1,0 +1,110 @@
+"""What a project's own training script trains on: loaders, batches or whole arrays, made rows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from .data import Parts, Rows, as_rows
+from .errors import Abort, first_line
+
+RowsOf = Callable[[Any], tuple[Any, Any]]
+"""Inputs and targets of a batch."""
+
+
+def read_project(
+    script: str,
+    make: Callable[[], tuple[Mapping[str, Any], RowsOf | None]],
+    **kind: Any,
+) -> Rows | Parts:
+    """The rows that ``make`` gives; split already where there are more parts than the training's.
+
+    ``script`` is what refusals call it, ``kind`` says what targets are, as for ``as_rows``.
+    """
+    with own_randomness(), torch.device("cpu"):
+        given, rows_of = make()
+        given = loaders_of(given["module"]) if "module" in given else given
+        read = {
+            name: read_batches(f"{script} ({name})", batches, rows_of)
+            for name, batches in given.items()
+        }
+    parts = {name: as_rows(*found, **kind) for name, found in read.items()}  # on the device
+    if len(parts) == 1:
+        return parts["train"]
+    none = parts["train"][:0]
+    return {"train": parts["train"], "validation": none, "test": none} | parts
+
+
+@contextmanager
+def own_randomness() -> Iterator[None]:
+    """Seeds that are set within do not reach what comes after."""
+    numbers, states = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng():
+        yield
+    np.random.set_state(numbers)
+    random.setstate(states)
+
+
+def loaders_of(module: Any) -> dict[str, Any]:
+    """The loaders of a Lightning data module."""
+    module.prepare_data()
+    module.setup("fit")
+    module.setup("test")
+    found = {"train": module.train_dataloader()}
+    rest = {"validation": module.val_dataloader, "test": module.test_dataloader}
+    for name, loader in rest.items():
+        if "lightning" not in loader.__module__.split(".")[0]:
+            found[name] = loader()
+    return found
+
+
+def read_batches(name: str, batches: Any, rows_of: RowsOf | None) -> tuple[list[Tensor], Tensor]:
+    """All rows of a loader or of other batches, each once and in order; or those of one tuple."""
+    if isinstance(batches, tuple):
+        inputs, targets = batches
+        return list(map(detached, inputs)), detached(targets)
+    made = [rows_of(batch) if rows_of else batch for batch in in_order(batches)]
+    if not made:
+        raise Abort(2, f"{name}: the data has no rows")
+    columns = zip(*(inputs for inputs, _ in made), strict=True)
+    try:
+        inputs = [torch.cat([detached(x) for x in column]) for column in columns]
+        targets = torch.cat([detached(y) for _, y in made])
+    except RuntimeError as error:
+        why = f"batches do not stack, make their rows of one shape: {first_line(error)}"
+        raise Abort(2, f"{name}: {why}") from error
+    return inputs, targets
+
+
+def in_order(batches: Any) -> Any:
+    """The batches of a loader without its shuffling, and with the rows that it drops at its end."""
+    if not isinstance(batches, DataLoader) or batches.batch_size is None:
+        return batches
+    if isinstance(batches.dataset, IterableDataset):
+        return batches
+    return DataLoader(batches.dataset, batch_size=batches.batch_size, collate_fn=batches.collate_fn)
+
+
+def detached(values: Any) -> Tensor:
+    """The values as a tensor of their own."""
+    return torch.as_tensor(values).detach()
+
+
+def raw_noise(variance: Tensor) -> Tensor:
+    """What ``softplus`` makes the sd of, but for the 1e-3 that is added then."""
+    sd = (variance.sqrt() - 1e-3).clamp_min(1e-6)
+    return sd + torch.log(-torch.expm1(-sd))
+
+
+def some_inputs(rows: Rows | Parts, count: int) -> tuple[Tensor, ...]:
+    """So many inputs, of the rows that there are."""
+    train = rows["train"] if isinstance(rows, dict) else rows
+    index = torch.randint(len(train), (count,), device="cpu")
+    return tuple(x[index.to(x.device)] for x in train.inputs)

@@ -1,0 +1,490 @@
+"""`pyroify emit --from train.py`: scripts of many habits give one that trains, or a finding."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import LayOut, Run
+from emit_cases import CASES, load_module, run_main
+
+from pyroify.emit import emit_script
+from pyroify.emit.origin.code import InTheWay
+from pyroify.emit.origin.origin import Origin
+from pyroify.emit.origin.take import take_from
+from pyroify.pipeline import rewrite_project, survey
+from pyroify.spec.load import parse_spec
+
+Rewritten = Callable[[str], Path]
+SCRIPTS = CASES / "from"
+SPEC = 'version: 1\npriors:\n  - match: "**"\n    sample: Normal(0, 1)\n'
+
+
+@pytest.fixture(autouse=True)
+def own_modules() -> Iterator[None]:
+    """What a script imports of its project is not there for the next one."""
+    modules, path = dict(sys.modules), list(sys.path)
+    yield
+    for name in sys.modules.keys() - modules.keys():
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if "site-packages" not in file and "/pytest-" in file:
+            del sys.modules[name]
+    sys.path[:] = path
+
+
+def lay_out_script(folder: Path, name: str, spec: str = SPEC) -> None:
+    shutil.copytree(SCRIPTS / name, folder, dirs_exist_ok=True)
+    (folder / "pyroify.yaml").write_text(spec)
+
+
+def train(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str = "train_svi.py") -> Any:
+    monkeypatch.chdir(folder)
+    module = load_module(folder / script)
+    ran = run_main(module, "--epochs=2", "--samples=3", "--no-baseline")
+    assert ran.code == 0, ran.err
+    return module
+
+
+@pytest.fixture(scope="module")
+def rewritten_script(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a script whose network is rewritten; each is rewritten once."""
+
+    @cache
+    def make(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        lay_out_script(folder, name)
+        rewrite(folder)
+        return folder
+
+    return make
+
+
+def python_files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
+
+
+def rewrite(folder: Path) -> None:
+    spec = parse_spec(SPEC, "pyroify.yaml")
+    for result in rewrite_project(folder, python_files(folder), spec).changes:
+        assert result.after is not None
+        (folder / result.path).write_bytes(result.after)
+
+
+def take(folder: Path, script: str = "train.py", **svi: Any) -> Origin:
+    files = python_files(folder)
+    index, plan_with = survey(folder, files, files)
+    return take_from(folder, index, plan_with(parse_spec(SPEC, "pyroify.yaml")), script, svi)
+
+
+def write_script(folder: Path, origin: Origin, output: str = "train_svi.py") -> Path:
+    """The script that comes of it; what scripts share lies beside it."""
+    section = {**origin.section, "output": output}
+    emitted = emit_script(section, spec_name="pyroify.yaml", spec_text=SPEC, origin=origin)
+    for path, text in {**emitted.runtime, output: emitted.script}.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+    return folder / output
+
+
+# ---- ten habits ----------------------------------------------------------------------
+
+HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
+    "argparse_functions": (
+        "train.py",
+        {"likelihood": {"family": "categorical"}, "epochs": 14, "batch_size": None},
+        {"train", "validation", "test"},
+    ),
+    "config_object": (
+        "train.py",
+        {
+            "likelihood": {"family": "normal"},
+            "optimizer": {"name": "Adam", "lr": 5e-3},
+            "epochs": 40,
+            "batch_size": 16,
+        },
+        {"train", "validation", "test"},
+    ),
+    "engine_module": (
+        "train.py",
+        {
+            "likelihood": {"family": "categorical"},
+            "optimizer": {"name": "Adam", "lr": 1e-3},
+            "epochs": 5,
+            "batch_size": 32,
+        },
+        {"train", "validation", "test"},
+    ),
+    "top_level": (
+        "train.py",
+        {
+            "likelihood": {"family": "normal"},
+            "optimizer": {"name": "RMSprop", "lr": 1e-2},
+            "epochs": 500,
+            "batch_size": None,
+        },
+        set(),
+    ),
+    "lightning_module": (
+        "train.py",
+        {
+            "likelihood": {"family": "categorical"},
+            "optimizer": {"name": "Adam", "lr": 1e-3},
+            "epochs": 3,
+            "batch_size": 32,
+        },
+        {"train", "validation", "test"},
+    ),
+    "lightning_data": (
+        "train.py",
+        {
+            "likelihood": {"family": "poisson"},
+            "optimizer": {"name": "Adam", "lr": 2e-3},
+            "epochs": 4,
+            "batch_size": None,
+        },
+        {"train", "validation", "test"},
+    ),
+    "trainer_class": (
+        "train.py",
+        {
+            "likelihood": {"family": "bernoulli"},
+            "optimizer": {"name": "SGD", "lr": 0.05},
+            "epochs": 7,
+            "batch_size": 20,
+        },
+        {"train", "validation", "test"},
+    ),
+    "main_guard": (
+        "train.py",
+        {
+            "likelihood": {"family": "bernoulli"},
+            "optimizer": {"name": "Adam", "lr": 3e-3},
+            "epochs": 30,
+            "batch_size": 24,
+        },
+        set(),
+    ),
+    "dict_config": (
+        "scripts/train_waves.py",
+        {
+            "likelihood": {"family": "laplace"},
+            "optimizer": {"name": "Adam", "lr": 1e-2},
+            "epochs": 12,
+            "batch_size": 16,
+        },
+        {"train", "validation", "test"},
+    ),
+    "dataclass_config": (
+        "train.py",
+        {
+            "likelihood": {"family": "categorical"},
+            "optimizer": {"name": "Adam", "lr": 2e-3},
+            "epochs": 6,
+            "batch_size": 16,
+        },
+        set(),
+    ),
+    "hand_made_batches": (
+        "train.py",
+        {
+            "likelihood": {"family": "heteroskedastic"},
+            "optimizer": {"name": "Adam", "lr": 1e-3},
+            "epochs": 25,
+            "batch_size": 26,
+        },
+        set(),
+    ),
+}
+"""Of each script its name, what is taken of it, and the parts of its data; none: one part."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HABITS)
+def test_a_script_gives_one_that_trains_without_an_edit(
+    name: str, rewritten_script: Rewritten, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, taken, parts = HABITS[name]
+    shutil.copytree(rewritten_script(name), tmp_path, dirs_exist_ok=True)
+    origin = take(tmp_path, script)
+    told = {**origin.section, "batch_size": origin.section["data"].get("batch_size")}
+    assert {key: told.get(key) for key in taken} == taken
+    write_script(tmp_path, origin)
+    module = train(tmp_path, monkeypatch)
+    rows = module.read_project()
+    assert set(rows if isinstance(rows, dict) else ()) == parts
+    assert len((tmp_path / "train_svi.py").read_text().splitlines()) <= 300
+
+
+# ---- what is taken -------------------------------------------------------------------
+
+
+def test_loaders_give_each_row_once_and_in_order(rewritten_script: Rewritten) -> None:
+    """The one of the script shuffles, and drops the last batch."""
+    folder = rewritten_script("config_object")
+    rows = load_module(write_script(folder, take(folder))).read_project()
+    assert {part: len(rows[part]) for part in rows} == {"train": 70, "validation": 0, "test": 20}
+
+
+def test_seeds_of_a_script_are_its_own(rewritten_script: Rewritten) -> None:
+    folder = rewritten_script("config_object")
+    module = load_module(write_script(folder, take(folder)))
+    torch.manual_seed(11)
+    expected = torch.rand(1)
+    torch.manual_seed(11)
+    first = module.read_project()["train"]
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(module.read_project()["train"].targets, first.targets)
+
+
+def test_options_that_nothing_reads_are_left_out(rewritten_script: Rewritten) -> None:
+    folder = rewritten_script("argparse_functions")
+    origin = take(folder)
+    assert "--batch-size" in origin.data and "--lr" not in origin.data
+    assert "parse_args([])" in origin.data
+    assert "argparse" not in origin.net
+
+
+def test_the_device_is_that_of_the_new_script(rewritten_script: Rewritten) -> None:
+    folder = rewritten_script("config_object")
+    origin = take(folder)
+    assert "cfg.device" not in origin.data + origin.net
+    assert "model.to(torch.get_default_device())" in origin.net
+
+
+def test_an_accelerator_is_taken_where_the_script_takes_one(rewritten_script: Rewritten) -> None:
+    picked = 'device="cuda" if torch.cuda.is_available() else "cpu"'
+    assert picked in emitted("main_guard", rewritten_script)
+    assert picked not in emitted("top_level", rewritten_script)
+
+
+def emitted(name: str, rewritten_script: Rewritten) -> str:
+    folder = rewritten_script(name)
+    return write_script(folder, take(folder)).read_text()
+
+
+def test_probabilities_become_logits(rewritten_script: Rewritten) -> None:
+    folder = rewritten_script("main_guard")
+    assert ".logit()" in take(folder).output
+
+
+def test_the_spec_wins(rewritten_script: Rewritten) -> None:
+    folder = rewritten_script("main_guard")
+    origin = take(
+        folder,
+        optimizer={"lr": 0.5},
+        epochs=3,
+        likelihood={"family": "normal"},
+        data={"source": "data.csv"},
+    )
+    assert origin.section["optimizer"] == {"name": "Adam", "lr": 0.5}
+    assert origin.section["epochs"] == 3
+    assert origin.section["likelihood"] == {"family": "normal"}
+    assert origin.section["data"]["source"] == "data.csv" and not origin.data
+    assert ".logit()" not in origin.output
+
+
+def test_what_is_not_taken_over_is_said(rewritten_script: Rewritten) -> None:
+    [finding] = take(rewritten_script("trainer_class")).findings
+    assert (finding.code, finding.line) == ("PYR423", 23)
+    assert finding.message == "momentum of SGD is not taken"
+
+
+def test_a_longer_text_keeps_its_lines(lay_out: LayOut) -> None:
+    """Statements are written further in, which must not reach what they say."""
+    folder = lay_out({"train.py": TEXT})
+    rewrite(folder)
+    module = load_module(write_script(folder, take(folder)))
+    assert module.read_project().targets.tolist() == [3.0, 4.0, 5.0]
+
+
+STEP = """\
+for epoch in range(3):
+    for a, b in DataLoader(TensorDataset(x, y), batch_size=2):
+        loss = nn.functional.mse_loss(net(a), b)
+        loss.backward()
+"""
+NET = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+class Net(nn.Module):
+    def __init__(self, width=1):
+        super().__init__()
+        self.fc = nn.Linear(1, width)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+"""
+TEXT = f'''{NET}
+TABLE = """1 3
+2 4
+3 5"""
+rows = [[float(n) for n in line.split(" ")] for line in TABLE.split("\\n")]
+x, y = torch.tensor(rows).split(1, dim=1)
+net = Net()
+{STEP}'''
+
+
+# ---- what is in the way --------------------------------------------------------------
+
+
+def refused(folder: Path, script: str = "train.py") -> tuple[str, int, str]:
+    with pytest.raises(InTheWay) as error:
+        take(folder, script)
+    finding = error.value.finding
+    assert finding.help
+    return finding.code, finding.line, finding.message
+
+
+def test_the_line_in_the_way_is_named(
+    rewritten_script: Rewritten, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = rewritten_script("bare_options")
+    monkeypatch.chdir(folder)
+    ended = run("emit", "--from", "train.py")
+    assert ended.code == 2
+    assert "train.py:25:5 PYR421 the option data has no value" in ended.err
+    assert "help: give it a default" in ended.err
+    assert not (folder / "train_svi.py").exists()
+
+
+def test_a_sum_of_terms_is_refused(rewritten_script: Rewritten) -> None:
+    code, line, message = refused(rewritten_script("two_losses"))
+    assert (code, line) == ("PYR422", 32)
+    assert message == "the loss is a sum of terms: fit + 0.1 * smoothness(output)"
+
+
+def test_a_likelihood_of_the_spec_does_for_a_sum_of_terms(rewritten_script: Rewritten) -> None:
+    origin = take(rewritten_script("two_losses"), likelihood={"family": "normal"})
+    assert origin.section["likelihood"] == {"family": "normal"}
+    assert "return (inputs,), targets" in origin.data
+
+
+def rewritten(lay_out: LayOut, rest: str) -> Path:
+    folder = lay_out({"train.py": NET + rest, "pyroify.yaml": SPEC})
+    rewrite(folder)
+    return folder
+
+
+IN_THE_WAY = {
+    "no training": ("net = Net()\nprint(net(torch.ones(1, 1)))\n", "PYR420", "trains nothing"),
+    "no class": (
+        "x = y = torch.ones(4, 1)\nnet = nn.Linear(1, 1)\n" + STEP,
+        "PYR420",
+        "the network is no class: nn.Linear(1, 1)",
+    ),
+    "another loss": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n"
+        + STEP.replace("nn.functional.mse_loss(net(a), b)", "weird(net(a), b)"),
+        "PYR422",
+        "no likelihood is known for the loss weird(net(a), b)",
+    ),
+    "two losses in turn": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n"
+        + STEP
+        + "        other = nn.functional.l1_loss(net(a), b)\n        other.backward()\n",
+        "PYR420",
+        "a second loss, other, beside loss",
+    ),
+    "a penalty": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n"
+        + STEP.replace("        loss.backward", "        loss += 0.1\n        loss.backward"),
+        "PYR422",
+        "this adds to the loss: loss += 0.1",
+    ),
+    "data anew": (
+        "def get_batch():\n    return torch.rand(4, 1), torch.rand(4, 1)\n\n\nnet = Net()\n"
+        "for step in range(9):\n    a, b = get_batch()\n"
+        "    loss = nn.functional.mse_loss(net(a), b)\n    loss.backward()\n",
+        "PYR421",
+        "each step makes its rows anew: a, b = get_batch()",
+    ),
+    "next": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n"
+        "batches = iter(DataLoader(TensorDataset(x, y)))\n"
+        "for step in range(9):\n    a, b = next(batches)\n"
+        "    loss = nn.functional.mse_loss(net(a), b)\n    loss.backward()\n",
+        "PYR421",
+        "each step makes its rows anew: a, b = next(batches)",
+    ),
+    "no argument": (
+        "def main(config):\n    x = y = torch.ones(config.rows, 1)\n    net = Net()\n"
+        + "".join(f"    {line}\n" for line in STEP.splitlines()),
+        "PYR421",
+        "nothing in the source says what main() is given as config",
+    ),
+    "two calls": (
+        "def fit(x, y):\n    net = Net()\n"
+        + "".join(f"    {line}\n" for line in STEP.splitlines())
+        + "\n\nfor fold in range(2):\n    fit(torch.ones(4, 1), torch.ones(4, 1))\n"
+        "fit(torch.ones(2, 1), torch.ones(2, 1))\n",
+        "PYR421",
+        "fit() is called several times",
+    ),
+    "the epoch": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n" + STEP.replace("(x, y)", "(x + epoch, y)"),
+        "PYR421",
+        "what is trained on depends on epoch, which this loop sets",
+    ),
+    "own state": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n" + STEP.replace("net(a)", "net(net.start(a))"),
+        "PYR421",
+        "the network is given what it made itself",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IN_THE_WAY)
+def test_what_cannot_be_cut_out_is_a_finding(case: str, lay_out: LayOut) -> None:
+    rest, code, message = IN_THE_WAY[case]
+    folder = rewritten(lay_out, rest)
+    found = refused(folder)
+    assert found[0] == code
+    assert message in found[2]
+
+
+def test_a_network_that_is_not_rewritten_is_refused(lay_out: LayOut) -> None:
+    folder = lay_out(
+        {"train.py": f"{NET}x = y = torch.ones(4, 1)\nnet = Net()\n{STEP}", "pyroify.yaml": SPEC}
+    )
+    code, _, message = refused(folder)
+    assert (code, message) == ("PYR420", "Net is not rewritten yet")
+
+
+# ---- the offer -----------------------------------------------------------------------
+
+
+def test_emit_and_init_offer_the_script(lay_out: LayOut, run: Run) -> None:
+    folder = rewritten(lay_out, f"x = y = torch.ones(4, 1)\nnet = Net()\n{OPTIMISED}")
+    offer = "trains Net; `pyroify emit --from train.py` takes network, data and loss from it"
+    ended = run("emit")
+    assert ended.code == 2 and offer in ended.err
+    (folder / "pyroify.yaml").unlink()
+    assert offer in run("init").err
+
+
+def test_rewrite_names_the_script_to_take_from(lay_out: LayOut, run: Run) -> None:
+    text = f"{NET}x = y = torch.ones(4, 1)\nnet = Net()\n{OPTIMISED}"
+    lay_out({"train.py": text, "pyroify.yaml": SPEC})
+    assert "`pyroify emit --from train.py` writes a script" in run("rewrite").out
+
+
+def test_a_script_outside_the_project_is_refused(
+    lay_out: LayOut, run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lay_out({"pyroify.yaml": SPEC, "net.py": NET})
+    other = tmp_path_factory.mktemp("other") / "train.py"
+    other.write_text(NET)
+    ended = run("emit", "--from", str(other))
+    assert ended.code == 2 and "is not in the project" in ended.err
+
+
+OPTIMISED = f"optimizer = torch.optim.Adam(net.parameters())\n{STEP}"
