@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED
 from pyroify.catalog.module import MODULE
-from pyroify.program.annotations import Annotations
+from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.index import ModuleClass, Target
 from pyroify.program.ownership import UserDeclarations, by_hand
@@ -41,7 +41,6 @@ from pyroify.syntax.values import (
     Nothing,
     OneOf,
     Parameter,
-    Passed,
     Path,
     Plain,
     SelfRead,
@@ -275,15 +274,11 @@ class ClassSummary:
 
     @cached_property
     def _scopes(self) -> Mapping[Assignment, Scope]:
-        """Where assignments stand of which the annotations of arguments tell more."""
-        cls, resolver = self.cls, self.resolver
-        read = Annotations(cls.file, resolver.index, resolver.subclasses)
+        """Where assignments stand of which annotations of arguments, or callers, tell more."""
         found: dict[Assignment, Scope] = {}
-        for method in cls.cls.methods:
-            if instances := read.instances(method):
-                given = {name: Passed(at, name, stable=True) for name, at in instances.items()}
-                arguments = {name: (passed, self.scope) for name, passed in given.items()}
-                scope = replace(self.scope, arguments=arguments)
+        for method in self.cls.cls.methods:
+            if known := known_arguments(self.cls, method, self.resolver):
+                scope = with_arguments(self.scope, known)
                 found.update((item, scope) for item in method.assignments)
         return found
 
