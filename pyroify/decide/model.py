@@ -53,6 +53,8 @@ class SitePlan:
     """Why no rule decides although some match: it is frozen, or a comment takes it out, say."""
     start: tuple[float, float] | None = None
     """The lowest and highest value that one of the class itself begins with, where it shows."""
+    foreign: bool = False
+    """It stands for what code outside of the project hands in or makes."""
 
 
 @dataclass(frozen=True, slots=True)

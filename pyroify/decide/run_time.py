@@ -86,7 +86,11 @@ def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterato
 
 
 def _is_past_pyro(item: Assignment) -> bool:
-    return item.how == "registry" or item.path == ("_modules",)
+    return (
+        item.how == "registry"
+        or item.path == ("_modules",)
+        or (item.how == "insert" and not item.path)
+    )
 
 
 def declare_at_run_time(

@@ -22,6 +22,7 @@ from pyroify.syntax.facts import Function
 from pyroify.syntax.source import chain
 from pyroify.syntax.values import (
     NOTHING,
+    Argument,
     Call,
     Name,
     Nothing,
@@ -47,6 +48,7 @@ class Callers:
     subclasses: Mapping[Key, tuple[ModuleClass, ...]]
     _given: dict[Key, Mapping[str, Value]] = field(default_factory=dict)
     _pending: set[Key] = field(default_factory=set)
+    _left: dict[tuple[str, str, str], bool] = field(default_factory=dict)
 
     @cached_property
     def resolver(self) -> Resolver:
@@ -61,11 +63,38 @@ class Callers:
             self._pending.discard(cls.key)
         return self._given.get(cls.key, {})
 
+    def is_left_to_others(self, cls: ModuleClass, name: str) -> bool:
+        """Whether what is not known of an argument comes from code outside of the project."""
+        method = cls.cls.method(CONSTRUCTOR)
+        if method is None or name not in method.arguments or self._may_be_missed(cls):
+            return False
+        key = (*cls.key, name)
+        if key not in self._left:
+            self._left[key] = True  # where it is handed on to itself
+            position = method.arguments.index(name)
+            calls = self._calls.get(cls.key, ())
+            self._left[key] = all(self._hands_on(name, position, *call) for call in calls)
+        return self._left[key]
+
+    def _hands_on(self, name: str, position: int, call: Call, at: CallSite) -> bool:
+        """Whether a call gives an argument what is known or comes from outside, if anything."""
+        passed = call.argument(name, position)
+        if passed is None:
+            return not call.starred
+        scope = self._scope(at)
+        if isinstance(passed.value, Argument) and scope.cls is not None and at.function is not None:
+            if at.function.name == CONSTRUCTOR and passed.value.name not in scope.arguments:
+                return self.is_left_to_others(scope.cls, passed.value.name)
+        return self._known(passed.value, scope) is not None
+
+    def _may_be_missed(self, cls: ModuleClass) -> bool:
+        """Whether there may be calls that are not seen, also of a class that derives from it."""
+        return any(map(self._is_handed_on, (cls, *self.subclasses.get(cls.key, ()))))
+
     def _find(self, cls: ModuleClass) -> Iterator[tuple[str, Value]]:
         method = cls.cls.method(CONSTRUCTOR)
         calls = self._calls.get(cls.key, ())
-        family = (cls, *self.subclasses.get(cls.key, ()))
-        if method is None or not calls or any(map(self._is_handed_on, family)):
+        if method is None or not calls or self._may_be_missed(cls):
             return
         for position, name in enumerate(method.arguments):
             values = [self._passed(name, position, cls, method, *call) for call in calls]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED
@@ -25,6 +25,7 @@ from pyroify.program.values import (
     holds_parameters,
     is_certain,
     is_data,
+    is_opaque,
     without_call,
 )
 from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
@@ -48,6 +49,7 @@ from pyroify.syntax.values import (
     Value,
     calls_in,
     join,
+    member_of,
     options_of,
     walk,
 )
@@ -760,6 +762,8 @@ class ClassSummary:
                 return self._added_by_name(node, made, item)
         if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
             return node
+        if item.how == "insert" and _is_numbered(node) and len(item.path) == 1:
+            return replace(node, items=(Many(join(made, *map(member_of, node.items))),))
         if item.how in (*UNNAMED, "insert") or len(item.path) > 1:
             sure = holds_parameters(made)
             if item in self.late:  # what a method keeps when it runs is a state, unless it shows
@@ -1050,6 +1054,32 @@ class ClassSummary:
                     if any(call for passed in value.args for call in calls_in(passed.value)):
                         yield Unknown(value.text, sure=True)
 
+    def is_foreign(self, name: str) -> bool:
+        """Whether what is hidden in an attribute is all handed in, or made, by code outside."""
+        made = [i for m in self.cls.cls.methods for i in m.assignments if i.path[:1] == (name,)]
+        scopes = [self._scopes.get(item, self.scope) for item in made]
+        hidden = [
+            (item.value, scope)
+            for item, scope in zip(made, scopes, strict=True)
+            if is_opaque(self.resolver.resolve(item.value, scope))
+        ]
+        return bool(hidden) and all(self._is_foreign(*each) for each in hidden)
+
+    def _is_foreign(self, value: Value, scope: Scope) -> bool:
+        """Whether what is hidden in a value comes from outside, as far as anything is."""
+        if isinstance(value, Argument):
+            callers = self.resolver.callers
+            return callers is not None and callers.is_left_to_others(self.cls, value.name)
+        if self._is_from_outside(value):
+            return True
+        if isinstance(value, Call):
+            if isinstance(value.callee, Argument):
+                return self._is_foreign(value.callee, scope)
+            if self._is_from_outside(value.callee):
+                return True
+        parts = [part for part in value.components if is_opaque(self.resolver.resolve(part, scope))]
+        return bool(parts) and all(self._is_foreign(part, scope) for part in parts)
+
     def _is_from_outside(self, callee: Value) -> bool:
         """Whether nothing is known of what is called: it is neither the project's nor torch's."""
         if not isinstance(callee, Name):
@@ -1119,6 +1149,11 @@ def _is_new(node: Value, item: Assignment) -> bool:
     if len(item.path) != 2 or not isinstance(node, LayerInstance | ContainerInstance):
         return False
     return item.path[1] not in {parameter.name for parameter in node.layer.parameters}
+
+
+def _is_numbered(node: Value) -> TypeGuard[ContainerInstance]:
+    """Whether it is a container whose members have no names but their places."""
+    return isinstance(node, ContainerInstance) and node.layer.name in NUMBERED and not node.keys
 
 
 def _replaces(container: ContainerInstance, item: Assignment) -> bool:
