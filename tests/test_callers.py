@@ -10,8 +10,10 @@ from textwrap import dedent
 import pytest
 from conftest import LayOut
 
+from pyroify.plan.known import Known, know
 from pyroify.program import build_index
 from pyroify.program.callers import Callers
+from pyroify.program.index import ModuleClass
 from pyroify.program.values import ClassInstance
 from pyroify.syntax.values import Name, Nothing, Value, options_of
 
@@ -132,16 +134,41 @@ UNKNOWN = {
 }
 
 
+FOREIGN = {
+    "nobody here builds it": ("", "self.fn = fn"),
+    "nobody here gives that": ("W(A())", "self.fn = more"),
+    "a caller that nobody here builds": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    self.w = W(x)",
+        "self.fn = fn",
+    ),
+    "what is made by what is handed in": ("", "self.fn = fn(3)"),
+    "what another package makes": ("W(A())", "self.fn = timm.create_model('a')"),
+    "one of two": ("W(A())", "self.fn = more or A()"),
+    "within a container": ("", "self.fn = nn.Sequential(nn.Linear(3, 3), fn)"),
+    "by a function": ("def f(x): return x or A()", "self.fn = f(fn)"),
+}
+OWN = {
+    "a caller hands in a layer": ("W(nn.Linear(3, 3))", "self.fn = fn"),
+    "others may build it": ("KINDS = [W]", "self.fn = fn"),
+    "a function hands it on": ("def f(x): return W(x)", "self.fn = fn"),
+    "arguments that a caller does not name": ("def f(**more): return W(**more)", "self.fn = fn"),
+    "nothing is hidden": ("", "self.fn = nn.Linear(3, 3)"),
+    "a registry": ("KINDS = {}", "self.fn = KINDS[3](3)"),
+    "only one of two is": ("KINDS = {}", "self.fn = fn\n        self.fn = KINDS[3](3)"),
+    "an argument of another method": ("", "pass\n    def g(self, x):\n        self.fn = x"),
+}
+
+
+def known_of(lay_out: LayOut, text: str) -> tuple[Known, ModuleClass]:
+    known = know(build_index(lay_out({"net.py": text}), ["net.py"]))
+    (w,) = (cls for cls in known.index.module_classes if cls.cls.name == "W")
+    return known, w
+
+
 def given(lay_out: LayOut, code: str, name: str) -> str:
-    root = lay_out({"net.py": START + dedent(code)})
-    index = build_index(root, ["net.py"])
-    subclasses: dict[tuple[str, str], tuple[object, ...]] = {}
-    for cls in index.module_classes:
-        for base in cls.lineage[1:]:
-            subclasses[base.key] = (*subclasses.get(base.key, ()), cls)
-    callers = Callers(index, subclasses)  # type: ignore[arg-type]
-    (w,) = (cls for cls in index.module_classes if cls.cls.name == "W")
-    found = callers.given(w).get(name)
+    known, w = known_of(lay_out, START + dedent(code))
+    assert known.resolver.callers is not None
+    found = known.resolver.callers.given(w).get(name)
     return "" if found is None else ", ".join(map(described, options_of(found)))
 
 
@@ -169,6 +196,22 @@ def test_what_others_may_give_is_not(lay_out: LayOut, code: str) -> None:
 def test_what_nobody_gives_is_the_default_unless_that_is_none(lay_out: LayOut) -> None:
     assert given(lay_out, "W(A())", "norm") == "torch.nn.LayerNorm"
     assert given(lay_out, "W(A())", "more") == ""
+
+
+def is_foreign(lay_out: LayOut, code: str, body: str) -> bool:
+    text = START.replace("self.fn = fn", body).replace("import torch", "import timm\nimport torch")
+    known, w = known_of(lay_out, text + code)
+    return known.summaries[w.key].is_foreign("fn")
+
+
+@pytest.mark.parametrize(("code", "body"), FOREIGN.values(), ids=FOREIGN)
+def test_what_code_outside_hands_in_or_makes(lay_out: LayOut, code: str, body: str) -> None:
+    assert is_foreign(lay_out, code, body)
+
+
+@pytest.mark.parametrize(("code", "body"), OWN.values(), ids=OWN)
+def test_what_the_project_hides_itself(lay_out: LayOut, code: str, body: str) -> None:
+    assert not is_foreign(lay_out, code, body)
 
 
 def test_modules_that_are_handed_on_hand_on_their_classes(lay_out: LayOut) -> None:

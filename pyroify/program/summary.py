@@ -1070,13 +1070,11 @@ class ClassSummary:
         if isinstance(value, Argument):
             callers = self.resolver.callers
             return callers is not None and callers.is_left_to_others(self.cls, value.name)
-        if self._is_from_outside(value):
+        if isinstance(value, Call) and isinstance(value.callee, Argument):
+            return self._is_foreign(value.callee, scope)
+        maker = value.callee if isinstance(value, Call) else value
+        if isinstance(maker, Name) and "." in maker.dotted and self._is_from_outside(maker):
             return True
-        if isinstance(value, Call):
-            if isinstance(value.callee, Argument):
-                return self._is_foreign(value.callee, scope)
-            if self._is_from_outside(value.callee):
-                return True
         parts = [part for part in value.components if is_opaque(self.resolver.resolve(part, scope))]
         return bool(parts) and all(self._is_foreign(part, scope) for part in parts)
 
