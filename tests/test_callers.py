@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 from conftest import LayOut
 
-from pyroify.plan.known import Known, know
+from pyroify.planning.known import Known, know
 from pyroify.program import build_index
 from pyroify.program.callers import Callers
 from pyroify.program.index import ModuleClass
