@@ -85,6 +85,8 @@ class ClassPlan:
     stale_methods: tuple[str, ...] = ()
     parts: tuple[HeldClass, ...] = ()
     bases: tuple[str, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
+    """Arguments that all who build it give instances of classes, each with one of these."""
     pending: bool = False
     """Whether its source, or that of a base, is still to be changed."""
 

@@ -26,6 +26,8 @@ import torch.nn.functional as F
 from pyro.nn.module import to_pyro_module_
 from torch import nn
 
+from pyroify.decide.model import ClassPlan
+
 SIZE = 8
 """The width of everything: divisible by the usual numbers of heads and groups."""
 
@@ -238,11 +240,26 @@ def _ranks(lengths: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
             yield (first, *rest)
 
 
+_GIVEN: dict[str, tuple[tuple[str, str], ...]] = {}
+"""By class: the arguments that the project gives instances of classes, and these."""
+
+
+def take_given(classes: Iterable[ClassPlan]) -> None:
+    """Guess from now on that these classes are given what the project gives them."""
+    _GIVEN.update({entry.name: entry.given for entry in classes})
+
+
 def _hints(cls: Callable[..., Any]) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(getattr(cls, "__init__", cls))
+        found = typing.get_type_hints(getattr(cls, "__init__", cls))
     except Exception:  # a name that only a type checker sees
-        return {}
+        found = {}
+    given: dict[str, list[Any]] = {}
+    for name, other in _GIVEN.get(f"{cls.__module__}:{getattr(cls, '__qualname__', '')}", ()):
+        module, _, qualname = other.partition(":")
+        if made := getattr(sys.modules.get(module), qualname, None):
+            given.setdefault(name, []).append(made)
+    return found | {name: Union[tuple(kinds)] for name, kinds in given.items()}  # noqa: UP007
 
 
 def guess_values(name: str, annotation: Any = None, nested: int = 0) -> list[Any]:
