@@ -162,6 +162,8 @@ def guess_arguments(cls: Callable[..., Any], nested: int = 0) -> Iterator[Argume
 def _choices(
     cls: Callable[..., Any], name: str, hints: Mapping[str, Any], nested: int
 ) -> list[Any]:
+    if name in _given(cls) and (given := _of_type(hints[name], nested)):
+        return given
     first, *others = guess_values(name, hints.get(name), nested)
     siblings = _siblings(cls, name, hints, nested)
     return [first, *siblings[:_FAVOURED], *others, *siblings[_FAVOURED:]]
@@ -254,12 +256,17 @@ def _hints(cls: Callable[..., Any]) -> dict[str, Any]:
         found = typing.get_type_hints(getattr(cls, "__init__", cls))
     except Exception:  # a name that only a type checker sees
         found = {}
-    given: dict[str, list[Any]] = {}
+    return found | {name: Union[tuple(kinds)] for name, kinds in _given(cls).items()}  # noqa: UP007
+
+
+def _given(cls: Callable[..., Any]) -> dict[str, list[Any]]:
+    """The arguments that the project gives instances of classes, with these."""
+    found: dict[str, list[Any]] = {}
     for name, other in _GIVEN.get(f"{cls.__module__}:{getattr(cls, '__qualname__', '')}", ()):
         module, _, qualname = other.partition(":")
         if made := getattr(sys.modules.get(module), qualname, None):
-            given.setdefault(name, []).append(made)
-    return found | {name: Union[tuple(kinds)] for name, kinds in given.items()}  # noqa: UP007
+            found.setdefault(name, []).append(made)
+    return found
 
 
 def guess_values(name: str, annotation: Any = None, nested: int = 0) -> list[Any]:
