@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from corpus import CORPUS, NAMES, SPEC, download, refusals, unpack
-from pyroify.decide.model import ClassPlan
+from pyroify.decide.model import ClassPlan, SitePlan
 from pyroify.pipeline import rewrite_project
 from pyroify.program.faults import FAULT
 from pyroify.project import open_project
@@ -42,7 +42,9 @@ class Row:
 
     ``for_others`` are refused only because of another class, ``plain`` have parameters that stay
     plain by a finding, ``with_sites`` are converted and have sites, and ``at_run_time`` are those
-    of them that leave part of their structure to run time.
+    of them that leave part of their own structure to run time. ``foreign`` do so only with what
+    code outside of the package hands in or makes. Of ``declarations``, ``in_loops`` are those that
+    stand for whatever a loop finds.
     """
 
     package: str
@@ -55,6 +57,9 @@ class Row:
     plain: int
     with_sites: int
     at_run_time: int
+    foreign: int
+    declarations: int
+    in_loops: int
     crashes: int
     codes: dict[str, int]
 
@@ -91,7 +96,9 @@ def survey(name: str, *, verbose: bool = False) -> Row:
     with_sites = [
         entry for entry in outcome.plan.classes if entry.status == "converted" and entry.sites
     ]
-    unseen = [entry for entry in with_sites if _is_at_run_time(entry)]
+    unseen = [entry for entry in with_sites if any(map(_is_at_run_time, entry.sites))]
+    foreign = [entry for entry in unseen if not any(map(_is_own_at_run_time, entry.sites))]
+    declared = [site for entry in with_sites for site in entry.sites if site.action != "keep"]
     if verbose:
         show(refused, unseen)
     return Row(
@@ -104,7 +111,10 @@ def survey(name: str, *, verbose: bool = False) -> Row:
         for_others=sum(refusals(entry) == {"PYR062"} for entry in refused),
         plain=sum(entry.status == "converted" and _has_plain(entry) for entry in with_sites),
         with_sites=len(with_sites),
-        at_run_time=len(unseen),
+        at_run_time=len(unseen) - len(foreign),
+        foreign=len(foreign),
+        declarations=len(declared),
+        in_loops=sum(map(_is_at_run_time, declared)),
         crashes=sum(finding.code == FAULT for finding in outcome.findings),
         codes=dict(Counter(code for entry in refused for code in refusals(entry))),
     )
@@ -115,12 +125,17 @@ def show(refused: Sequence[ClassPlan], unseen: Sequence[ClassPlan]) -> None:
         for finding in entry.findings:
             print(f"    refused {entry.name}:{finding.line} {finding.code} {finding.message}")
     for entry in unseen:
-        paths = ", ".join(site.path for site in entry.sites if AT_RUN_TIME in site.path)
+        sites = [site for site in entry.sites if _is_at_run_time(site)]
+        paths = ", ".join(site.path + " (foreign)" * site.foreign for site in sites)
         print(f"    at run time {entry.name}: {paths}")
 
 
-def _is_at_run_time(entry: ClassPlan) -> bool:
-    return any(AT_RUN_TIME in site.path for site in entry.sites)
+def _is_at_run_time(site: SitePlan) -> bool:
+    return AT_RUN_TIME in site.path
+
+
+def _is_own_at_run_time(site: SitePlan) -> bool:
+    return _is_at_run_time(site) and not site.foreign
 
 
 def _has_plain(entry: ClassPlan) -> bool:
@@ -137,6 +152,8 @@ def judge(rows: Sequence[Row]) -> int:
         ("refused", total["refused"] / classes, MAX_REFUSED),
         ("refused for another's sake", total["for_others"] / classes, MAX_REFUSED_FOR_OTHERS),
         ("at run time, of those with sites", total["at_run_time"] / with_sites, MAX_AT_RUN_TIME),
+        ("foreign at run time", total["foreign"] / with_sites, 1.0),
+        ("declarations in loops", total["in_loops"] / max(1, total["declarations"]), 1.0),
     ]
     print(f"{len(rows)} packages: {', '.join(f'{key} {value}' for key, value in total.items())}")
     for what, share, bar in shares:

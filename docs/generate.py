@@ -70,6 +70,9 @@ SURVEYED = {
     "plain": "converted, with some parameters left plain",
     "with_sites": "converted, with sites",
     "at_run_time": "of these, at run time",
+    "foreign": "at run time for code outside alone",
+    "declarations": "declarations",
+    "in_loops": "in loops over what is not known",
 }
 OWNED = {
     "classes": "classes",

@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch import nn
 
+from pyroify.decide.model import ClassPlan
+from pyroify.verify import guess
 from pyroify.verify.guess import complete_arguments, guess_arguments
 from pyroify.verify.inputs import NoCall, find_call, given_call
 
@@ -189,3 +191,25 @@ def test_guesses_are_the_same_every_time(cls):
     first, second = (list(map(str, islice(guess_arguments(cls), 50))) for _ in range(2))
     assert first == second
     assert len(set(first)) == len(first)
+
+
+class HandedIn(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Holder(nn.Module):
+    def __init__(self, fn: nn.Module) -> None:
+        super().__init__()
+        self.fn = fn
+
+
+def test_what_the_project_hands_a_class_comes_before_any_guess(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guess, "_GIVEN", {})
+    assert isinstance(next(guess.guess_arguments(Holder)).construct(Holder).fn, nn.Linear)
+    given = (("fn", f"{__name__}:HandedIn"),)
+    guess.take_given([ClassPlan(__name__, "Holder", "", 0, 0, "converted", given=given)])
+    made = [arguments.construct(Holder).fn for arguments in guess.guess_arguments(Holder)]
+    assert made and all(isinstance(module, HandedIn) for module in made)

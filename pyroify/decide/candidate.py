@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from pyroify.program.index import ModuleClass
 from pyroify.program.placements import AccessPath, Instance, place
 from pyroify.program.summary import ClassSummary
 from pyroify.program.ties import Tie
+from pyroify.program.values import classes_in
 from pyroify.spec.match import has_wildcard
 from pyroify.syntax.facts import Function, Suppression
 
@@ -264,4 +266,11 @@ class Candidate:
             stale_methods=self.stale_methods,
             parts=self.parts,
             bases=tuple(base.name for base in self.cls.lineage[1:]),
+            given=tuple(self._given()),
         )
+
+    def _given(self) -> Iterator[tuple[str, str]]:
+        """Arguments that are instances of classes, as all callers show, with these classes."""
+        callers = self.summary.resolver.callers
+        for name, value in (callers.given(self.cls) if callers else {}).items():
+            yield from ((name, cls.name) for cls in classes_in(value))

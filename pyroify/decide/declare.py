@@ -93,6 +93,9 @@ class Declarer:
         unseen = find_unseen(self.summary, covered, attributes)
         at_run_time = not is_by_hand and is_out_of_sight(self.summary, covered, attributes, unseen)
         sites.at_run_time = at_run_time
+        if at_run_time:
+            opaque = (item.name for item in attributes if is_opaque(item.node))
+            sites.foreign = frozenset(filter(self.summary.is_foreign, opaque))
         statements: list[Statement] = []
         latents: list[Statement] = []
         if method is self.summary.constructor:
@@ -111,6 +114,8 @@ class Declarer:
                 statements.append(CONVERTED)
             seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
             statements.extend(declare_visible(seen, sites))
+            if is_late:
+                statements.extend(name_children(covered, self.summary))
         if is_by_hand:
             leave_unnamed(attributes, sites)
         statements.extend(declare_instances(attributes, sites))

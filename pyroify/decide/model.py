@@ -53,6 +53,8 @@ class SitePlan:
     """Why no rule decides although some match: it is frozen, or a comment takes it out, say."""
     start: tuple[float, float] | None = None
     """The lowest and highest value that one of the class itself begins with, where it shows."""
+    foreign: bool = False
+    """It stands for what code outside of the project hands in or makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class ClassPlan:
     stale_methods: tuple[str, ...] = ()
     parts: tuple[HeldClass, ...] = ()
     bases: tuple[str, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
+    """Arguments that all who build it give instances of classes, each with one of these."""
     pending: bool = False
     """Whether its source, or that of a base, is still to be changed."""
 

@@ -86,7 +86,11 @@ def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterato
 
 
 def _is_past_pyro(item: Assignment) -> bool:
-    return item.how == "registry" or item.path == ("_modules",)
+    return (
+        item.how == "registry"
+        or item.path == ("_modules",)
+        or (item.how == "insert" and not item.path)
+    )
 
 
 def declare_at_run_time(
@@ -285,15 +289,19 @@ def _own_declared(sites: Sites) -> Iterator[str]:
 def _unseen_of_base(base: ModuleClass, sites: Sites) -> Iterator[str]:
     """The ids of what a base keeps or constrains of itself under names its source does not show."""
     summary = summary_of(base, sites.summary.resolver)
-    if not any(unseen.own for unseen in unseen_of(summary)):
-        return
     inner = replace(sites, summary=summary)
-    theirs, ours = inner.chain(""), sites.chain("")
-    if any(isinstance(action, Param) for _, action in theirs.named):
+    theirs, ours = inner.chain("").named, sites.chain("")
+    constrains = any(isinstance(action, Param) for _, action in theirs)
+    keeps = [
+        name
+        for name, action in theirs
+        if isinstance(action, Keep) and not isinstance(ours.of(name), Keep)
+    ]
+    if not (constrains or keeps) or not any(unseen.own for unseen in unseen_of(summary)):
+        return
+    if constrains:
         yield '*(id(getattr(self, f"{name}_unconstrained")) for name in self._pyro_params)'
-    for name, action in theirs.named:
-        if not isinstance(action, Keep) or isinstance(ours.of(name), Keep):
-            continue
+    for name in keeps:
         if name != OTHER and not has_wildcard(name):
             yield f'id(getattr(self, "{name}", None))'
         elif rule := inner.consult(name).rule:

@@ -136,6 +136,8 @@ class Sites:
     """The instances of other classes into which something is put, by path, with their class."""
     at_run_time: bool = False
     """Loops find the layers, and leave alone what is frozen."""
+    foreign: frozenset[str] = frozenset()
+    """Attributes in which only what code outside of the project hands in or makes is hidden."""
     plans: list[SitePlan] = field(default_factory=list)
     anew: list[Redeclaration] = field(default_factory=list)
     keys: list[SiteKey] = field(default_factory=list)
@@ -318,6 +320,7 @@ class Sites:
                 beaten=tuple(map(_reference, decision.beaten)),
                 spared=decision.spared,
                 start=start[1] if start and not layer and not hidden else None,
+                foreign="**" in path and path.partition(".")[0] in self.foreign,
             )
         )
 

@@ -119,11 +119,20 @@ def unseen_of(summary: ClassSummary) -> Iterator[Unseen]:
 
 
 def moves_members(summary: ClassSummary, covered: Covered) -> bool:
-    """Whether members of a container are replaced while it is built: it stays plain until then."""
+    """Whether members of a container change places while it is built: it stays plain until then."""
     return any(
-        method.reshapes or any(summary.members_replaced(method))
+        method.reshapes or any(summary.members_replaced(method)) or _puts_in_front(summary, method)
         for method in covered
         if method.name in summary.building
+    )
+
+
+def _puts_in_front(summary: ClassSummary, method: Function) -> bool:
+    """Whether something is inserted into a container, of which Pyro is not told."""
+    return any(
+        item.how == "insert" and summary.container("".join(item.path)) is not None
+        for item in method.assignments
+        if len(item.path) <= 1
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.reaching import receivers
 from pyroify.planning.helpers import names_of
+from pyroify.program.callers import Callers
 from pyroify.program.faults import looking_at
 from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.index import Index, ModuleClass
@@ -47,7 +48,7 @@ def know(index: Index) -> Known:
     """Look at all classes of a project."""
     classes = index.module_classes
     subclasses = _subclasses(classes)
-    resolver = Resolver(index, subclasses)
+    resolver = Resolver(index, subclasses, callers=Callers(index, subclasses))
     summaries: dict[Key, ClassSummary] = {}
     ties: dict[Key, tuple[Tie, ...]] = {}
     for cls in classes:

@@ -79,6 +79,7 @@ from pyroify.syntax.values import (
 )
 
 if TYPE_CHECKING:
+    from pyroify.program.callers import Callers
     from pyroify.program.frozen import FrozenBy
     from pyroify.program.summary import ClassSummary
 
@@ -101,6 +102,8 @@ class Resolver:
     """What is frozen of a class by other classes, which hold it or derive from it."""
     handed_over: Mapping[tuple[str, str], tuple[ModuleClass, ...]] = field(default_factory=dict)
     """The classes whose instances a class is seen to be given."""
+    callers: Callers | None = None
+    """What the classes of the project are given by those who build them."""
     summaries: dict[tuple[str, str], ClassSummary] = field(default_factory=dict)
     """Summaries of classes by themselves, as far as they were asked for."""
     _constants: dict[tuple[str, str], Value] = field(default_factory=dict)
@@ -264,7 +267,7 @@ class Resolver:
     def _held_by(self, cls: ModuleClass, path: Path, scope: Scope) -> Value:
         """What an instance of a class holds under a name."""
         inner = Scope(cls.file.path, cls, depth=scope.depth + 1, inside=False)
-        return self._held(SelfRead(path), inner)
+        return self.held(SelfRead(path), inner)
 
     def _assigned(self, path: Path, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
         """What a class and its bases assign to ``self.<path>``."""
@@ -274,18 +277,18 @@ class Resolver:
                     if item.path == path and item.how in ATTACHING:
                         yield item.value, owner
 
-    def _held(self, value: Value, scope: Scope) -> Value:
+    def held(self, value: Value, scope: Scope) -> Value:
         """The structure of a value, looked up where it is only another name."""
         match value:
             case SelfRead(path=path) if scope.cls is not None and scope.depth <= MAX_DEPTH:
                 deeper = replace(scope, depth=scope.depth + 1, inside=False)
                 nodes = [
-                    self._held(found, replace(deeper, cls=owner, path=owner.file.path))
+                    self.held(found, replace(deeper, cls=owner, path=owner.file.path))
                     for found, owner in self._assigned(path, scope.cls)
                 ]
                 return join(*nodes) if nodes else self._read(path, scope)
             case Element(of=SelfRead() as of, index=index, text=text):
-                return _element_of(self._held(of, scope), index, text, is_copied=True)
+                return _element_of(self.held(of, scope), index, text, is_copied=True)
         return self.resolve(value, scope)
 
     def _element(self, value: Element, scope: Scope) -> Value:
@@ -384,7 +387,7 @@ class Resolver:
         attribute = dict(cls.cls.class_attributes).get(value.name)
         if isinstance(attribute, Name):
             return self._call(replace(call, callee=attribute), scope)
-        held = self._held(SelfRead((value.name,)), scope)
+        held = self.held(SelfRead((value.name,)), scope)
         if all(
             isinstance(item, LayerInstance | ContainerInstance | ClassInstance)
             for item in options_of(held)
@@ -469,7 +472,7 @@ class Resolver:
             if (held := self.behind(callee.owner, scope)) is not None:
                 if (value := held_by_method(held[0], callee.path[0], call)) is not None:
                     return _made_elsewhere(self.resolve(value, held[1]), call.text)
-        makers = self._makers(callee, scope)
+        makers = self.makers(callee, scope)
         if makers is None:
             any_class = not self._is_of_library(callee, scope)
             return replace(self._mixture(call, scope, (callee,)), any_class=any_class)
@@ -505,7 +508,7 @@ class Resolver:
 
         Such a callee can be wrapped, whatever it is picked from.
         """
-        makers = self._makers(callee, replace(scope, arguments={})) or ()
+        makers = self.makers(callee, replace(scope, arguments={})) or ()
         found = [
             self.index.layer(maker.dotted, inner.path) if isinstance(maker, Name) else None
             for maker, inner in makers
@@ -515,7 +518,7 @@ class Resolver:
 
     def is_wrapped(self, callee: Value, scope: Scope) -> bool:
         """Whether all classes that a callee may be are written ``PyroModule[...]``."""
-        makers = self._makers(callee, replace(scope, arguments={})) or ()
+        makers = self.makers(callee, replace(scope, arguments={})) or ()
         return all(isinstance(maker, Name) and maker.wrapped for maker, _ in makers)
 
     def _made_by(self, call: Call, maker: Value, inner: Scope, scope: Scope) -> Value:
@@ -544,12 +547,13 @@ class Resolver:
     def _completed(self, call: Call, partial: Call, inner: Scope, scope: Scope) -> Value:
         """What ``functools.partial(callee, ...)`` gives, made where the partial is."""
         callee, *given = partial.args
-        makers = self._makers(callee.value, replace(inner, depth=scope.depth + 1))
+        makers = self.makers(callee.value, replace(inner, depth=scope.depth + 1))
         if makers is None:
             return self._mixture(call, scope, (callee.value,))
         if not self.layers_called(callee.value, inner):
             positions = [passed for passed in given if not passed.keyword]
-            if positions:  # the arguments of a function would be others
+            if positions and not all(self._is_own(*maker) for maker in makers):
+                # The arguments of a function would be others.
                 return self._mixture(call, scope, (callee.value,))
             nodes = [self._made_by(call, maker, at, scope) for maker, at in makers]
             return self._where_wrapped(call, callee.value, nodes, scope)
@@ -562,7 +566,14 @@ class Resolver:
         place = None if self.is_wrapped(callee.value, inner) else (inner.path, partial)
         return join(*(_of_partial(node, place) for node in nodes))
 
-    def _makers(self, callee: Value, scope: Scope) -> list[tuple[Value, Scope]] | None:
+    def _is_own(self, maker: Value, scope: Scope) -> bool:
+        """Whether something makes instances of a class of the project, whatever it is given."""
+        name = maker.dotted if isinstance(maker, Name) else ""
+        cls = self.index.resolve(name, scope.path).module_class
+        base = cls.library_base if cls is not None else None
+        return cls is not None and (base is None or base.kind != "container")
+
+    def makers(self, callee: Value, scope: Scope) -> list[tuple[Value, Scope]] | None:
         """The classes and functions that a value may be; None where the source does not show."""
         if scope.depth > MAX_DEPTH:
             return None
@@ -572,7 +583,7 @@ class Resolver:
                 return [(callee, scope)]
             case OneOf(options=options):
                 called = [option for option in options if option != NOTHING]  # None cannot be
-                found = [self._makers(option, deeper) for option in called]
+                found = [self.makers(option, deeper) for option in called]
                 return None if None in found else [one for some in found if some for one in some]
             case Element(of=Name(dotted=of_name), index=str(key)) if of_name.endswith(NAMESPACE):
                 return [(Name(f"{of_name.removesuffix(NAMESPACE)}.{key}"), scope)]
@@ -590,12 +601,12 @@ class Resolver:
                 entries = self._entries(of, index, text, deeper)
                 if entries is None:
                     return None
-                found = [self._makers(entry, inner) for entry, inner in entries]
+                found = [self.makers(entry, inner) for entry, inner in entries]
                 return None if None in found else [one for some in found if some for one in some]
             case Call(callee=Name(dotted="functools.partial"), args=(Passed(star=""), *_)):
                 return [(callee, scope)]
             case Call() if (got := self._entry(callee, deeper)) is not None:
-                return self._makers(*got)
+                return self.makers(*got)
             case Call(callee=Name(dotted=dotted)):
                 return self._returned_makers(callee, dotted, deeper)
             case MethodCall(name=name, call=call) if scope.cls is not None:
@@ -603,7 +614,7 @@ class Resolver:
                     return None
                 return self._makers_of_method(scope.cls, name, call, deeper)
         if (behind := self.behind(callee, deeper)) is not None:
-            return self._makers(behind[0], replace(behind[1], depth=deeper.depth))
+            return self.makers(behind[0], replace(behind[1], depth=deeper.depth))
         return None
 
     def _entries(
@@ -703,7 +714,7 @@ class Resolver:
         if place in scope.callers or not TRANSPARENT.issuperset(function.decorators):
             return None
         inner = self._inside(function, call, scope, path)
-        found = [self._makers(value, inner) for value in function.returns]
+        found = [self.makers(value, inner) for value in function.returns]
         return None if None in found else [one for some in found if some for one in some]
 
     def _named_call(self, call: Call, dotted: str, scope: Scope) -> Value:
@@ -747,15 +758,15 @@ class Resolver:
     def _before(self, value: Value, scope: Scope) -> Iterator[Value]:
         """What is handed to a function that gives it back; of an attribute, what it is by then."""
         if not isinstance(value, SelfRead) or scope.cls is None:
-            yield self._held(value, scope)
+            yield self.held(value, scope)
             return
         for found, owner in self._assigned(value.path, scope.cls):
             if not (isinstance(found, Call) and found.args and found.args[0].value == value):
-                yield self._held(found, replace(scope, cls=owner, path=owner.file.path))
+                yield self.held(found, replace(scope, cls=owner, path=owner.file.path))
 
     def _copied(self, call: Call, value: Value, scope: Scope) -> Value:
         """A copy of a value; what a base makes is of the class that the base gives it."""
-        node = without_call(self._held(value, scope))
+        node = without_call(self.held(value, scope))
         own = (
             {item.path[:1] for m in scope.cls.cls.methods for item in m.assignments}
             if scope.cls

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED
 from pyroify.catalog.module import MODULE
-from pyroify.program.annotations import Annotations
+from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.index import ModuleClass, Target
 from pyroify.program.ownership import UserDeclarations, by_hand
@@ -25,6 +25,7 @@ from pyroify.program.values import (
     holds_parameters,
     is_certain,
     is_data,
+    is_opaque,
     without_call,
 )
 from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
@@ -41,7 +42,6 @@ from pyroify.syntax.values import (
     Nothing,
     OneOf,
     Parameter,
-    Passed,
     Path,
     Plain,
     SelfRead,
@@ -49,6 +49,7 @@ from pyroify.syntax.values import (
     Value,
     calls_in,
     join,
+    member_of,
     options_of,
     walk,
 )
@@ -275,15 +276,11 @@ class ClassSummary:
 
     @cached_property
     def _scopes(self) -> Mapping[Assignment, Scope]:
-        """Where assignments stand of which the annotations of arguments tell more."""
-        cls, resolver = self.cls, self.resolver
-        read = Annotations(cls.file, resolver.index, resolver.subclasses)
+        """Where assignments stand of which annotations of arguments, or callers, tell more."""
         found: dict[Assignment, Scope] = {}
-        for method in cls.cls.methods:
-            if instances := read.instances(method):
-                given = {name: Passed(at, name, stable=True) for name, at in instances.items()}
-                arguments = {name: (passed, self.scope) for name, passed in given.items()}
-                scope = replace(self.scope, arguments=arguments)
+        for method in self.cls.cls.methods:
+            if known := known_arguments(self.cls, method, self.resolver):
+                scope = with_arguments(self.scope, known)
                 found.update((item, scope) for item in method.assignments)
         return found
 
@@ -765,6 +762,8 @@ class ClassSummary:
                 return self._added_by_name(node, made, item)
         if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
             return node
+        if item.how == "insert" and _is_numbered(node) and len(item.path) == 1:
+            return replace(node, items=(Many(join(made, *map(member_of, node.items))),))
         if item.how in (*UNNAMED, "insert") or len(item.path) > 1:
             sure = holds_parameters(made)
             if item in self.late:  # what a method keeps when it runs is a state, unless it shows
@@ -1055,6 +1054,30 @@ class ClassSummary:
                     if any(call for passed in value.args for call in calls_in(passed.value)):
                         yield Unknown(value.text, sure=True)
 
+    def is_foreign(self, name: str) -> bool:
+        """Whether what is hidden in an attribute is all handed in, or made, by code outside."""
+        made = [i for m in self.cls.cls.methods for i in m.assignments if i.path[:1] == (name,)]
+        scopes = [self._scopes.get(item, self.scope) for item in made]
+        hidden = [
+            (item.value, scope)
+            for item, scope in zip(made, scopes, strict=True)
+            if is_opaque(self.resolver.resolve(item.value, scope))
+        ]
+        return bool(hidden) and all(self._is_foreign(*each) for each in hidden)
+
+    def _is_foreign(self, value: Value, scope: Scope) -> bool:
+        """Whether what is hidden in a value comes from outside, as far as anything is."""
+        if isinstance(value, Argument):
+            callers = self.resolver.callers
+            return callers is not None and callers.is_left_to_others(self.cls, value.name)
+        if isinstance(value, Call) and isinstance(value.callee, Argument):
+            return self._is_foreign(value.callee, scope)
+        maker = value.callee if isinstance(value, Call) else value
+        if isinstance(maker, Name) and "." in maker.dotted and self._is_from_outside(maker):
+            return True
+        parts = [part for part in value.components if is_opaque(self.resolver.resolve(part, scope))]
+        return bool(parts) and all(self._is_foreign(part, scope) for part in parts)
+
     def _is_from_outside(self, callee: Value) -> bool:
         """Whether nothing is known of what is called: it is neither the project's nor torch's."""
         if not isinstance(callee, Name):
@@ -1124,6 +1147,11 @@ def _is_new(node: Value, item: Assignment) -> bool:
     if len(item.path) != 2 or not isinstance(node, LayerInstance | ContainerInstance):
         return False
     return item.path[1] not in {parameter.name for parameter in node.layer.parameters}
+
+
+def _is_numbered(node: Value) -> TypeGuard[ContainerInstance]:
+    """Whether it is a container whose members have no names but their places."""
+    return isinstance(node, ContainerInstance) and node.layer.name in NUMBERED and not node.keys
 
 
 def _replaces(container: ContainerInstance, item: Assignment) -> bool:

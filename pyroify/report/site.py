@@ -138,6 +138,8 @@ def _concerns(finding: Finding, site: SitePlan) -> bool:
 
 
 def _without_layer(site: SitePlan) -> str:
+    if site.foreign:
+        return "what code outside of the project hands in or makes"
     if "." in site.path:
         return "not known from the source"
     return "none: a parameter of the class itself"

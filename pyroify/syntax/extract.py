@@ -17,6 +17,7 @@ from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.liftings import bound_networks, liftings
 from pyroify.syntax.observe.class_names import dispatches
 from pyroify.syntax.observe.growth import grown
+from pyroify.syntax.observe.mentions import mentions
 from pyroify.syntax.observe.observations import parameter_sweeps, type_tests
 from pyroify.syntax.observe.repeats import repeats
 from pyroify.syntax.source import Source, chain, own_statements
@@ -50,6 +51,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         aliases=tuple(found.aliases.items()),
         grown=frozenset(grown(source, found.followed)),
         bound=frozenset(_bound(source.nodes)) | source.names,
+        mentions=mentions(source),
         suppressed=tuple(_suppressions(source)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
         puts=tuple(found.puts),

@@ -439,6 +439,9 @@ class File:
     """Lists and dicts, dotted, that get more members than ``aliases`` tell, in this or any file;
     ``*.name`` is what instances or classes call so."""
     bound: frozenset[str] = frozenset()
+    mentions: frozenset[str] = frozenset()
+    """Dotted names of what it does more with than to call it or derive from it; ``*`` where it
+    looks up names of its own by texts."""
     suppressed: tuple[Suppression, ...] = ()
     module_calls: tuple[Call, ...] = ()
     puts: tuple[AttributeStore, ...] = ()

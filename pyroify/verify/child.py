@@ -39,6 +39,7 @@ from pyroify.verify.guess import (
     complete_arguments,
     guess_arguments,
     imported,
+    take_given,
     uneven_arguments,
 )
 from pyroify.verify.inputs import NoCall, find_call, given_call
@@ -548,6 +549,7 @@ def main(request_file: Path, plan_file: Path, results_file: Path) -> None:
     _limit_memory()
     request = json.loads(request_file.read_text())
     planned = pickle.loads(plan_file.read_bytes())
+    take_given(planned.classes if planned else ())
     pyro.settings.set(module_local_params=request["local_params"])
     sys.argv = ["pyroify-verify"]
     trees = {name: Tree(Path(request[name])) for name in (ORIGINAL, REWRITTEN)}

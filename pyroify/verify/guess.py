@@ -26,6 +26,8 @@ import torch.nn.functional as F
 from pyro.nn.module import to_pyro_module_
 from torch import nn
 
+from pyroify.decide.model import ClassPlan
+
 SIZE = 8
 """The width of everything: divisible by the usual numbers of heads and groups."""
 
@@ -160,6 +162,8 @@ def guess_arguments(cls: Callable[..., Any], nested: int = 0) -> Iterator[Argume
 def _choices(
     cls: Callable[..., Any], name: str, hints: Mapping[str, Any], nested: int
 ) -> list[Any]:
+    if name in _given(cls) and (given := _of_type(hints[name], nested)):
+        return given
     first, *others = guess_values(name, hints.get(name), nested)
     siblings = _siblings(cls, name, hints, nested)
     return [first, *siblings[:_FAVOURED], *others, *siblings[_FAVOURED:]]
@@ -238,11 +242,31 @@ def _ranks(lengths: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
             yield (first, *rest)
 
 
+_GIVEN: dict[str, tuple[tuple[str, str], ...]] = {}
+"""By class: the arguments that the project gives instances of classes, and these."""
+
+
+def take_given(classes: Iterable[ClassPlan]) -> None:
+    """Guess from now on that these classes are given what the project gives them."""
+    _GIVEN.update({entry.name: entry.given for entry in classes})
+
+
 def _hints(cls: Callable[..., Any]) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(getattr(cls, "__init__", cls))
+        found = typing.get_type_hints(getattr(cls, "__init__", cls))
     except Exception:  # a name that only a type checker sees
-        return {}
+        found = {}
+    return found | {name: Union[tuple(kinds)] for name, kinds in _given(cls).items()}  # noqa: UP007
+
+
+def _given(cls: Callable[..., Any]) -> dict[str, list[Any]]:
+    """The arguments that the project gives instances of classes, with these."""
+    found: dict[str, list[Any]] = {}
+    for name, other in _GIVEN.get(f"{cls.__module__}:{getattr(cls, '__qualname__', '')}", ()):
+        module, _, qualname = other.partition(":")
+        if made := getattr(sys.modules.get(module), qualname, None):
+            found.setdefault(name, []).append(made)
+    return found
 
 
 def guess_values(name: str, annotation: Any = None, nested: int = 0) -> list[Any]:

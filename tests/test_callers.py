@@ -1,0 +1,228 @@
+"""What a class is given by those who build it: known only if all of them are seen.
+
+Each row is a project of one file in which ``W`` is built; what it takes as ``fn`` is told by name.
+"""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+from conftest import LayOut
+
+from pyroify.planning.known import Known, know
+from pyroify.program import build_index
+from pyroify.program.callers import Callers
+from pyroify.program.index import ModuleClass
+from pyroify.program.values import ClassInstance
+from pyroify.syntax.values import Name, Nothing, Value, options_of
+
+START = """
+from functools import partial
+import torch
+from torch import nn
+
+class A(nn.Module): pass
+class B(A): pass
+
+def register(cls): return cls
+
+class W(nn.Module):
+    def __init__(self, fn, more=None, norm=nn.LayerNorm):
+        super().__init__()
+        self.fn = fn
+"""
+KNOWN = {
+    "by name": ("W(A())", "A"),
+    "by keyword": ("W(more=B(), fn=A())", "A"),
+    "of several": ("W(A()); W(B())", "A, B"),
+    "within a function": ("def f(): return W(A())", "A"),
+    "within a function of a function": ("def f():\n  def g(): return [W(A())]", "A"),
+    "by a lambda without arguments": ("f = lambda: W(A())", "A"),
+    "None, among others": ("W(A()); W(None)", "A, None"),
+    "what has no parameters": ("W(A()); W(nn.ReLU())", "A, plain"),
+    "a function": ("W(torch.relu)", "torch.relu"),
+    "a lambda, which is no module itself": ("W(lambda: nn.Linear(3, 3)())", "plain"),
+    "a class to be called": ("W(A)", "net.A"),
+    "a layer to be called": ("W(nn.Linear)", "torch.nn.Linear"),
+    "a partial to be called": ("W(partial(A, 3))", "net.A"),
+    "a partial": ("def f(): return partial(W, more=3)(A())", "A"),
+    "a partial under a name": ("def f():\n  w = partial(W, more=3)\n  return w(A())", "A"),
+    "a variable": ("def f():\n  w = W\n  return w(A())", "A"),
+    "one of two": ("def f(x):\n  w = W if x else A\n  return w(B())", "B"),
+    "a class that derives from it": ("class S(W): pass\nS(A())", "A"),
+    "by way of super": (
+        "class S(W):\n  def __init__(self, x):\n    super().__init__(A())\nS(3)",
+        "A",
+    ),
+    "what a caller is given": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    self.w = W(x)\nH(A())",
+        "A",
+    ),
+    "what a caller is annotated with": (
+        "class H(nn.Module):\n  def __init__(self, x: A):\n    self.w = W(x)",
+        "A, B",
+    ),
+    "what a caller holds": (
+        "class H(nn.Module):\n  def __init__(self):\n    self.a = A()\n    self.w = W(self.a)",
+        "A",
+    ),
+    "tests and annotations": (
+        "W(A())\ndef f(x: W) -> W: return isinstance(x, W) or type(x) is W or type(x) in (W, A)",
+        "A",
+    ),
+}
+UNKNOWN = {
+    "nobody": "A()",
+    "a layer": "W(A()); W(nn.Linear(3, 3))",
+    "a list of instances": "W([A()])",
+    "a container": "W(nn.ModuleList([A()]))",
+    "an argument of a function": "W(A())\ndef f(x): return W(x)",
+    "an argument of a caller that nobody calls": (
+        "W(A())\nclass H(nn.Module):\n  def __init__(self, x):\n    self.w = W(x)"
+    ),
+    "a layer that a caller holds": (
+        "class H(nn.Module):\n  def __init__(self):\n    self.a = nn.Linear(3, 3)\n"
+        "    self.w = W(self.a)"
+    ),
+    "None alone": "W(None)",
+    "one of the arguments after a star": "W(*[A()])",
+    "what two stars bring": "W(**{'fn': A()})",
+    "more than a call: in a list": "W(A()); KINDS = [W]",
+    "in a dict": "W(A()); KINDS = {'w': W}",
+    "put into a dict": "W(A()); KINDS = {}; KINDS['w'] = W",
+    "given to a function": "W(A()); register(W)",
+    "a default": "W(A())\ndef f(w=W): return w(nn.Linear(3, 3))",
+    "returned": "W(A())\ndef f(): return W",
+    "another name of the file": "W(A()); V = W",
+    "an attribute": "W(A())\nclass H:\n  w = W",
+    "a variable that is handed on": "W(A())\ndef f():\n  w = W\n  return register(w)",
+    "a partial that is handed on": "W(A())\ndef f():\n  w = partial(W, more=3)\n  return [w]",
+    "a variable of another one": "W(A())\ndef f():\n  v = W\n  w = v\n  return [w]",
+    "a variable that a function within calls": (
+        "W(A())\ndef f():\n  w = W\n  def g(x): return w(x)\n  return g(nn.Linear(3, 3))"
+    ),
+    "a variable that is called a turn later": (
+        "W(A())\ndef f():\n  w = A\n  for _ in range(2):\n    w(nn.Linear(3, 3))\n    w = W"
+    ),
+    "a variable of the file": "W(A())\ndef f():\n  global w\n  w = W",
+    "a lambda with arguments": "W(A()); f = lambda x: W(x)",
+    "by its text": "W(A()); globals()['W'](nn.Linear(3, 3))",
+    "a call in a default": "W(A())\ndef f(w=W(nn.Linear(3, 3))): return w",
+    "a call in a class": "W(A())\nclass H:\n  w = W(nn.Linear(3, 3))",
+    "a call in a decorator": "W(A())\n@W(nn.Linear(3, 3))\ndef f(): pass",
+    "past the constructor": "W(A())\nclass S(W):\n  def __init__(self):\n    W.__init__(self, A())",
+    "two calls of super": (
+        "class S(W):\n  def __init__(self, x):\n    if x: super().__init__(nn.Linear(3, 3))\n"
+        "    else: super().__init__(A())"
+    ),
+    "a second base": (
+        "class O(nn.Module):\n  def __init__(self, x): super().__init__(x)\n"
+        "class S(O, W): pass\nW(A()); S(nn.Linear(3, 3))"
+    ),
+    "a subclass that is handed on": "W(A())\nclass S(W): pass\nregister(S)",
+    "a subclass that is decorated": "W(A())\n@register\nclass S(W): pass",
+    "its like, by type": (
+        "W(A())\nclass S(W):\n  def again(self): return type(self)(nn.Linear(3, 3))"
+    ),
+    "its like, by __class__": (
+        "W(A())\nclass S(W):\n  def again(self): return self.__class__(nn.Linear(3, 3))"
+    ),
+    "its like, by a class method": (
+        "W(A())\nclass S(W):\n  @classmethod\n  def make(cls): return cls(nn.Linear(3, 3))"
+    ),
+}
+
+
+FOREIGN = {
+    "nobody here builds it": ("", "self.fn = fn"),
+    "nobody here gives that": ("W(A())", "self.fn = more"),
+    "a caller that nobody here builds": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    self.w = W(x)",
+        "self.fn = fn",
+    ),
+    "what is made by what is handed in": ("", "self.fn = fn(3)"),
+    "what another package makes": ("W(A())", "self.fn = timm.create_model('a')"),
+    "one of two": ("W(A())", "self.fn = more or A()"),
+    "within a container": ("", "self.fn = nn.Sequential(nn.Linear(3, 3), fn)"),
+    "by a function": ("def f(x): return x or A()", "self.fn = f(fn)"),
+}
+OWN = {
+    "a caller hands in a layer": ("W(nn.Linear(3, 3))", "self.fn = fn"),
+    "others may build it": ("KINDS = [W]", "self.fn = fn"),
+    "a function hands it on": ("def f(x): return W(x)", "self.fn = fn"),
+    "arguments that a caller does not name": ("def f(**more): return W(**more)", "self.fn = fn"),
+    "nothing is hidden": ("", "self.fn = nn.Linear(3, 3)"),
+    "a registry": ("KINDS = {}", "self.fn = KINDS[3](3)"),
+    "only one of two is": ("KINDS = {}", "self.fn = fn\n        self.fn = KINDS[3](3)"),
+    "an argument of another method": ("", "pass\n    def g(self, x):\n        self.fn = x"),
+}
+
+
+def known_of(lay_out: LayOut, text: str) -> tuple[Known, ModuleClass]:
+    known = know(build_index(lay_out({"net.py": text}), ["net.py"]))
+    (w,) = (cls for cls in known.index.module_classes if cls.cls.name == "W")
+    return known, w
+
+
+def given(lay_out: LayOut, code: str, name: str) -> str:
+    known, w = known_of(lay_out, START + dedent(code))
+    assert known.resolver.callers is not None
+    found = known.resolver.callers.given(w).get(name)
+    return "" if found is None else ", ".join(map(described, options_of(found)))
+
+
+def described(value: Value) -> str:
+    match value:
+        case ClassInstance(cls=cls):
+            return cls.cls.name
+        case Name(dotted=dotted):
+            return dotted
+        case Nothing():
+            return "None"
+    return "plain"
+
+
+@pytest.mark.parametrize(("code", "expected"), KNOWN.values(), ids=KNOWN)
+def test_what_all_callers_give_is_known(lay_out: LayOut, code: str, expected: str) -> None:
+    assert given(lay_out, code, "fn") == expected
+
+
+@pytest.mark.parametrize("code", UNKNOWN.values(), ids=UNKNOWN)
+def test_what_others_may_give_is_not(lay_out: LayOut, code: str) -> None:
+    assert given(lay_out, code, "fn") == ""
+
+
+def test_what_nobody_gives_is_the_default_unless_that_is_none(lay_out: LayOut) -> None:
+    assert given(lay_out, "W(A())", "norm") == "torch.nn.LayerNorm"
+    assert given(lay_out, "W(A())", "more") == ""
+
+
+def is_foreign(lay_out: LayOut, code: str, body: str) -> bool:
+    text = START.replace("self.fn = fn", body).replace("import torch", "import timm\nimport torch")
+    known, w = known_of(lay_out, text + code)
+    return known.summaries[w.key].is_foreign("fn")
+
+
+@pytest.mark.parametrize(("code", "body"), FOREIGN.values(), ids=FOREIGN)
+def test_what_code_outside_hands_in_or_makes(lay_out: LayOut, code: str, body: str) -> None:
+    assert is_foreign(lay_out, code, body)
+
+
+@pytest.mark.parametrize(("code", "body"), OWN.values(), ids=OWN)
+def test_what_the_project_hides_itself(lay_out: LayOut, code: str, body: str) -> None:
+    assert not is_foreign(lay_out, code, body)
+
+
+def test_modules_that_are_handed_on_hand_on_their_classes(lay_out: LayOut) -> None:
+    root = lay_out(
+        {
+            "net.py": START,
+            "use.py": "import net\nimport torch\nnet.W(net.A())\n",
+            "look.py": "import net\nimport torch\nmade = getattr(net, 'W')\n",
+        }
+    )
+    for names, expected in ((["net.py", "use.py"], True), (["net.py", "use.py", "look.py"], False)):
+        index = build_index(root, names)
+        (w,) = (cls for cls in index.module_classes if cls.cls.name == "W")
+        assert bool(Callers(index, {}).given(w)) is expected
