@@ -70,6 +70,8 @@ def test_the_forbidden_combinations_are_refused() -> None:
         assert refusals(engine="nuts", **read_case(LIKELIHOODS, name)) == ["PYR402"]
 
 
+OWN_DATA = {"source": "models.data:load"}
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "npz": {"data": {"source": "rows.npz", "inputs": ["a", "b"]}},
     "npz_by_name": {"data": {"source": "rows.npz", "inputs": {"first": "a", "second": "b"}}},
@@ -129,6 +131,29 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "steps": 5000,
         "patience": 3,
         "data": {"source": "rows.npz", "validation": 0.1},
+    },
+    **{
+        f"own_{engine}": {"engine": engine, "likelihood": "own", "data": OWN_DATA}
+        for engine in ("torch", "svi", "lightning", "nuts")
+    },
+    "factor": {"likelihood": {"factor": "models.mlp:evidence"}, "data": OWN_DATA},
+    "factor_several": {
+        "likelihood": {"factor": "models.networks:Model"},  # a name that the script has too
+        "data": OWN_DATA,
+        "devices": "several",
+    },
+    **{
+        f"factor_{kind}": {
+            "likelihood": {"factor": "models.mlp:evidence"},
+            "data": {"source": source},
+            "leave_out": ["export"],
+        }
+        for kind, source in {
+            "npz": "rows.npz",
+            "csv": "rows.csv",
+            "parquet": "rows.parquet",
+            "sklearn": "sklearn:iris",
+        }.items()
     },
     "one_column": {"data": {"source": "rows.csv", "inputs": ["a"]}},
 }

@@ -7,7 +7,7 @@ nothing of pyroify.
 
 from .audit import check, check_fit, print_check, refuse_infinite
 from .chain import begins_chain, finish_chain, stopping_chain
-from .data import Parts, Rows, as_inputs, as_rows
+from .data import Parts, Rows, as_inputs, as_one_batch, as_rows
 from .distributions import CensoredWeibull
 from .errors import Abort
 from .evaluation import (
@@ -33,6 +33,7 @@ from .initial import (
     made_up_inputs,
     refuse_large,
 )
+from .likelihoods import ForAllRows, one_of_each_row, row_count
 from .loop import Loop, StoredOptimizer
 from .noise import begin_noise
 from .objectives import MeanFieldElbo, Objective, Terms, TraceElbo, posterior, posterior_draws
@@ -50,6 +51,7 @@ __all__ = [
     "Density",
     "Draw",
     "Flags",
+    "ForAllRows",
     "Handled",
     "Laplace",
     "Loop",
@@ -67,6 +69,7 @@ __all__ = [
     "TraceElbo",
     "ablated",
     "as_inputs",
+    "as_one_batch",
     "as_rows",
     "begin_noise",
     "begins_chain",
@@ -92,6 +95,7 @@ __all__ = [
     "made_up_inputs",
     "matching",
     "observed",
+    "one_of_each_row",
     "parse_flags",
     "posterior",
     "posterior_draws",
@@ -106,6 +110,7 @@ __all__ = [
     "refuse_large",
     "report",
     "restore",
+    "row_count",
     "set_handlers",
     "set_up",
     "sites_like",

@@ -11,19 +11,23 @@ import torch
 from torch import Tensor
 
 from .errors import Abort
+from .trees import Form, flatten, part_names, unflatten
 
 
 @dataclass(frozen=True)
 class Rows:
     """Inputs and their targets, each of shape [rows, ...], and weights, of shape [rows], if any.
 
-    ``columns`` names the columns of the one input where it comes from a table.
+    ``columns`` names the columns of the one input where it comes from a table. ``form`` says how
+    the inputs go to a model that does not take them one by one. Targets of shape [rows, 0]: there
+    are none, the likelihood is one that looks at the inputs alone.
     """
 
     inputs: tuple[Tensor, ...]
     targets: Tensor
     weights: Tensor | None = None
     columns: tuple[str, ...] = ()
+    form: Form = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -34,8 +38,20 @@ class Rows:
         return replace(self, inputs=inputs, targets=self.targets[index], weights=weights)
 
     @property
+    def args(self) -> tuple[Any, ...]:
+        """What a model takes by position."""
+        return self.inputs if self.form is None else unflatten(self.form, self.inputs)
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether there is something to predict."""
+        return self.targets.shape[1:] != (0,)
+
+    @property
     def given(self) -> dict[str, Tensor]:
         """What a model takes by name."""
+        if not self.has_targets:
+            return {}
         if self.weights is None:
             return {"targets": self.targets}
         return {"targets": self.targets, "weights": self.weights}
@@ -78,14 +94,35 @@ def as_rows(
     return Rows(tensors, values, weighing, columns)
 
 
+def as_batch(batch: Any) -> Rows:
+    """Rows in the project's own form, which go to a model as they are: as one batch."""
+    parts, form = flatten(batch)
+    if not parts:
+        raise Abort(2, "the data has no rows")
+    names = part_names(form)
+    tensors = [as_tensor(part, name, None) for part, name in zip(parts, names, strict=True)]
+    check_lengths(*tensors)
+    return Rows(tuple(tensors), torch.zeros(len(tensors[0]), 0), form=(form,))
+
+
+def as_one_batch(rows: Rows) -> Rows:
+    """Inputs and targets together, as one batch."""
+    if not rows.has_targets:
+        return rows
+    return as_batch((*rows.args, rows.targets))
+
+
 def as_inputs(arrays: Iterable[Any], names: Sequence[str] = ()) -> tuple[Tensor, ...]:
     """Inputs of a network as tensors; ``names`` are what a refusal calls them."""
     called = chain(names, (f"input {i}" for i in count(len(names))))
     return tuple(as_tensor(array, name) for array, name in zip(arrays, called, strict=False))
 
 
-def as_tensor(values: Any, name: str, may_be_nan: bool = False) -> Tensor:
-    """The values as a tensor: int64 for whole numbers, else of the default dtype."""
+def as_tensor(values: Any, name: str, may_be_nan: bool | None = False) -> Tensor:
+    """The values as a tensor: of bool, of int64 for whole numbers, else of the default dtype.
+
+    ``may_be_nan`` None: they may be infinite too.
+    """
     try:
         tensor = torch.as_tensor(values, device=torch.get_default_device())
     except (TypeError, ValueError, RuntimeError) as error:
@@ -95,7 +132,9 @@ def as_tensor(values: Any, name: str, may_be_nan: bool = False) -> Tensor:
         why = "complex numbers" if tensor.is_complex() else "one number"
         raise Abort(2, f"{name}: {why} cannot be used; give rows of real numbers")
     if not tensor.is_floating_point():
-        return tensor.long()
+        return tensor if tensor.dtype == torch.bool else tensor.long()
+    if may_be_nan is None:
+        return tensor.to(torch.get_default_dtype())
     bad = ~tensor.isfinite() & ~(may_be_nan & tensor.isnan())
     if bad.any():
         first = tuple(bad.nonzero()[0].tolist())

@@ -35,7 +35,7 @@ def score(task: Task, predict: Predict, rows: Rows, scaling: Scaling) -> Scores:
         torch.manual_seed(0)
         for start in range(0, len(rows), MOST):
             part = rows[start : start + MOST]
-            parts.append(task.score_rows(predict(part.inputs), part.targets, scaling))
+            parts.append(task.score_rows(predict(part.args), part.targets, scaling))
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -74,13 +74,13 @@ def fit_original(
     model, values = build_model(len(rows))
     init = init_to_value(values=values, fallback=init_to_median)
     point = AutoDelta(model, init_loc_fn=init)
-    point(*rows[:2].inputs, targets=rows[:2].targets)
+    point(*rows[:2].args, **rows[:2].given)
     whole = nn.ModuleList([model, point])
     optimizer, schedule = build_optimizer(whole.parameters(), flags)
     best, least = None, math.inf
 
     def loss_of(part: Rows) -> Tensor:
-        loss: Tensor = -observed(model, point(), part.inputs).log_prob(part.targets).mean()
+        loss: Tensor = -observed(model, point(), part.args).log_prob(part.targets).mean()
         return loss
 
     for _ in range(flags.epochs):
@@ -102,7 +102,7 @@ def fit_original(
     if best:
         whole.load_state_dict(best)
     whole.eval()
-    return lambda inputs: [observed(model, point(), inputs)] * flags.samples
+    return lambda args: [observed(model, point(), args)] * flags.samples
 
 
 def print_table(title: str, columns: dict[str, dict[str, float]]) -> None:

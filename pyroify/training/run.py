@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from .checkpoints import State, set_seeds, trained
-from .data import Parts, Rows, Scalings, fit_scalings, scale_parts, split
+from .data import Parts, Rows, Scalings, as_one_batch, fit_scalings, scale_parts, split
 from .errors import Abort, first_line
 from .objectives import Objective
 from .pictures import load_pyplot
@@ -49,17 +49,18 @@ def parse_flags(
 ) -> Flags:
     """The flags of the ``script`` at that path, and one more for each of the ``defaults``.
 
-    ``choose`` says which epoch is evaluated. ``leave_out`` names those of "baseline", "export" and
-    "plots" that the script does without.
+    ``choose`` says which epoch is evaluated. ``leave_out`` names those of "baseline", "export",
+    "plots" and "predict" that the script does without.
     """
     name = Path(script).name
     parser = argparse.ArgumentParser(name, description="Trains a network and its likelihood.")
-    parser.set_defaults(script=name, plots=False)
+    parser.set_defaults(script=name, plots=False, predict=None)
     modes = parser.add_mutually_exclusive_group()
     for mode, what in MODES.items():
         if mode not in leave_out:
             modes.add_argument(f"--{mode}", action="store_true", help=what)
-    modes.add_argument("--predict", type=Path, metavar="FILE", help="predict its rows")
+    if "predict" not in leave_out:
+        modes.add_argument("--predict", type=Path, metavar="FILE", help="predict its rows")
     if "baseline" not in leave_out:
         parser.add_argument("--no-baseline", dest="baseline", action="store_false")
     if "plots" not in leave_out:
@@ -170,6 +171,7 @@ class Run:
             "example": [*self.rows[:2].inputs, self.rows[:2].targets],
             "weighted": self.rows.weights is not None,
             "columns": self.rows.columns,
+            "form": self.rows.form,
         }
 
     def load_best(self, objective: Objective) -> None:
@@ -204,8 +206,17 @@ def prepare(
     validation: float,
     scale_inputs: str = "columns",
     scale_targets: bool = False,
+    whole: bool = False,
 ) -> Run:
-    """A run with its rows split and scaled; what is known of the data comes from the training."""
+    """A run with its rows split and scaled; what is known of the data comes from the training.
+
+    ``whole``: inputs and targets are one batch, as the project has it.
+    """
+    if whole:
+        if isinstance(rows, dict):
+            rows = {name: as_one_batch(part) for name, part in rows.items()}
+        else:
+            rows = as_one_batch(rows)[: SMOKE_ROWS if flags.smoke else None]
     parts = split(rows, flags.seed, test, validation)
     if flags.epochs is None:
         flags.epochs = epochs_of(flags, len(parts["train"]))
@@ -214,6 +225,9 @@ def prepare(
 
 
 LEAST_STEPS, LEAST_EPOCHS = 3000, 20
+
+SMOKE_ROWS = 256
+"""So many rows a short run has where none can be made up."""
 
 
 def epochs_of(flags: Flags, rows: int) -> int:
@@ -233,7 +247,7 @@ def example_rows(about: State) -> Rows:
     """The two rows that a checkpoint keeps."""
     *inputs, targets = about["example"]
     weights = torch.ones(len(targets)) if about["weighted"] else None
-    return Rows(tuple(inputs), targets, weights)
+    return Rows(tuple(inputs), targets, weights, form=about["form"])
 
 
 def restore(

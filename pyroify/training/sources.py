@@ -10,7 +10,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, default_collate
 
-from .data import Parts, Rows, as_rows
+from .data import Parts, Rows, as_batch, as_rows
 from .errors import Abort, first_line
 
 
@@ -18,11 +18,20 @@ class Source:
     """Reads what ``package.module:name`` gives.
 
     ``inputs`` and ``targets`` name what rows that are mappings hold; without ``inputs``, all but
-    the targets. ``kind`` says what targets are, as for ``as_rows``.
+    the targets. ``kind`` says what targets are, as for ``as_rows``. ``whole``: a batch stays in the
+    form that the project gives it, for a likelihood of its own.
     """
 
-    def __init__(self, name: str, targets: str, inputs: tuple[str, ...] = (), **kind: Any):
+    def __init__(
+        self,
+        name: str,
+        targets: str = "",
+        inputs: tuple[str, ...] = (),
+        whole: bool = False,
+        **kind: Any,
+    ):
         self.name = name
+        self.whole = whole
         self.targets = targets
         self.inputs = inputs
         self.kind = kind
@@ -46,8 +55,13 @@ class Source:
             return self.read_module(source)
         if isinstance(source, DataLoader):
             return self.read_loader(source)
-        if hasattr(source, "__getitem__") and not isinstance(source, tuple | list):
+        is_batch = isinstance(source, tuple | list) or (
+            self.whole and (isinstance(source, Mapping) or hasattr(source, "shape"))
+        )
+        if hasattr(source, "__getitem__") and not is_batch:
             return self.read_dataset(source)
+        if self.whole:
+            return self.read_batch(source)
         if not isinstance(source, tuple | list) or len(source) != 2:
             wanted = "return (inputs, targets), a Dataset, a DataLoader or a data module"
             raise Abort(2, f"{self.name} gave a {type(source).__name__}; {wanted}")
@@ -86,12 +100,14 @@ class Source:
         except (RuntimeError, TypeError) as error:
             why = f"rows do not stack, make them of one shape: {first_line(error)}"
             raise Abort(2, f"{self.name}: {why}") from error
-        if isinstance(batch, Mapping):
+        if self.whole or isinstance(batch, Mapping):
             return self.read_batch(batch)
         return self.read_batch([tuple(x) if isinstance(x, list) else x for x in batch])
 
     def read_batch(self, batch: Any) -> Rows:
         """Of (inputs, targets), (input, ..., targets), or a mapping that names them."""
+        if self.whole:
+            return as_batch(batch)
         if isinstance(batch, Mapping):
             return as_rows(self.pick(batch), self.named(batch, self.targets), **self.kind)
         *inputs, targets = batch
