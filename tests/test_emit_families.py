@@ -13,7 +13,7 @@ import pytest
 from emit_cases import case_names, emit, lay_out_project, load_module, read_case, run_main
 
 from pyroify.emit import EmitError
-from pyroify.emit.family import GUIDES, LIKELIHOODS, names
+from pyroify.emit.family import GUIDES, LIKELIHOODS, facts, names
 
 ENGINES = ("torch", "svi", "lightning")
 PARALLEL_PARTS = 9  # not a divisor of the number of guides: each part gets some of all
@@ -155,6 +155,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "sklearn": "sklearn:iris",
         }.items()
     },
+    **{
+        f"{family}_{gives}": {"likelihood": {"family": family, "gives": gives}}
+        for family in names(LIKELIHOODS)
+        for gives in getattr(facts(LIKELIHOODS, family), "gives", ())
+    },
+    "parts": {
+        "likelihood": {"family": "heteroskedastic", "output": {"mean": "m", "sd": [1, "sd"]}}
+    },
+    "one_output": {"likelihood": {"family": "beta", "output": [0]}},
     "one_column": {"data": {"source": "rows.csv", "inputs": ["a"]}},
 }
 

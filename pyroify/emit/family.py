@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pyroify.emit.meaning import read_output
 from pyroify.emit.quantity import SUPPORTS, read_quantity
 from pyroify.emit.section import Section
 from pyroify.emit.values import is_reference, write_value
@@ -115,5 +116,7 @@ def read_family(section: Section, kind: str, default: str) -> Family:
             options[option] = write_value(section.texts(option, ("*",)))
         else:
             options[option] = section.number(option, fallback)
+    if kind == LIKELIHOODS:
+        options |= read_output(section, getattr(facts(kind, name), "gives", ()))
     section.finish()
     return Family(name, options, attributes, kind)

@@ -85,6 +85,7 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "kwargs": dict(settings.model.kwargs),
         "exact": settings.is_exact,
         "whole": settings.is_whole,
+        "output": _output(settings),
         "left_out": (*settings.leave_out, *(["predict"] if settings.is_whole else [])),
         "several": settings.devices == "several" and settings.engine == "torch",
         "validates": not hasattr(guide, "finish"),
@@ -108,6 +109,20 @@ def _task(settings: Settings) -> str:
         return f"rt.{likelihood.task.capitalize()}()"
     padding = settings.likelihood.options.get("padding")
     return f"rt.Classification({likelihood.probabilities}{_option('padding', padding)})"
+
+
+def _output(settings: Settings) -> str:
+    """What the output of the network is taken for, as source; empty where nothing tells."""
+    options, facts = settings.likelihood.options, settings.likelihood.facts
+    if not (options.get("gives") or options.get("at")):
+        return ""
+    gives = getattr(facts, "checks", {}).get(options["gives"], options["gives"])
+    has_noise = hasattr(facts, "noise")
+    arguments = [write_value(gives)]
+    arguments += [f"at={write_value(options['at'])}"] * bool(options["at"])
+    arguments += ["half=True"] * (has_noise and not options["parts"])
+    arguments += ["told=True"] * options["is_told"]
+    return f"rt.Output({', '.join(arguments)})"
 
 
 def _begins_noise(settings: Settings) -> bool:

@@ -37,6 +37,7 @@ from .likelihoods import ForAllRows, one_of_each_row, row_count
 from .loop import Loop, StoredOptimizer
 from .noise import begin_noise
 from .objectives import MeanFieldElbo, Objective, Terms, TraceElbo, posterior, posterior_draws
+from .outputs import Output, check_outputs
 from .ranks import is_helper, join_ranks, leave_ranks, ranks
 from .run import Flags, Run, example_rows, exit_code, parse_flags, prepare, restore, set_up
 from .scores import Classification, Density, Regression, two_classes
@@ -59,6 +60,7 @@ __all__ = [
     "MeanFieldElbo",
     "Objective",
     "Optimizers",
+    "Output",
     "Parts",
     "Regression",
     "Rows",
@@ -76,6 +78,7 @@ __all__ = [
     "built_with_values",
     "check",
     "check_fit",
+    "check_outputs",
     "compare",
     "drawn_rows",
     "drop_column",

@@ -25,6 +25,7 @@ from .sites import (
     pinned_sites,
     trace_model,
 )
+from .structure import describe_structure, returned_by
 
 
 @contextmanager
@@ -41,9 +42,15 @@ def refusing_inputs(inputs: tuple[Tensor, ...]) -> Iterator[None]:
 def check_fit(model: nn.Module, rows: Rows) -> None:
     """Refuses inputs the network cannot take, and targets it cannot predict."""
     some = rows[:2]
-    with refusing_inputs(rows.inputs), torch.random.fork_rng(), torch.no_grad():
-        likelihood = observed(model, {}, some.args)
     name = type(model.net).__name__
+    with returned_by(model) as returned, torch.random.fork_rng(), torch.no_grad():
+        try:
+            with refusing_inputs(rows.inputs):
+                likelihood = observed(model, {}, some.args)
+        except Abort:
+            if not returned or isinstance(returned[0], Tensor) or not rows.has_targets:
+                raise
+            raise Abort(2, f"{name} gives {describe_structure(returned[0])}") from None
     if isinstance(likelihood, Told):
         check_told(model, likelihood, some)
     else:
