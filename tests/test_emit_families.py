@@ -163,6 +163,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "parts": {
         "likelihood": {"family": "heteroskedastic", "output": {"mean": "m", "sd": [1, "sd"]}}
     },
+    "kept": {"data": {"source": "models.data:load", "form": "kept"}},
+    "stream": {"data": {"source": "models.data:load", "stream": True, "rows": 5000}},
+    "counted": {
+        "likelihood": {"factor": "models.mlp:evidence"},
+        "data": {"source": "models.data:load", "count": "a_rather_long_name_of_a_mask", "rows": 9},
+    },
     "one_output": {"likelihood": {"family": "beta", "output": [0]}},
     "one_column": {"data": {"source": "rows.csv", "inputs": ["a"]}},
 }

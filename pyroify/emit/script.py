@@ -85,6 +85,8 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "kwargs": dict(settings.model.kwargs),
         "exact": settings.is_exact,
         "whole": settings.is_whole,
+        "made_up": settings.has_made_up_rows,
+        "source_call": _source_call(settings),
         "output": _output(settings),
         "left_out": (*settings.leave_out, *(["predict"] if settings.is_whole else [])),
         "several": settings.devices == "several" and settings.engine == "torch",
@@ -109,6 +111,24 @@ def _task(settings: Settings) -> str:
         return f"rt.{likelihood.task.capitalize()}()"
     padding = settings.likelihood.options.get("padding")
     return f"rt.Classification({likelihood.probabilities}{_option('padding', padding)})"
+
+
+def _source_call(settings: Settings) -> str:
+    """How what a function gives is read, as source."""
+    data = settings.data
+    arguments = [write_value(f"{data.module}:{data.name}")]
+    if settings.is_whole:
+        arguments.append("whole=True")
+    else:
+        arguments.append(f"targets={write_value(data.targets[0])}")
+        arguments += [f"inputs={write_value(data.inputs)}"] * bool(data.inputs)
+        arguments += ['form="kept"'] * (data.form == "kept")
+    arguments += ["stream=False"] * (not settings.is_stream)
+    arguments += [f"size={data.size}"] * bool(data.size)
+    arguments += [f"count={write_value(data.count)}"] * bool(data.count)
+    kind = _kind(settings.likelihood.facts)
+    arguments += [f"{kind}=True"] * bool(kind)
+    return f"SOURCE = rt.Source({', '.join(arguments)})"
 
 
 def _output(settings: Settings) -> str:

@@ -151,6 +151,23 @@ class Settings:
         return self.likelihood.kind == OWN
 
     @property
+    def has_made_up_rows(self) -> bool:
+        """Whether rows can be made up for a short run."""
+        return not self.is_whole and self.data.form == "flat"
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether training and evaluation need no more than one batch at a time."""
+        goes_by_batches = self.engine in ("torch", "svi") and self.devices == "one"
+        has_end = self.engine != "nuts" and hasattr(facts(GUIDES, self.guide.family), "finish")
+        return goes_by_batches and not has_end and not self.arviz
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether data sets and loaders are read batch by batch."""
+        return self.can_stream if self.data.stream is None else self.data.stream
+
+    @property
     def is_local(self) -> bool:
         """Whether the noise of weights may be drawn in the outputs."""
         return self.is_exact and not self.is_whole and self.elbo.local_reparametrization
@@ -377,6 +394,10 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
         found.append(Problem("svi.choose", message, "set svi.data.validation", "PYR406"))
     if settings.patience:
         found += _refused_with_patience(settings)
+    if settings.data.stream and not settings.can_stream:
+        message = "an engine but torch and svi, several devices, a Laplace guide and ArviZ's file "
+        message += "need all rows in memory"
+        found.append(Problem("svi.data.stream", message, "leave it out", "PYR405"))
     if settings.is_whole:
         found += _refused_with_own_likelihood(settings, svi)
     elbo = svi.get("elbo")
@@ -409,7 +430,7 @@ def _refused_with_own_likelihood(settings: Settings, svi: Mapping[str, Any]) -> 
             Problem(
                 f"svi.data.{key}", "a likelihood of your own is given whole batches", "leave it out"
             )
-            for key in ("inputs", "targets", "shape")
+            for key in ("inputs", "targets", "shape", "form")
             if key in given
         ]
     if settings.arviz:

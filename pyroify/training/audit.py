@@ -34,13 +34,16 @@ def refusing_inputs(inputs: tuple[Tensor, ...]) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
-        shapes = ", ".join(str(list(x.shape[1:])) for x in inputs)
+        shapes = ", ".join(str(list(getattr(x, "shape", ())[1:])) for x in inputs)
         why = f"the network does not take rows of shape {shapes}: {first_line(error)}"
+        if len(inputs) > 1 and "positional argument" in str(error):
+            why += "; svi.data.form: kept hands a mapping on as it is"
         raise Abort(2, why) from error
 
 
 def check_fit(model: nn.Module, rows: Rows) -> None:
     """Refuses inputs the network cannot take, and targets it cannot predict."""
+    rows = rows.known
     some = rows[:2]
     name = type(model.net).__name__
     with returned_by(model) as returned, torch.random.fork_rng(), torch.no_grad():
@@ -145,6 +148,7 @@ def audit(model: nn.Module, rows: Rows) -> list[str]:
 
 def print_check(model: nn.Module, rows: Rows) -> None:
     """The range of the targets beside that of the prior, and the latent sites."""
+    rows = rows.known
     if rows.has_targets:
         expected = describe_range(prior_predictive(model, rows[:500]))
         print(f"nine tenths of the targets lie in {describe_range(rows.targets)},")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, count
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +23,8 @@ class Rows:
 
     ``columns`` names the columns of the one input where it comes from a table. ``form`` says how
     the inputs go to a model that does not take them one by one. Targets of shape [rows, 0]: there
-    are none, the likelihood is one that looks at the inputs alone.
+    are none, the likelihood is one that looks at the inputs alone. ``uncut``: they are one batch,
+    of which no part can be taken.
     """
 
     inputs: tuple[Tensor, ...]
@@ -28,14 +32,50 @@ class Rows:
     weights: Tensor | None = None
     columns: tuple[str, ...] = ()
     form: Form = None
+    uncut: bool = False
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, index: Tensor | slice) -> Rows:
+        if self.uncut:
+            return self
         weights = None if self.weights is None else self.weights[index]
         inputs = tuple(x[index] for x in self.inputs)
         return replace(self, inputs=inputs, targets=self.targets[index], weights=weights)
+
+    @property
+    def known(self) -> Rows:
+        """Those that are in memory, to see what rows are like: all of them."""
+        return self
+
+    def batches(self, size: int) -> Iterator[Rows]:
+        """In their order."""
+        for start in range(0, len(self) if not self.uncut else 1, size):
+            yield self[start : start + size]
+
+    def shuffled(self, size: int) -> Iterator[Rows]:
+        """The batches of an epoch, by chance."""
+        for index in torch.randperm(len(self), device="cpu").split(self.batch_of(size)):
+            yield self[index]
+
+    def batch_of(self, size: int) -> int:
+        """How many rows a batch has, for which ``size`` are asked."""
+        return len(self) if self.uncut else size
+
+    def steps(self, size: int) -> int:
+        """How many batches an epoch has."""
+        return math.ceil(len(self) / self.batch_of(size))
+
+    def changed(self, change: Callable[[Rows], Rows]) -> Rows:
+        """The rows after a change of each."""
+        return change(self)
+
+    def parted(self, order: Tensor, cuts: Sequence[int]) -> list[Rows]:
+        """The rows in that order, cut in as many parts and one more."""
+        if self.uncut:
+            return [*(NONE for _ in cuts), self]
+        return [self[part] for part in order.tensor_split(list(cuts))]
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -56,6 +96,9 @@ class Rows:
             return {"targets": self.targets}
         return {"targets": self.targets, "weights": self.weights}
 
+
+NONE = Rows((), torch.zeros(0))
+"""A part without rows."""
 
 Parts = dict[str, Rows]
 """Rows by the name of their part: "train", "validation" and "test"."""
@@ -94,15 +137,52 @@ def as_rows(
     return Rows(tensors, values, weighing, columns)
 
 
-def as_batch(batch: Any) -> Rows:
-    """Rows in the project's own form, which go to a model as they are: as one batch."""
+def as_batch(batch: Any, count: str = "") -> Rows:
+    """Rows in the project's own form, which go to a model as they are: as one batch.
+
+    ``count`` is the name of what in a batch says how many rows it has: a number, or a mask.
+    """
     parts, form = flatten(batch)
     if not parts:
         raise Abort(2, "the data has no rows")
     names = part_names(form)
-    tensors = [as_tensor(part, name, None) for part, name in zip(parts, names, strict=True)]
-    check_lengths(*tensors)
-    return Rows(tuple(tensors), torch.zeros(len(tensors[0]), 0), form=(form,))
+    kept = [as_part(part, name, None) for part, name in zip(parts, names, strict=True)]
+    uncut = bool(count) or not all(isinstance(part, Tensor) for part in kept)
+    if count:
+        rows = int(torch.as_tensor(named(batch, count)).sum())
+    elif uncut:
+        rows = next((size for size in map(own_size, kept) if size), 0)
+        if not rows:
+            kind = type(kept[0]).__name__
+            raise Abort(2, f"a {kind} has no batch_size; svi.data.count names what counts rows")
+    else:
+        check_lengths(*kept)
+        rows = len(kept[0])
+    return Rows(tuple(kept), torch.zeros(rows, 0), form=(form,), uncut=uncut)
+
+
+def own_size(part: Any) -> int:
+    """How many rows an object says that it has; 0 where it does not."""
+    return 0 if isinstance(part, Tensor) else int(getattr(part, "batch_size", 0) or 0)
+
+
+def named(batch: Any, name: str) -> Any:
+    """What a mapping, or an object, has under that name."""
+    if isinstance(batch, Mapping):
+        if name in batch:
+            return batch[name]
+    elif hasattr(batch, name):
+        return getattr(batch, name)
+    has = f"; it has {list(batch)}" if isinstance(batch, Mapping) else ""
+    raise Abort(2, f"no {name!r} in a {type(batch).__name__}{has}")
+
+
+def as_part(part: Any, name: str, may_be_nan: bool | None = False) -> Any:
+    """A tensor, but of an object that is neither an array nor text: that object."""
+    is_plain = isinstance(part, Tensor | np.ndarray | np.generic | bool | int | float | str | bytes)
+    if part is None or is_plain or hasattr(part, "__array__"):
+        return as_tensor(part, name, may_be_nan)
+    return part
 
 
 def as_one_batch(rows: Rows) -> Rows:
@@ -110,6 +190,25 @@ def as_one_batch(rows: Rows) -> Rows:
     if not rows.has_targets:
         return rows
     return as_batch((*rows.args, rows.targets))
+
+
+def as_kept(inputs: Sequence[Any], targets: Any, **kind: Any) -> Rows:
+    """Rows whose inputs go to the network in the form that they have."""
+    parts, form = flatten(tuple(inputs))
+    kept = [as_part(part, name) for part, name in zip(parts, part_names(form), strict=True)]
+    if all(isinstance(part, Tensor) for part in kept):
+        return replace(as_rows(kept, targets, **kind), form=form)
+    rows = as_rows([targets], targets, **kind)  # an object has as many rows as its targets
+    return replace(rows, inputs=tuple(kept), form=form, uncut=True)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """All rows of several batches."""
+    first = parts[0]
+    if first.uncut or len(parts) == 1:
+        return first
+    inputs = tuple(map(torch.cat, zip(*(part.inputs for part in parts), strict=True)))
+    return replace(first, inputs=inputs, targets=torch.cat([part.targets for part in parts]))
 
 
 def as_inputs(arrays: Iterable[Any], names: Sequence[str] = ()) -> tuple[Tensor, ...]:
@@ -155,18 +254,16 @@ def check_lengths(*tensors: Tensor) -> None:
 def split(rows: Rows | Parts, seed: int, test: float = 0.0, validation: float = 0.0) -> Parts:
     """The rows in random order, cut into three parts; parts that are there stay."""
     if isinstance(rows, dict):
-        return rows
+        return {name: rows.get(name, NONE) for name in ("train", "validation", "test")}
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(rows), generator=generator, device="cpu")
     first = round(len(rows) * test)
     second = first + round(len(rows) * validation)
     if second >= len(rows):
         raise Abort(2, f"{len(rows)} rows are too few to train, validate and test")
-    return {
-        "train": rows[order[second:]],
-        "validation": rows[order[first:second]],
-        "test": rows[order[:first]],
-    }
+    names = ("test", "validation", "train")
+    parts = dict(zip(names, rows.parted(order, (first, second)), strict=True))
+    return {name: parts[name] for name in reversed(names)}
 
 
 def held_out(parts: Parts) -> tuple[str, Rows]:
@@ -197,7 +294,9 @@ def fit_scalings(rows: Rows, inputs: str = "columns", targets: bool = False) -> 
 
     ``inputs``: by "columns", all values of an input "together", or "none".
     """
-    flat = [x.flatten() if inputs == "together" else x for x in rows.inputs]
+    rows = rows.known
+    tensors = [x if isinstance(x, Tensor) else torch.zeros(1).long() for x in rows.inputs]
+    flat = [x.flatten() if inputs == "together" else x for x in tensors]
     return {
         "inputs": [{} if inputs == "none" else fit_scaling(x) for x in flat],
         "targets": [fit_scaling(rows.targets) if targets else {}],
@@ -233,4 +332,5 @@ def scale_rows(rows: Rows, scalings: Scalings) -> Rows:
 
 def scale_parts(parts: Parts, scalings: Scalings) -> Parts:
     """All parts as the network sees them."""
-    return {name: scale_rows(rows, scalings) for name, rows in parts.items()}
+    change = partial(scale_rows, scalings=scalings)
+    return {name: rows.changed(change) if len(rows) else rows for name, rows in parts.items()}

@@ -19,7 +19,7 @@ def write_arviz(objective: Objective, run: Run) -> None:
 
     Of the targets as they were scaled; ``arviz.from_netcdf`` reads the file.
     """
-    path, rows = run.flags.out / "draws.nc", run.rows
+    path, rows = run.flags.out / "draws.nc", run.rows.known
     xarray = load_xarray()
     with torch.no_grad():
         draws = list(posterior_draws(objective.guide, run.flags.samples))

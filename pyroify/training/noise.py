@@ -41,7 +41,7 @@ def fitted_noise(build_model: Callable[[int], tuple[Any, Draw]], run: Run) -> fl
     """
     with torch.random.fork_rng(), pyro.validation_enabled(False):
         model, values = build_model(len(run.rows))
-        rows = run.rows[:MOST]
+        rows = run.rows.known[:MOST]
         point = AutoDelta(model, init_loc_fn=init_to_value(values=values, fallback=init_to_median))
         point(*rows[:2].args, **rows[:2].given)
         whole = nn.ModuleList([model, point]).eval()

@@ -48,7 +48,7 @@ def check_outputs(output: Output, model: nn.Module, run: Run) -> None:
     refuse_outputs(output, model, run.rows[:MOST])
     check_fit(model, run.rows)
     if output.gives in ("mean", *NOISES) and not output.told:
-        refuse_classes(run.rows.targets, run)
+        refuse_classes(run.rows.known.targets, run)
 
 
 def refuse_outputs(output: Output, model: nn.Module, rows: Rows) -> None:
