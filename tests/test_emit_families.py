@@ -165,6 +165,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "kept": {"data": {"source": "models.data:load", "form": "kept"}},
     "stream": {"data": {"source": "models.data:load", "stream": True, "rows": 5000}},
+    "csv_stream": {"data": {"source": "rows.csv", "stream": True, "inputs": ["a", "b"]}},
+    "parquet_stream": {
+        "data": {"source": "rows.parquet", "stream": True, "rows": 10_000_000},
+        "likelihood": {"family": "categorical"},
+    },
     "counted": {
         "likelihood": {"factor": "models.mlp:evidence"},
         "data": {"source": "models.data:load", "count": "a_rather_long_name_of_a_mask", "rows": 9},

@@ -149,6 +149,100 @@ def test_the_rows_of_a_data_set_may_be_read_once(tmp_path: Path) -> None:
     assert run_main(script, "--no-baseline", "--samples=2").code == 0
 
 
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A thousand rows with a column of text, in chunks of 128 lines."""
+    dice = np.random.default_rng(0)
+    x = dice.normal(size=(1000, 3))
+    y = 2 * x[:, 0] + 0.1 * dice.normal(size=1000)
+    lines = [f'{a},{b},{c},"no, text",{d}' for (a, b, c), d in zip(x, y, strict=True)]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["a,b,c,note,y", *lines, ""]))
+    return path
+
+
+def table_script(folder: Path, monkeypatch: pytest.MonkeyPatch, **data: Any) -> ModuleType:
+    source = {"source": "rows.csv", "inputs": ["a", "b", "c"], "stream": True, "batch_size": 50}
+    script = load_module(write_script(folder, model=MLP, data={**source, **data}, epochs=4))
+    monkeypatch.setattr("svi_runtime.chunks.CHUNK", 128)
+    return script
+
+
+def test_a_table_is_read_chunk_by_chunk(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows are kept for the test as where all are in memory."""
+    script = table_script(tmp_path, monkeypatch)
+    ran = run_main(script, "--no-baseline", "--lr=0.05", "--samples=10")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("test, 200 rows")
+    assert scores(tmp_path)["rmse"] < 1
+    flags = script.parse_flags([])
+    streamed = script.split(script.load_data(flags), 0, test=0.2)
+    kept = table_script(tmp_path, monkeypatch, stream=False)
+    whole = script.split(kept.load_data(flags), 0, test=0.2)
+    for name in ("train", "test"):
+        batches = list(streamed[name].batches(50))
+        assert max(map(len, batches)) <= 50
+        rows = torch.cat([batch.targets for batch in batches])
+        assert torch.equal(rows.sort().values, whole[name].targets.sort().values)
+    first, again = (next(streamed["train"].batches(50)).targets for _ in range(2))
+    assert not torch.equal(first, again)
+    again = run_main(script, f"--predict={table}", "--samples=3")
+    assert again.code == 0, again.err
+
+
+def test_a_table_goes_on_where_it_was(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = table_script(tmp_path, monkeypatch)
+    assert "batches again" in stop_and_go_on(script, tmp_path, monkeypatch)
+
+
+def test_a_table_is_not_read_to_its_end_where_its_rows_are_told(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with table.open("a") as file:
+        file.write("no,number,at,all,here\n")
+    script = table_script(tmp_path, monkeypatch, rows=5000, test=0)
+    rows = script.load_data(script.parse_flags([]))
+    assert len(rows) == 5000
+    assert len(next(rows.batches(50))) == 50
+    ran = run_main(script, "--no-baseline", "--epochs=1")
+    assert ran.code == 2
+    assert "rows.csv, lines 898 to 1002: could not convert string 'no' to float64" in ran.err
+
+
+def test_bad_tables_are_refused_before_they_are_read(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = table_script(tmp_path, monkeypatch, inputs=["d"])
+    ran = run_main(script, "--check")
+    assert ran.code == 2
+    assert "has no column 'd'; it has ['a', 'b', 'c', 'note', 'y']" in ran.err
+    table.write_text("")
+    assert "rows.csv is empty" in run_main(script, "--check").err
+    table.write_text("d,y\n")
+    assert "rows.csv has no rows" in run_main(script, "--check").err
+
+
+def test_a_parquet_table_is_read_chunk_by_chunk(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    import pandas
+
+    pandas.read_csv(table).to_parquet(tmp_path / "rows.parquet")
+    script = table_script(tmp_path, monkeypatch, source="rows.parquet", inputs=["c", "a", "b"])
+    rows = script.load_data(script.parse_flags([]))
+    batches = list(rows.batches(50))
+    assert (len(rows), sum(map(len, batches))) == (1000, 1000)
+    values = torch.cat([torch.cat([b.inputs[0], b.targets[:, None]], 1) for b in batches])
+    kept = pandas.read_csv(table)[["c", "a", "b", "y"]].to_numpy(np.float32)
+    order = values[:, 3].argsort()
+    assert np.allclose(values[order], kept[kept[:, 3].argsort()], atol=1e-6)
+
+
 def test_the_baseline_of_a_stream(tmp_path: Path) -> None:
     script = script_of(tmp_path, "parts", epochs=3)
     assert "original network" in run_main(script, "--plots", "--samples=5").out
@@ -215,6 +309,13 @@ def test_objects_go_to_a_function_too(name: str, count: str, tmp_path: Path) -> 
     likelihood = {"factor": "models.streams:graph_evidence"}
     trained(tmp_path, name, data, model=model, likelihood=likelihood)
     assert scores(tmp_path)["nll"] < 1
+
+
+def test_nested_tensors_are_batches(tmp_path: Path) -> None:
+    likelihood = {"factor": "models.streams:ragged_evidence"}
+    ran = trained(tmp_path, "nested", likelihood=likelihood)
+    assert ran.out.startswith("train, 90 rows")
+    assert scores(tmp_path)["nll"] < 3
 
 
 def test_one_graph_is_one_batch_of_the_nodes_in_its_mask(tmp_path: Path) -> None:
@@ -308,7 +409,7 @@ def test_what_needs_all_rows_reads_them_once(changes: dict[str, Any]) -> None:
 def test_what_is_about_functions_is_refused_elsewhere() -> None:
     for key, value in (("stream", True), ("form", "kept"), ("count", "mask")):
         message = "this is for data that package.module:function gives; leave it out"
-        assert f"svi.data.{key}: {message}" in problems(data={"source": "x.csv", key: value})
+        assert f"svi.data.{key}: {message}" in problems(data={"source": "x.npz", key: value})
 
 
 def test_a_stream_that_is_asked_for_all_rows_says_so(tmp_path: Path) -> None:

@@ -164,8 +164,9 @@ class Settings:
 
     @property
     def is_stream(self) -> bool:
-        """Whether data sets and loaders are read batch by batch."""
-        return self.can_stream if self.data.stream is None else self.data.stream
+        """Whether the data are read batch by batch."""
+        by_default = self.can_stream and self.data.kind == "function"
+        return by_default if self.data.stream is None else self.data.stream
 
     @property
     def is_local(self) -> bool:

@@ -83,16 +83,18 @@ def read_data(section: Section) -> Data:
         standardize=section.choice("standardize", STANDARDIZE, "columns"),
         form=section.choice("form", FORMS, "flat"),
         stream=section.flag("stream", False) if "stream" in section.values else None,
-        size=section.count("rows", 0) if kind == "function" else 0,
+        size=section.count("rows", 0) if kind not in ("synthetic", "npz", "sklearn") else 0,
         count=section.text("count", ""),
     )
     if kind != "function":
-        for key in ("form", "stream", "count"):
+        for key in ("form", "count", *(["stream"] if kind not in ("csv", "parquet") else [])):
             if key in section.values:
                 message = "this is for data that package.module:function gives"
                 section.problem(key, message, "leave it out")
     if data.test + data.validation >= 1:
         section.problem("test", "test and validation together leave no row to train on")
+    if data.weights and data.stream:
+        section.problem("weights", "rows that are read chunk by chunk have no weights")
     if data.weights and not file:
         section.problem("weights", "the weights of rows are an array or column of a file")
     if not data.targets:

@@ -7,6 +7,7 @@ nothing of pyroify.
 
 from .audit import check, check_fit, print_check, refuse_infinite
 from .chain import begins_chain, finish_chain, stopping_chain
+from .chunks import stream_table
 from .data import Parts, Rows, as_inputs, as_one_batch, as_rows
 from .distributions import CensoredWeibull
 from .errors import Abort
@@ -118,6 +119,7 @@ __all__ = [
     "set_up",
     "sites_like",
     "stopping_chain",
+    "stream_table",
     "trace_model",
     "two_classes",
     "validating",

@@ -13,7 +13,7 @@ import torch
 from pyro import poutine
 from torch import Tensor, nn
 
-from .data import Rows
+from .data import Rows, is_plain
 from .errors import Abort, first_line
 from .objectives import Objective
 from .sites import (
@@ -34,7 +34,9 @@ def refusing_inputs(inputs: tuple[Tensor, ...]) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
-        shapes = ", ".join(str(list(getattr(x, "shape", ())[1:])) for x in inputs)
+        shapes = ", ".join(
+            str(list(x.shape[1:])) if is_plain(x) else type(x).__name__ for x in inputs
+        )
         why = f"the network does not take rows of shape {shapes}: {first_line(error)}"
         if len(inputs) > 1 and "positional argument" in str(error):
             why += "; svi.data.form: kept hands a mapping on as it is"

@@ -147,7 +147,7 @@ def as_batch(batch: Any, count: str = "") -> Rows:
         raise Abort(2, "the data has no rows")
     names = part_names(form)
     kept = [as_part(part, name, None) for part, name in zip(parts, names, strict=True)]
-    uncut = bool(count) or not all(isinstance(part, Tensor) for part in kept)
+    uncut = bool(count) or not all(map(is_plain, kept))
     if count:
         rows = int(torch.as_tensor(named(batch, count)).sum())
     elif uncut:
@@ -163,7 +163,14 @@ def as_batch(batch: Any, count: str = "") -> Rows:
 
 def own_size(part: Any) -> int:
     """How many rows an object says that it has; 0 where it does not."""
-    return 0 if isinstance(part, Tensor) else int(getattr(part, "batch_size", 0) or 0)
+    if isinstance(part, Tensor):
+        return 0 if is_plain(part) else part.size(0)
+    return int(getattr(part, "batch_size", 0) or 0)
+
+
+def is_plain(part: Any) -> bool:
+    """Whether it is a tensor of rows of one shape, which can be cut and scaled."""
+    return isinstance(part, Tensor) and not part.is_nested
 
 
 def named(batch: Any, name: str) -> Any:
@@ -178,7 +185,9 @@ def named(batch: Any, name: str) -> Any:
 
 
 def as_part(part: Any, name: str, may_be_nan: bool | None = False) -> Any:
-    """A tensor, but of an object that is neither an array nor text: that object."""
+    """A tensor, but of what is neither an array nor text, or of rows of many shapes: that."""
+    if isinstance(part, Tensor) and part.is_nested:
+        return part
     is_plain = isinstance(part, Tensor | np.ndarray | np.generic | bool | int | float | str | bytes)
     if part is None or is_plain or hasattr(part, "__array__"):
         return as_tensor(part, name, may_be_nan)
@@ -196,7 +205,7 @@ def as_kept(inputs: Sequence[Any], targets: Any, **kind: Any) -> Rows:
     """Rows whose inputs go to the network in the form that they have."""
     parts, form = flatten(tuple(inputs))
     kept = [as_part(part, name) for part, name in zip(parts, part_names(form), strict=True)]
-    if all(isinstance(part, Tensor) for part in kept):
+    if all(map(is_plain, kept)):
         return replace(as_rows(kept, targets, **kind), form=form)
     rows = as_rows([targets], targets, **kind)  # an object has as many rows as its targets
     return replace(rows, inputs=tuple(kept), form=form, uncut=True)
@@ -295,7 +304,7 @@ def fit_scalings(rows: Rows, inputs: str = "columns", targets: bool = False) -> 
     ``inputs``: by "columns", all values of an input "together", or "none".
     """
     rows = rows.known
-    tensors = [x if isinstance(x, Tensor) else torch.zeros(1).long() for x in rows.inputs]
+    tensors = [x if is_plain(x) else torch.zeros(1).long() for x in rows.inputs]
     flat = [x.flatten() if inputs == "together" else x for x in tensors]
     return {
         "inputs": [{} if inputs == "none" else fit_scaling(x) for x in flat],

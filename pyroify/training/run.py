@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoints import State, set_seeds, trained
-from .data import Parts, Rows, Scalings, as_one_batch, fit_scalings, scale_parts, split
+from .data import Parts, Rows, Scalings, as_one_batch, fit_scalings, is_plain, scale_parts, split
 from .errors import Abort, first_line
 from .objectives import Objective
 from .pictures import load_pyplot
@@ -170,7 +170,7 @@ class Run:
             "scalings": self.scalings,
             "example": example_of(self.rows),
             "weighted": self.rows.weights is not None,
-            "columns": self.rows.columns,
+            "columns": self.rows[:2].columns,
             "form": self.rows[:2].form,
             "names": input_names(self.rows[:2].form),
         }
@@ -215,9 +215,9 @@ def prepare(
     """
     if whole:
         if isinstance(rows, dict):
-            rows = {name: as_one_batch(part) for name, part in rows.items()}
+            rows = {name: part.changed(as_one_batch) for name, part in rows.items()}
         else:
-            rows = as_one_batch(rows)
+            rows = rows.changed(as_one_batch)
     if flags.smoke:
         rows = (rows["train"] if isinstance(rows, dict) else rows)[:SMOKE_ROWS]
     parts = split(rows, flags.seed, test, validation)
@@ -256,8 +256,8 @@ def digest_of(rows: Rows) -> str:
     digest = hashlib.sha256(str(len(rows)).encode())
     known = rows.known
     for part in (*known.inputs, *known.given.values()):
-        if isinstance(rows, Stream) or not isinstance(part, Tensor):
-            shape = list(part.shape[1:]) if isinstance(part, Tensor) else ""
+        if isinstance(rows, Stream) or not is_plain(part):
+            shape = list(part.shape[1:]) if is_plain(part) else ""
             digest.update(f"{type(part).__name__} {shape}".encode())
         else:
             digest.update(part.cpu().numpy().tobytes())
@@ -268,7 +268,7 @@ def example_of(rows: Rows) -> list[Tensor]:
     """Inputs and targets of two rows; nothing of objects, which no checkpoint can hold."""
     two = rows[:2]
     parts = [*two.inputs, two.targets]
-    return parts if all(isinstance(part, Tensor) for part in parts) else []
+    return parts if all(map(is_plain, parts)) else []
 
 
 def example_rows(about: State) -> Rows:

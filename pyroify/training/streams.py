@@ -98,7 +98,10 @@ class Stream(Rows):
         return [self.part(part, shuffle=part is parts[-1]) if part else NONE for part in parts]
 
     def part(self, numbers: list[int], shuffle: bool) -> Stream:
-        """Those rows of the data set."""
+        """Those rows of the data set, or of the table."""
+        if hasattr(self.dataset, "only"):
+            chunks = self.dataset.only(numbers, self.size, shuffle)
+            return replace(self, loader=chunks, dataset=None, size=len(numbers))
         subset = Subset(self.dataset, numbers)
         given = {"batch_size": self.loader.batch_size, "collate_fn": self.loader.collate_fn}
         loader = DataLoader(subset, shuffle=shuffle, **given)

@@ -197,6 +197,29 @@ def graph_evidence(net, graphs):
     return dist.Normal(net(graphs), 0.3).log_prob(graphs.y)
 
 
+# ---- rows of many lengths ------------------------------------------------------------------
+
+
+class Ragged(Augmented):
+    def __getitem__(self, number):
+        return X[number].expand(1 + number % 4, 3)
+
+
+def nested():
+    def as_nested(rows):
+        return torch.nested.nested_tensor(rows, layout=torch.jagged)
+
+    return DataLoader(Ragged(), batch_size=30, shuffle=True, collate_fn=as_nested)
+
+
+def ragged_evidence(net, rows):
+    """Each row's first number from its others, at each of its places."""
+    errors = net(rows.values())[:, 0] - rows.values()[:, 0]
+    place = torch.repeat_interleave(torch.arange(rows.size(0)), rows.offsets().diff())
+    each = dist.Normal(0.0, 0.3).log_prob(errors)
+    return each.new_zeros(rows.size(0)).index_add(0, place, each)
+
+
 # ---- one graph, of which some nodes are trained on ----------------------------------------
 
 
