@@ -73,7 +73,7 @@ def test_each_row_is_read_once_in_an_epoch_and_anew(engine: str, tmp_path: Path)
     # Those of the training once more, for what rows are like; those of the test in the end.
     assert counts == {8: 63, 7: 9, 1: 18}
     rt = script.rt
-    part = rows.part([3], shuffle=False)
+    part = rows.part(torch.tensor([3]), shuffle=False)
     first, again = (next(part.shuffled(20)).inputs[0] for _ in range(2))
     assert not torch.equal(first, again)
     assert isinstance(rows, rt.Rows)

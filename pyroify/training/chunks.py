@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .data import Rows, as_rows
 from .errors import Abort, first_line
@@ -47,10 +48,10 @@ class Chunks:
             for first in range(0, len(rows), self.batch_size):
                 yield rows[first : first + self.batch_size]
 
-    def only(self, numbers: list[int], count: int, shuffle: bool) -> Chunks:
+    def only(self, numbers: Tensor, count: int, shuffle: bool) -> Chunks:
         """Those rows of the ``count`` that there are."""
         kept = np.zeros(count, bool)
-        kept[numbers] = True
+        kept[numbers.numpy()] = True
         return replace(self, kept=kept, shuffle=shuffle)
 
 

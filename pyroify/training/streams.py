@@ -94,15 +94,16 @@ class Stream(Rows):
                 what = f"{self.name} is one loader, all of which is trained on"
                 print(f"{what}; {hint}", file=sys.stderr)
             return [*(NONE for _ in cuts), self]
-        parts = [part.tolist() for part in order.tensor_split(list(cuts))]
-        return [self.part(part, shuffle=part is parts[-1]) if part else NONE for part in parts]
+        *held, train = order.tensor_split(list(cuts))
+        parts = [self.part(part, shuffle=False) if len(part) else NONE for part in held]
+        return [*parts, self.part(train, shuffle=True)]
 
-    def part(self, numbers: list[int], shuffle: bool) -> Stream:
+    def part(self, numbers: Tensor, shuffle: bool) -> Stream:
         """Those rows of the data set, or of the table."""
         if hasattr(self.dataset, "only"):
             chunks = self.dataset.only(numbers, self.size, shuffle)
             return replace(self, loader=chunks, dataset=None, size=len(numbers))
-        subset = Subset(self.dataset, numbers)
+        subset = Subset(self.dataset, numbers.tolist())
         given = {"batch_size": self.loader.batch_size, "collate_fn": self.loader.collate_fn}
         loader = DataLoader(subset, shuffle=shuffle, **given)
         return replace(self, loader=loader, dataset=subset, size=len(numbers))
