@@ -286,10 +286,19 @@ def layers_table() -> str:
 
 def families_table(kind: str) -> str:
     """The templates of one kind, with their options and defaults."""
-    rows = ((name, facts(kind, name)) for name in names(kind))
+    rows = [(name, facts(kind, name)) for name in names(kind)]
+    has_outputs = kind == "likelihoods"
     return _table(
-        ("family", "", "options"),
-        ((f"`{name}`", row.title, _options(row.options)) for name, row in rows),
+        ("family", "", *(["gives"] if has_outputs else []), "options"),
+        (
+            (
+                f"`{name}`",
+                row.title,
+                *([", ".join(f"`{item}`" for item in getattr(row, "gives", ()))] * has_outputs),
+                _options(row.options),
+            )
+            for name, row in rows
+        ),
     )
 
 

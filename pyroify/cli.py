@@ -645,8 +645,8 @@ def _with_likelihood(project: Project, svi: Mapping[str, Any]) -> tuple[Mapping[
     losses = find_losses(project.root, project.files, svi.get("model"))
     seen = ", ".join(f"{loss.name} in {loss.path}:{loss.line}" for loss in losses)
     if len(losses) == 1:
-        family = losses[0].family
-        return {**svi, "likelihood": {"family": family}}, f"likelihood: {family}, by {seen}\n"
+        told = ", gives: ".join(losses[0].section.values())
+        return {**svi, "likelihood": losses[0].section}, f"likelihood: {told}, by {seen}\n"
     why = f"several losses: {seen}" if losses else "no loss that tells another"
     return svi, f"likelihood: normal ({why}); svi.likelihood in the spec sets it\n"
 

@@ -13,7 +13,7 @@ import pytest
 from emit_cases import case_names, emit, lay_out_project, load_module, read_case, run_main
 
 from pyroify.emit import EmitError
-from pyroify.emit.family import GUIDES, LIKELIHOODS, names
+from pyroify.emit.family import GUIDES, LIKELIHOODS, facts, names
 
 ENGINES = ("torch", "svi", "lightning")
 PARALLEL_PARTS = 9  # not a divisor of the number of guides: each part gets some of all
@@ -69,6 +69,8 @@ def test_the_forbidden_combinations_are_refused() -> None:
     for name in learning:
         assert refusals(engine="nuts", **read_case(LIKELIHOODS, name)) == ["PYR402"]
 
+
+OWN_DATA = {"source": "models.data:load"}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "npz": {"data": {"source": "rows.npz", "inputs": ["a", "b"]}},
@@ -130,6 +132,49 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "patience": 3,
         "data": {"source": "rows.npz", "validation": 0.1},
     },
+    **{
+        f"own_{engine}": {"engine": engine, "likelihood": "own", "data": OWN_DATA}
+        for engine in ("torch", "svi", "lightning", "nuts")
+    },
+    "factor": {"likelihood": {"factor": "models.mlp:evidence"}, "data": OWN_DATA},
+    "factor_several": {
+        "likelihood": {"factor": "models.networks:Model"},  # a name that the script has too
+        "data": OWN_DATA,
+        "devices": "several",
+    },
+    **{
+        f"factor_{kind}": {
+            "likelihood": {"factor": "models.mlp:evidence"},
+            "data": {"source": source},
+            "leave_out": ["export"],
+        }
+        for kind, source in {
+            "npz": "rows.npz",
+            "csv": "rows.csv",
+            "parquet": "rows.parquet",
+            "sklearn": "sklearn:iris",
+        }.items()
+    },
+    **{
+        f"{family}_{gives}": {"likelihood": {"family": family, "gives": gives}}
+        for family in names(LIKELIHOODS)
+        for gives in getattr(facts(LIKELIHOODS, family), "gives", ())
+    },
+    "parts": {
+        "likelihood": {"family": "heteroskedastic", "output": {"mean": "m", "sd": [1, "sd"]}}
+    },
+    "kept": {"data": {"source": "models.data:load", "form": "kept"}},
+    "stream": {"data": {"source": "models.data:load", "stream": True, "rows": 5000}},
+    "csv_stream": {"data": {"source": "rows.csv", "stream": True, "inputs": ["a", "b"]}},
+    "parquet_stream": {
+        "data": {"source": "rows.parquet", "stream": True, "rows": 10_000_000},
+        "likelihood": {"family": "categorical"},
+    },
+    "counted": {
+        "likelihood": {"factor": "models.mlp:evidence"},
+        "data": {"source": "models.data:load", "count": "a_rather_long_name_of_a_mask", "rows": 9},
+    },
+    "one_output": {"likelihood": {"family": "beta", "output": [0]}},
     "one_column": {"data": {"source": "rows.csv", "inputs": ["a"]}},
 }
 

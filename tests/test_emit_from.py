@@ -95,7 +95,11 @@ def write_script(folder: Path, origin: Origin, output: str = "train_svi.py") -> 
 HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
     "argparse_functions": (
         "train.py",
-        {"likelihood": {"family": "categorical"}, "epochs": 14, "batch_size": None},
+        {
+            "likelihood": {"family": "categorical", "gives": "log_probs"},
+            "epochs": 14,
+            "batch_size": None,
+        },
         {"train", "validation", "test"},
     ),
     "config_object": (
@@ -161,7 +165,7 @@ HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
     "main_guard": (
         "train.py",
         {
-            "likelihood": {"family": "bernoulli"},
+            "likelihood": {"family": "bernoulli", "gives": "probs"},
             "optimizer": {"name": "Adam", "lr": 3e-3},
             "epochs": 30,
             "batch_size": 24,
@@ -191,7 +195,7 @@ HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
     "hand_made_batches": (
         "train.py",
         {
-            "likelihood": {"family": "heteroskedastic"},
+            "likelihood": {"family": "heteroskedastic", "gives": "variance"},
             "optimizer": {"name": "Adam", "lr": 1e-3},
             "epochs": 25,
             "batch_size": 26,
@@ -266,9 +270,10 @@ def emitted(name: str, rewritten_script: Rewritten) -> str:
     return write_script(folder, take(folder)).read_text()
 
 
-def test_probabilities_become_logits(rewritten_script: Rewritten) -> None:
-    folder = rewritten_script("main_guard")
-    assert ".logit()" in take(folder).output
+def test_what_the_loss_takes_the_output_for_is_taken_over(rewritten_script: Rewritten) -> None:
+    origin = take(rewritten_script("main_guard"))
+    assert origin.section["likelihood"] == {"family": "bernoulli", "gives": "probs"}
+    assert not origin.output
 
 
 def test_the_spec_wins(rewritten_script: Rewritten) -> None:

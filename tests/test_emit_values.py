@@ -405,8 +405,11 @@ def test_a_class_may_have_a_name_that_the_script_uses(name: str) -> None:
 def test_a_source_of_data_may_have_a_name_that_the_script_uses() -> None:
     script = emit(svi(data={"source": "pairs:flags"})).script
     assert "from pairs import flags as project_flags" in script
-    assert "return SOURCE.read(project_flags())" in script
-    assert "return SOURCE.read(rows())" in emit(svi(data={"source": "pairs:rows"})).script
+    assert "return SOURCE.read(project_flags(), flags.batch_size)" in script
+    assert (
+        "return SOURCE.read(rows(), flags.batch_size)"
+        in emit(svi(data={"source": "pairs:rows"})).script
+    )
 
 
 class TestYaml:

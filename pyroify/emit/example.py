@@ -45,7 +45,7 @@ def find_example(index: Index, plan: Plan, losses: Sequence[Loss] = ()) -> Examp
         section["model"]["path"] = folder
     section["data"] = {"source": "synthetic", **_shape(entry, kwargs)}
     if len(losses) == 1:
-        section["likelihood"] = {"family": losses[0].family}
+        section["likelihood"] = losses[0].section
     return Example(entry.name, section, NEEDED not in kwargs.values())
 
 

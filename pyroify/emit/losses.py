@@ -13,12 +13,21 @@ from pyroify.emit.family import LIKELIHOODS, facts, names
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss in line ``line`` of the file ``path``, and the likelihood it stands for."""
+    """A loss in line ``line`` of the file ``path``, and the likelihood it stands for.
+
+    ``gives`` is what it takes the network's output for, empty where that is the family's default.
+    """
 
     name: str
     family: str
+    gives: str
     path: str
     line: int
+
+    @property
+    def section(self) -> dict[str, str]:
+        """What a spec says of this likelihood."""
+        return {"family": self.family, **({"gives": self.gives} if self.gives else {})}
 
 
 def find_losses(root: Path, files: Sequence[str], model: Any) -> tuple[Loss, ...]:
@@ -27,31 +36,38 @@ def find_losses(root: Path, files: Sequence[str], model: Any) -> tuple[Loss, ...
     ``model`` is the section of that name, good or bad. Where no such file uses a loss, all files
     count.
     """
-    families = {loss: name for name in names(LIKELIHOODS) for loss in _losses(name)}
-    uses = re.compile(rf"\b({'|'.join(families)})\b")
+    known = {
+        loss: (name, gives) for name in names(LIKELIHOODS) for loss, gives in _losses(name).items()
+    }
+    uses = re.compile(rf"\b({'|'.join(loss for loss in known if '(' not in loss)})\b")
     path_of_class = str(model.get("class")) if isinstance(model, Mapping) else ""
     names_class = re.compile(rf"\b{re.escape(path_of_class.rpartition(':')[2])}\b")
-    near: dict[str, Loss] = {}
-    anywhere: dict[str, Loss] = {}
+    near: dict[tuple[str, str], Loss] = {}
+    anywhere: dict[tuple[str, str], Loss] = {}
     for path in files:
         text = (root / path).read_text(encoding="utf-8", errors="replace")
-        found = tuple(_uses(uses, path, text, families))
+        found = tuple(_uses(uses, path, text, known))
         names_it = found and names_class.search(text)
         for loss in found:
-            anywhere.setdefault(loss.family, loss)
+            anywhere.setdefault((loss.family, loss.gives), loss)
             if names_it:
-                near.setdefault(loss.family, loss)
+                near.setdefault((loss.family, loss.gives), loss)
     return tuple((near or anywhere).values())
 
 
-def _losses(family: str) -> Sequence[str]:
-    losses: Sequence[str] = getattr(facts(LIKELIHOODS, family), "losses", ())
-    return losses
+def _losses(family: str) -> Mapping[str, str]:
+    """Its losses, ``Loss`` or ``Loss(argument=value)``, and what each takes an output for."""
+    known = facts(LIKELIHOODS, family)
+    losses: Mapping[str, str] = getattr(known, "losses", {})
+    return {loss: "" if gives == known.gives[0] else gives for loss, gives in losses.items()}
 
 
 def _uses(
-    uses: re.Pattern[str], path: str, text: str, families: Mapping[str, str]
+    uses: re.Pattern[str], path: str, text: str, known: Mapping[str, tuple[str, str]]
 ) -> Iterator[Loss]:
     for found in uses.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
-        yield Loss(found[1], families[found[1]], path, line)
+        rest = text[found.end() :].split("\n", 1)[0].replace(" ", "")
+        variants = (loss for loss in known if loss.startswith(f"{found[1]}("))
+        loss = next((v for v in variants if v.partition("(")[2].rstrip(")") in rest), found[1])
+        yield Loss(found[1], *known[loss], path, line)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyroify import __version__
-from pyroify.emit.family import GUIDES, LIKELIHOODS, environment, facts
+from pyroify.emit.family import GUIDES, environment, facts
 from pyroify.emit.imports import find_uses, import_block, import_from
 from pyroify.emit.layout import mapping_statement, tuple_statement, wrap_call
 from pyroify.emit.origin.origin import Origin
@@ -50,7 +50,7 @@ def emit_script(
     digest = hashlib.sha256(spec_text.encode()).hexdigest()
     context = _context(settings, spec_name, digest[:12])
     # A stand-in for what is the project's own shows which names the script needs itself.
-    bare = _fill("train.py.j2", {**context, **_imported(settings, "_", "_"), "imports": ""})
+    bare = _fill("train.py.j2", {**context, **_imported(settings, "_", "_", "_"), "imports": ""})
     for taken in _taken(origin):
         bare = bare.replace(taken, "")
     uses = find_uses(bare)
@@ -58,11 +58,14 @@ def emit_script(
     imports = import_block(uses.free.union(*theirs))
     modules = uses.modules | find_uses(imports).modules | runtime_modules()
     modules |= {RUNTIME, _top(settings.model.module)}
+    modules |= {_top(settings.likelihood.options.get("module", RUNTIME))}
     if problem := shadow_problem(settings.output, settings.model.path, modules, files):
         raise EmitError([problem])
     network = _alias(settings.model.name, uses.taken)
     data = _alias(settings.data.name, find_uses(bare, "load_data").taken)
-    imported = _imported(settings, network, data)
+    factor = settings.likelihood.options.get("function", "")
+    factor = _alias(factor, uses.taken | {network})
+    imported = _imported(settings, network, data, factor)
     script = _fill("train.py.j2", {**context, **imported, "imports": imports})
     imports = import_block(find_uses(_fill("test.py.j2", {**context, "imports": ""})).free)
     test = _fill("test.py.j2", {**context, "imports": imports})
@@ -81,7 +84,7 @@ def _fill(template: str, context: Mapping[str, Any]) -> str:
 
 def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, Any]:
     """What the templates read, but for the project's own names and the imports."""
-    likelihood = facts(LIKELIHOODS, settings.likelihood.name)
+    likelihood = settings.likelihood.facts
     guide = facts(GUIDES, settings.guide.family)
     parts = [part for part in PARTS if part not in settings.leave_out]
     folders = settings.model.path
@@ -97,6 +100,11 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "kind": _kind(likelihood),
         "kwargs": dict(settings.model.kwargs),
         "exact": settings.is_exact,
+        "whole": settings.is_whole,
+        "made_up": settings.has_made_up_rows,
+        "source_call": _source_call(settings),
+        "output": _output(settings),
+        "left_out": (*settings.leave_out, *(["predict"] if settings.is_whole else [])),
         "several": settings.devices == "several" and settings.engine == "torch",
         "validates": not hasattr(guide, "finish"),
         "noise": _begins_noise(settings),
@@ -114,11 +122,43 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
 
 def _task(settings: Settings) -> str:
     """How the targets are scored, as source."""
-    likelihood = facts(LIKELIHOODS, settings.likelihood.name)
+    likelihood = settings.likelihood.facts
     if likelihood.task != "classification":
         return f"rt.{likelihood.task.capitalize()}()"
     padding = settings.likelihood.options.get("padding")
     return f"rt.Classification({likelihood.probabilities}{_option('padding', padding)})"
+
+
+def _source_call(settings: Settings) -> str:
+    """How what a function gives is read, as source."""
+    data = settings.data
+    arguments = [write_value(f"{data.module}:{data.name}")]
+    if settings.is_whole:
+        arguments.append("whole=True")
+    else:
+        arguments.append(f"targets={write_value(data.targets[0])}")
+        arguments += [f"inputs={write_value(data.inputs)}"] * bool(data.inputs)
+        arguments += ['form="kept"'] * (data.form == "kept")
+    arguments += ["stream=False"] * (not settings.is_stream)
+    arguments += [f"size={data.size}"] * bool(data.size)
+    arguments += [f"count={write_value(data.count)}"] * bool(data.count)
+    kind = _kind(settings.likelihood.facts)
+    arguments += [f"{kind}=True"] * bool(kind)
+    return f"SOURCE = rt.Source({', '.join(arguments)})"
+
+
+def _output(settings: Settings) -> str:
+    """What the output of the network is taken for, as source; empty where nothing tells."""
+    options, facts = settings.likelihood.options, settings.likelihood.facts
+    if not (options.get("gives") or options.get("at")):
+        return ""
+    gives = getattr(facts, "checks", {}).get(options["gives"], options["gives"])
+    has_noise = hasattr(facts, "noise")
+    arguments = [write_value(gives)]
+    arguments += [f"at={write_value(options['at'])}"] * bool(options["at"])
+    arguments += ["half=True"] * (has_noise and not options["parts"])
+    arguments += ["told=True"] * options["is_told"]
+    return f"rt.Output({', '.join(arguments)})"
 
 
 def _begins_noise(settings: Settings) -> bool:
@@ -128,7 +168,7 @@ def _begins_noise(settings: Settings) -> bool:
     guide begins at values.
     """
     scale = settings.likelihood.attributes.get("scale", "")
-    is_scaled = hasattr(facts(LIKELIHOODS, settings.likelihood.name), "standardize")
+    is_scaled = hasattr(settings.likelihood.facts, "standardize")
     if not is_scaled or settings.data.standardize == "none":
         return False
     is_begun = settings.guide.init in ("module", "checkpoint")
@@ -147,26 +187,38 @@ def _kind(likelihood: Any) -> str:
     return "may_be_nan" if hasattr(likelihood, "allows_nan") else ""
 
 
-def _imported(settings: Settings, network: str, data: str) -> dict[str, str]:
+def _imported(settings: Settings, network: str, data: str, factor: str) -> dict[str, str]:
     """How the script comes by what the project defines, under these names."""
     model, rows = settings.model, settings.data
     kwargs = ", ".join(write_argument(name, value) for name, value in model.kwargs)
     comment = "  # noqa: E402"
-    wanted = {model.module: import_from(model.module, [_renamed(model.name, network)], comment)}
-    if settings.origin and settings.origin.net:
-        wanted = {}
+    names: dict[str, list[str]] = {}
+    if not (settings.origin and settings.origin.net):
+        names[model.module] = [_renamed(model.name, network)]
+    if function := settings.likelihood.options.get("function"):
+        names.setdefault(settings.likelihood.options["module"], []).append(
+            _renamed(function, factor)
+        )
     if settings.engine == "lightning":
-        module = f"{RUNTIME}.lightning_parts"
         used = ["lightning_run", "last_checkpoint", "row_numbers"]
         used += ["all_devices"] if settings.devices == "several" else []
-        wanted[module] = import_from(module, used, comment)
+        names[f"{RUNTIME}.lightning_parts"] = used
+    wanted = {module: _import_statements(module, used, comment) for module, used in names.items()}
     lines = [f"import {RUNTIME} as rt{comment}", *(wanted[module] for module in sorted(wanted))]
     return {
         "build_net": f"return {network}({kwargs})",
         "project_imports": "\n".join(lines),
         "data_name": data,
+        "factor": factor,
         "data_import": f"from {rows.module} import {_renamed(rows.name, data)}",
     }
+
+
+def _import_statements(module: str, names: Sequence[str], comment: str) -> str:
+    """Those under another name have a statement each, as isort wants it."""
+    plain = [name for name in names if " as " not in name]
+    groups = [plain] * bool(plain) + [[name] for name in sorted(set(names) - set(plain))]
+    return "\n".join(import_from(module, group, comment) for group in groups)
 
 
 def _top(module: str) -> str:

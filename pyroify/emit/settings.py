@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from pyroify.emit.family import GUIDES, LIKELIHOODS, Family, facts, read_family
+from pyroify.emit.family import GUIDES, OWN, Family, facts, read_family, read_likelihood
 from pyroify.emit.origin.origin import Origin
 from pyroify.emit.output import EXAMPLE, output_problem
 from pyroify.emit.section import Problem, Section
@@ -149,6 +149,34 @@ class Settings:
         return asked and self.guide.family == "AutoNormal"
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the likelihood is the project's own, and sees a batch as the project has it."""
+        return self.likelihood.kind == OWN
+
+    @property
+    def has_made_up_rows(self) -> bool:
+        """Whether rows can be made up for a short run."""
+        return not self.is_whole and self.data.form == "flat"
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether training and evaluation need no more than one batch at a time."""
+        goes_by_batches = self.engine in ("torch", "svi") and self.devices == "one"
+        has_end = self.engine != "nuts" and hasattr(facts(GUIDES, self.guide.family), "finish")
+        return goes_by_batches and not has_end and not self.arviz
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the data are read batch by batch."""
+        by_default = self.can_stream and self.data.kind == "function"
+        return by_default if self.data.stream is None else self.data.stream
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the noise of weights may be drawn in the outputs."""
+        return self.is_exact and not self.is_whole and self.elbo.local_reparametrization
+
+    @property
     def digest(self) -> str:
         """Names what a checkpoint belongs to, beside what flags and data say."""
         optimizer = replace(self.optimizer, lr=0.0)
@@ -187,7 +215,7 @@ def read_settings(svi: Mapping[str, Any], origin: Origin | None = None) -> Setti
         output=_output(section),
         model=_model(section.section("model")),
         data=_data(section.section("data"), origin),
-        likelihood=read_family(section.section("likelihood"), LIKELIHOODS, "normal"),
+        likelihood=read_likelihood(section),
         guide=_guide(section.section("guide")),
         optimizer=_optimizer(section.section("optimizer")),
         elbo=_elbo(section.section("elbo")),
@@ -379,12 +407,48 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
         found.append(Problem("svi.choose", message, "set svi.data.validation", "PYR406"))
     if settings.patience:
         found += _refused_with_patience(settings)
+    if settings.data.stream and not settings.can_stream:
+        message = "an engine but torch and svi, several devices, a Laplace guide and ArviZ's file "
+        message += "need all rows in memory"
+        found.append(Problem("svi.data.stream", message, "leave it out", "PYR405"))
+    if settings.is_whole:
+        found += _refused_with_own_likelihood(settings, svi)
     elbo = svi.get("elbo")
     asked = isinstance(elbo, Mapping) and elbo.get("local_reparametrization") is True
-    if asked and not settings.is_exact:
+    if asked and settings.is_whole:
+        message = "local reparametrisation draws noise for each row, which a likelihood may mix"
+        found.append(Problem("svi.elbo.local_reparametrization", message, "leave it out", "PYR403"))
+    elif asked and not settings.is_exact:
         message = "local reparametrisation needs independent normals that the script itself draws"
         hint = "use guide AutoNormal, engine torch or lightning, and elbo name auto"
         found.append(Problem("svi.elbo.local_reparametrization", message, hint, "PYR403"))
+    return found
+
+
+def _refused_with_own_likelihood(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
+    data = svi.get("data")
+    given = data if isinstance(data, Mapping) else {}
+    found: list[Problem] = []
+    if settings.data.kind == "synthetic":
+        message = "no rows can be made up for a likelihood of your own"
+        found.append(Problem("svi.data.source", message, 'write "package.module:function"'))
+    if given.get("standardize", "none") != "none":
+        message = "a likelihood of your own sees the data as they are"
+        found.append(Problem("svi.data.standardize", message, "leave it out"))
+    if settings.data.weights:
+        message = "a likelihood of your own weighs its rows itself"
+        found.append(Problem("svi.data.weights", message, "leave it out"))
+    if settings.data.kind == "function":
+        found += [
+            Problem(
+                f"svi.data.{key}", "a likelihood of your own is given whole batches", "leave it out"
+            )
+            for key in ("inputs", "targets", "shape", "form")
+            if key in given
+        ]
+    if settings.arviz:
+        message = "a likelihood of your own tells no predictions for ArviZ"
+        found.append(Problem("svi.arviz", message, "leave it out"))
     return found
 
 
@@ -408,7 +472,7 @@ def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem
     ]
     likelihood = settings.likelihood
     learned = [name for name, text in likelihood.attributes.items() if "PyroParam" in text]
-    if learned or hasattr(facts(LIKELIHOODS, likelihood.name), "declare"):
+    if learned or hasattr(likelihood.facts, "declare"):
         what = ", ".join(learned) or f"what {likelihood.name} has beside the network"
         message = f"NUTS draws latents and learns nothing, but {what} is learned"
         found.append(Problem("svi.likelihood", message, "give it a prior", "PYR402"))

@@ -11,6 +11,7 @@ from pyroify.emit.section import Section
 from pyroify.emit.values import is_reference
 
 FILES: Final = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}
+FORMS: Final = ("flat", "kept")
 STANDARDIZE: Final = ("columns", "together", "none")
 SKLEARN: Final = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
@@ -25,7 +26,10 @@ class Data:
     the shape of one row of each input, empty where it must be guessed. ``rows`` is how many to
     make up where there is no data. ``test`` and ``validation`` are shares of the rows.
     ``standardize`` brings each column to mean 0 and sd 1, or all values of an input together,
-    as pixels, where the sd of a column that is rarely used would blow it up.
+    as pixels, where the sd of a column that is rarely used would blow it up. ``form`` is "kept"
+    where mappings and tuples go to the network as they are. ``stream`` says whether rows are read
+    batch by batch, None where the spec does not. ``size`` rows stand for all, 0 where the data
+    tell; ``count`` names what in a batch says how many it has.
     """
 
     kind: str
@@ -42,6 +46,10 @@ class Data:
     test: float
     validation: float
     standardize: str
+    form: str
+    stream: bool | None
+    size: int
+    count: str
 
     @property
     def may_be_one_number(self) -> bool:
@@ -73,9 +81,20 @@ def read_data(section: Section) -> Data:
         test=_share(section, "test", 0.2),
         validation=_share(section, "validation", 0.0),
         standardize=section.choice("standardize", STANDARDIZE, "columns"),
+        form=section.choice("form", FORMS, "flat"),
+        stream=section.flag("stream", False) if "stream" in section.values else None,
+        size=section.count("rows", 0) if kind not in ("synthetic", "npz", "sklearn") else 0,
+        count=section.text("count", ""),
     )
+    if kind != "function":
+        for key in ("form", "count", *(["stream"] if kind not in ("csv", "parquet") else [])):
+            if key in section.values:
+                message = "this is for data that package.module:function gives"
+                section.problem(key, message, "leave it out")
     if data.test + data.validation >= 1:
         section.problem("test", "test and validation together leave no row to train on")
+    if data.weights and data.stream:
+        section.problem("weights", "rows that are read chunk by chunk have no weights")
     if data.weights and not file:
         section.problem("weights", "the weights of rows are an array or column of a file")
     if not data.targets:

@@ -7,7 +7,8 @@ nothing of pyroify.
 
 from .audit import check, check_fit, print_check, refuse_infinite
 from .chain import begins_chain, finish_chain, stopping_chain
-from .data import Parts, Rows, as_inputs, as_rows
+from .chunks import stream_table
+from .data import Parts, Rows, as_inputs, as_one_batch, as_rows
 from .distributions import CensoredWeibull
 from .errors import Abort
 from .evaluation import (
@@ -33,10 +34,12 @@ from .initial import (
     made_up_inputs,
     refuse_large,
 )
+from .likelihoods import ForAllRows, one_of_each_row, row_count
 from .loop import Loop, StoredOptimizer
 from .noise import begin_noise
 from .objectives import MeanFieldElbo, Objective, Terms, TraceElbo, posterior, posterior_draws
-from .project_data import raw_noise, read_project, some_inputs
+from .outputs import Output, check_outputs
+from .project_data import read_project, some_inputs
 from .ranks import is_helper, join_ranks, leave_ranks, ranks
 from .run import Flags, Run, example_rows, exit_code, parse_flags, prepare, restore, set_up
 from .scores import Classification, Density, Regression, two_classes
@@ -51,6 +54,7 @@ __all__ = [
     "Density",
     "Draw",
     "Flags",
+    "ForAllRows",
     "Handled",
     "Laplace",
     "Loop",
@@ -58,6 +62,7 @@ __all__ = [
     "MeanFieldElbo",
     "Objective",
     "Optimizers",
+    "Output",
     "Parts",
     "Regression",
     "Rows",
@@ -68,12 +73,14 @@ __all__ = [
     "TraceElbo",
     "ablated",
     "as_inputs",
+    "as_one_batch",
     "as_rows",
     "begin_noise",
     "begins_chain",
     "built_with_values",
     "check",
     "check_fit",
+    "check_outputs",
     "compare",
     "drawn_rows",
     "drop_column",
@@ -93,13 +100,13 @@ __all__ = [
     "made_up_inputs",
     "matching",
     "observed",
+    "one_of_each_row",
     "parse_flags",
     "posterior",
     "posterior_draws",
     "prepare",
     "print_check",
     "ranks",
-    "raw_noise",
     "read_archive",
     "read_arrays",
     "read_csv",
@@ -109,11 +116,13 @@ __all__ = [
     "refuse_large",
     "report",
     "restore",
+    "row_count",
     "set_handlers",
     "set_up",
     "sites_like",
     "some_inputs",
     "stopping_chain",
+    "stream_table",
     "trace_model",
     "two_classes",
     "validating",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +13,19 @@ import torch
 from pyro import poutine
 from torch import Tensor, nn
 
-from .data import Rows
+from .data import Rows, is_plain
 from .errors import Abort, first_line
 from .objectives import Objective
-from .sites import latent_sites, module_names, observed, pinned_sites, trace_model
+from .sites import (
+    Told,
+    latent_sites,
+    likelihood_sites,
+    module_names,
+    observed,
+    pinned_sites,
+    trace_model,
+)
+from .structure import describe_structure, returned_by
 
 
 @contextmanager
@@ -23,16 +33,73 @@ def refusing_inputs(inputs: tuple[Tensor, ...]) -> Iterator[None]:
     """Says of inputs that the network cannot take what shape they have."""
     try:
         yield
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        shapes = ", ".join(str(list(x.shape[1:])) for x in inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
+        shapes = ", ".join(
+            str(list(x.shape[1:])) if is_plain(x) else type(x).__name__ for x in inputs
+        )
         why = f"the network does not take rows of shape {shapes}: {first_line(error)}"
+        if len(inputs) > 1 and "positional argument" in str(error):
+            why += "; svi.data.form: kept hands a mapping on as it is"
         raise Abort(2, why) from error
 
 
 def check_fit(model: nn.Module, rows: Rows) -> None:
     """Refuses inputs the network cannot take, and targets it cannot predict."""
-    with refusing_inputs(rows.inputs), torch.random.fork_rng(), torch.no_grad():
-        likelihood = observed(model, {}, rows[:2].inputs)
+    rows = rows.known
+    some = rows[:2]
+    name = type(model.net).__name__
+    with returned_by(model) as returned, torch.random.fork_rng(), torch.no_grad():
+        try:
+            with refusing_inputs(rows.inputs):
+                likelihood = observed(model, {}, some.args)
+        except Abort:
+            if not returned or isinstance(returned[0], Tensor) or not rows.has_targets:
+                raise
+            raise Abort(2, f"{name} gives {describe_structure(returned[0])}") from None
+    if isinstance(likelihood, Told):
+        check_told(model, likelihood, some)
+    else:
+        refuse_own_sites(model, some)
+        check_targets(likelihood, rows)
+    random = pinned_sites(model).keys() | latent_sites(model, some).keys()
+    if random <= getattr(model, "_pyro_samples", {}).keys():  # those of the likelihood
+        why = f"no parameter of {name} has a prior, so nothing would be learned of it"
+        raise Abort(4, f"{why}; run pyroify rewrite, or give it priors in the spec")
+
+
+def check_told(model: nn.Module, likelihood: Told, rows: Rows) -> None:
+    """Refuses a likelihood of the project's own that does not tell of the rows."""
+    nodes = trace_model(model, rows).nodes
+    sites = likelihood_sites(nodes, pinned_sites(model))
+    name = type(model.net).__name__
+    if not sites:
+        why = f"{name} observes nothing when it is called with a batch"
+        raise Abort(4, f"{why}; its forward needs a pyro.sample with obs=, or a pyro.factor")
+    if not any(site["cond_indep_stack"] for site in sites.values()):
+        why = f"{', '.join(sites)} is in no plate, so a batch would count as all rows"
+        raise Abort(4, f'{why}; put it in pyro.plate("rows", len(x))')
+    for plate in (plate for site in sites.values() for plate in site["cond_indep_stack"]):
+        if plate.size != plate.full_size != model.size:
+            what = f"the plate {plate.name} has {plate.full_size} rows, the training {model.size}"
+            print(f"{what}: a batch stands for those of the plate", file=sys.stderr)
+    for log_prob in likelihood.log_probs:
+        if "obs" in nodes and log_prob.shape[:1] != (len(rows),) and log_prob.dim() == 1:
+            why = f"there are {len(log_prob)} log-likelihoods for {len(rows)} rows"
+            raise Abort(2, f"{why}; give one of each row")
+
+
+def refuse_own_sites(model: nn.Module, rows: Rows) -> None:
+    """Refuses a class that samples data itself, where the script has a likelihood for it."""
+    for name, site in trace_model(model, rows).nodes.items():
+        is_data = site["type"] == "sample" and site["cond_indep_stack"] and name != "obs"
+        if is_data and not name.startswith("net."):
+            what = f"{type(model.net).__name__} samples {name} itself, in a plate"
+            why = "it has a likelihood of its own"
+            raise Abort(4, f"{what}: {why}; set svi.likelihood to own in the spec")
+
+
+def check_targets(likelihood: Any, rows: Rows) -> None:
+    """Refuses targets that the likelihood of their rows cannot be of."""
     expected, given = list(likelihood.shape()[1:]), list(rows.targets.shape[1:])
     if expected != given:
         why = f"a target has shape {given}, but the model predicts shape {expected}"
@@ -43,11 +110,6 @@ def check_fit(model: nn.Module, rows: Rows) -> None:
             row = int(refused.nonzero()[0, 0])
             why = f"{int(refused.sum())} targets are not in {likelihood.support}"
             raise Abort(2, f"{why}; the first is {rows.targets[row].tolist()}, row {row}")
-    random = pinned_sites(model).keys() | latent_sites(model, rows[:2]).keys()
-    if random <= getattr(model, "_pyro_samples", {}).keys():  # those of the likelihood
-        name = type(model.net).__name__
-        why = f"no parameter of {name} has a prior, so nothing would be learned of it"
-        raise Abort(4, f"{why}; run pyroify rewrite, or give it priors in the spec")
 
 
 def check(model: nn.Module, rows: Rows) -> None:
@@ -88,9 +150,14 @@ def audit(model: nn.Module, rows: Rows) -> list[str]:
 
 def print_check(model: nn.Module, rows: Rows) -> None:
     """The range of the targets beside that of the prior, and the latent sites."""
-    expected = describe_range(prior_predictive(model, rows[:500]))
-    print(f"nine tenths of the targets lie in {describe_range(rows.targets)},")
-    print(f"of those that the prior expects in {expected}")
+    rows = rows.known
+    if rows.has_targets:
+        expected = describe_range(prior_predictive(model, rows[:500]))
+        print(f"nine tenths of the targets lie in {describe_range(rows.targets)},")
+        print(f"of those that the prior expects in {expected}")
+    else:
+        expected = describe_range(prior_log_likelihood(model, rows[:500]))
+        print(f"nine tenths of the log-likelihoods under the prior lie in {expected}")
     print(f"no faults; latent: {', '.join(latent_sites(model, rows[:2]))}")
 
 
@@ -98,7 +165,14 @@ def prior_predictive(model: nn.Module, rows: Rows) -> Tensor:
     """Targets as 100 draws of the prior have them: [draws, rows, ...]."""
     pinned = poutine.condition(data=pinned_sites(model))  # these were observed, and stay
     with torch.no_grad(), pinned, poutine.uncondition():
-        draws = [model(*rows.inputs, **rows.given) for _ in range(100)]
+        draws = [model(*rows.args, **rows.given) for _ in range(100)]
+    return torch.stack(draws)
+
+
+def prior_log_likelihood(model: nn.Module, rows: Rows) -> Tensor:
+    """Of each row, as 100 draws of the prior have it: [draws, rows]."""
+    with torch.no_grad():
+        draws = [observed(model, {}, rows.args).log_prob(rows.targets) for _ in range(100)]
     return torch.stack(draws)
 
 
@@ -121,7 +195,7 @@ def bad_sites(objective: Objective, rows: Rows) -> list[str]:
     with torch.no_grad():
         draw = objective.guide()
         with poutine.trace() as traced, poutine.condition(data=draw):
-            objective.model(*rows.inputs, **rows.given)
+            objective.model(*rows.args, **rows.given)
     traced.trace.compute_log_prob()
     sites: dict[str, Any] = {n: s for n, s in traced.trace.nodes.items() if "log_prob_sum" in s}
     return [name for name, site in sites.items() if not site["log_prob_sum"].isfinite()]

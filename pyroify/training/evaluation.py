@@ -21,6 +21,7 @@ from .report import write_report
 from .run import Flags, Run, write_json
 from .scores import Scores, Task
 from .sites import Draw, observed
+from .trees import unflatten
 from .verdicts import verdicts
 
 MOST = 4096
@@ -33,9 +34,8 @@ def score(task: Task, predict: Predict, rows: Rows, scaling: Scaling) -> Scores:
     parts = []
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        for start in range(0, len(rows), MOST):
-            part = rows[start : start + MOST]
-            parts.append(task.score_rows(predict(part.inputs), part.targets, scaling))
+        for part in rows.batches(MOST):
+            parts.append(task.score_rows(predict(part.args), part.targets, scaling))
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -74,19 +74,19 @@ def fit_original(
     model, values = build_model(len(rows))
     init = init_to_value(values=values, fallback=init_to_median)
     point = AutoDelta(model, init_loc_fn=init)
-    point(*rows[:2].inputs, targets=rows[:2].targets)
+    point(*rows[:2].args, **rows[:2].given)
     whole = nn.ModuleList([model, point])
     optimizer, schedule = build_optimizer(whole.parameters(), flags)
     best, least = None, math.inf
 
     def loss_of(part: Rows) -> Tensor:
-        loss: Tensor = -observed(model, point(), part.inputs).log_prob(part.targets).mean()
+        loss: Tensor = -observed(model, point(), part.args).log_prob(part.targets).mean()
         return loss
 
     for _ in range(flags.epochs):
         whole.train()
-        for index in torch.randperm(len(rows), device="cpu").split(flags.batch_size):
-            loss = loss_of(rows[index])
+        for part in rows.shuffled(flags.batch_size):
+            loss = loss_of(part)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(whole.parameters(), clip_norm)
@@ -96,13 +96,14 @@ def fit_original(
         if len(validation):
             whole.eval()
             with torch.no_grad():
-                nll = loss_of(validation).item()
+                nlls = [loss_of(part).item() * len(part) for part in validation.batches(MOST)]
+            nll = sum(nlls) / len(validation)
             if nll < least:
                 best, least = copy.deepcopy(whole.state_dict()), nll
     if best:
         whole.load_state_dict(best)
     whole.eval()
-    return lambda inputs: [observed(model, point(), inputs)] * flags.samples
+    return lambda args: [observed(model, point(), args)] * flags.samples
 
 
 def print_table(title: str, columns: dict[str, dict[str, float]]) -> None:
@@ -152,13 +153,14 @@ def predict_rows(
     """What is predicted of new rows, in the units of the targets."""
     check_lengths(*inputs)
     inputs = scale_inputs(inputs, about["scalings"])
+    form = about["form"] or tuple(range(len(inputs)))
     predict = posterior(objective, samples)
     scaling = about["scalings"]["targets"][0]
     parts = []
     for start in range(0, len(inputs[0]), MOST):
         part = tuple(x[start : start + MOST] for x in inputs)
         with refusing_inputs(part):
-            parts.append(task.predictions(predict(part), scaling))
+            parts.append(task.predictions(predict(unflatten(form, part)), scaling))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

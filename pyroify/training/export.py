@@ -29,8 +29,8 @@ def export(
         draws = list(posterior_draws(objective.guide, flags.samples))
         draws = [whole_draw(model, draw, rows) for draw in draws]
         means = {n: torch.stack([d[n] for d in draws]).mean(0) for n in draws[0]}
-        states = [original_state(model, draw, rows.inputs) for draw in draws]
-        mean, _ = original_state(model, means, rows.inputs)
+        states = [original_state(model, draw, rows.args) for draw in draws]
+        mean, _ = original_state(model, means, rows.args)
     exported = {
         "draws": [network for network, _ in states],
         "likelihood": [noise for _, noise in states],
@@ -51,7 +51,7 @@ def serving_text() -> str:
 
 
 def original_state(
-    model: nn.Module, draw: dict[str, Tensor], example: tuple[Tensor, ...]
+    model: nn.Module, draw: dict[str, Tensor], example: tuple[Any, ...]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """A state_dict of the class as it was, and what the likelihood has beside it.
 

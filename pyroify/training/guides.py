@@ -18,7 +18,7 @@ from torch.distributions import biject_to
 
 from .data import Rows
 from .initial import Init
-from .sites import key, latent_sites
+from .sites import key, latent_sites, likelihood_sites, pinned_sites
 
 
 class MeanField(nn.Module):
@@ -79,9 +79,10 @@ class Laplace(AutoLaplaceApproximation):
         self.scale_tril.zero_()
         guided = poutine.trace(self).get_trace()
         model = poutine.trace(poutine.replay(self.model, trace=guided))
-        trace = model.get_trace(*rows.inputs, **rows.given)
+        trace = model.get_trace(*rows.args, **rows.given)
         log_joint = trace.log_prob_sum()
-        log_likelihood = trace.nodes["obs"]["log_prob_sum"]
+        sites = likelihood_sites(trace.nodes, pinned_sites(self.model)).values()
+        log_likelihood = torch.stack([site["log_prob_sum"] for site in sites]).sum()
         log_prior = log_joint - log_likelihood
         jacobian = guided.log_prob_sum()  # of the way to unconstrained numbers
         prior = hessian(jacobian - log_prior, self.loc).diagonal().clamp(min=1e-6)

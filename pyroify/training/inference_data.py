@@ -19,11 +19,11 @@ def write_arviz(objective: Objective, run: Run) -> None:
 
     Of the targets as they were scaled; ``arviz.from_netcdf`` reads the file.
     """
-    path, rows = run.flags.out / "draws.nc", run.rows
+    path, rows = run.flags.out / "draws.nc", run.rows.known
     xarray = load_xarray()
     with torch.no_grad():
         draws = list(posterior_draws(objective.guide, run.flags.samples))
-        likelihoods = [observed(objective.model, draw, rows.inputs) for draw in draws]
+        likelihoods = [observed(objective.model, draw, rows.args) for draw in draws]
         log_probs = [p.log_prob(rows.targets) for p in likelihoods]
         predicted = [p.sample() for p in likelihoods]
     groups = {

@@ -27,6 +27,7 @@ from .objectives import Objective
 from .progress import Progress, open_log, stop_signals
 from .ranks import gather, mean_over_ranks, rank, ranks
 from .run import Run
+from .streams import Stream
 
 
 class Stateful(Protocol):
@@ -171,17 +172,9 @@ class Loop:
         After each, saves if the last time is long ago, and stops if asked to.
         """
         rows = self.run.rows
-        self.generator.set_state(self.counters["order"])
-        order = torch.randperm(len(rows), generator=self.generator, device="cpu")
-        parts = [part for part in order.split(self.flags.batch_size) if len(part) >= ranks()]
-        if not parts:
-            why = f"leaves no row for some of {ranks()} processes"
-            raise Abort(2, f"--batch-size {self.flags.batch_size} {why}")
-        for index in parts[self.counters["batch"] :]:
-            own = index[rank() :: ranks()]
-            self.share = ranks() * len(own) / len(index)
-            self.batch = rows[own]
-            yield self.batch
+        for batch in self.streamed(rows) if isinstance(rows, Stream) else self.ordered(rows):
+            self.batch = batch
+            yield batch
             self.counters["batch"] += 1
             is_late = time.monotonic() - self.saved > self.flags.save_seconds
             stops, saves = mean_over_ranks(bool(self.stop), bool(self.stop) or is_late)
@@ -189,6 +182,40 @@ class Loop:
                 self.save()
             if stops:
                 raise Abort(130, "stopped; the same command goes on from here")
+
+    def ordered(self, rows: Rows) -> Iterator[Rows]:
+        """The batches of rows that are in memory."""
+        self.generator.set_state(self.counters["order"])
+        order = torch.randperm(len(rows), generator=self.generator, device="cpu")
+        size = rows.batch_of(self.flags.batch_size)
+        parts = [part for part in order.split(size) if len(part) >= ranks()]
+        if not parts:
+            why = f"leaves no row for some of {ranks()} processes"
+            raise Abort(2, f"--batch-size {self.flags.batch_size} {why}")
+        for index in parts[self.counters["batch"] :]:
+            own = index[rank() :: ranks()]
+            self.share = ranks() * len(own) / len(index)
+            yield rows[own]
+
+    def streamed(self, rows: Stream) -> Iterator[Rows]:
+        """The batches of a loader.
+
+        Of an epoch that was begun before, one that knows where it is goes on there. Any other
+        gives what it gave in the same random state, of which the first batches are left out.
+        """
+        if ranks() > 1:
+            rows.refuse("trains in several processes")
+        done = self.counters["batch"]
+        if not done:
+            self.counters["began"] = {"random": random_state(), **rows.own_state()}
+            yield from rows.read_batches()
+            return
+        now, began = random_state(), self.counters["began"]
+        if began["loader"] is None:
+            set_random_state(began["random"])
+            rows.set_own_state(began)
+            print(f"reading {done} batches again, to go on where it stopped", file=sys.stderr)
+        yield from rows.read_batches(done if began["loader"] is None else 0, now)
 
     def per_row(self, total: Any) -> Any:
         """A loss of the last batch per row, whatever the size of the data; of this process."""
@@ -246,6 +273,7 @@ class Loop:
             "schedule": self.schedule.state_dict() if self.schedule else {},
             "counters": self.counters,
             "random": gather(random_state()),
+            "loader": self.run.rows.own_state() if isinstance(self.run.rows, Stream) else {},
         }
 
     def restore(self, state: State) -> None:
@@ -255,6 +283,8 @@ class Loop:
         if self.schedule:
             self.schedule.load_state_dict(state["schedule"])
         self.counters = state["counters"]
+        if isinstance(self.run.rows, Stream):
+            self.run.rows.set_own_state(state["loader"])
         set_random_state(state["random"][rank()])
 
 

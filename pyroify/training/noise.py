@@ -41,9 +41,9 @@ def fitted_noise(build_model: Callable[[int], tuple[Any, Draw]], run: Run) -> fl
     """
     with torch.random.fork_rng(), pyro.validation_enabled(False):
         model, values = build_model(len(run.rows))
-        rows = run.rows[:MOST]
+        rows = run.rows.known[:MOST]
         point = AutoDelta(model, init_loc_fn=init_to_value(values=values, fallback=init_to_median))
-        point(*rows[:2].inputs, **rows[:2].given)
+        point(*rows[:2].args, **rows[:2].given)
         whole = nn.ModuleList([model, point]).eval()
         optimizer = torch.optim.Adam(whole.parameters(), lr=0.02)
         fitted, kept = rows[::2], rows[1::2]
@@ -60,5 +60,5 @@ def fitted_noise(build_model: Callable[[int], tuple[Any, Draw]], run: Run) -> fl
 
 def squared_error(model: nn.Module, point: nn.Module, rows: Rows) -> Tensor:
     """The mean over all targets that are there."""
-    mean: Tensor = observed(model, point(), rows.inputs).mean
+    mean: Tensor = observed(model, point(), rows.args).mean
     return ((mean - rows.targets) ** 2).nanmean()

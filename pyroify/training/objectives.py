@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pyro.distributions as dist
@@ -16,10 +16,10 @@ from torch.distributions import kl_divergence
 from .data import Rows
 from .guides import Chain, MeanField
 from .reparametrization import LocalMeans, NoisyLinear, local_sites
-from .sites import observed, pinned_sites
+from .sites import is_likelihood, likelihood_sites, observed, pinned_sites
 
-Predict = Callable[[tuple[Tensor, ...]], list[Any]]
-"""Gives the likelihood of the rows for each draw."""
+Predict = Callable[[tuple[Any, ...]], list[Any]]
+"""Gives the likelihood of the rows for each draw, from what a model takes by position."""
 
 
 class Objective(nn.Module):
@@ -78,20 +78,22 @@ class MeanFieldElbo(Objective):
         else:
             guided, trace = self.traces(rows)
         pinned = pinned_sites(self.model)
-        trace.compute_log_prob(lambda name, _: name == "obs" or name in pinned)
+        trace.compute_log_prob(lambda name, site: name in pinned or is_likelihood(site, pinned))
+        told = likelihood_sites(trace.nodes, pinned).values()
         latents = {name: site for name, site in guided.nodes.items() if "fn" in site}
         divergences = [
             divergence(site["fn"], trace.nodes[name]["fn"], site["value"])
             for name, site in latents.items()
         ]
         divergences += [-trace.nodes[name]["log_prob_sum"] for name in pinned]
-        return -trace.nodes["obs"]["log_prob_sum"], torch.stack(divergences).sum()
+        nll = -sum(site["log_prob_sum"] for site in told)
+        return nll, torch.stack(divergences).sum()
 
     def traces(self, rows: Rows) -> tuple[Any, Any]:
         """Of the guide, and of the model at the guide's draw."""
         guided = poutine.trace(self.guide).get_trace()
         model = poutine.trace(poutine.replay(self.model, trace=guided))
-        return guided, model.get_trace(*rows.inputs, **rows.given)
+        return guided, model.get_trace(*rows.args, **rows.given)
 
 
 def divergence(posterior: Any, prior: Any, value: Any) -> Tensor:
@@ -142,8 +144,8 @@ class TraceElbo(Objective):
 
     def forward(self, rows: Rows, kl_weight: float) -> tuple[Tensor, float]:
         """The loss, and the negative log-likelihood alone."""
-        with Terms(kl_weight) as terms:
-            loss = self.elbo(*rows.inputs, **rows.given)
+        with Terms(kl_weight, pinned_sites(self.model)) as terms:
+            loss = self.elbo(*rows.args, **rows.given)
         return loss, terms.nll / self.particles
 
 
@@ -151,23 +153,24 @@ class Terms(Messenger):
     """Weighs the KL part of an ELBO and reads off its likelihood part, in nats.
 
     The latent sites of model and guide get the same weight: weighing one of them alone would be
-    another objective. ``nll`` is summed over the calls.
+    another objective; so do those that are ``pinned``. ``nll`` is summed over the calls.
     """
 
-    def __init__(self, kl_weight: float):
+    def __init__(self, kl_weight: float, pinned: Collection[str] = ()):
         super().__init__()
+        self.pinned = pinned
         self.kl_weight = max(kl_weight, 1e-6)  # Pyro refuses a scale of 0
         self.nll = 0.0
 
     def _pyro_sample(self, site: Any) -> None:
-        if self.kl_weight != 1 and site["name"] != "obs":
+        if self.kl_weight != 1 and not is_likelihood(site, self.pinned):
             site["scale"] = site["scale"] * self.kl_weight
 
     def _pyro_post_sample(self, site: Any) -> None:
-        if site["name"] == "obs":
+        if is_likelihood(site, self.pinned):
             with torch.no_grad():
                 log_prob = site["fn"].log_prob(site["value"])
-            self.nll -= float((log_prob * site["scale"]).sum())
+            self.nll -= float((log_prob * site["scale"]).sum().detach())
 
 
 def posterior_draws(guide: nn.Module, count: int) -> Iterator[dict[str, Tensor]]:
@@ -185,8 +188,8 @@ def posterior_draws(guide: nn.Module, count: int) -> Iterator[dict[str, Tensor]]
 def posterior(objective: Objective, count: int) -> Predict:
     """Predicts by ``count`` draws of the guide."""
 
-    def predict(inputs: tuple[Tensor, ...]) -> list[Any]:
+    def predict(args: tuple[Any, ...]) -> list[Any]:
         draws = posterior_draws(objective.guide, count)
-        return [observed(objective.model, draw, inputs) for draw in draws]
+        return [observed(objective.model, draw, args) for draw in draws]
 
     return predict

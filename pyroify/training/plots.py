@@ -37,8 +37,9 @@ def draw_plots(
         "calibration": lambda axes: plot_calibrations(axes, task, scores),
         "posterior_sd": lambda axes: plot_sds(axes, guide),
     }
-    rows = run.rows
-    has_one_number = [x.shape[1:] for x in rows.inputs] == [(1,)] and rows.targets.dim() == 1
+    rows = run.rows.known
+    is_plain = rows.form is None and rows.targets.dim() == 1
+    has_one_number = is_plain and [x.shape[1:] for x in rows.inputs] == [(1,)]
     if has_one_number and isinstance(task, Regression):
         drawings["curve"] = lambda axes: plot_curve(axes, predictors, run.parts, run.scalings)
     pyplot = load_pyplot()
@@ -117,10 +118,12 @@ def plot_curve(axes: Any, predictors: dict[str, Predict], parts: Parts, scalings
     of_input, of_target = scalings["inputs"][0], scalings["targets"][0]
     for name, color in (("train", "silver"), ("test", "black")):
         rows = parts[name][:2000]
+        if not len(rows):
+            continue
         x = unscale(rows.inputs[0], of_input)
         y = unscale(rows.targets, of_target)
         axes.scatter(x.cpu(), y.cpu(), s=6, color=color, label=f"rows: {name}")
-    low, high = (edge.item() for edge in parts["train"].inputs[0].aminmax())
+    low, high = (edge.item() for edge in parts["train"].known.inputs[0].aminmax())
     beyond = (high - low) / 4
     grid = torch.linspace(low - beyond, high + beyond, 200).unsqueeze(1)
     across = unscale(grid, of_input)[:, 0].cpu()

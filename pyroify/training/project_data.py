@@ -97,12 +97,6 @@ def detached(values: Any) -> Tensor:
     return torch.as_tensor(values).detach()
 
 
-def raw_noise(variance: Tensor) -> Tensor:
-    """What ``softplus`` makes the sd of, but for the 1e-3 that is added then."""
-    sd = (variance.sqrt() - 1e-3).clamp_min(1e-6)
-    return sd + torch.log(-torch.expm1(-sd))
-
-
 def some_inputs(rows: Rows | Parts, count: int) -> tuple[Tensor, ...]:
     """So many inputs, of the rows that there are."""
     train = rows["train"] if isinstance(rows, dict) else rows

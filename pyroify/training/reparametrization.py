@@ -91,6 +91,6 @@ def local_sites(
     with torch.no_grad():
         draw = guide()
         with poutine.condition(data=draw), LinearUses(draw, len(rows)) as uses:
-            model(*rows.inputs, **rows.given)
+            model(*rows.args, **rows.given)
     exact = {name for name, count in uses.counts.items() if count == 1 and name in closed}
     return frozenset().union(*(layer for layer in uses.layers if layer <= exact))

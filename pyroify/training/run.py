@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoints import State, set_seeds, trained
-from .data import Parts, Rows, Scalings, fit_scalings, scale_parts, split
+from .data import Parts, Rows, Scalings, as_one_batch, fit_scalings, is_plain, scale_parts, split
 from .errors import Abort, first_line
 from .objectives import Objective
 from .pictures import load_pyplot
 from .ranks import ranks, refuse_several
 from .sites import Draw, latent_sites
+from .streams import Stream
+from .trees import Form, part_names
 
 POSITIVE = ("epochs", "steps", "batch_size", "lr", "kl_weight", "samples", "draws", "warmup")
 
@@ -50,17 +52,18 @@ def parse_flags(
 ) -> Flags:
     """The flags of the ``script`` at that path, and one more for each of the ``defaults``.
 
-    ``choose`` says which epoch is evaluated. ``leave_out`` names those of "baseline", "export" and
-    "plots" that the script does without.
+    ``choose`` says which epoch is evaluated. ``leave_out`` names those of "baseline", "export",
+    "plots" and "predict" that the script does without.
     """
     name = Path(script).name
     parser = argparse.ArgumentParser(name, description="Trains a network and its likelihood.")
-    parser.set_defaults(script=name, plots=False)
+    parser.set_defaults(script=name, plots=False, predict=None)
     modes = parser.add_mutually_exclusive_group()
     for mode, what in MODES.items():
         if mode not in leave_out:
             modes.add_argument(f"--{mode}", action="store_true", help=what)
-    modes.add_argument("--predict", type=Path, metavar="FILE", help="predict its rows")
+    if "predict" not in leave_out:
+        modes.add_argument("--predict", type=Path, metavar="FILE", help="predict its rows")
     if "baseline" not in leave_out:
         parser.add_argument("--no-baseline", dest="baseline", action="store_false")
     if "plots" not in leave_out:
@@ -158,19 +161,19 @@ class Run:
         names = OF_CHAIN if "draws" in self.flags else OF_TRAINING
         settings = {f"--{name}".replace("_", "-"): getattr(self.flags, name) for name in names}
         settings |= {"svi section": spec, "number of processes": ranks()}
-        digest = hashlib.sha256()
-        for tensor in (*self.rows.inputs, *self.rows.given.values()):
-            digest.update(tensor.cpu().numpy().tobytes())
+        digest = digest_of(self.rows)
         sites = latent_sites(model, self.rows[:2])
         self.about = {
             "settings": settings,
-            "data": digest.hexdigest(),
+            "data": digest,
             "sites": {name: list(site["value"].shape) for name, site in sites.items()},
             "size": len(self.rows),
             "scalings": self.scalings,
-            "example": [*self.rows[:2].inputs, self.rows[:2].targets],
+            "example": example_of(self.rows),
             "weighted": self.rows.weights is not None,
-            "columns": self.rows.columns,
+            "columns": self.rows[:2].columns,
+            "form": self.rows[:2].form,
+            "names": input_names(self.rows[:2].form),
         }
 
     def load_best(self, objective: Objective) -> None:
@@ -205,36 +208,77 @@ def prepare(
     validation: float,
     scale_inputs: str = "columns",
     scale_targets: bool = False,
+    whole: bool = False,
 ) -> Run:
-    """A run with its rows split and scaled; what is known of the data comes from the training."""
+    """A run with its rows split and scaled; what is known of the data comes from the training.
+
+    ``whole``: inputs and targets are one batch, as the project has it.
+    """
+    if whole:
+        if isinstance(rows, dict):
+            rows = {name: part.changed(as_one_batch) for name, part in rows.items()}
+        else:
+            rows = rows.changed(as_one_batch)
+    if flags.smoke:
+        rows = (rows["train"] if isinstance(rows, dict) else rows)[:SMOKE_ROWS]
     parts = split(rows, flags.seed, test, validation)
     if flags.epochs is None:
-        flags.epochs = epochs_of(flags, len(parts["train"]))
+        flags.epochs = epochs_of(flags, parts["train"])
     scalings = fit_scalings(parts["train"], scale_inputs, scale_targets)
     return Run(flags, scale_parts(parts, scalings), scalings)
 
 
 LEAST_STEPS, LEAST_EPOCHS = 3000, 20
 
+SMOKE_ROWS = 256
+"""So many rows a short run has where none can be made up."""
 
-def epochs_of(flags: Flags, rows: int) -> int:
+
+def epochs_of(flags: Flags, rows: Rows) -> int:
     """So many epochs as ``--steps`` take, without it as many as scales need to move.
 
     A scale begins at a hundredth of its prior's; in a step its logarithm moves by ``lr`` at most,
     and by half of that where the rate falls to zero. The way is there six times.
     """
-    batches = math.ceil(rows / int(flags.batch_size))
+    batches = rows.steps(int(flags.batch_size))
     if flags.steps:
         return math.ceil(int(flags.steps) / batches)
     steps = max(LEAST_STEPS, 6 * math.log(100) / float(flags.lr))
     return max(LEAST_EPOCHS, math.ceil(steps / batches))
 
 
+def input_names(form: Form) -> list[str]:
+    """What the parts of the inputs are called in a file of rows to predict."""
+    return part_names(form[0] if isinstance(form, tuple) and len(form) == 1 else form)
+
+
+def digest_of(rows: Rows) -> str:
+    """Of all rows that are in memory; of a stream, of its size and of what its rows are like."""
+    digest = hashlib.sha256(str(len(rows)).encode())
+    known = rows.known
+    for part in (*known.inputs, *known.given.values()):
+        if isinstance(rows, Stream) or not is_plain(part):
+            shape = list(part.shape[1:]) if is_plain(part) else ""
+            digest.update(f"{type(part).__name__} {shape}".encode())
+        else:
+            digest.update(part.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def example_of(rows: Rows) -> list[Tensor]:
+    """Inputs and targets of two rows; nothing of objects, which no checkpoint can hold."""
+    two = rows[:2]
+    parts = [*two.inputs, two.targets]
+    return parts if all(map(is_plain, parts)) else []
+
+
 def example_rows(about: State) -> Rows:
     """The two rows that a checkpoint keeps."""
+    if not about["example"]:
+        raise Abort(2, "the rows are objects, of which a checkpoint keeps none; use --eval")
     *inputs, targets = about["example"]
     weights = torch.ones(len(targets)) if about["weighted"] else None
-    return Rows(tuple(inputs), targets, weights)
+    return Rows(tuple(inputs), targets, weights, form=about["form"])
 
 
 def restore(

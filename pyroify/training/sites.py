@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from fnmatch import fnmatch
 from typing import Any
 
@@ -35,7 +35,7 @@ def prior_names(model: nn.Module) -> list[str]:
 def trace_model(model: nn.Module, rows: Rows) -> Any:
     """The trace of one call with targets; the random state stays."""
     with torch.random.fork_rng(), torch.no_grad(), poutine.trace() as traced:
-        model(*rows.inputs, **rows.given)
+        model(*rows.args, **rows.given)
     return traced.trace
 
 
@@ -45,11 +45,51 @@ def latent_sites(model: nn.Module, rows: Rows) -> dict[str, Any]:
     return {name: site for name, site in sites if not site_is_subsample(site)}
 
 
-def observed(model: nn.Module, draw: Draw, inputs: tuple[Tensor, ...]) -> Any:
+def observed(model: nn.Module, draw: Draw, args: tuple[Any, ...]) -> Any:
     """The likelihood of each row under one value of every latent."""
     with poutine.trace() as traced, poutine.condition(data=draw):
-        model(*inputs)
-    return traced.trace.nodes["obs"]["fn"]
+        model(*args)
+    site = traced.trace.nodes.get("obs")
+    if site and not site["is_observed"]:
+        return site["fn"]
+    traced.trace.compute_log_prob()
+    latent = {*draw, *pinned_sites(model)}
+    sites = likelihood_sites(traced.trace.nodes, latent).values()
+    return Told([site["unscaled_log_prob"] for site in sites])
+
+
+class Told:
+    """A likelihood of which a model tells no more than its logarithm for the rows it was given."""
+
+    def __init__(self, log_probs: list[Tensor]):
+        self.log_probs = log_probs
+
+    def log_prob(self, targets: Tensor) -> Tensor:
+        """Of each row; ``targets`` says how many there are."""
+        log_prob = torch.stack([for_each(part, len(targets)) for part in self.log_probs]).sum(0)
+        return log_prob if torch.is_grad_enabled() else log_prob.detach()
+
+
+def for_each(log_prob: Tensor, rows: int) -> Tensor:
+    """Summed over all axes but that of the rows; in equal shares where there is no such axis."""
+    if log_prob.shape[-1:] == (rows,):
+        return log_prob.reshape(-1, rows).sum(0)
+    if log_prob.shape[:1] == (rows,):
+        return log_prob.reshape(rows, -1).sum(1)
+    return (log_prob.sum() / rows).expand(rows)
+
+
+def likelihood_sites(nodes: Any, latent: Collection[str]) -> dict[str, Any]:
+    """The sites that are observed in the data, by name; not those that are ``latent``."""
+    return {name: site for name, site in nodes.items() if is_likelihood(site, latent)}
+
+
+def is_likelihood(site: Any, latent: Collection[str]) -> bool:
+    """Whether a site is observed in the data."""
+    is_sample = site["type"] == "sample" and site["is_observed"]
+    if not is_sample or site["name"] in latent:
+        return False
+    return not (site_is_subsample(site) or site["infer"].get("_deterministic"))
 
 
 def drop_column(out: Tensor) -> Tensor:

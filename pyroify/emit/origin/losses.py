@@ -4,50 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
+
+from pyroify.emit.family import LIKELIHOODS, facts, names
+
+_HEAVY: Final = "it has heavy tails as the loss, another shape"
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A likelihood; ``convert`` makes what its template takes of what the loss is given.
+    """A likelihood, and what the loss takes the output for.
 
     ``note`` says in what it differs from the loss.
     """
 
     family: str
-    convert: str = ""
+    gives: str = ""
     note: str = ""
 
 
-PROBABILITIES: Final = "{0}.clamp(1e-6, 1 - 1e-6).logit()  # the loss takes probabilities"
-RATES: Final = "{0}.clamp_min(1e-8).log()  # the loss takes rates"
-VARIANCES: Final = "torch.cat([{0}, rt.raw_noise({1})], -1)  # the loss takes variances"
-
-MEANINGS: Final[Mapping[str, Meaning]] = {
-    "CrossEntropyLoss": Meaning("categorical"),
-    "cross_entropy": Meaning("categorical"),
-    "NLLLoss": Meaning("categorical"),
-    "nll_loss": Meaning("categorical"),
-    "BCEWithLogitsLoss": Meaning("bernoulli"),
-    "binary_cross_entropy_with_logits": Meaning("bernoulli"),
-    "BCELoss": Meaning("bernoulli", PROBABILITIES),
-    "binary_cross_entropy": Meaning("bernoulli", PROBABILITIES),
+NEAR: Final[Mapping[str, Meaning]] = {
     "MultiLabelSoftMarginLoss": Meaning("multilabel"),
     "multilabel_soft_margin_loss": Meaning("multilabel"),
-    "MSELoss": Meaning("normal"),
-    "mse_loss": Meaning("normal"),
-    "L1Loss": Meaning("laplace"),
-    "l1_loss": Meaning("laplace"),
-    "SmoothL1Loss": Meaning("student_t", note="it has heavy tails as the loss, another shape"),
-    "smooth_l1_loss": Meaning("student_t", note="it has heavy tails as the loss, another shape"),
-    "HuberLoss": Meaning("student_t", note="it has heavy tails as the loss, another shape"),
-    "huber_loss": Meaning("student_t", note="it has heavy tails as the loss, another shape"),
-    "PoissonNLLLoss": Meaning("poisson"),
-    "poisson_nll_loss": Meaning("poisson"),
-    "GaussianNLLLoss": Meaning("heteroskedastic"),
-    "gaussian_nll_loss": Meaning("heteroskedastic"),
+    "SmoothL1Loss": Meaning("student_t", note=_HEAVY),
+    "smooth_l1_loss": Meaning("student_t", note=_HEAVY),
+    "HuberLoss": Meaning("student_t", note=_HEAVY),
+    "huber_loss": Meaning("student_t", note=_HEAVY),
 }
-"""By the name in ``torch.nn`` and ``torch.nn.functional``."""
+"""Losses that no template names as its own; by the name in ``torch.nn`` and its functions."""
 
 HARMLESS: Final = frozenset(("reduction", "eps", "full", "log_input", "ignore_index", "inplace"))
 """Arguments of losses that change nothing, or are taken over."""
+
+
+def meaning_of(loss: str, settings: Mapping[str, str]) -> Meaning | None:
+    """What a loss stands for, given its arguments as source; None for one that is not known."""
+    for variant, meaning in _known().items():
+        name, _, argument = variant.removesuffix(")").partition("(")
+        key, _, value = argument.partition("=")
+        if name == loss and argument and settings.get(key) == value:
+            return meaning
+    return _known().get(loss)
+
+
+@cache
+def _known() -> Mapping[str, Meaning]:
+    own = {
+        loss: Meaning(family, "" if gives == facts(LIKELIHOODS, family).gives[0] else gives)
+        for family in names(LIKELIHOODS)
+        for loss, gives in getattr(facts(LIKELIHOODS, family), "losses", {}).items()
+    }
+    return {**NEAR, **own}

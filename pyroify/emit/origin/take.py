@@ -14,7 +14,7 @@ from pyroify.diagnostics import Finding
 from pyroify.emit.imports import import_from
 from pyroify.emit.origin.code import Code, Frame, InTheWay, Scope, bound_by, flat, headers, reads
 from pyroify.emit.origin.cut import Cut, Cutter, Region, Want
-from pyroify.emit.origin.losses import HARMLESS, MEANINGS, RATES, VARIANCES
+from pyroify.emit.origin.losses import HARMLESS, meaning_of
 from pyroify.emit.origin.origin import Origin
 from pyroify.emit.origin.text import Writer
 from pyroify.emit.origin.training import Finder, Loss, NetworkCall, Place, Step, root_of
@@ -57,7 +57,7 @@ class _Taking:
         self.finder = Finder(self.code, any_loss=bool(self.svi.get("likelihood")))
         step = self.finder.step()
         self.refuse_unconverted(step)
-        likelihood, convert = self.likelihood(step.loss)
+        likelihood = self.likelihood(step.loss)
         section: dict[str, Any] = {}
         net = data = output = ""
         keywords = tuple(k.arg or "" for k in step.called.call.keywords)
@@ -69,7 +69,7 @@ class _Taking:
             data = self.data(step)
             section["data"] = {"standardize": "none"}
             section["model"]["path"] = [".", *self.places()]
-        output = self.output(step, convert)
+        output = self.output(step)
         section["likelihood"] = likelihood
         section |= self.optimiser(step) | self.length(step)
         size = self.batch_size(step)
@@ -446,7 +446,7 @@ class _Taking:
 
     # The output and the loss
 
-    def output(self, step: Step, convert: str) -> str:
+    def output(self, step: Step) -> str:
         """The function from the network's output to what the likelihood takes, where needed."""
         loss, called = step.loss, step.called
         name = "output"
@@ -454,9 +454,9 @@ class _Taking:
         cutter = Cutter(self.code, replace=replace, free=frozenset((name,)))
         writer = cutter.writer(loss.place.module)
         text = writer.expression(loss.output)
-        names = reads(ast.parse(text, mode="eval"))
-        if convert:
-            names |= reads(ast.parse(convert.format(text), mode="eval")) - {"rt", "torch"}
+        if loss.third is not None and _has_variance(loss):
+            text = f"torch.cat([{text}, {writer.expression(loss.third)}], -1)"
+        names = reads(ast.parse(text, mode="eval")) - {"torch"}
         try:
             cut = cutter.cut(Want(loss.place.frame, frozenset(names), loss.place.at))
         except InTheWay as error:
@@ -464,14 +464,13 @@ class _Taking:
         bound = {n for line in cut.lines for n in _bound(line)}
         if shared := bound & {n for want in self.wants(step) for n in want.names}:
             raise self.mixed(loss, f"{min(shared)} is read with it")
-        if not convert and _is_plain([*cut.lines, text], name):
+        if _is_plain([*cut.lines, text], name):
             return ""
-        result = convert.format(text) if convert else text
         return function(
             f"def output_of({name}: Any) -> Any:",
             f'"""What line {loss.node.lineno} of {loss.place.module.path} takes of the output."""',
             cut.imports,
-            [*cut.lines, f"return {result}"],
+            [*cut.lines, f"return {text}"],
         )
 
     def mixed(self, loss: Loss, why: str) -> InTheWay:
@@ -483,25 +482,23 @@ class _Taking:
             "PYR422",
         )
 
-    def likelihood(self, loss: Loss) -> tuple[dict[str, Any], str]:
-        """The likelihood that a loss stands for, and what makes its input of the output."""
-        meaning = MEANINGS.get(loss.name)
+    def likelihood(self, loss: Loss) -> dict[str, Any]:
+        """The likelihood that a loss stands for, and what that takes the output for."""
+        settings = {key: ast.unparse(located.node) for key, located in loss.settings.items()}
+        meaning = meaning_of(loss.name, settings)
         own = self.svi.get("likelihood")
         if meaning is None or (own and dict(own).get("family") != meaning.family):
-            return {}, ""
-        family, convert = meaning.family, meaning.convert
-        section: dict[str, Any] = {"family": family}
+            return {}
+        family = meaning.family
+        section = {"family": family, **({"gives": meaning.gives} if meaning.gives else {})}
         path = loss.place.module.path
-        if family == "poisson":
-            log_input = loss.settings.get("log_input")
-            if log_input is not None and ast.unparse(log_input.node) == "False":
-                convert = RATES
-        if loss.name in ("GaussianNLLLoss", "gaussian_nll_loss"):
-            if loss.third is None:
-                raise self.finder._no_loss(loss.node, loss.place)
-            writer = Writer(self.code, loss.place.module)
-            variance = writer.expression(loss.third)
-            convert = VARIANCES.format("{0}", variance)
+        if _has_variance(loss) and loss.third is None:
+            raise self.finder._no_loss(loss.node, loss.place)
+        if loss.third is not None and not _has_variance(loss):
+            given = ast.unparse(loss.third)
+            message = f"{loss.name}(..., {given}) has no counterpart"
+            help = "the likelihood is that of the loss without it"
+            self.left_out(loss.third, path, message, help)
         for key, located in loss.settings.items():
             if key not in HARMLESS and ast.unparse(located.node) != "None":
                 self.left_out(
@@ -514,7 +511,7 @@ class _Taking:
             message = f"{loss.name} is no likelihood; {family} is taken: {meaning.note}"
             self.left_out(loss.node, path, message, "set svi.likelihood in the spec")
         self.note(loss.node, loss.place, "likelihood", f"{family}, of {loss.name}")
-        return section, convert
+        return section
 
     # Numbers
 
@@ -700,6 +697,12 @@ def _spaced(lines: Sequence[str]) -> list[str]:
 def _bare(target: ast.expr) -> str:
     """A target without the brackets around a tuple."""
     return ast.unparse(ast.Assign([target], ast.Constant(0), lineno=1)).removesuffix(" = 0")
+
+
+def _has_variance(loss: Loss) -> bool:
+    """Whether a loss takes the variance beside the mean."""
+    meaning = meaning_of(loss.name, {})
+    return meaning is not None and meaning.gives == "variance"
 
 
 def _bound(line: str) -> set[str]:

@@ -12,7 +12,7 @@ from pyroify.catalog.layers import lookup
 from pyroify.catalog.training import OPTIMISERS
 from pyroify.emit.origin.code import Code, Frame, InTheWay, Module, Scope, blocks, flat, headers
 from pyroify.emit.origin.constants import Constants, Located
-from pyroify.emit.origin.losses import MEANINGS
+from pyroify.emit.origin.losses import meaning_of
 from pyroify.emit.origin.text import WRAPPERS
 from pyroify.program.index import ModuleClass
 from pyroify.syntax.source import chain
@@ -311,7 +311,7 @@ class Finder:
     def _loss_name(self, func: ast.AST, module: Module) -> str:
         dotted = self.code.dotted(func, module) if chain(func) else ""
         found = _LOSS.fullmatch(dotted)
-        return found["name"] if found and found["name"] in MEANINGS else ""
+        return found["name"] if found and meaning_of(found["name"], {}) else ""
 
     def _formula(self, node: ast.expr, place: Place) -> Loss | None:
         """A mean of squares or absolute values of a difference."""
