@@ -55,8 +55,8 @@ def main() -> None:
     heading("4. Proof: with the old weights put in, the new code computes what the old code did")
     run("pyroify", "verify", "--original", os.path.relpath(EXAMPLE, DEMO))
 
-    heading("5. A training script for the rewritten network")
-    run("pyroify", "emit")
+    heading("5. A training script for the rewritten network, made of the project's own train.py")
+    run("pyroify", "emit", "--from", "train.py")
 
     heading("6. Train it, and compare with the plain network of the beginning")
     run("python", "train_svi.py", "--plots")

@@ -226,11 +226,24 @@ def test_a_script_gives_one_that_trains_without_an_edit(
 # ---- what is taken -------------------------------------------------------------------
 
 
-def test_loaders_give_each_row_once_and_in_order(rewritten_script: Rewritten) -> None:
-    """The one of the script shuffles, and drops the last batch."""
+def test_loaders_are_read_in_each_epoch_as_the_script_does(rewritten_script: Rewritten) -> None:
     folder = rewritten_script("config_object")
     rows = load_module(write_script(folder, take(folder))).read_project()
     assert {part: len(rows[part]) for part in rows} == {"train": 70, "validation": 0, "test": 20}
+    first, second = (
+        torch.cat([batch.targets for batch in rows["train"].batches(8)]) for _ in range(2)
+    )
+    assert len(first) < 70  # its last batch is dropped
+    assert not torch.equal(first, second)  # it shuffles
+
+
+def test_rows_of_one_loader_are_read_once_which_is_said(
+    rewritten_script: Rewritten, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = rewritten_script("main_guard")
+    rows = load_module(write_script(folder, take(folder))).read_project()
+    assert isinstance(rows.targets, torch.Tensor)
+    assert "train.py has one loader: its rows are read once" in capsys.readouterr().err
 
 
 def test_seeds_of_a_script_are_its_own(rewritten_script: Rewritten) -> None:
@@ -241,7 +254,8 @@ def test_seeds_of_a_script_are_its_own(rewritten_script: Rewritten) -> None:
     torch.manual_seed(11)
     first = module.read_project()["train"]
     assert torch.equal(torch.rand(1), expected)
-    assert torch.equal(module.read_project()["train"].targets, first.targets)
+    again = module.read_project()["train"]
+    assert torch.equal(again.known.targets.sort()[0], first.known.targets.sort()[0])
 
 
 def test_options_that_nothing_reads_are_left_out(rewritten_script: Rewritten) -> None:

@@ -168,7 +168,7 @@ class Settings:
     @property
     def is_stream(self) -> bool:
         """Whether the data are read batch by batch."""
-        by_default = self.can_stream and self.data.kind == "function"
+        by_default = self.can_stream and self.data.kind in ("function", "script")
         return by_default if self.data.stream is None else self.data.stream
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from .data import Parts, Rows, as_rows
+from .data import NONE, Parts, Rows, as_rows
 from .errors import Abort, first_line
+from .sources import Source
+from .streams import Stream
 
 RowsOf = Callable[[Any], tuple[Any, Any]]
 """Inputs and targets of a batch."""
@@ -22,24 +25,49 @@ RowsOf = Callable[[Any], tuple[Any, Any]]
 def read_project(
     script: str,
     make: Callable[[], tuple[Mapping[str, Any], RowsOf | None]],
+    stream: bool = True,
     **kind: Any,
 ) -> Rows | Parts:
     """The rows that ``make`` gives; split already where there are more parts than the training's.
 
-    ``script`` is what refusals call it, ``kind`` says what targets are, as for ``as_rows``.
+    Loaders of several parts are read in each epoch, with their samplers and what is random in
+    them. Rows of one part are read once, so that some can be kept for the test. ``script`` is what
+    refusals call it, ``kind`` says what targets are, as for ``as_rows``.
     """
     with own_randomness(), torch.device("cpu"):
         given, rows_of = make()
         given = loaders_of(given["module"]) if "module" in given else given
+        if stream and len(given) == 1 and isinstance(given["train"], DataLoader):
+            what = f"{script} has one loader: its rows are read once, to keep some for the test"
+            print(f"{what}; what is random in them stays as it is then", file=sys.stderr)
+        is_stream = {
+            n: stream and len(given) > 1 and isinstance(given[n], DataLoader) for n in given
+        }
         read = {
             name: read_batches(f"{script} ({name})", batches, rows_of)
             for name, batches in given.items()
+            if not is_stream[name]
         }
     parts = {name: as_rows(*found, **kind) for name, found in read.items()}  # on the device
+    for name in given:
+        if is_stream[name]:
+            parts[name] = stream_of(f"{script} ({name})", given[name], rows_of, **kind)
     if len(parts) == 1:
         return parts["train"]
-    none = parts["train"][:0]
-    return {"train": parts["train"], "validation": none, "test": none} | parts
+    return {"train": parts["train"], "validation": NONE, "test": NONE} | parts
+
+
+def stream_of(name: str, loader: Any, rows_of: RowsOf | None, **kind: Any) -> Stream:
+    """The rows of a loader, read in each epoch."""
+
+    def read(batch: Any) -> Rows:
+        inputs, targets = rows_of(batch) if rows_of else batch
+        return as_rows(list(map(detached, inputs)), detached(targets), **kind)
+
+    source = Source(name, targets="y")
+    return Stream(
+        name=name, loader=loader, read=read, refusing=source.refusing, size=source.size_of(loader)
+    )
 
 
 @contextmanager
@@ -99,6 +127,6 @@ def detached(values: Any) -> Tensor:
 
 def some_inputs(rows: Rows | Parts, count: int) -> tuple[Tensor, ...]:
     """So many inputs, of the rows that there are."""
-    train = rows["train"] if isinstance(rows, dict) else rows
+    train = (rows["train"] if isinstance(rows, dict) else rows).known
     index = torch.randint(len(train), (count,), device="cpu")
     return tuple(x[index.to(x.device)] for x in train.inputs)
