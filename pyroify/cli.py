@@ -15,10 +15,10 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -38,8 +38,6 @@ from pyroify.terminal import (
 )
 
 if TYPE_CHECKING:
-    from pyroify.decide.model import Plan
-    from pyroify.emit.origin.origin import Origin
     from pyroify.pipeline import Outcome
     from pyroify.project import Project
     from pyroify.proof import OwnRun
@@ -200,7 +198,7 @@ def init(paths: tuple[Path, ...]) -> int:
     from pyroify.publish import Change, refuse_existing
     from pyroify.report.run import UNREADABLE
     from pyroify.report.starter import EXCLUDED, SCHEMA_NAME, default_spec, render_starter
-    from pyroify.report.text import render_findings
+    from pyroify.report.text import render_findings, render_scripts
 
     project = _settled(paths, None, None, writes=True)
     refuse_existing(project.root, SPEC_NAME, "edit it, or delete it first")
@@ -219,7 +217,7 @@ def init(paths: tuple[Path, ...]) -> int:
     faults = [f for f in (*project.findings, *found.findings) if f.code in UNREADABLE]
     warn(render_findings(faults, project.root))
     note(f"wrote {from_here(project.root / SPEC_NAME)}; next: pyroify plan\n")
-    _note_scripts(project.root, found)
+    note(render_scripts(found.trainings, project.root))
     return 2 if faults else 0
 
 
@@ -513,193 +511,30 @@ def emit(spec: Path | None, force: bool, diff: bool, script: Path | None) -> int
     With --from, what the section does not say comes from your own script: its statements, as they
     are, in functions of the new one. A line that is in the way is named, and nothing is written.
     """
-    from pyroify.emit import EmitError, emit_script
-    from pyroify.project import RUNTIME, from_here
-    from pyroify.spec.model import SpecError
+    from pyroify import emission
 
     project, prior_spec = _open((), spec, writes=not diff)
-    if not prior_spec.svi and script is None:
-        _offer_section(project, prior_spec)
-    name = Path(prior_spec.path).name
+    root = project.root
     origin = None
-    if script is not None:
-        origin = _take_from(project, prior_spec, script)
+    if not prior_spec.svi and script is None:
+        emission.offer_section(project, prior_spec)
+    if script is None:
+        emission.offer_scripts(project, prior_spec)
+    elif not script.resolve().is_relative_to(root):
+        raise click.UsageError(f"{script} is not in the project at {root}")
+    else:
+        path = script.resolve().relative_to(root).as_posix()
+        origin = emission.take_over(project, prior_spec, path)
         if origin is None:
             return 2
-        svi, reason = origin.section, "".join(f"{said}\n" for said in origin.notes)
-    else:
-        svi, reason = _with_likelihood(project, prior_spec.svi)
-        _offer_scripts(project, prior_spec)
-    try:
-        emitted = emit_script(
-            svi,
-            spec_name=name,
-            spec_text=prior_spec.text,
-            files=project.files,
-            origin=origin,
-        )
-    except EmitError as error:
-        faults = [(at.path, at.code, at.message, at.suggestion) for at in error.problems]
-        raise SpecError(prior_spec.problem(*fault) for fault in faults) from error
-    path = PurePosixPath(emitted.path)
-    texts = {path: emitted.script, path.with_name(f"test_{path.name}"): emitted.test}
+    emitted, reason = emission.emit(project, prior_spec, origin)
     if diff:
-        return _show_emission(
-            project.root, {**{str(p): t for p, t in texts.items()}, **emitted.runtime}
-        )
-    shared, kept = _shared(project.root, emitted.runtime, force)
-    changes = [_replacement(project.root, str(p), t, force) for p, t in texts.items() if t]
-    _publish(project.root, [*shared, *changes])
+        return emission.show(root, emitted)
+    shared, own, kept = emission.changes_of(root, emitted, force)
+    _publish(root, [*shared, *own])
     note(reason)
-    folder = from_here(project.root / RUNTIME)
-    is_same = all(change.before == change.after for change in shared)
-    note(f"{folder} is up to date\n" if is_same else f"wrote {folder}\n")
-    for name in kept:
-        note(f"{from_here(project.root / name)} has edits of yours, and stays as it is\n")
-    for change in changes:
-        written = from_here(project.root / change.path)
-        is_same = change.before == change.after
-        note(f"{written} is up to date\n" if is_same else f"wrote {written}\n")
+    emission.note_changes(root, shared, kept, own)
     return 0
-
-
-def _offer_section(project: Project, spec: Spec) -> None:
-    """Prints a section on training that may be pasted into a spec without one."""
-    from pyroify.emit.example import find_example
-    from pyroify.emit.losses import find_losses
-    from pyroify.pipeline import survey
-    from pyroify.report.starter import render_svi
-
-    index, plan_with = survey(project.root, project.files, project.selected)
-    plan = plan_with(spec)
-    example = find_example(index, plan)
-    if example is not None:
-        losses = find_losses(project.root, project.files, example.section["model"])
-        put(render_svi(find_example(index, plan, losses) or example))
-
-
-def _take_from(project: Project, spec: Spec, script: Path) -> Origin | None:
-    """What is taken from a script; None where a line of it is in the way, which is said."""
-    from pyroify.emit.origin.code import InTheWay
-    from pyroify.emit.origin.take import take_from
-    from pyroify.pipeline import survey
-    from pyroify.report.text import render_findings
-
-    whole = script.resolve()
-    if not whole.is_relative_to(project.root):
-        raise click.UsageError(f"{script} is not in the project at {project.root}")
-    path = whole.relative_to(project.root).as_posix()
-    index, plan_with = survey(project.root, project.files, project.files)
-    try:
-        origin = take_from(project.root, index, plan_with(spec), path, spec.svi)
-    except InTheWay as error:
-        warn(render_findings([error.finding], project.root))
-        note("nothing is written; `pyroify rule CODE` explains\n")
-        return None
-    warn(render_findings(origin.findings, project.root))
-    return origin
-
-
-def _offer_scripts(project: Project, spec: Spec) -> None:
-    """Names the scripts that train a converted class, where the spec leaves open on what."""
-    from pyroify.pipeline import survey
-
-    data = spec.svi.get("data")
-    source = data.get("source", "synthetic") if isinstance(data, Mapping) else "synthetic"
-    if spec.svi.get("model") and source != "synthetic":
-        return
-    _, plan_with = survey(project.root, project.files, project.files)
-    _note_scripts(project.root, plan_with(spec))
-
-
-def _note_scripts(root: Path, plan: Plan) -> None:
-    from pyroify.report.text import render_scripts
-
-    note(render_scripts(plan.trainings, root))
-
-
-def _show_emission(root: Path, texts: Mapping[str, str]) -> int:
-    """Prints the diff of an emission, edits of the user's gone; 1 if it would change anything."""
-    from pyroify.project import RUNTIME
-    from pyroify.publish import Change
-    from pyroify.report.diff import colour_diff, render_diff
-
-    help = "remove the link, or name another svi.output in the spec"
-    changes = [Change(path, _before(root, path, help), t.encode()) for path, t in texts.items()]
-    changes = [change for change in changes if change.before != change.after]
-    new = [change for change in changes if change.before is None]
-    shown = render_diff(change for change in changes if change not in new)
-    put(colour_diff(shown) if is_colourful() else shown)
-    shared = f"{RUNTIME}/"
-    for name in dict.fromkeys(shared if c.path.startswith(shared) else c.path for c in new):
-        note(f"{name} is not there yet\n")
-    return 1 if changes else 0
-
-
-def _with_likelihood(project: Project, svi: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """The section with the likelihood of the project's own loss, where it names none; and why."""
-    from pyroify.emit.losses import find_losses
-
-    if svi.get("likelihood"):
-        return svi, ""
-    losses = find_losses(project.root, project.files, svi.get("model"))
-    seen = ", ".join(f"{loss.name} in {loss.path}:{loss.line}" for loss in losses)
-    if len(losses) == 1:
-        told = ", gives: ".join(losses[0].section.values())
-        return {**svi, "likelihood": losses[0].section}, f"likelihood: {told}, by {seen}\n"
-    why = f"several losses: {seen}" if losses else "no loss that tells another"
-    return svi, f"likelihood: normal ({why}); svi.likelihood in the spec sets it\n"
-
-
-def _shared(root: Path, files: Mapping[str, str], force: bool) -> tuple[list[Change], list[str]]:
-    """What makes the package of the scripts up to date, and the files with edits that stay.
-
-    Edits of another version's files do not stay with this one's script: they are refused.
-    """
-    from pyroify.emit.runtime import standing
-    from pyroify.publish import IN_THE_WAY, Change, PublishError
-
-    changes: list[Change] = []
-    kept: list[str] = []
-    for path, text in files.items():
-        before = _before(root, path, "remove the link")
-        is_kept = False
-        if before is not None and not force:
-            match standing(before.decode(errors="replace"), path):
-                case "edited":
-                    is_kept = True
-                case "edited before":
-                    why = "has edits of yours, and was written by another version"
-                    help = "move your edits into the script, or replace the file with --force"
-                    raise PublishError(IN_THE_WAY, path, why, help)
-                case "foreign":
-                    help = "rename it: scripts find what they share by that name"
-                    raise PublishError(IN_THE_WAY, path, "is there already", help)
-        if is_kept:
-            kept.append(path)
-        else:
-            changes.append(Change(path, before, text.encode()))
-    return changes, kept
-
-
-def _before(root: Path, path: str, help: str) -> bytes | None:
-    """What ``path`` holds, None where it is not there; a link is refused."""
-    from pyroify.paths import link_fault
-    from pyroify.publish import IN_THE_WAY, PublishError
-
-    if fault := link_fault(root, path):
-        raise PublishError(IN_THE_WAY, path, fault, help)
-    return (root / path).read_bytes() if (root / path).exists() else None
-
-
-def _replacement(root: Path, path: str, text: str, force: bool) -> Change:
-    """The change that makes ``path`` hold ``text``; edits of the user's go only by ``force``."""
-    from pyroify.publish import Change, refuse_existing
-
-    before = _before(root, path, "remove the link, or name another svi.output in the spec")
-    if before != text.encode() and not force:
-        refuse_existing(root, path, "keep your edits, or replace it with --force")
-    return Change(path, before, text.encode())
 
 
 @cli.command()
