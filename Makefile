@@ -8,6 +8,8 @@ WORKERS ?= 2
 fuzz: N ?= 3000
 kills: N ?= 300
 mutants: N ?= 300
+bench-uci: DATA ?= ../shared/uci
+bench-uci: SPLITS ?= 5
 SEED ?= 0
 BEFORE ?= HEAD~1
 
@@ -15,7 +17,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus survey owners fuzz kills mutants bench compare bench-train walk docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus survey owners fuzz kills mutants bench compare bench-train bench-uci walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -86,6 +88,13 @@ bench-train: $(READY)  ## quality and speed of the emitted training script, besi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  bayesian-torch==0.5.0
 	@$(BIN)/python benchmarks/train.py
+	@$(BIN)/python docs/generate.py
+
+bench-uci: $(READY)  ## the UCI protocol, beside other libraries; DATA=DIR SPLITS=5 ONLY="yacht default"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  bayesian-torch==0.5.0 tyxe==0.0.2 laplace-torch==0.3 curvlinops-for-pytorch \
+	  backpack-for-pytorch asdfghjkl==0.1a4 opt-einsum einops linear-operator jaxtyping wadler-lindig
+	@$(BIN)/python benchmarks/uci.py --data "$(DATA)" --splits $(SPLITS) $(if $(ONLY),--only $(ONLY))
 	@$(BIN)/python docs/generate.py
 
 walk: $(READY)  ## how far one layer travels through the code: modules, calls, forms of object

@@ -23,7 +23,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import getitem
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ MUTANTS = ROOT / "benchmarks" / "mutants.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
 PLANTED = ROOT / "tests" / "planted.yaml"
+UCI = ROOT / "benchmarks" / "uci.json"
+UCI_PUBLISHED = ROOT / "benchmarks" / "uci_published.json"
 OWNERS = ROOT / "benchmarks" / "owners.json"
 COUNTS = ("classes", "converted", "refused", "built", "equal", "wrong")
 SURVEYED = {
@@ -478,6 +480,58 @@ def _training_figures(name: str) -> list[dict[str, Any]]:
     return figures
 
 
+def uci_table(score: str) -> str:
+    """One score of every method on every set, the mean over its splits, and published ones."""
+    cells = json.loads(UCI.read_text())["cells"]
+    sets = list(dict.fromkeys(cell["set"] for cell in cells))
+    found: dict[str, dict[str, list[float]]] = {}
+    for cell in cells:
+        by_set = found.setdefault(cell["method"], {})
+        by_set.setdefault(cell["set"], []).append(cell[score])
+    published = json.loads(UCI_PUBLISHED.read_text()).get(score, {})
+    for method, values in published.items():
+        found[f"{method} (published)"] = {name: [value] for name, value in values.items()}
+    return _table(
+        ("", *sets, "mean"),
+        (
+            (method, *(_mean(by_set.get(name, [])) for name in sets), _mean_over(sets, by_set))
+            for method, by_set in found.items()
+        ),
+    )
+
+
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    count = f" ({len(values)})" if len(values) > 1 else ""
+    return f"{sum(values) / len(values):.3g}{count}"
+
+
+def _mean_over(sets: Sequence[str], by_set: Mapping[str, Sequence[float]]) -> str:
+    if not all(name in by_set for name in sets):
+        return ""
+    means = [sum(by_set[name]) / len(by_set[name]) for name in sets]
+    return f"**{sum(means) / len(means):.3f}**"
+
+
+def uci_chain_table() -> str:
+    """The sd of predictions beside that of a long chain."""
+    rows = json.loads(UCI.read_text())["hmc"]
+    return _table(
+        ("", "sd / sd of the chain", "NLL", "seconds"),
+        (
+            (row["method"], f"{row['sd_ratio']:.2f}", f"{row['nll']:.3f}", str(row["seconds"]))
+            for row in rows
+        ),
+    )
+
+
+def uci_sources() -> str:
+    """Where the published figures come from."""
+    sources = json.loads(UCI_PUBLISHED.read_text())["sources"]
+    return "".join(f"- {method}: {source}\n" for method, source in sources.items())
+
+
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = (headings, ["---"] * len(headings), *rows)
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
@@ -514,6 +568,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "diabetes": lambda: scores_table("diabetes"),
     "digits": lambda: scores_table("digits"),
     "speed": speed_table,
+    **{
+        f"uci_{score}": partial(uci_table, score)
+        for score in ("nll", "coverage_90", "rmse", "crps", "seconds")
+    },
+    "uci_hmc": uci_chain_table,
+    "uci_sources": uci_sources,
     "walk": walk_table,
     "owners": owners_table,
 }
@@ -528,6 +588,7 @@ HOLD_TABLES = (
     "docs/reference/walk.md",
     "docs/reference/owners.md",
     "docs/reference/verification.md",
+    "docs/reference/uci.md",
 )
 
 

@@ -1006,7 +1006,7 @@ class TestEmit:
         lines = ended.out.splitlines()
         assert lines[:2] == ["--- a/train_svi.py", "+++ b/train_svi.py"]
         assert {
-            "-        steps=None,  # as many as scales need to move",
+            "-        steps=None,  # until the loss is flat",
             "+        epochs=7,",
         } <= set(lines)
         assert {"-        lr=0.5,", "+        lr=0.01,"} <= set(lines)

@@ -20,9 +20,10 @@ PARALLEL_PARTS = 9  # not a divisor of the number of guides: each part gets some
 
 
 def combinations() -> Iterator[tuple[str, str, str]]:
-    """Engine, likelihood and guide; ``nuts`` has no guide."""
+    """Engine, likelihood and guide; ``nuts`` and ``ensemble`` have no guide."""
     yield from itertools.product(ENGINES, case_names(LIKELIHOODS), case_names(GUIDES))
     yield from (("nuts", name, "") for name in case_names(LIKELIHOODS) if not learns(name))
+    yield from (("ensemble", name, "") for name in case_names(LIKELIHOODS))
 
 
 def learns(likelihood: str) -> bool:
@@ -58,6 +59,7 @@ def test_the_forbidden_combinations_are_refused() -> None:
     guides = {name: read_case(GUIDES, name)["guide"] for name in case_names(GUIDES)}
     for guide in guides.values():
         assert refusals(engine="nuts", guide=guide) == ["PYR402"]
+        assert refusals(engine="ensemble", guide=guide) == ["PYR402"]
     for name, guide in guides.items():
         for engine in ENGINES:
             if name == "AutoNormal" and engine != "svi":
@@ -117,8 +119,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lightning_several": {"engine": "lightning", "devices": "several"},
     **{
         f"lean_{engine}": {"engine": engine, "leave_out": ["baseline", "export", "plots"]}
-        for engine in ("torch", "svi", "lightning", "nuts")
+        for engine in ("torch", "svi", "lightning", "nuts", "ensemble")
     },
+    "ensemble_unclipped": {"engine": "ensemble", "optimizer": {"clip_norm": 0}},
+    "at_once": {"elbo": {"kl_warmup": 0}},
+    "at_once_lightning": {"elbo": {"kl_warmup": 0}, "engine": "lightning"},
     "lean_several": {"devices": "several", "leave_out": ["export"]},
     "lean_classes": {"likelihood": {"family": "categorical"}, "leave_out": ["plots"]},
     "lean_density": {

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -234,3 +235,42 @@ def test_a_chain_cannot_go_on_from_a_file(tmp_path: Path) -> None:
     ran = run_main(module, *FLAGS, f"--resume={tmp_path / 'elsewhere.pt'}")
     assert ran.code == 2
     assert "a chain cannot go on from a file; use --resume auto or never" in ran.err
+
+
+ENGINES = ["torch", "svi", "lightning"]
+
+
+def epochs_logged(out: Path) -> int:
+    return len((out / "metrics.jsonl").read_text().splitlines())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_goes_on_for_more_epochs(engine: str, tmp_path: Path) -> None:
+    script = load_module(write_script(tmp_path, engine=engine))
+    out = tmp_path / "runs/train_svi"
+    assert run_main(script, "--epochs=2", *FLAGS).code == 0
+    grown = run_main(script, "--epochs=4", *FLAGS)
+    assert grown.code == 0, grown.err
+    assert epochs_logged(out) == 4
+    assert torch.load(out / "last.pt", weights_only=True)["done"] == 4
+    refused = run_main(script, "--epochs=3", *FLAGS)
+    assert (refused.code, "was made with other --epochs" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_training_finds_its_end_and_keeps_to_it(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = load_module(write_script(tmp_path, engine=engine, epochs=None))
+    monkeypatch.setattr(sys.modules["svi_runtime.run"], "LEAST_STEPS", 12)
+    monkeypatch.setattr(sys.modules["svi_runtime.run"], "LEAST_EPOCHS", 12)
+    monkeypatch.setattr(sys.modules["svi_runtime.plateau"], "FALL", 1e6)  # flat as soon as may be
+    out, flags = tmp_path / "runs/train_svi", (*FLAGS, "--batch-size=1000", "--lr=1")
+    ran = run_main(script, *flags)
+    assert ran.code == 0, ran.err
+    assert epochs_logged(out) == 33  # at least 28, of which 14 are the warm-up; 8 tell, 11 cool
+    assert "ended by itself: the loss was flat after epoch 22" in ran.out
+    again = run_main(script, *flags)
+    assert again.code == 0, again.err
+    assert epochs_logged(out) == 33
+    assert "evaluated: epoch 33, the last" in again.out

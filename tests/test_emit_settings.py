@@ -118,7 +118,7 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"trainer": 1},
             "svi.trainer: no such key; choose from output, model, data, likelihood, guide, "
-            "optimizer, elbo, nuts, handlers, engine, devices, epochs, steps, choose, "
+            "optimizer, elbo, nuts, ensemble, handlers, engine, devices, epochs, steps, choose, "
             "patience, arviz, logger, leave_out, seed",
         ),
         (
@@ -226,7 +226,9 @@ def test_the_page_on_training_names_the_files_there_are(tmp_path: Path) -> None:
     (tmp_path / "train_svi.py").write_text(emit(data=data).script)
     assert run_main(load_module(tmp_path / "train_svi.py"), "--no-baseline").code == 0
     written = [path.name for path in (tmp_path / "runs/train_svi").iterdir()]
-    assert sorted(shown) == sorted(name for name in written if "before" not in name)
+    assert sorted(shown) == sorted(
+        name for name in written if "before" not in name and name != ".lock"
+    )
 
 
 TYPED: list[dict[str, Any]] = [

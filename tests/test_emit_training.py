@@ -1,5 +1,6 @@
 """What an emitted script promises when it runs: right posteriors, no lost work, clear refusals."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -779,7 +780,7 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(tmp_path: Path) -> None:
         stream = io.StringIO()
         stream.isatty = lambda is_terminal=is_terminal: is_terminal  # type: ignore[method-assign]
         with contextlib.redirect_stderr(stream):
-            module.Progress(4, 0).show(row)
+            module.Progress(argparse.Namespace(epochs=4, is_open=False), 0).show(row)
         shown[is_terminal] = stream.getvalue()
     terms = "epoch 2/4  loss 3.0000  nll 1.0000  kl 2.0000  0 s left"
     assert shown[True] == f"\r[##########          ] {terms}\x1b[K"

@@ -221,6 +221,7 @@ FULL: dict[str, Any] = {
         "kl_warmup": 1,
     },
     "nuts": {"samples": 10, "warmup": 10},
+    "ensemble": {"members": 3},
     "handlers": {"condition": {"net.a": 1.0}, "reparam": ["net.b"], "do": ["net.c"]},
     "engine": "torch",
     "devices": "one",

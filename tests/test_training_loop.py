@@ -3,7 +3,9 @@
 import argparse
 import json
 import random
+import resource
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from pyroify.training.audit import audit, check_fit
 from pyroify.training.checkpoints import (
     load,
+    own_folder,
     random_state,
     resumed,
     save,
@@ -30,6 +33,7 @@ from pyroify.training.guides import MeanField
 from pyroify.training.initial import built_with_values, first_call, init_to_known
 from pyroify.training.loop import Loop
 from pyroify.training.objectives import MeanFieldElbo
+from pyroify.training.plateau import MOST
 from pyroify.training.progress import stop_signals
 from pyroify.training.run import Run, example_rows, exit_code, parse_flags, prepare, set_up
 
@@ -163,11 +167,12 @@ def test_the_weight_of_the_kl_rises(tmp_path: Path) -> None:
 def test_a_checkpoint_is_whole_or_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
     assert load(path) is None
-    for number in (1, 2):
-        save(path, {"number": number})
-    assert load(path) == {"number": 2}
+    states: list[dict[str, Any]] = [{"about": {}, "parameters": {}, "n": n} for n in (1, 2)]
+    for state in states:
+        save(path, state)
+    assert load(path) == states[1]
     path.write_bytes(path.read_bytes()[:50])
-    assert load(path) == {"number": 1}
+    assert load(path) == states[0]
     (tmp_path / "last.before.pt").write_bytes(b"")
     with pytest.raises(Abort, match="no whole checkpoint is left"):
         load(path)
@@ -175,8 +180,9 @@ def test_a_checkpoint_is_whole_or_the_one_before(tmp_path: Path) -> None:
 
 def test_old_files_are_cleared_away_only_to_begin_anew(tmp_path: Path) -> None:
     about = {"settings": {}, "data": "d", "sites": {}}
-    save(tmp_path / "last.pt", {"about": about})
-    assert resumed(tmp_path, "auto", about) == {"about": about}
+    state = {"about": about, "parameters": {}}
+    save(tmp_path / "last.pt", state)
+    assert resumed(tmp_path, "auto", about) == state
     with pytest.raises(Abort, match="there is no checkpoint"):
         resumed(tmp_path, str(tmp_path / "none.pt"), about)
     assert resumed(tmp_path, "never", about) is None
@@ -212,6 +218,13 @@ def test_an_audit_of_a_sound_model_finds_nothing(tmp_path: Path) -> None:
         check_fit(objective.model, Rows(run.rows.inputs, torch.zeros(len(run.rows), 2)))
 
 
+@pytest.mark.parametrize(("asked", "sizes"), [(4, [4, 4]), (5, [4, 4]), (7, [4, 4]), (9, [8])])
+def test_all_batches_of_an_epoch_are_alike(asked: int, sizes: list[int], tmp_path: Path) -> None:
+    run, objective = start(tmp_path, batch_size=asked)
+    with Loop(run, objective, torch.optim.SGD(objective.parameters(), lr=0.1)) as loop:
+        assert [len(rows) for rows in loop.batches()] == sizes
+
+
 def test_a_checkpoint_knows_two_rows(tmp_path: Path) -> None:
     run, _ = start(tmp_path)
     rows = example_rows(run.about)
@@ -242,7 +255,9 @@ def test_epochs_are_those_that_the_steps_take(
     given: dict[str, Any], epochs: int, tmp_path: Path
 ) -> None:
     run, _ = start(tmp_path, epochs=None, **given)
-    assert run.flags.epochs == epochs
+    assert run.flags.least == epochs
+    assert run.flags.epochs == (epochs if given["steps"] else MOST * epochs)
+    assert run.flags.is_open == (given["steps"] is None)
 
 
 def test_an_exit_code_says_how_a_run_ended(tmp_path: Path, capsys: Any) -> None:
@@ -256,3 +271,136 @@ def test_an_exit_code_says_how_a_run_ended(tmp_path: Path, capsys: Any) -> None:
     assert capsys.readouterr().err == "script.py: a fault\n"
     assert exit_code(interrupt, flags(tmp_path)) == 130
     assert exit_code(lambda _: None, flags(tmp_path)) == 0
+
+
+# ---- refusals, each in one line ------------------------------------------------------
+
+
+def test_the_epochs_may_grow_and_the_rate_is_then_that_of_more(tmp_path: Path) -> None:
+    def train_for(epochs: int, out: Path) -> tuple[Loop, list[float]]:
+        run, objective = start(out, epochs=epochs)
+        optimizer = torch.optim.SGD(objective.parameters(), lr=0.01)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+        with Loop(run, objective, optimizer, schedule) as loop:
+            for _ in loop.epochs():
+                for rows in loop.batches():
+                    loss, nll = objective(rows, 1.0)
+                    optimizer.zero_grad()
+                    loop.per_row(loss).backward()
+                    if loop.accepts(loop.per_row(loss), nll):
+                        optimizer.step()
+                schedule.step()
+        lines = (out / "metrics.jsonl").read_text().splitlines()
+        return loop, [json.loads(line)["lr"] for line in lines]
+
+    train_for(3, tmp_path / "grown")
+    loop, rates = train_for(6, tmp_path / "grown")
+    _, whole = train_for(6, tmp_path / "whole")
+    assert loop.epoch == 6
+    assert rates[3:] == pytest.approx(whole[3:])
+    with pytest.raises(Abort, match="was made with other --epochs"):
+        train_for(4, tmp_path / "grown")
+
+
+def test_a_training_that_found_its_end_goes_on_for_the_epochs_it_is_given(tmp_path: Path) -> None:
+    def start_open(**given: Any) -> tuple[Run, MeanFieldElbo]:
+        run, objective = start(tmp_path, **given)
+        if given["epochs"] is None:
+            run.flags.is_open, run.flags.least = True, 8
+            run.flags.epochs = run.flags.flat = 40
+            run.describe(objective.model, spec="abc")
+        return run, objective
+
+    loop = train(*start_open(epochs=None, steps=None))
+    ended = loop.flags.epochs
+    assert ended == loop.epoch < 40
+    assert trained(tmp_path)["flat"] == loop.flags.flat > 0
+    again = train(*start_open(epochs=None, steps=None))  # has nothing left to do
+    assert (again.epoch, again.flags.epochs) == (ended, ended)
+    with pytest.raises(Abort, match=f"has seen {ended} epochs, more than --epochs 3"):
+        train(*start_open(epochs=3))
+    assert train(*start_open(epochs=ended + 2)).epoch == ended + 2
+
+
+def test_a_folder_that_another_run_writes_to_is_refused(tmp_path: Path) -> None:
+    with own_folder(tmp_path), pytest.raises(Abort, match="another run writes to") as refused:
+        train(*start(tmp_path))
+    assert refused.value.code == 2
+    assert not (tmp_path / "last.pt").exists()
+    train(*start(tmp_path))  # it is free again
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Abort, match=r"cannot write to .*; choose --out"):
+        train(*start(tmp_path / "file" / "out"))
+
+
+@pytest.mark.parametrize("state", [{"weight": torch.zeros(2)}, torch.zeros(2), [1, 2]])
+def test_a_foreign_checkpoint_is_refused(state: Any, tmp_path: Path) -> None:
+    torch.save(state, tmp_path / "last.pt")
+    for go_on in (lambda: train(*start(tmp_path)), lambda: trained(tmp_path)):
+        with pytest.raises(Abort, match="is no checkpoint of a training script") as refused:
+            go_on()
+        assert refused.value.code == 2
+    assert (tmp_path / "last.pt").exists()
+    other = {"about": {"anything": 1}, "parameters": {}}
+    torch.save(other, tmp_path / "last.pt")
+    with pytest.raises(Abort, match="was made with other data, sites, --epochs"):
+        train(*start(tmp_path))
+
+
+@pytest.fixture
+def little_room() -> Iterator[None]:
+    """No file may have more than 20,000 bytes, which stands for a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_full_disk_is_said_and_leaves_the_checkpoint_before(
+    tmp_path: Path, little_room: None
+) -> None:
+    small = {"about": {}, "parameters": {}}
+    save(tmp_path / "last.pt", small)
+    with pytest.raises(Abort, match=r"cannot write .*the checkpoint before is kept") as full:
+        save(tmp_path / "last.pt", {"parameters": torch.zeros(100_000)})
+    assert full.value.code == 2
+    assert load(tmp_path / "last.pt") == small
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_other_files_that_do_not_fit_end_with_2_too(
+    tmp_path: Path, little_room: None, capsys: Any
+) -> None:
+    def write(_: argparse.Namespace) -> None:
+        (tmp_path / "results.json").write_text("x" * 100_000)
+
+    assert exit_code(write, flags(tmp_path)) == 2
+    assert "make room there, or choose --out" in capsys.readouterr().err
+
+    def fail(_: argparse.Namespace) -> None:
+        (tmp_path / "nowhere" / "results.json").read_text()
+
+    with pytest.raises(FileNotFoundError):  # a fault, which is not a full disk
+        exit_code(fail, flags(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (Rows((torch.zeros(1, 2),), torch.ones(1)), "1 training rows tell next to nothing"),
+        (Rows((torch.zeros(2, 2),), torch.arange(2.0)), "2 training rows tell next to nothing"),
+        (Rows((torch.randn(9, 2),), torch.ones(9)), "all 9 training targets are the same"),
+        (Rows((torch.randn(9, 2),), torch.arange(9.0)), ""),
+    ],
+)
+def test_rows_that_tell_nothing_are_warned_of(
+    rows: Rows, words: str, tmp_path: Path, capsys: Any
+) -> None:
+    prepare(rows, flags(tmp_path), test=0, validation=0, scale_targets=True)
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {words}") if words else not said

@@ -15,10 +15,12 @@ from pyroify.training.verdicts import of_scores, of_training
 GOOD = {"nll": 1.0, "rmse": 1.0, "coverage_90": 0.9, "aleatoric_sd": 1.0}
 
 
-def run_with(out: Path, kls: list[float]) -> Run:
-    lines = (json.dumps({"epoch": i, "kl": kl}) + "\n" for i, kl in enumerate(kls, 1))
+def run_with(out: Path, kls: list[float], rates: list[float] | None = None) -> Run:
+    rates = rates or [1.0] * len(kls)
+    rows = zip(kls, rates, strict=True)
+    lines = (json.dumps({"kl": kl, "lr": rate}) + "\n" for kl, rate in rows)
     (out / "metrics.jsonl").write_text("".join(lines))
-    flags = argparse.Namespace(out=out, epochs=len(kls), lr=0.01, kl_weight=1.0)
+    flags = argparse.Namespace(out=out, epochs=len(kls), lr=0.01, kl_weight=1.0, flat=0, least=10)
     return Run(flags, {"train": Rows((torch.zeros(2, 1),), torch.zeros(2))}, {})
 
 
@@ -37,11 +39,30 @@ def test_the_fall_of_the_kl_is_judged(kls: list[float], words: list[str], tmp_pa
     assert bool(said) == bool(words)
 
 
+def test_a_kl_that_stands_because_the_rate_is_zero_has_not_converged(tmp_path: Path) -> None:
+    kls = [2.0 - 0.1 * min(i, 10) for i in range(20)]
+    rates = [1.0] * 10 + [0.0] * 10
+    assert "not converged: 20%" in "\n".join(of_training(run_with(tmp_path, kls, rates)))
+
+
+@pytest.mark.parametrize(
+    ("flat", "words"),
+    [
+        (20, "ended by itself: the loss was flat after epoch 20"),
+        (33, "not converged: the loss still fell after the most epochs"),
+    ],
+)
+def test_how_a_training_ended_is_said(flat: int, words: str, tmp_path: Path) -> None:
+    run = run_with(tmp_path, [1.0] * 50)
+    run.flags.flat = flat
+    assert words in "\n".join(of_training(run))
+
+
 @pytest.mark.parametrize(
     ("change", "original", "words"),
     [
         ({}, 2.0, ["as good as the original network or better: NLL 1.000 against 2.000", "honest"]),
-        ({}, 0.5, ["worse than the original network", "try --lr 0.03"]),
+        ({}, 0.5, ["worse than the original network", "take engine: ensemble in"]),
         ({"coverage_90": 0.5}, 2.0, ["too sure: 90 % intervals hold 50% of the targets"]),
         ({"coverage_90": 1.0}, 2.0, ["too unsure: 90 % intervals hold 100%"]),
         ({"aleatoric_sd": 2.0}, 2.0, ["too much noise: its sd is 2, the error only 1"]),

@@ -108,6 +108,7 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "several": settings.devices == "several" and settings.engine == "torch",
         "validates": not hasattr(guide, "finish"),
         "noise": _begins_noise(settings),
+        "until_flat": _ends_when_flat(settings),
         "logger": LOGGERS.get(settings.logger, "False"),
         "by_column": settings.data.kind in ("csv", "parquet"),
         "parts": parts,
@@ -174,6 +175,12 @@ def _begins_noise(settings: Settings) -> bool:
     is_begun = settings.guide.init in ("module", "checkpoint")
     starts = settings.engine in ("torch", "lightning")
     return starts and ("PyroParam" in scale or ("PyroSample" in scale and is_begun))
+
+
+def _ends_when_flat(settings: Settings) -> bool:
+    """Whether the script itself finds out how long to train; a rate that falls all along cannot."""
+    is_told = settings.epochs or settings.steps or settings.engine in ("nuts", "ensemble")
+    return not is_told and settings.optimizer.schedule == "cosine"
 
 
 def _option(name: str, value: Any) -> str:

@@ -18,7 +18,7 @@ from pyroify.emit.values import Unwritable, is_reference, write_value
 
 OPTIMIZERS: Final = ("Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
-ENGINES: Final = ("torch", "svi", "lightning", "nuts")
+ENGINES: Final = ("torch", "svi", "lightning", "nuts", "ensemble")
 ELBOS: Final = ("auto", "Trace_ELBO")
 INITS: Final = ("module", "prior", "zero")
 CHOICES: Final = ("last", "best")
@@ -77,14 +77,14 @@ class Elbo:
     """What is optimised.
 
     ``name`` ``auto`` takes the KL in closed form where the guide allows it. ``kl_warmup`` counts
-    epochs.
+    epochs; None: half of those that a training has at least.
     """
 
     name: str
     particles: int
     local_reparametrization: bool
     kl_weight: float
-    kl_warmup: int
+    kl_warmup: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,13 @@ class Nuts:
 
     samples: int
     warmup: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """How many networks are fitted."""
+
+    members: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ class Settings:
     optimizer: Optimizer
     elbo: Elbo
     nuts: Nuts
+    ensemble: Ensemble
     handlers: Handlers
     engine: str
     devices: str
@@ -220,6 +228,7 @@ def read_settings(svi: Mapping[str, Any], origin: Origin | None = None) -> Setti
         optimizer=_optimizer(section.section("optimizer")),
         elbo=_elbo(section.section("elbo")),
         nuts=_nuts(section.section("nuts")),
+        ensemble=_ensemble(section.section("ensemble")),
         handlers=_handlers(section.section("handlers")),
         engine=section.choice("engine", ENGINES, "torch"),
         devices=section.choice("devices", DEVICES, "one"),
@@ -339,10 +348,17 @@ def _elbo(section: Section) -> Elbo:
         particles=section.count("particles", 1),
         local_reparametrization=section.flag("local_reparametrization", True),
         kl_weight=section.number("kl_weight", 1.0),
-        kl_warmup=section.count("kl_warmup", 0, least=0),
+        kl_warmup=_kl_warmup(section),
     )
     section.finish()
     return elbo
+
+
+def _kl_warmup(section: Section) -> int | None:
+    if section.values.get("kl_warmup", "auto") == "auto":
+        section.take("kl_warmup")
+        return None
+    return section.count("kl_warmup", 0, least=0)
 
 
 def _handlers(section: Section) -> Handlers:
@@ -392,6 +408,8 @@ _REFUSED_ELBOS: Final = {
 def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
     """What each setting allows by itself but not together with another."""
     found: list[Problem] = []
+    if settings.engine == "ensemble":
+        found += _refused_keys(svi, "an ensemble has no {}")
     if settings.engine == "nuts":
         found += _refused_by_nuts(settings, svi)
     if settings.devices == "several" and settings.engine not in ("torch", "lightning"):
@@ -456,7 +474,7 @@ def _refused_with_patience(settings: Settings) -> list[Problem]:
     if not settings.data.validation:
         message = "without validation rows nothing says when to stop"
         return [Problem("svi.patience", message, "set svi.data.validation", "PYR406")]
-    validates = settings.engine != "nuts"
+    validates = settings.engine not in ("nuts", "ensemble")
     if validates and not hasattr(facts(GUIDES, settings.guide.family), "finish"):
         return []
     what = f"guide {settings.guide.family}" if validates else f"engine {settings.engine}"
@@ -464,12 +482,16 @@ def _refused_with_patience(settings: Settings) -> list[Problem]:
     return [Problem("svi.patience", message, "leave it out", "PYR406")]
 
 
-def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
-    found = [
-        Problem(f"svi.{key}", f"NUTS has no {key}", "leave it out", "PYR402")
+def _refused_keys(svi: Mapping[str, Any], message: str) -> list[Problem]:
+    return [
+        Problem(f"svi.{key}", message.format(key), "leave it out", "PYR402")
         for key in ("guide", "elbo")
         if svi.get(key)
     ]
+
+
+def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
+    found = _refused_keys(svi, "NUTS has no {}")
     likelihood = settings.likelihood
     learned = [name for name, text in likelihood.attributes.items() if "PyroParam" in text]
     if learned or hasattr(likelihood.facts, "declare"):
@@ -483,3 +505,9 @@ def _nuts(section: Section) -> Nuts:
     nuts = Nuts(section.count("samples", 200, least=4), section.count("warmup", 200))
     section.finish()
     return nuts
+
+
+def _ensemble(section: Section) -> Ensemble:
+    ensemble = Ensemble(section.count("members", 5, least=2))
+    section.finish()
+    return ensemble

@@ -77,7 +77,7 @@ def read_data(section: Section) -> Data:
         weights=section.text("weights", ""),
         shape=_shape(section),
         rows=section.count("rows", 1000),
-        batch_size=section.count("batch_size", 128),
+        batch_size=section.count("batch_size", 512),
         test=_share(section, "test", 0.2),
         validation=_share(section, "validation", 0.0),
         standardize=section.choice("standardize", STANDARDIZE, "columns"),

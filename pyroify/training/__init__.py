@@ -10,11 +10,13 @@ from .chain import begins_chain, finish_chain, stopping_chain
 from .chunks import stream_table
 from .data import Parts, Rows, as_inputs, as_one_batch, as_rows
 from .distributions import CensoredWeibull
+from .ensemble import keep_member, members_left
 from .errors import Abort
 from .evaluation import (
     Optimizers,
     compare,
     fit_original,
+    fit_point,
     report,
     validating,
     validation_nll,
@@ -22,7 +24,7 @@ from .evaluation import (
 )
 from .export import export
 from .files import read_archive, read_arrays, read_csv, read_parquet
-from .guides import Chain, Laplace, MeanField
+from .guides import Chain, Laplace, MeanField, Members
 from .handlers import Handled, ablated, matching, set_handlers
 from .inference_data import load_xarray, write_arviz
 from .initial import (
@@ -39,6 +41,7 @@ from .loop import Loop, StoredOptimizer
 from .noise import begin_noise
 from .objectives import MeanFieldElbo, Objective, Terms, TraceElbo, posterior, posterior_draws
 from .outputs import Output, check_outputs
+from .plateau import cooled, kl_warmup
 from .project_data import read_project, some_inputs
 from .ranks import is_helper, join_ranks, leave_ranks, ranks
 from .run import Flags, Run, example_rows, exit_code, parse_flags, prepare, restore, set_up
@@ -60,6 +63,7 @@ __all__ = [
     "Loop",
     "MeanField",
     "MeanFieldElbo",
+    "Members",
     "Objective",
     "Optimizers",
     "Output",
@@ -82,6 +86,7 @@ __all__ = [
     "check_fit",
     "check_outputs",
     "compare",
+    "cooled",
     "drawn_rows",
     "drop_column",
     "example_rows",
@@ -90,15 +95,19 @@ __all__ = [
     "finish_chain",
     "first_call",
     "fit_original",
+    "fit_point",
     "init_to_known",
     "is_helper",
     "join_ranks",
+    "keep_member",
+    "kl_warmup",
     "latent_sites",
     "leave_ranks",
     "load_values",
     "load_xarray",
     "made_up_inputs",
     "matching",
+    "members_left",
     "observed",
     "one_of_each_row",
     "parse_flags",

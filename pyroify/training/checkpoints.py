@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
-from .errors import Abort
+from .errors import Abort, first_line
 from .ranks import is_helper, rank
 
 State = dict[str, Any]
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNWRITABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors that a user can do something about: no room left, or no right to write."""
 
 UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError)
 
@@ -53,8 +61,37 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = f"cannot write to {path}: {error.strerror}; choose --out"
+        raise Abort(2, unwritable(path, error)) from error
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """What to do about a folder that cannot be written to."""
+    hint = "make room there, or choose --out" if error.errno in FULL else "choose --out"
+    return f"cannot write to {path}: {error.strerror}; {hint}"
+
+
+@contextmanager
+def own_folder(path: Path) -> Iterator[None]:
+    """Writes to the folder alone: refuses while another run does, which would mix the two.
+
+    Of several processes of one run, the first alone asks.
+    """
+    make_folder(path)
+    if is_helper():
+        yield
+        return
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        why = f"another run writes to {path}; wait for it, or choose another --out"
         raise Abort(2, why) from error
+    except OSError as error:
+        raise Abort(2, unwritable(path, error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def save(path: Path, state: State) -> None:
@@ -65,10 +102,17 @@ def save(path: Path, state: State) -> None:
     if rank() > 0:
         return
     new, before = path.with_suffix(".new"), path.with_suffix(".before.pt")
-    with new.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with new.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # torch calls a full disk a RuntimeError
+        new.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or first_line(error)
+        kept = "; the checkpoint before is kept" if path.exists() else ""
+        hint = "make room there, or choose --out"
+        raise Abort(2, f"cannot write {path}: {why}{kept}; {hint}") from error
     if path.exists():
         os.replace(path, before)
     os.replace(new, path)
@@ -82,10 +126,14 @@ def load(path: Path) -> State | None:
             continue
         try:
             state: State = torch.load(candidate, map_location="cpu", weights_only=True)
-            return state
         except UNREADABLE:
             is_damaged = True
             print(f"{candidate} is damaged", file=sys.stderr)
+            continue
+        if not (isinstance(state, dict) and {"about", "parameters"} <= state.keys()):
+            why = "is no checkpoint of a training script"
+            raise Abort(2, f"{candidate} {why}; move it away, or choose another --out")
+        return state
     if is_damaged:
         raise Abort(2, "no whole checkpoint is left; start again with --resume never")
     return None
@@ -110,6 +158,9 @@ def resumed(out: Path, resume: str, about: State) -> State | None:
     state = None if resume == "never" else load(path)
     if state:
         check_same(state["about"], about, path)
+        epochs = about["settings"].get("--epochs", 0)
+        if 0 < epochs < state.get("done", 0):
+            raise Abort(2, f"{path} has seen {state['done']} epochs, more than --epochs {epochs}")
         return state
     if is_path:
         raise Abort(2, f"there is no checkpoint {path}")
@@ -122,9 +173,14 @@ def resumed(out: Path, resume: str, about: State) -> State | None:
 
 def check_same(saved: State, now: State, path: Path) -> None:
     """Refuses to go on with other settings, data or sites than the checkpoint's."""
-    other = [name for name in ("data", "sites") if saved[name] != now[name]]
-    settings = now["settings"].items()
-    other += [name for name, value in settings if saved["settings"].get(name) != value]
+    other = [name for name in ("data", "sites") if saved.get(name) != now[name]]
+    before, settings = saved.get("settings", {}), now["settings"].items()
+    other += [name for name, value in settings if not may_follow(name, before.get(name), value)]
     if other:
         why = f"{path} was made with other {', '.join(other)}"
         raise Abort(2, f"{why}; use --resume never, or another --out")
+
+
+def may_follow(name: str, before: Any, now: Any) -> bool:
+    """Whether a run may go on with this setting: with the same, or with more epochs."""
+    return bool(before == now or (name == "--epochs" and before is not None and now > before))

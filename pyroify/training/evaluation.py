@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pyro import poutine
 from pyro.infer.autoguide import AutoDelta, init_to_median, init_to_value
 from torch import Tensor, nn
 
@@ -69,8 +70,22 @@ def fit_original(
     It begins where the class begins, and is fitted by maximum likelihood with the same batch
     size, optimizer and epochs; validation rows choose the epoch here too.
     """
+    model, point = fit_point(build_model, build_optimizer, run, run.flags.seed, clip_norm)
+    return lambda inputs: [observed(model, point(), inputs)] * run.flags.samples
+
+
+def fit_point(
+    build_model: Callable[[int], tuple[nn.Module, Draw]],
+    build_optimizer: Callable[[Any, Flags], Optimizers],
+    run: Run,
+    seed: int,
+    clip_norm: float = math.inf,
+    *,
+    prior: float = 0.0,
+) -> tuple[nn.Module, nn.Module]:
+    """A model and one value per latent: by maximum likelihood, or with this weight of the prior."""
     flags, rows, validation = run.flags, run.rows, run.parts["validation"]
-    torch.manual_seed(flags.seed)
+    torch.manual_seed(seed)
     model, values = build_model(len(rows))
     init = init_to_value(values=values, fallback=init_to_median)
     point = AutoDelta(model, init_loc_fn=init)
@@ -80,12 +95,19 @@ def fit_original(
     best, least = None, math.inf
 
     def loss_of(part: Rows) -> Tensor:
-        loss: Tensor = -observed(model, point(), part.args).log_prob(part.targets).mean()
+        draw = point()
+        with poutine.trace() as traced, poutine.condition(data=draw):
+            model(*part.args)
+        nodes: dict[str, Any] = traced.trace.nodes
+        loss: Tensor = -nodes["obs"]["fn"].log_prob(part.targets).mean()
+        if prior and whole.training:
+            priors = [nodes[name]["fn"].log_prob(draw[name]).sum() for name in draw]
+            loss = loss - prior * torch.stack(priors).sum() / len(rows)
         return loss
 
     for _ in range(flags.epochs):
         whole.train()
-        for part in rows.shuffled(flags.batch_size):
+        for part in rows.shuffled(run.batch_size):
             loss = loss_of(part)
             optimizer.zero_grad()
             loss.backward()
@@ -103,7 +125,7 @@ def fit_original(
     if best:
         whole.load_state_dict(best)
     whole.eval()
-    return lambda args: [observed(model, point(), args)] * flags.samples
+    return model, point
 
 
 def print_table(title: str, columns: dict[str, dict[str, float]]) -> None:

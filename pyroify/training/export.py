@@ -26,10 +26,11 @@ def export(
     """
     model, rows, out = objective.model, example_rows(about), flags.out
     with torch.no_grad():
-        draws = list(posterior_draws(objective.guide, flags.samples))
-        draws = [whole_draw(model, draw, rows) for draw in draws]
+        draws, states = [], []
+        for draw in posterior_draws(objective.guide, flags.samples):
+            draws.append(whole_draw(model, draw, rows))
+            states.append(original_state(model, draws[-1], rows.args))
         means = {n: torch.stack([d[n] for d in draws]).mean(0) for n in draws[0]}
-        states = [original_state(model, draw, rows.args) for draw in draws]
         mean, _ = original_state(model, means, rows.args)
     exported = {
         "draws": [network for network, _ in states],

@@ -130,3 +130,39 @@ class Chain(nn.Module):
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
         """Takes the draws of a checkpoint."""
         self.samples = state
+
+
+class Members(Chain):
+    """The members of an ensemble in the place of a guide.
+
+    What is plain in the ``model`` goes along with each of them: a draw puts it there.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = [model]  # in a list, so that it is no part of this one
+        self.plain: list[dict[str, Tensor]] = []
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    def add(self, draw: dict[str, Tensor], plain: dict[str, Tensor]) -> None:
+        """One more member, by its latents and the state of its model."""
+        for name, value in draw.items():
+            kept = self.samples.get(name, value[None][:0])
+            self.samples[name] = torch.cat([kept, value[None]])
+        self.plain.append(plain)
+
+    def draw(self, number: int) -> dict[str, Tensor]:
+        """The latents of one member; the model is then that member's."""
+        # Not in place: a likelihood may still hold what another member has.
+        self.model[0].load_state_dict(self.plain[number], assign=True)
+        return super().draw(number)
+
+    def get_extra_state(self) -> Any:
+        """The members, as a checkpoint holds them."""
+        return {"samples": self.samples, "plain": self.plain}
+
+    def set_extra_state(self, state: Any) -> None:
+        """Takes the members of a checkpoint."""
+        self.samples, self.plain = state["samples"], state["plain"]

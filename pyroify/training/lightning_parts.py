@@ -23,9 +23,12 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 from torch.utils.data import DataLoader, Sampler
 
-from .checkpoints import State, load, resumed, save, set_seeds
+from .checkpoints import State, load, own_folder, resumed, save, set_seeds
 from .data import Rows
 from .errors import Abort, first_line
+from .loop import has_grown, rates_after
+from .plateau import begin_cooling, is_done
+from .plateau import kl_warmup as warmup_of
 from .progress import Progress, open_log, stop_signals
 from .ranks import is_helper
 from .run import Run
@@ -41,7 +44,7 @@ def row_numbers(rows: Rows, run: Run, trainer: Any) -> DataLoader[Any]:
     """
     rank, ranks = trainer.global_rank, trainer.world_size
     order = EpochOrder(len(rows), run.flags.seed, rank, ranks)
-    size = max(1, run.flags.batch_size // ranks)
+    size = max(1, run.batch_size // ranks)
     return DataLoader(range(len(rows)), size, sampler=order)  # type: ignore[arg-type]
 
 
@@ -72,6 +75,12 @@ class EpochOrder(Sampler[int]):
 def seed_of(seed: int, epoch: int, stream: int) -> int:
     """A seed of its own for each epoch and stream of numbers."""
     return int(np.random.SeedSequence([seed, epoch, stream]).generate_state(1)[0])
+
+
+def losses_of(log: Path) -> list[float]:
+    """Of each epoch that is done."""
+    lines = log.read_text().splitlines() if log.is_file() else []
+    return [json.loads(line)["loss"] for line in lines]
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -129,17 +138,28 @@ class Patience(EarlyStopping):
 class Bookkeeping(lightning.Callback):
     """Seeds and logs each epoch, tells checkpoints what they belong to, stops when asked to."""
 
-    def __init__(self, run: Run, stop: list[int], done: int, every: int):
+    def __init__(
+        self, run: Run, stop: list[int], done: int, every: int, kl_warmup: int, grown: bool
+    ):
         self.run = run
+        self.kl_warmup = kl_warmup
+        self.grown = grown
         self.stop = stop
         self.every = every
         out = Path(os.devnull) if is_helper() else run.flags.out / "metrics.jsonl"
         self.metrics = open_log(out, done)
-        self.progress = Progress(run.flags.epochs, done)
+        self.losses = losses_of(out) if run.flags.is_open else []
+        self.progress = Progress(run.flags, done)
 
     def on_train_start(self, trainer: Any, training: Any) -> None:
         """In the place of Lightning's handler, which ends the process wherever it is."""
         signal.signal(signal.SIGTERM, lambda number, _: self.stop.append(number))
+        for config in trainer.lr_scheduler_configs if self.grown else ():
+            (optimizer,), (schedule,) = training.configure_optimizers()
+            rates = rates_after(schedule, optimizer, trainer.current_epoch)
+            config.scheduler.load_state_dict(schedule.state_dict())
+            for group, rate in zip(trainer.optimizers[0].param_groups, rates, strict=True):
+                group["lr"] = rate
 
     def on_train_batch_start(self, trainer: Any, _: Any, __: Any, number: int) -> None:
         """Noise of its own for each process and epoch; a run that goes on begins no epoch."""
@@ -160,6 +180,13 @@ class Bookkeeping(lightning.Callback):
         row = {name: terms[name].item() for name in names if name in terms}
         print(json.dumps({"epoch": epoch, **row}), file=self.metrics, flush=True)
         self.progress.show({"epoch": epoch, **row})
+        flags = self.run.flags
+        if flags.is_open:
+            self.losses.append(row["loss"])
+            done = is_done(flags, self.losses, self.kl_warmup)
+            if trainer.strategy.reduce_boolean_decision(done, all=False):
+                begin_cooling(flags, epoch)
+                trainer.fit_loop.max_epochs = flags.epochs
 
     def on_save_checkpoint(self, trainer: Any, training: Any, checkpoint: State) -> None:
         """Beside what Lightning keeps: what it is of, and the parameters by their own names."""
@@ -167,16 +194,21 @@ class Bookkeeping(lightning.Callback):
         checkpoint["parameters"] = {name.removeprefix("objective."): v for name, v in state}
         checkpoint["about"] = self.run.about
         checkpoint["done"] = checkpoint["epoch"] + 1
+        checkpoint["flat"] = 0 if self.run.flags.is_open else self.run.flags.flat
 
 
 @contextmanager
-def lightning_run(run: Run, patience: int = 0, kl_warmup: int = 0) -> Iterator[State]:
+def lightning_run(run: Run, patience: int = 0, kl_warmup: int | None = None) -> Iterator[State]:
     """The options of a Trainer for this run, among them checkpoints, and early stopping.
 
     Validates fifty times, after the ``kl_warmup``; ``patience`` counts epochs, 0: never stops.
     """
+    rises = warmup_of(run.flags) if kl_warmup is None else kl_warmup
     state = resumed(run.flags.out, run.flags.resume, run.about)
     done = state["epoch"] + 1 if state else 0
+    grown = bool(state and has_grown(state["about"], run.about))
+    if state and state["flat"] and run.flags.is_open:
+        begin_cooling(run.flags, state["flat"])
     if not is_helper():
         if state:
             print(f"going on after epoch {done}", file=sys.stderr)
@@ -184,17 +216,18 @@ def lightning_run(run: Run, patience: int = 0, kl_warmup: int = 0) -> Iterator[S
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")  # about its own use of torch
     out, every = run.flags.out, math.ceil(run.flags.epochs / 50)
-    with pyro.validation_enabled(False), stop_signals() as stop:
+    owned = own_folder(run.flags.out)
+    with owned, pyro.validation_enabled(False), stop_signals() as stop:
         callbacks: list[Any] = [
-            Bookkeeping(run, stop, done, every),
+            Bookkeeping(run, stop, done, every, rises, grown),
             Checkpoint(out, "last", enable_version_counter=False, save_on_train_epoch_end=True),
         ]
         if len(run.parts["validation"]):
-            callbacks.append(Best(kl_warmup, out))
+            callbacks.append(Best(rises, out))
         if patience:
             if not len(run.parts["validation"]):
                 raise Abort(2, "too few rows to validate, so --patience has nothing to see")
-            callbacks.append(Patience(kl_warmup, VALIDATION, patience=math.ceil(patience / every)))
+            callbacks.append(Patience(rises, VALIDATION, patience=math.ceil(patience / every)))
         try:
             yield {
                 "max_epochs": run.flags.epochs,

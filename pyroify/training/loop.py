@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,14 +21,30 @@ from torch import Tensor
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from .audit import bad_sites
-from .checkpoints import State, random_state, resumed, save, set_random_state
+from .checkpoints import State, own_folder, random_state, resumed, save, set_random_state
 from .data import Rows
 from .errors import Abort, first_line
 from .objectives import Objective
+from .plateau import begin_cooling, is_done
+from .plateau import kl_warmup as warmup_of
 from .progress import Progress, open_log, stop_signals
 from .ranks import gather, mean_over_ranks, rank, ranks
 from .run import Run
 from .streams import Stream
+
+
+def has_grown(before: State, now: State) -> bool:
+    """Whether a run goes on for another number of epochs than its checkpoint was to have."""
+    return bool(before["settings"]["--epochs"] != now["settings"]["--epochs"])
+
+
+def rates_after(schedule: Any, optimizer: Any, epochs: int) -> list[float]:
+    """The rates that a new schedule, of another length, comes to after so many epochs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is no step of the optimizer in between
+        for _ in range(epochs):
+            schedule.step()
+    return [group["lr"] for group in optimizer.param_groups]
 
 
 class Stateful(Protocol):
@@ -54,7 +71,8 @@ class Loop:
                         optimizer.step()
 
     ``patience`` epochs without a better validation end it, 0: never. The weight of the KL rises
-    over the first ``kl_warmup`` epochs. ``bad_steps`` in a row that are not finite end it too.
+    over the first ``kl_warmup`` epochs, None: half of the least that there are.
+    ``bad_steps`` in a row that are not finite end it too.
     """
 
     def __init__(
@@ -64,7 +82,7 @@ class Loop:
         optimizer: Any,
         schedule: Stateful | None = None,
         *,
-        kl_warmup: int = 0,
+        kl_warmup: int | None = None,
         bad_steps: int = 5,
     ):
         self.objective = objective
@@ -72,7 +90,7 @@ class Loop:
         self.schedule = schedule
         self.run = run
         self.flags = run.flags
-        self.kl_warmup = kl_warmup
+        self.kl_warmup = warmup_of(run.flags) if kl_warmup is None else kl_warmup
         self.bad_steps = bad_steps
         self.patience: int = getattr(run.flags, "patience", 0)
         self.generator = torch.Generator("cpu").manual_seed(run.flags.seed)
@@ -84,7 +102,8 @@ class Loop:
             "nll": 0.0,
             "bad_steps": 0,  # in a row
             "best": math.inf,  # validation NLL
-            "best_epoch": kl_warmup,
+            "best_epoch": self.kl_warmup,
+            "losses": [],  # of each epoch
             "order": self.generator.get_state(),  # draws the order of this epoch's rows
         }
         self.batch: Rows | None = None
@@ -107,6 +126,16 @@ class Loop:
         return weight * min(1.0, (self.epoch + 1) / self.kl_warmup) if self.kl_warmup else weight
 
     def __enter__(self) -> Loop:
+        self.open.enter_context(own_folder(self.flags.out))
+        try:
+            self.enter()
+        except BaseException:
+            self.open.close()
+            raise
+        return self
+
+    def enter(self) -> None:
+        """Goes on from the last checkpoint, and opens what is open while training."""
         state = resumed(self.flags.out, self.flags.resume, self.run.about)
         if state:
             self.restore(state)
@@ -121,8 +150,7 @@ class Loop:
         self.log = self.open.enter_context(open_log(metrics, self.epoch))
         self.stop = self.open.enter_context(stop_signals())
         self.open.enter_context(pyro.validation_enabled(False))  # the audit did; it is slow
-        self.progress = Progress(self.flags.epochs, self.epoch)
-        return self
+        self.progress = Progress(self.flags, self.epoch)
 
     def __exit__(
         self,
@@ -145,6 +173,8 @@ class Loop:
             rate = groups[0]["lr"] if groups else self.flags.lr
             yield self.epoch
             row = self.end_epoch(rate)
+            if self.flags.is_open:
+                self.end_when_flat(row["loss"])
             if validate and self.epoch >= self.kl_warmup and self.epoch % every == 0:
                 (row["validation_nll"],) = mean_over_ranks(validate())
                 if row["validation_nll"] < self.counters["best"]:
@@ -159,6 +189,12 @@ class Loop:
         if self.is_stalled and rank() == 0:
             why = f"the validation NLL was best after epoch {self.counters['best_epoch']}"
             print(f"stopped after epoch {self.epoch}: {why}", file=sys.stderr)
+
+    def end_when_flat(self, loss: float) -> None:
+        """Lets the rate fall, and the training end, where the loss no longer falls."""
+        self.counters["losses"].append(loss)
+        if is_done(self.flags, self.counters["losses"], self.kl_warmup):
+            begin_cooling(self.flags, self.epoch)
 
     @property
     def is_stalled(self) -> bool:
@@ -187,7 +223,7 @@ class Loop:
         """The batches of rows that are in memory."""
         self.generator.set_state(self.counters["order"])
         order = torch.randperm(len(rows), generator=self.generator, device="cpu")
-        size = rows.batch_of(self.flags.batch_size)
+        size = rows.batch_of(self.run.batch_size)
         parts = [part for part in order.split(size) if len(part) >= ranks()]
         if not parts:
             why = f"leaves no row for some of {ranks()} processes"
@@ -262,7 +298,9 @@ class Loop:
             done = self.counters["best_epoch"]
             best = {"about": self.run.about, "done": done, "parameters": self.best}
             save(out / "best.pt", best)
-        save(out / "last.pt", {"about": self.run.about, "done": self.epoch, **self.state()})
+        flat = 0 if self.flags.is_open else self.flags.flat
+        last = {"about": self.run.about, "done": self.epoch, "flat": flat, **self.state()}
+        save(out / "last.pt", last)
         self.best, self.saved = {}, time.monotonic()
 
     def state(self) -> State:
@@ -279,12 +317,20 @@ class Loop:
     def restore(self, state: State) -> None:
         """Goes on from there."""
         self.objective.load_state_dict(state["parameters"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.schedule:
-            self.schedule.load_state_dict(state["schedule"])
         self.counters = state["counters"]
         if isinstance(self.run.rows, Stream):
             self.run.rows.set_own_state(state["loader"])
+        if self.flags.is_open and state["flat"]:
+            begin_cooling(self.flags, state["flat"])
+        if self.schedule and has_grown(state["about"], self.run.about):
+            rates = rates_after(self.schedule, self.optimizer, self.epoch)
+            self.optimizer.load_state_dict(state["optimizer"])
+            for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+        else:
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.schedule:
+                self.schedule.load_state_dict(state["schedule"])
         set_random_state(state["random"][rank()])
 
 

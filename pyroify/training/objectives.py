@@ -186,10 +186,15 @@ def posterior_draws(guide: nn.Module, count: int) -> Iterator[dict[str, Tensor]]
 
 
 def posterior(objective: Objective, count: int) -> Predict:
-    """Predicts by ``count`` draws of the guide."""
+    """Predicts by ``count`` draws of the guide.
+
+    Where there are fewer, as of an ensemble, each counts so many times: a row's intervals are those
+    of draws from its likelihoods, and five would be too few to tell nine tenths.
+    """
 
     def predict(args: tuple[Any, ...]) -> list[Any]:
         draws = posterior_draws(objective.guide, count)
-        return [observed(objective.model, draw, args) for draw in draws]
+        likelihoods = [observed(objective.model, draw, args) for draw in draws]
+        return likelihoods * (count // len(likelihoods))
 
     return predict

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .ranks import rank
+from .run import Flags
 
 
 @contextmanager
@@ -39,25 +40,26 @@ def open_log(path: Path, epochs: int) -> TextIO:
 class Progress:
     """A bar with loss, NLL, KL and time left on a terminal; ten lines elsewhere."""
 
-    def __init__(self, epochs: int, start: int):
-        self.epochs = epochs
+    def __init__(self, flags: Flags, start: int):
+        self.flags = flags
         self.start = start
         self.began = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
     def show(self, row: dict[str, float]) -> None:
         """The averages of an epoch."""
-        done = int(row["epoch"])
-        is_last = done == self.epochs
+        done, epochs = int(row["epoch"]), self.flags.epochs
+        is_last = done == epochs
         if rank() > 0:
             return
-        if not (self.terminal or is_last or done % math.ceil(self.epochs / 10) == 0):
+        if not (self.terminal or is_last or done % math.ceil(epochs / 10) == 0):
             return
         pace = (time.monotonic() - self.began) / (done - self.start)
         terms = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "nll", "kl"))
-        left = f"{pace * (self.epochs - done):.0f} s left"
-        text = f"epoch {done}/{self.epochs}  {terms}  {left}"
+        most = "at most " if self.flags.is_open else ""
+        left = f"{most}{pace * (epochs - done):.0f} s left"
+        text = f"epoch {done}/{epochs}  {terms}  {left}"
         if self.terminal:
-            text = f"\r[{'#' * (20 * done // self.epochs):20}] {text}\x1b[K"
+            text = f"\r[{'#' * (20 * done // epochs):20}] {text}\x1b[K"
         end = "" if self.terminal and not is_last else "\n"
         print(text, end=end, file=sys.stderr, flush=True)

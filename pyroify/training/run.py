@@ -8,7 +8,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ import pyro
 import torch
 from torch import Tensor, nn
 
-from .checkpoints import State, set_seeds, trained
+from .checkpoints import UNWRITABLE, State, set_seeds, trained, unwritable
 from .data import Parts, Rows, Scalings, as_one_batch, fit_scalings, is_plain, scale_parts, split
 from .errors import Abort, first_line
 from .objectives import Objective
 from .pictures import load_pyplot
+from .plateau import MOST, begin_cooling
 from .ranks import ranks, refuse_several
 from .sites import Draw, latent_sites
 from .streams import Stream
@@ -68,6 +69,7 @@ def parse_flags(
         parser.add_argument("--no-baseline", dest="baseline", action="store_false")
     if "plots" not in leave_out:
         parser.add_argument("--plots", action="store_true", help="draw pictures")
+    parser.set_defaults(is_open=False, flat=0)  # see plateau.py
     settings = {"epochs": None, "steps": None, **defaults}
     if defaults.get("epochs"):
         del settings["steps"]
@@ -93,6 +95,11 @@ def exit_code(start: Callable[[Flags], None], flags: Flags) -> int:
         return stop.code
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        print(f"{flags.script}: {unwritable(flags.out, error)}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -156,10 +163,21 @@ class Run:
         """Those of the training."""
         return self.parts["train"]
 
+    @property
+    def batch_size(self) -> int:
+        """As asked, or as much less as makes all batches of an epoch alike.
+
+        A last batch of a few rows would stand for all rows like any other, with much more noise.
+        """
+        count, most = len(self.rows), int(self.flags.batch_size)
+        return math.ceil(count / math.ceil(count / most))
+
     def describe(self, model: nn.Module, spec: str) -> None:
         """Fills ``about``; ``spec`` names what no flag says."""
         names = OF_CHAIN if "draws" in self.flags else OF_TRAINING
         settings = {f"--{name}".replace("_", "-"): getattr(self.flags, name) for name in names}
+        if self.flags.is_open:
+            settings["--epochs"] = 0  # as many as it takes
         settings |= {"svi section": spec, "number of processes": ranks()}
         digest = digest_of(self.rows)
         sites = latent_sites(model, self.rows[:2])
@@ -185,6 +203,8 @@ class Run:
         objective.load_state_dict(state["parameters"])
         objective.eval()
         self.chosen = state.get("done", 0)
+        if self.flags.is_open and state.get("flat"):
+            begin_cooling(self.flags, state["flat"])  # so long is another network trained too
 
     def write_facts(self) -> None:
         """``run.json``: settings, versions, hash of the data, sites."""
@@ -209,10 +229,13 @@ def prepare(
     scale_inputs: str = "columns",
     scale_targets: bool = False,
     whole: bool = False,
+    until_flat: bool = True,
 ) -> Run:
     """A run with its rows split and scaled; what is known of the data comes from the training.
 
-    ``whole``: inputs and targets are one batch, as the project has it.
+    ``whole``: inputs and targets are one batch, as the project has it. A training that was given
+    neither epochs nor steps ends when its loss is flat; not so where ``until_flat`` is False, as
+    its rate falls all along.
     """
     if whole:
         if isinstance(rows, dict):
@@ -222,11 +245,30 @@ def prepare(
     if flags.smoke:
         rows = (rows["train"] if isinstance(rows, dict) else rows)[:SMOKE_ROWS]
     parts = split(rows, flags.seed, test, validation)
+    for words in doubts(parts["train"]):
+        print(f"warning: {words}", file=sys.stderr)
+    steps = getattr(flags, "steps", None)
+    flags.least = epochs_of(flags, parts["train"], steps)
     if flags.epochs is None:
-        flags.epochs = epochs_of(flags, parts["train"])
+        flags.is_open = until_flat and not steps
+        flags.epochs = MOST * flags.least if flags.is_open else flags.least
+        flags.flat = flags.epochs if flags.is_open else 0
     scalings = fit_scalings(parts["train"], scale_inputs, scale_targets)
     return Run(flags, scale_parts(parts, scalings), scalings)
 
+
+def doubts(rows: Rows) -> Iterator[str]:
+    """What these rows cannot tell, whatever is trained on them."""
+    if len(rows) < FEW:
+        yield f"{len(rows)} training rows tell next to nothing; what follows is the prior"
+    elif isinstance(rows, Stream) or not is_plain(rows.targets):
+        return  # not known before they are read
+    elif rows.targets.numel() and (rows.targets == rows.targets[0]).all():
+        yield f"all {len(rows)} training targets are the same, so there is nothing to learn"
+
+
+FEW = 3
+"""Rows from which on something is left to learn after mean and noise."""
 
 LEAST_STEPS, LEAST_EPOCHS = 3000, 20
 
@@ -234,17 +276,17 @@ SMOKE_ROWS = 256
 """So many rows a short run has where none can be made up."""
 
 
-def epochs_of(flags: Flags, rows: Rows) -> int:
-    """So many epochs as ``--steps`` take, without it as many as scales need to move.
+def epochs_of(flags: Flags, rows: Rows, steps: int | None) -> int:
+    """So many epochs as these steps take, without them as many as scales need to move.
 
     A scale begins at a hundredth of its prior's; in a step its logarithm moves by ``lr`` at most,
     and by half of that where the rate falls to zero. The way is there six times.
     """
     batches = rows.steps(int(flags.batch_size))
-    if flags.steps:
-        return math.ceil(int(flags.steps) / batches)
-    steps = max(LEAST_STEPS, 6 * math.log(100) / float(flags.lr))
-    return max(LEAST_EPOCHS, math.ceil(steps / batches))
+    if steps:
+        return math.ceil(steps / batches)
+    least = max(LEAST_STEPS, 6 * math.log(100) / float(flags.lr))
+    return max(LEAST_EPOCHS, math.ceil(least / batches))
 
 
 def input_names(form: Form) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from .guides import Chain
 from .objectives import Objective
+from .plateau import was_flat
 from .run import Run
 from .sites import latent_sites
 
@@ -22,6 +24,9 @@ COSTLY = 3.0
 WIDE = 10
 """Weights a row from which on a mean-field guide tends to fall back on the prior."""
 
+BETTER = "engine: ensemble"
+"""What to take where a posterior does not pay."""
+
 HONEST = (0.82, 0.97)
 """Between these shares of the targets lie in 90 % intervals that are as wide as they should be."""
 
@@ -36,24 +41,41 @@ def verdicts(objective: Objective, results: Summary, run: Run) -> list[str]:
 
 
 def of_training(run: Run) -> Iterator[str]:
-    """Whether the KL has stopped to fall, and whether it is small enough."""
+    """Whether loss and KL have stopped to fall, and whether the KL is small enough."""
     path = run.flags.out / "metrics.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
-    history = [json.loads(line)["kl"] for line in lines]
-    if len(history) >= 10:
-        fall = max(history) - history[-1]
-        last = history[len(history) * 9 // 10 - 1] - history[-1]
-        share = max(last / fall, 0.0) if fall > 0 else 0.0  # a KL that rose again has settled
+    rows = [json.loads(line) for line in lines]
+    flags, more = run.flags, f"try --epochs {3 * len(rows)}, the same command goes on"
+    if flags.flat and len(rows) >= flags.epochs:
+        if was_flat(flags):
+            yield f"ended by itself: the loss was flat after epoch {flags.flat}"
+        else:
+            yield f"not converged: the loss still fell after the most epochs, {len(rows)}; {more}"
+    if len(rows) >= 10:
+        share = share_of_last_tenth(rows)
         seen = f"{share:.0%} of the fall of the KL came in the last tenth of the training"
         if share > SETTLED:
-            yield f"not converged: {seen}; try --epochs {3 * len(history)}"
+            yield f"not converged: {seen}; {more}"
         else:
             yield f"converged: {seen}"
-    if history and history[-1] > COSTLY:
+    if rows and rows[-1]["kl"] > COSTLY:
+        kl = rows[-1]["kl"]
         yield (
-            f"far from the prior: the KL is {history[-1]:.3g} nats a row, more than rows can tell; "
-            f"try --epochs {3 * len(history)}, then a prior of fan_in ** -0.5 in the spec"
+            f"far from the prior: the KL is {kl:.3g} nats a row, more than rows can tell; "
+            f"{more}, then a prior of fan_in ** -0.5 in the spec"
         )
+
+
+def share_of_last_tenth(rows: Sequence[Mapping[str, float]]) -> float:
+    """How much of the fall of the KL, from its highest, came in the last tenth of the training.
+
+    An epoch counts by its learning rate: at a rate near zero nothing falls, converged or not.
+    """
+    kls = [row["kl"] for row in rows]
+    done = list(accumulate(row.get("lr", 1.0) for row in rows))
+    tenth = next(i for i, rate in enumerate(done) if rate >= 0.9 * done[-1] * (1 - 1e-9))
+    fall = max(kls) - kls[-1]
+    return max((kls[tenth] - kls[-1]) / fall, 0.0) if fall > 0 else 0.0  # it may rise again
 
 
 def of_size(objective: Objective, run: Run) -> Iterator[str]:
@@ -74,7 +96,7 @@ def of_scores(results: Summary, run: Run) -> Iterator[str]:
     if original:
         seen = f"NLL {scores['nll']:.3f} against {original['nll']:.3f}"
         if scores["nll"] > original["nll"] + 0.02:
-            yield f"worse than the original network: {seen}; try --lr {3 * run.flags.lr:g}"
+            yield f"worse than the original network: {seen}; take {BETTER} in the spec"
         else:
             yield f"as good as the original network or better: {seen}"
     if "coverage_90" in scores:
