@@ -15,6 +15,7 @@ from pyroify.diagnostics import Finding
 from pyroify.pipeline import Outcome, Watched, make_plan, rewrite_project, unwatched
 from pyroify.project import Project, open_project, stand_in
 from pyroify.report.run import UNMATCHED_RULE, Report, make_report
+from pyroify.report.status import Progress, progress
 from pyroify.spec.model import Spec
 from pyroify.workspace import open_settled, with_spec
 
@@ -74,6 +75,12 @@ def report_plan(project: Project, spec: Spec, accepted: Set[str] = frozenset()) 
     """The plan of the selected files of a project, but for findings with codes ``accepted``."""
     made = make_plan(project.root, project.files, spec, project.selected)
     return make_report(project, spec, Outcome(made, ()), accepted)
+
+
+def report_progress(project: Project, spec: Spec) -> Progress:
+    """How far each folder of a project is; ``project`` is not narrowed to what the spec has."""
+    report = report_plan(project, spec, accepted_codes(True))
+    return progress(report, frozenset(project.narrowed(spec.include, spec.exclude).selected))
 
 
 def carry_out(

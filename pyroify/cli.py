@@ -387,16 +387,52 @@ def status(
     paths: tuple[Path, ...], spec: Path | None, output: str, output_file: Path | None
 ) -> int:
     """Show how far the migration of PATHS is, folder by folder."""
-    from pyroify.api import accepted_codes, report_plan
-    from pyroify.report.status import progress
+    from pyroify.api import report_progress
     from pyroify.workspace import with_spec
 
     project, prior_spec = with_spec(_settled(paths, spec, None, False))
-    report = report_plan(project, prior_spec, accepted_codes(True))
-    narrowed = project.narrowed(prior_spec.include, prior_spec.exclude)
-    found = progress(report, frozenset(narrowed.selected))
+    found = report_progress(project, prior_spec)
     _report(output, output_file, "status", found, project.root, 0)
     return 0
+
+
+@cli.command()
+@PATHS
+@SPEC
+@click.option(
+    "--html",
+    "page",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT",
+    help="The page to write; an older one is replaced, and no other file.",
+)
+@ALLOW_UNMATCHED
+@volume
+@_reports_failures
+def report(paths: tuple[Path, ...], spec: Path | None, page: Path, allow_unmatched: bool) -> int:
+    """Write a page about PATHS: what is converted, each parameter with its prior, the changes.
+
+    The page is one file that loads nothing else. No other file is written.
+    """
+    from pyroify.api import accepted_codes, carry_out, report_progress
+    from pyroify.publish import refuse_existing
+    from pyroify.report.page import is_page, render_page
+    from pyroify.report.run import exit_code, make_report
+    from pyroify.report.text import count, render_statuses
+    from pyroify.workspace import with_spec
+
+    if not (page.is_file() and is_page(page)):
+        refuse_existing(Path(), str(page), "it is no report; name another file with --html")
+    project, prior_spec = with_spec(_settled(paths, spec, None, False))
+    narrowed = project.narrowed(prior_spec.include, prior_spec.exclude)
+    outcome = carry_out(narrowed, prior_spec, None, _default_jobs(), watched)
+    made = make_report(narrowed, prior_spec, outcome, accepted_codes(allow_unmatched))
+    text = render_page(made, report_progress(project, prior_spec))
+    _write_report(page, formats.Output(text))
+    found = count(len(made.findings), "finding")
+    note(f"wrote {page}: {render_statuses(made)}; {found}\n")
+    return exit_code(made, would_change=False)
 
 
 @cli.command()

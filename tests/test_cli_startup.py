@@ -59,7 +59,11 @@ def test_nothing_heavy_is_loaded_to_speak_of_itself(tmp_path: Path, statement: s
 
 
 @pytest.mark.parametrize(
-    "args", [["plan"], ["rewrite", "--diff"], ["rewrite"], ["init"], ["rule", "PYR002"]]
+    "args",
+    [
+        *(["plan"], ["rewrite", "--diff"], ["rewrite"], ["init"], ["rule", "PYR002"]),
+        ["report", "--html", "report.html"],
+    ],
 )
 def test_torch_is_not_loaded_by_the_core(lay_out: Callable, args: list[str]) -> None:
     files = {"net.py": NET} if args == ["init"] else {"net.py": NET, "pyroify.yaml": SPEC}

@@ -11,9 +11,9 @@ from pyroify.report.text import count, printable, render_statuses
 from pyroify.spec.expressions import to_text
 from pyroify.spec.model import Action, Keep, Param, Sample, Spec
 
-_HEADERS = ("site", "shape", "layer", "becomes", "decided by")
+HEADERS = ("site", "shape", "layer", "becomes", "decided by")
 _NO_RULE = {"own": "own (the code declares it)", "barred": "no rule: it cannot be random"}
-_FATES = {
+FATES = {
     "converted": "converted",
     "to_convert": "to convert",
     "unchanged": "stays as it is",
@@ -38,14 +38,15 @@ def _head(path: str, report: Report) -> str:
 def _class_lines(classes: Sequence[ClassPlan], report: Report) -> Iterator[str]:
     for entry in classes:
         codes = " ".join(sorted({finding.code for finding in entry.findings}))
-        fate = _FATES[report.status(entry)]
+        fate = FATES[report.status(entry)]
         yield f"  {entry.qualname}, line {entry.line}: {fate} {codes}".rstrip()
-        rows = [_HEADERS, *(_row(site, report.spec) for site in entry.sites)]
+        rows = [HEADERS, *(site_row(site, report.spec) for site in entry.sites)]
         if entry.sites:
             yield from (f"    {line}" for line in _table(rows))
 
 
-def _row(site: SitePlan, spec: Spec) -> tuple[str, ...]:
+def site_row(site: SitePlan, spec: Spec) -> tuple[str, ...]:
+    """What a table says of a site, below HEADERS."""
     rule = _name_rule(site.rule, spec) if site.rule else _NO_RULE.get(site.spared, "no rule")
     return site.path, known_shape(site) or "?", site.layer or "-", outcome(site, spec), rule
 
@@ -63,15 +64,14 @@ def _name_rule(rule: RuleRef, spec: Spec) -> str:
 
 def outcome(site: SitePlan, spec: Spec) -> str:
     """What becomes of a site, as the spec would say it."""
-    if site.rule is None:
-        return site.action
-    action = site.rule.action(spec)
-    return describe_action(action) if _is_carried_out(site, action) else site.action
+    action = carried_out(site, spec)
+    return site.action if action is None else describe_action(action)
 
 
-def _is_carried_out(site: SitePlan, action: Action) -> bool:
-    """Not if the plan knows better, for a frozen parameter, say."""
-    return (site.action == "keep") == isinstance(action, Keep)
+def carried_out(site: SitePlan, spec: Spec) -> Action | None:
+    """What a rule makes of a site; None if the plan knows better, for a frozen parameter, say."""
+    action = site.rule.action(spec) if site.rule else None
+    return action if (site.action == "keep") == isinstance(action, Keep) else None
 
 
 def describe_action(action: Action) -> str:

@@ -73,5 +73,11 @@ def _line(path: str, counts: Mapping[str, int], width: int) -> str:
         return f"{printable(path):{width}}  nothing to convert"
     done = int(rate * _BAR // 100)
     bar = "#" * done + "-" * (_BAR - done)
-    said = [f"{counts[kind]} {kind.replace('_', ' ')}" for kind in KINDS if counts.get(kind)]
-    return f"{printable(path):{width}}  {bar}  {rate:5.1f} %  {', '.join(said)}"
+    return f"{printable(path):{width}}  {bar}  {rate:5.1f} %  {describe_counts(counts)}"
+
+
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """``2 converted, 1 refused``."""
+    return ", ".join(
+        f"{counts[kind]} {kind.replace('_', ' ')}" for kind in KINDS if counts.get(kind)
+    )
