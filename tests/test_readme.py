@@ -39,6 +39,23 @@ class Net(nn.Module):
     def forward(self, x):
         return self.last(self.block(self.first(x)))
 """
+TRAINING = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from src.model import Net
+
+rows = TensorDataset(torch.randn(40, 3), torch.randn(40, 1))
+net = Net()
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+for epoch in range(3):
+    for x, y in DataLoader(rows, batch_size=8, shuffle=True):
+        loss = nn.functional.mse_loss(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 
@@ -76,6 +93,7 @@ def test_the_commands_of_the_readme_work_in_any_small_repository(readme, tmp_pat
     assert len(installing) == 2
     (tmp_path / "src").mkdir()
     (tmp_path / "src/model.py").write_text(NET)
+    (tmp_path / "train.py").write_text(TRAINING)
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

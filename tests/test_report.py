@@ -341,11 +341,11 @@ class TestJson:
         ]
         assert set(document["classes"][0]) == {
             *("name", "module", "qualname", "path", "line", "column", "status", "codes", "sites"),
-            *("stale_methods", "parts", "bases", "pending"),
+            *("stale_methods", "parts", "bases", "given", "pending"),
         }
         assert set(document["classes"][0]["sites"][0]) == {
             *("path", "line", "column", "action", "shape", "layer", "source", "rule", "beaten"),
-            *("spared", "start"),
+            *("spared", "start", "foreign"),
         }
         assert set(document["findings"][0]) == {
             *("path", "line", "column", "code", "severity", "message", "help", "subject"),

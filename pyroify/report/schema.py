@@ -142,6 +142,8 @@ def _class() -> Schema:
         "codes": _strings("Codes of its findings."),
         "stale_methods": _strings("Methods that use what construction put aside (PYR010)."),
         "bases": _strings("Classes of the project that it derives from."),
+        "given": {"type": "object", "additionalProperties": {"type": "string"}}
+        | _said("Arguments that all who build it give instances of classes, with one of these."),
         "parts": {"type": "array", "items": _object("One of them.", held)}
         | _said("Classes of the project that it holds."),
         "sites": _list("site", "Its parameters."),
@@ -161,6 +163,8 @@ def _site() -> Schema:
         "spared": {"enum": list(get_args(Spared))} | _said("Why no rule decides."),
         "start": {"type": ["array", "null"], "items": {"type": "number"}}
         | _said("Lowest and highest value that it begins with, where it shows."),
+        "foreign": _BOOLEAN
+        | _said("Whether it stands for what code outside of the project hands in or makes."),
     }
     return _object("A parameter.", keys)
 

@@ -139,6 +139,7 @@ def _class(entry: ClassPlan) -> dict[str, object]:
     return {
         "name": entry.name,
         **document,
+        "given": dict(entry.given),
         "codes": sorted({finding["code"] for finding in findings}),
     }
 
