@@ -82,7 +82,7 @@ def decide(spec: Spec, key: SiteKey) -> Decision:
     """What ``spec`` says about the site ``key``."""
     partial: list[Rule] = []
     complete: list[Rule] = []
-    for rule in reversed(spec.rules):
+    for rule in reversed(rules_about(spec, key)):
         extent = _extent(rule, key)
         if extent is _Extent.ALL:
             complete.append(rule)
@@ -96,6 +96,11 @@ def decide(spec: Spec, key: SiteKey) -> Decision:
     return Decision(winner.action, winner, tuple(reversed(beaten)), tuple(partial), spared=spared)
 
 
+def rules_about(spec: Spec, key: SiteKey) -> Sequence[Rule]:
+    """The rules that may match a site, by what they say of its class; in order."""
+    return spec.rules_about(key.qualname.partition(".")[0])
+
+
 def _spared(spec: Spec, key: SiteKey) -> Spared:
     """Why no rule decides a site although some may match it."""
     if key.own:
@@ -106,12 +111,11 @@ def _spared(spec: Spec, key: SiteKey) -> Spared:
 
 def unmatched_rules(spec: Spec, keys: Iterable[SiteKey]) -> tuple[Rule, ...]:
     """The rules that match none of the sites ``keys``, declared by the user or not."""
-    left = list(spec.written)
+    matching: set[int] = set()
     for key in (replace(key, own=False) for key in keys):
-        left = [rule for rule in left if _extent(rule, key) is _Extent.NONE]
-        if not left:
-            break
-    return tuple(left)
+        about = (rule for rule in rules_about(spec, key) if rule.index not in matching)
+        matching.update(rule.index for rule in about if _extent(rule, key))
+    return tuple(rule for rule in spec.written if rule.index not in matching)
 
 
 def powerless_rules(spec: Spec, keys: Sequence[SiteKey]) -> tuple[Rule, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, Literal
 
 from pyroify.spec.expressions import Call, Expression
@@ -165,7 +166,7 @@ class Example:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spec:
     """A whole spec file. ``path`` is how messages name it.
 
@@ -195,6 +196,26 @@ class Spec:
     def written(self) -> tuple[Rule, ...]:
         """The rules of the user."""
         return tuple(rule for rule in self.rules if not rule.barred)
+
+    def rules_about(self, cls: str) -> Sequence[Rule]:
+        """The rules that may be about a class, by the first name of its dotted one; in order.
+
+        Most rules of a long spec name their class, and so most need not be looked at.
+        """
+        if cls not in self._about:
+            fitting = (n for n, head in enumerate(self._heads) if head in (cls, ""))
+            self._about[cls] = tuple(self.rules[n] for n in fitting)
+        return self._about[cls]
+
+    @cached_property
+    def _heads(self) -> Sequence[str]:
+        """The class that each rule names; empty where it may be any."""
+        firsts = (rule.match.rpartition(":")[2].partition(".")[0] for rule in self.rules)
+        return ["" if re.search(r"[*?\[]", first) else first for first in firsts]
+
+    @cached_property
+    def _about(self) -> dict[str, Sequence[Rule]]:
+        return {}
 
     def barring(self, sites: Iterable[str]) -> Spec:
         """The spec, but that the ``sites`` (``module:Class.path``) are kept whatever it says."""
