@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -312,6 +313,14 @@ def test_what_is_not_taken_over_is_said(rewritten_script: Rewritten) -> None:
     assert finding.message == "momentum of SGD is not taken"
 
 
+def test_a_script_that_no_import_can_name_gives_its_definitions(lay_out: LayOut) -> None:
+    folder = lay_out({"train-net.py": NET + GUARDED})
+    rewrite(folder)
+    script = write_script(folder, take(folder, "train-net.py"))
+    assert "import train" not in script.read_text()
+    assert len(load_module(script).read_project()) == 4
+
+
 def test_a_longer_text_keeps_its_lines(lay_out: LayOut) -> None:
     """Statements are written further in, which must not reach what they say."""
     folder = lay_out({"train.py": TEXT})
@@ -341,6 +350,15 @@ class Net(nn.Module):
         return self.fc(x)
 
 
+"""
+GUARDED = f"""
+def main():
+    x = y = torch.ones(4, 1)
+    net = Net()
+{indent(STEP, "    ")}
+
+if __name__ == "__main__":
+    main()
 """
 TEXT = f'''{NET}
 TABLE = """1 3

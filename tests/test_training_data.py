@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from pyroify.training.data import (
     Rows,
@@ -19,6 +20,7 @@ from pyroify.training.data import (
 )
 from pyroify.training.errors import Abort, first_line
 from pyroify.training.files import read_archive, read_arrays, read_csv
+from pyroify.training.project_data import read_project
 from pyroify.training.sources import Source
 
 X = np.arange(12.0).reshape(6, 2)
@@ -156,3 +158,16 @@ def test_a_source_names_itself_and_the_line_that_failed() -> None:
 def test_an_error_without_a_text_is_named() -> None:
     assert first_line(KeyError()) == "KeyError"
     assert first_line(ValueError("a\nb")) == "a"
+
+
+def test_a_part_of_a_project_that_is_none_is_left_out() -> None:
+    """As scripts have it that test only where there is a test set."""
+    loader = DataLoader(TensorDataset(torch.tensor(X), torch.tensor(Y)), batch_size=4)
+    given = {"train": loader, "validation": loader, "test": None}
+    rows = read_project("train.py", lambda: (given, lambda batch: (batch[:1], batch[1])))
+    assert isinstance(rows, dict)
+    assert {name: len(part) for name, part in rows.items()} == {
+        "train": 6,
+        "validation": 6,
+        "test": 0,
+    }

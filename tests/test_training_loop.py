@@ -225,6 +225,46 @@ def test_all_batches_of_an_epoch_are_alike(asked: int, sizes: list[int], tmp_pat
         assert [len(rows) for rows in loop.batches()] == sizes
 
 
+class StepsFirst(Net):
+    """Takes the first axis of a batch for time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).cumsum(0)
+
+
+class Unlearned(Net):
+    """Holds a template with priors that it never calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.template = PyroModule[nn.Sequential](Net())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+class Noisy(Net):
+    """Draws for each row anew, so that two calls differ anyway."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + torch.randn(len(x), 1)
+
+
+def test_an_audit_refuses_a_network_whose_first_axis_is_not_the_rows() -> None:
+    rows = Rows((torch.tensor([[1.0, 2.0], [3.0, -1.0]]),), torch.zeros(2))
+    [fault] = audit(Model(StepsFirst(), 2), rows)
+    assert fault.startswith("what is predicted of a row depends on its place in the batch")
+    assert audit(Model(StepsFirst(), 1), rows[:1]) == []  # one row shows nothing
+    for net in (Net(), Noisy()):
+        assert audit(Model(net, 2), rows) == []
+
+
+def test_what_is_never_called_is_said_and_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit(Model(Unlearned(), 2), Rows((torch.ones(2, 2),), torch.zeros(2))) == []
+    said = capsys.readouterr().err
+    assert said == "not called, so nothing is learned of it: net.template\n"
+
+
 def test_a_checkpoint_knows_two_rows(tmp_path: Path) -> None:
     run, _ = start(tmp_path)
     rows = example_rows(run.about)

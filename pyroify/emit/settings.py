@@ -14,7 +14,7 @@ from pyroify.emit.origin.origin import Origin
 from pyroify.emit.output import EXAMPLE, output_problem
 from pyroify.emit.section import Problem, Section
 from pyroify.emit.sources import Data, read_data
-from pyroify.emit.values import Unwritable, is_reference, write_value
+from pyroify.emit.values import Unwritable, is_name, is_reference, write_value
 
 OPTIMIZERS: Final = ("Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
@@ -221,7 +221,7 @@ def read_settings(svi: Mapping[str, Any], origin: Origin | None = None) -> Setti
     section = Section("svi", svi, problems)
     settings = Settings(
         output=_output(section),
-        model=_model(section.section("model")),
+        model=_model(section.section("model"), is_copied=bool(origin and origin.net)),
         data=_data(section.section("data"), origin),
         likelihood=read_likelihood(section),
         guide=_guide(section.section("guide")),
@@ -275,9 +275,11 @@ def _output(section: Section) -> str:
     return path
 
 
-def _model(section: Section) -> Model:
+def _model(section: Section, is_copied: bool) -> Model:
+    """The class; it need not be importable where the script has what builds it."""
     name = section.text("class", "")
-    if not is_reference(name):
+    is_named = is_name(name.rpartition(":")[2]) if is_copied else is_reference(name)
+    if not is_named:
         section.problem(
             "class",
             f"{name!r} does not name a class" if name else "the class to train is missing",

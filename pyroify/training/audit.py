@@ -23,9 +23,14 @@ from .sites import (
     module_names,
     observed,
     pinned_sites,
+    prior_names,
     trace_model,
 )
 from .structure import describe_structure, returned_by
+
+TURNED = torch.tensor([1, 0])
+CLOSE = 1e-3
+"""How far two log-probabilities of the same are apart by rounding, at most."""
 
 
 @contextmanager
@@ -122,8 +127,10 @@ def check(model: nn.Module, rows: Rows) -> None:
 def audit(model: nn.Module, rows: Rows) -> list[str]:
     """Faults that training would not show, one line each."""
     model.eval()
-    nodes = trace_model(model, rows).nodes
+    with called_modules(model) as called:
+        nodes = trace_model(model, rows).nodes
     first, second = latent_sites(model, rows), latent_sites(model, rows)
+    is_by_place = depends_on_place(model, rows)
     model.train()
     faults = [
         f"{name} is sampled in one call but not in the next: is a draw cached?"
@@ -133,19 +140,74 @@ def audit(model: nn.Module, rows: Rows) -> list[str]:
         if site["fn"].batch_shape:
             shape = list(site["fn"].batch_shape)
             faults.append(f"{name} is drawn {shape} times: in a plate, or no to_event?")
+    if is_by_place:
+        why = "what is predicted of a row depends on its place in the batch"
+        faults.append(f"{why}: the first axis of inputs and outputs has to be that of the rows")
+    unused: dict[str, None] = {}
+    is_all_known = first.keys() <= set(prior_names(model))
     for module, prefix in module_names(model).items():
         for name in getattr(module, "_pyro_samples", {}):
             full = f"{prefix}.{name}".lstrip(".")
             if name in module.__dict__ or name in module._parameters:
                 faults.append(f"a plain value hides the prior of {full}")
-            elif full not in nodes:
+            elif full in nodes:
+                continue
+            elif is_all_known and (part := uncalled_part(model, prefix, called)):
+                unused[part] = None
+            else:
                 faults.append(f"{full} has a prior but is never sampled by that name")
+    if unused:
+        print(f"not called, so nothing is learned of it: {', '.join(unused)}", file=sys.stderr)
     if not pyro.settings.get("module_local_params"):
         stored = {id(p) for _, p in pyro.get_param_store().named_parameters()}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad and id(parameter) not in stored:
                 faults.append(f"SVI would never train {name}: its module is no PyroModule")
     return faults
+
+
+@contextmanager
+def called_modules(model: nn.Module) -> Iterator[set[nn.Module]]:
+    """The modules whose ``forward`` runs within."""
+    called: set[nn.Module] = set()
+    hooks = [
+        module.register_forward_pre_hook(lambda module, _: called.add(module))
+        for module in model.modules()
+    ]
+    yield called
+    for hook in hooks:
+        hook.remove()
+
+
+def uncalled_part(model: nn.Module, name: str, called: set[nn.Module]) -> str:
+    """The largest part around a module of which nothing was called; "" if it, or one around, was.
+
+    Such are templates that torch makes copies of, and heads that only training has.
+    """
+    path = name.split(".")
+    for end in range(2, len(path) + 1 if path[0] == "net" else 0):
+        part = ".".join(path[:end])
+        if not any(module in called for module in model.get_submodule(part).modules()):
+            return part
+    return ""
+
+
+def depends_on_place(model: nn.Module, rows: Rows) -> bool:
+    """Whether two rows in another order are predicted otherwise, with all weights held."""
+    rows = rows.known[:2]
+    draw = latent_sites(model, rows)
+    if rows.uncut or len(rows) < 2 or any(site["cond_indep_stack"] for site in draw.values()):
+        return False
+    values = {name: site["value"] for name, site in draw.items()}
+    with torch.random.fork_rng(), torch.no_grad():
+        likelihoods = [observed(model, values, r.args) for r in (rows, rows, rows[TURNED])]
+        if any(isinstance(likelihood, Told) for likelihood in likelihoods):
+            return False
+        targets = likelihoods[0].sample()
+        one, again = (likelihood.log_prob(targets) for likelihood in likelihoods[:2])
+        other = likelihoods[2].log_prob(targets.flip(0)).flip(0)
+    is_random = not torch.allclose(one, again, rtol=CLOSE, atol=CLOSE)
+    return not is_random and not torch.allclose(one, other, rtol=CLOSE, atol=CLOSE)
 
 
 def print_check(model: nn.Module, rows: Rows) -> None:

@@ -37,6 +37,7 @@ def read_project(
     with own_randomness(), torch.device("cpu"):
         given, rows_of = make()
         given = loaders_of(given["module"]) if "module" in given else given
+        given = {n: part for n, part in given.items() if part is not None or n == "train"}
         if stream and len(given) == 1 and isinstance(given["train"], DataLoader):
             what = f"{script} has one loader: its rows are read once, to keep some for the test"
             print(f"{what}; what is random in them stays as it is then", file=sys.stderr)

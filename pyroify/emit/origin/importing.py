@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Final
 
 from pyroify.emit.origin.code import Code, Definition, Module, bound_by, flat, reads
 from pyroify.emit.origin.options import PARSERS
 from pyroify.emit.origin.text import Writer
+from pyroify.emit.values import is_name
 
 QUIET: Final = re.compile(
     r"(torch|numpy|random|np)\.(\w+\.)*(manual_seed|seed|set_\w+|use_\w+)|warnings\.\w+"
@@ -34,6 +36,8 @@ class Importing:
         return self.found[node]
 
     def _find(self, module: Module, node: Definition) -> bool:
+        if not is_name(PurePosixPath(module.path).stem):
+            return False  # train-gat.py: no import statement names it
         if module is self.code.script and not self._is_quiet(module):
             return False
         if isinstance(node, ast.FunctionDef) and self._reads_surroundings(module, node):
