@@ -194,6 +194,17 @@ class TestTraining:
         assert svi["likelihood"] == {"family": "categorical"}
         assert run("emit").code == 0
 
+    def test_the_script_to_take_from_is_the_one_that_runs_the_training(
+        self, run: Run, lay_out: LayOut
+    ) -> None:
+        fit = "import torch\n\ndef fit(net):\n    torch.optim.Adam(net.parameters())\n"
+        main = "import torch\nimport fit\nfrom net import Net\n\nfit.fit(Net(5))\n"
+        lay_out({"net.py": MLP, "fit.py": fit, "main.py": main})
+        said = run("init").err
+        assert "fit.py:4 trains Net; `pyroify emit --from main.py` takes" in said
+        lay_out({"fit.py": fit + "\nif __name__ == '__main__':\n    fit(None)\n"})
+        assert "emit --from fit.py" in run("rewrite").out
+
     def test_what_nobody_knows_is_to_be_filled_in(self, run: Run, lay_out: LayOut) -> None:
         root = lay_out({"net.py": MLP})
         text = written(run, root)

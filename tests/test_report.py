@@ -235,13 +235,16 @@ class TestText:
         assert lines[:2] == ["would rewrite /project/a.py", "1 file to change"]
 
     def test_ends_with_the_scripts_that_train_a_converted_class(self) -> None:
-        trainings = (Training("train.py", 7, ("Net", "Deep")), Training("tune.py", 3, ()))
+        trainings = (
+            Training("train.py", 7, ("Net", "Deep"), "main.py"),
+            Training("tune.py", 3, (), "tune.py"),
+        )
         given = replace(report(NET, written=True), trainings=trainings)
         assert render_run(given).splitlines()[-4:] == [
             "2 scripts train converted classes without their random parameters:",
             "  /project/train.py:7 Net, Deep",
             "  /project/tune.py:3 what it is given",
-            "`pyroify emit --from /project/train.py` writes a script that trains them",
+            "`pyroify emit --from /project/main.py` writes a script that trains them",
         ]
 
     def test_what_uses_the_classes_is_said_wherever_it_is(self) -> None:

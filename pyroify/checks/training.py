@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from pyroify.catalog.training import CONSUMERS, OPTIMISERS, PASSING_ON, TRAINING
 from pyroify.checks.instances import Script, dotted
@@ -10,8 +11,8 @@ from pyroify.decide.model import Training
 from pyroify.decide.project import Key, kept
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
-from pyroify.program.points_to import CallSite, called_on
-from pyroify.syntax.facts import Sweep
+from pyroify.program.points_to import CallSite, called_on, calls_of, code_of
+from pyroify.syntax.facts import Function, Sweep
 from pyroify.syntax.observe.observations import PARAMETERS
 from pyroify.syntax.values import (
     Argument,
@@ -85,15 +86,42 @@ def first_training(code: Script) -> Training | None:
     With the classes that all of its optimisers and trainers miss some of.
     """
     found = [
-        (call.line, classes)
+        (call.line, classes, at)
         for call, at in code.calls
         if OPTIMISERS.fullmatch(called_name(call)) or called_on(call)[1] in TRAINING
         for _, value in _consumed(call)
         if (classes := _losing(code, call, value, at)) is not None
     ]
-    names = dict.fromkeys(cls.cls.name for _, classes in found for cls in classes)
-    first = min((line for line, _ in found), default=0)
-    return Training(code.file.path, first, tuple(names)) if found else None
+    if not found:
+        return None
+    names = dict.fromkeys(cls.cls.name for _, classes, _ in found for cls in classes)
+    first, _, at = min(found, key=itemgetter(0))
+    return Training(code.file.path, first, tuple(names), _run_by(code, at))
+
+
+def _run_by(code: Script, at: CallSite) -> str:
+    """The file whose top, or whose function that nobody calls, gets to some code."""
+    seen: set[tuple[str, int]] = set()
+    path = code.file.path
+    while at.function is not None and at.cls is None and (path, at.function.line) not in seen:
+        seen.add((path, at.function.line))
+        callers = list(_callers(code, at.function))
+        if not callers or any(other == path for other, _ in callers):
+            break
+        path, at = callers[0]
+    return path
+
+
+def _callers(code: Script, function: Function) -> Iterator[tuple[str, CallSite]]:
+    """Where a function of a file is called by its name."""
+    index = code.project.index
+    for file in index.files:
+        for at in code_of(file):
+            for call in calls_of(at):
+                if isinstance(call.callee, Name):
+                    target = index.resolve(call.callee.dotted, file.path)
+                    if target.function is function:
+                        yield file.path, at
 
 
 def _is_of_class(script: Script, call: Call, sweep: Sweep, at: CallSite) -> bool:

@@ -128,12 +128,14 @@ class FilePlan:
 class Training:
     """Where a script starts to train converted classes without their random parameters.
 
-    ``classes`` are their names; none where it is not seen which they are.
+    ``classes`` are their names; none where it is not seen which they are. ``script`` is the file
+    that runs it: another one, where only that calls the function.
     """
 
     path: str
     line: int
     classes: tuple[str, ...]
+    script: str
 
 
 @dataclass(frozen=True, slots=True)

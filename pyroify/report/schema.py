@@ -184,6 +184,7 @@ def _training() -> Schema:
         "path": _path("The script."),
         "line": _FROM_ONE | _said("Where it begins to train."),
         "classes": _strings("What it trains; none where that does not show."),
+        "script": _path("The file that runs it: where another one alone calls the function, that."),
     }
     return _object("A script that trains converted classes.", keys)
 

@@ -112,7 +112,7 @@ def render_scripts(trainings: Sequence[Training], root: Path) -> str:
 
 def _from(trainings: Sequence[Training], root: Path) -> str:
     """The option that takes from the first script of some."""
-    scripts = [found.path for found in trainings if found.path.endswith(".py")]
+    scripts = [found.script for found in trainings if found.script.endswith(".py")]
     return f" --from {from_here(root / scripts[0])}" if scripts else ""
 
 
