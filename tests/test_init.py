@@ -205,6 +205,14 @@ class TestTraining:
         lay_out({"fit.py": fit + "\nif __name__ == '__main__':\n    fit(None)\n"})
         assert "emit --from fit.py" in run("rewrite").out
 
+    def test_the_last_of_a_networks_layers_says_no_shape(self, run: Run, lay_out: LayOut) -> None:
+        first, block = (
+            "        self.first = nn.Linear(width, hidden)\n",
+            "        self.block = Block(hidden)\n",
+        )
+        root = lay_out({"net.py": MLP.replace(first + block, block + first), "train.py": TRAIN})
+        assert yaml.safe_load(written(run, root))["svi"]["data"] == {"source": "synthetic"}
+
     def test_what_nobody_knows_is_to_be_filled_in(self, run: Run, lay_out: LayOut) -> None:
         root = lay_out({"net.py": MLP})
         text = written(run, root)

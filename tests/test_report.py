@@ -175,7 +175,7 @@ class TestReport:
         assert (given.changed, given.failed) == ((CHANGED,), (FAILED,))
 
     def test_coverage_is_over_classes_that_some_rule_touches(self) -> None:
-        holder = replace(NET, qualname="Holder", sites=(), parts=(HeldClass("net", "a:Net"),))
+        holder = replace(NET, qualname="Holder", sites=(), parts=(HeldClass("net", "a:Net", 5),))
         base = replace(NET, qualname="Base", sites=())
         unasked = replace(NET, qualname="Unasked", sites=NET.sites[4:])
         assert report(NET, PLAIN, base, unasked).coverage == 100

@@ -238,7 +238,7 @@ class Candidate:
     def parts(self) -> tuple[HeldClass, ...]:
         """The instances of classes of the project that it holds."""
         return tuple(
-            HeldClass(found.where.path, found.cls.name)
+            HeldClass(found.where.path, found.cls.name, attribute.line)
             for attribute in self.summary.everything
             for found in place(attribute.node, AccessPath.of(attribute.name))
             if isinstance(found, Instance)

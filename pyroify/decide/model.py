@@ -59,10 +59,14 @@ class SitePlan:
 
 @dataclass(frozen=True, slots=True)
 class HeldClass:
-    """An instance of the class ``cls`` (``module:Class``) that another holds under ``path``."""
+    """An instance of the class ``cls`` (``module:Class``) that another holds under ``path``.
+
+    ``line`` is where it is set.
+    """
 
     path: str
     cls: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)

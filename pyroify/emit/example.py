@@ -134,7 +134,9 @@ def _plain(text: str) -> Iterator[Any]:
 def _shape(entry: ClassPlan, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     """The shape of a row, where the network begins with a linear layer of known width."""
     first = next((site for site in entry.sites if site.layer), None)
-    sizes = _SIZES.fullmatch(first.shape) if first and first.layer == "Linear" else None
+    if first is None or any(part.line < first.line for part in entry.parts):
+        return {}  # a class of the project comes before it
+    sizes = _SIZES.fullmatch(first.shape) if first.layer == "Linear" else None
     size = kwargs.get(sizes[1], sizes[1]) if sizes else None
     is_known = isinstance(size, int) or (isinstance(size, str) and size.isdecimal())
     return {"shape": [int(size)]} if is_known and size is not None else {}

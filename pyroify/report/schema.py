@@ -131,7 +131,11 @@ def _file() -> Schema:
 
 
 def _class() -> Schema:
-    held = {"path": _STRING | _said("Where it hangs."), "cls": _STRING | _said("Its class.")}
+    held = {
+        "path": _STRING | _said("Where it hangs."),
+        "cls": _STRING | _said("Its class."),
+        "line": _FROM_ONE | _said("Where it is set."),
+    }
     keys = {
         "name": _STRING | _said("`module:Class`, as the spec names it."),
         "module": _STRING | _said("The module."),
