@@ -259,6 +259,26 @@ def test_an_audit_refuses_a_network_whose_first_axis_is_not_the_rows() -> None:
         assert audit(Model(net, 2), rows) == []
 
 
+class Twice(Net):
+    """Returns a tuple, of which a model takes a part that does not fit the rows."""
+
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).expand(-1, 3), x
+
+
+class FirstOf(Model):
+    def forward(self, *inputs: Tensor, targets: Tensor | None = None) -> Tensor:
+        mean = self.net(*inputs)[0]
+        with pyro.plate("data", len(mean)):
+            return pyro.sample("obs", dist.Normal(mean, 1.0), obs=targets)
+
+
+def test_the_part_of_an_output_that_does_not_fit_says_why() -> None:
+    rows = Rows((torch.ones(2, 2),), torch.zeros(2))
+    with pytest.raises(Abort, match=r"Twice gives a tuple of 2; say which .*Shape mismatch"):
+        check_fit(FirstOf(Twice(), 2), rows)
+
+
 def test_what_is_never_called_is_said_and_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
     assert audit(Model(Unlearned(), 2), Rows((torch.ones(2, 2),), torch.zeros(2))) == []
     said = capsys.readouterr().err

@@ -57,10 +57,11 @@ def check_fit(model: nn.Module, rows: Rows) -> None:
         try:
             with refusing_inputs(rows.inputs):
                 likelihood = observed(model, {}, some.args)
-        except Abort:
+        except Abort as error:
             if not returned or isinstance(returned[0], Tensor) or not rows.has_targets:
                 raise
-            raise Abort(2, f"{name} gives {describe_structure(returned[0])}") from None
+            gives = f"{name} gives {describe_structure(returned[0])}"
+            raise Abort(2, f"{gives}; {error}") from None  # or the part that is taken is at fault
     if isinstance(likelihood, Told):
         check_told(model, likelihood, some)
     else:
