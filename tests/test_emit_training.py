@@ -283,7 +283,10 @@ BAD_ARRAYS = {
     "rows": ({**ROWS, "y": np.arange(5.0)}, "differ in their number of rows: [6, 5]"),
     "empty": ({"x": np.ones((0, 3)), "y": np.ones(0)}, "the data has no rows"),
     "columns": ({**ROWS, "x": np.ones((6, 4))}, "the network does not take rows of shape [4]"),
-    "targets": ({**ROWS, "y": np.ones((6, 2))}, "a target has shape [2], but the model predicts"),
+    "targets": (
+        {**ROWS, "y": np.arange(12.0).reshape(6, 2)},
+        "a target has shape [2], but the model predicts",
+    ),
     "text": ({**ROWS, "y": np.array(["a"] * 6)}, "targets: <U1 are not numbers"),
     "complex": ({**ROWS, "y": ROWS["y"] + 1j}, "targets: complex numbers cannot be used"),
     "one number": ({**ROWS, "y": np.array(1.0)}, "targets: one number cannot be used"),

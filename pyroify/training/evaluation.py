@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pyro import poutine
 from pyro.infer.autoguide import AutoDelta, init_to_median, init_to_value
 from torch import Tensor, nn
 
@@ -21,7 +20,7 @@ from .plots import draw_plots
 from .report import write_report
 from .run import Flags, Run, write_json
 from .scores import Scores, Task
-from .sites import Draw, observed
+from .sites import Draw, conditioned, observed, observed_in
 from .trees import unflatten
 from .verdicts import verdicts
 
@@ -96,11 +95,10 @@ def fit_point(
 
     def loss_of(part: Rows) -> Tensor:
         draw = point()
-        with poutine.trace() as traced, poutine.condition(data=draw):
-            model(*part.args)
-        nodes: dict[str, Any] = traced.trace.nodes
-        loss: Tensor = -nodes["obs"]["fn"].log_prob(part.targets).mean()
+        trace = conditioned(model, draw, part.args)
+        loss: Tensor = -observed_in(trace, model, draw).log_prob(part.targets).mean()
         if prior and whole.training:
+            nodes: dict[str, Any] = trace.nodes
             priors = [nodes[name]["fn"].log_prob(draw[name]).sum() for name in draw]
             loss = loss - prior * torch.stack(priors).sum() / len(rows)
         return loss

@@ -74,14 +74,14 @@ class Laplace(AutoLaplaceApproximation):
             return dist.MultivariateNormal(self.loc, scale_tril=self.scale_tril)
         return super().get_posterior()  # type: ignore[no-untyped-call]
 
-    def finish(self, rows: Rows) -> None:
+    def finish(self, model: nn.Module, rows: Rows) -> None:
         """Where the likelihood curves the wrong way, the prior's curvature is left."""
         self.scale_tril.zero_()
         guided = poutine.trace(self).get_trace()
-        model = poutine.trace(poutine.replay(self.model, trace=guided))
-        trace = model.get_trace(*rows.args, **rows.given)
+        traced = poutine.trace(poutine.replay(self.model, trace=guided))
+        trace = traced.get_trace(*rows.args, **rows.given)
         log_joint = trace.log_prob_sum()
-        sites = likelihood_sites(trace.nodes, pinned_sites(self.model)).values()
+        sites = likelihood_sites(trace.nodes, pinned_sites(model)).values()
         log_likelihood = torch.stack([site["log_prob_sum"] for site in sites]).sum()
         log_prior = log_joint - log_likelihood
         jacobian = guided.log_prob_sum()  # of the way to unconstrained numbers

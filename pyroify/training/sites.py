@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from pyro import poutine
+from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
@@ -47,14 +48,24 @@ def latent_sites(model: nn.Module, rows: Rows) -> dict[str, Any]:
 
 def observed(model: nn.Module, draw: Draw, args: tuple[Any, ...]) -> Any:
     """The likelihood of each row under one value of every latent."""
+    return observed_in(conditioned(model, draw, args), model, draw)
+
+
+def conditioned(model: nn.Module, draw: Draw, args: tuple[Any, ...]) -> Trace:
+    """What the model samples under one value of every latent."""
     with poutine.trace() as traced, poutine.condition(data=draw):
         model(*args)
-    site = traced.trace.nodes.get("obs")
+    return traced.trace
+
+
+def observed_in(trace: Trace, model: nn.Module, draw: Draw) -> Any:
+    """The likelihood of each row in a trace under these values of the latents."""
+    site = trace.nodes.get("obs")
     if site and not site["is_observed"]:
         return site["fn"]
-    traced.trace.compute_log_prob()
+    trace.compute_log_prob()
     latent = {*draw, *pinned_sites(model)}
-    sites = likelihood_sites(traced.trace.nodes, latent).values()
+    sites = likelihood_sites(trace.nodes, latent).values()
     return Told([site["unscaled_log_prob"] for site in sites])
 
 
