@@ -273,7 +273,7 @@ class EditPlanner:
                 limit = self._limit(candidate.cls.file)
                 yield kinds.Registrations(item.line, item.column, text, item.column, limit)
             else:
-                old = f"self.{tie.right}"
+                old = item.local or f"self.{tie.right}"
                 yield kinds.Expressions(item.value_line, item.value_column, old, source)
 
     def _at_end(
