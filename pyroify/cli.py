@@ -192,7 +192,6 @@ def cli() -> None:
 def init(paths: tuple[Path, ...]) -> int:
     """Write a starter pyroify.yaml for the classes found in PATHS."""
     from pyroify.emit.example import find_example
-    from pyroify.emit.losses import find_losses
     from pyroify.pipeline import survey
     from pyroify.project import SPEC_NAME, from_here
     from pyroify.publish import Change, refuse_existing
@@ -205,10 +204,7 @@ def init(paths: tuple[Path, ...]) -> int:
     project = project.narrowed((), EXCLUDED)
     index, plan_with = survey(project.root, project.files, project.selected)
     found = plan_with(default_spec())
-    example = find_example(index, found)
-    if example is not None:
-        losses = find_losses(project.root, project.files, example.section["model"])
-        example = find_example(index, found, losses)
+    example = find_example(project.root, project.files, index, found)
     text = render_starter(found, plan_with, example)
     changes = [Change(SPEC_NAME, None, text.encode())]
     if not os.path.lexists(project.root / SCHEMA_NAME):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pyroify.decide.model import Plan
 from pyroify.emit import EmitError, Emitted, emit_script
 from pyroify.emit.example import find_example
 from pyroify.emit.losses import find_losses
@@ -16,7 +15,6 @@ from pyroify.emit.origin.take import take_from
 from pyroify.emit.runtime import standing
 from pyroify.paths import link_fault
 from pyroify.pipeline import survey
-from pyroify.program import Index
 from pyroify.project import RUNTIME, Project, from_here
 from pyroify.publish import IN_THE_WAY, Change, PublishError, refuse_existing
 from pyroify.report.diff import colour_diff, render_diff
@@ -82,17 +80,9 @@ def texts_of(emitted: Emitted) -> dict[str, str]:
 def offer_section(project: Project, spec: Spec) -> None:
     """Prints a section on training that may be pasted into a spec without one."""
     index, plan_with = survey(project.root, project.files, project.selected)
-    if section := example_section(project, index, plan_with(spec)):
-        put(section)
-
-
-def example_section(project: Project, index: Index, plan: Plan) -> str:
-    """A section on training the outermost network; empty where there is none."""
-    example = find_example(index, plan)
-    if example is None:
-        return ""
-    losses = find_losses(project.root, project.files, example.section["model"])
-    return render_svi(find_example(index, plan, losses) or example)
+    example = find_example(project.root, project.files, index, plan_with(spec))
+    if example is not None:
+        put(render_svi(example))
 
 
 def offer_scripts(project: Project, spec: Spec) -> None:

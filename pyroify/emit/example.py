@@ -6,10 +6,11 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pyroify.decide.model import ClassPlan, Plan
-from pyroify.emit.losses import Loss
+from pyroify.emit.losses import find_losses
 from pyroify.emit.values import Unwritable, is_reference, write_value
 from pyroify.program import Index
 from pyroify.program.index import ModuleClass
@@ -31,8 +32,8 @@ class Example:
     is_complete: bool = True
 
 
-def find_example(index: Index, plan: Plan, losses: Sequence[Loss] = ()) -> Example | None:
-    """The outermost network of a plan; of several, the one that holds most."""
+def find_example(root: Path, files: Sequence[str], index: Index, plan: Plan) -> Example | None:
+    """The outermost network of a plan, of several the one that holds most, and its loss."""
     entry = max(_outermost(plan), key=lambda entry: len(_below(plan, entry)), default=None)
     cls = _class(index, entry) if entry else None
     if entry is None or cls is None:
@@ -44,6 +45,7 @@ def find_example(index: Index, plan: Plan, losses: Sequence[Loss] = ()) -> Examp
     if folder := _folder(cls):
         section["model"]["path"] = folder
     section["data"] = {"source": "synthetic", **_shape(entry, kwargs)}
+    losses = find_losses(root, files, section["model"])
     if len(losses) == 1:
         section["likelihood"] = losses[0].section
     return Example(entry.name, section, NEEDED not in kwargs.values())
