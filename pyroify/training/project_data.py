@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from .data import NONE, Parts, Rows, as_rows
 from .errors import Abort, first_line
-from .sources import Source
+from .sources import Source, loaders_of
 from .streams import Stream
 
 RowsOf = Callable[[Any], tuple[Any, Any]]
@@ -41,18 +41,19 @@ def read_project(
         if stream and len(given) == 1 and isinstance(given["train"], DataLoader):
             what = f"{script} has one loader: its rows are read once, to keep some for the test"
             print(f"{what}; what is random in them stays as it is then", file=sys.stderr)
-        is_stream = {
-            n: stream and len(given) > 1 and isinstance(given[n], DataLoader) for n in given
-        }
+        is_read_anew = stream and len(given) > 1
         read = {
-            name: read_batches(f"{script} ({name})", batches, rows_of)
-            for name, batches in given.items()
-            if not is_stream[name]
+            name: part
+            if is_read_anew and isinstance(part, DataLoader)
+            else read_batches(f"{script} ({name})", part, rows_of)
+            for name, part in given.items()
         }
-    parts = {name: as_rows(*found, **kind) for name, found in read.items()}  # on the device
-    for name in given:
-        if is_stream[name]:
-            parts[name] = stream_of(f"{script} ({name})", given[name], rows_of, **kind)
+    parts = {
+        name: as_rows(*found, **kind)  # on the device
+        if isinstance(found, tuple)
+        else stream_of(f"{script} ({name})", found, rows_of, **kind)
+        for name, found in read.items()
+    }
     if len(parts) == 1:
         return parts["train"]
     return {"train": parts["train"], "validation": NONE, "test": NONE} | parts
@@ -79,19 +80,6 @@ def own_randomness() -> Iterator[None]:
         yield
     np.random.set_state(numbers)
     random.setstate(states)
-
-
-def loaders_of(module: Any) -> dict[str, Any]:
-    """The loaders of a Lightning data module."""
-    module.prepare_data()
-    module.setup("fit")
-    module.setup("test")
-    found = {"train": module.train_dataloader()}
-    rest = {"validation": module.val_dataloader, "test": module.test_dataloader}
-    for name, loader in rest.items():
-        if "lightning" not in loader.__module__.split(".")[0]:
-            found[name] = loader()
-    return found
 
 
 def read_batches(name: str, batches: Any, rows_of: RowsOf | None) -> tuple[list[Tensor], Tensor]:

@@ -99,15 +99,9 @@ class Source:
 
     def read_module(self, module: Any, batch_size: int) -> Parts:
         """The parts of a Lightning data module; one without a loader is empty."""
-        module.prepare_data()
-        module.setup("fit")
-        module.setup("test")
-        parts = {"train": self.read_own_loader(module.train_dataloader(), batch_size)}
-        rest = {"validation": module.val_dataloader, "test": module.test_dataloader}
-        for name, loader in rest.items():
-            is_own = "lightning" not in loader.__module__.split(".")[0]
-            parts[name] = self.read_own_loader(loader(), batch_size) if is_own else NONE
-        return parts
+        loaders = loaders_of(module)
+        read = {name: self.read_own_loader(part, batch_size) for name, part in loaders.items()}
+        return {"train": read["train"], "validation": NONE, "test": NONE} | read
 
     def read_own_loader(self, loader: Any, batch_size: int) -> Rows:
         """All rows of a loader of a data module, of which it may have but one for each part."""
@@ -227,3 +221,16 @@ class Source:
             has = list(values) if isinstance(values, Mapping) else f"a {type(values).__name__}"
             raise Abort(2, f"{self.name}: no {name!r} in a row; it has {has}")
         return values[name]
+
+
+def loaders_of(module: Any) -> dict[str, Any]:
+    """The loaders of a Lightning data module, by their parts: those that it has of its own."""
+    module.prepare_data()
+    module.setup("fit")
+    module.setup("test")
+    found = {"train": module.train_dataloader()}
+    rest = {"validation": module.val_dataloader, "test": module.test_dataloader}
+    for name, loader in rest.items():
+        if "lightning" not in loader.__module__.split(".")[0]:
+            found[name] = loader()
+    return found
