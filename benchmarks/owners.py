@@ -209,7 +209,7 @@ def take_through(project: Project, checkouts: Path | None) -> Row | None:
         faults += crashes("verify", verify)
     (WORK / f"{project.name}.json").write_text(rewrite.output)
     (WORK / f"{project.name}.verify.json").write_text(verify.output)
-    after, newly = own_tests(project, here, "-p", "pyroify.verify.pinned_draws")
+    after, newly = own_tests(project, here, "-p", "pyroify.verify.own_runs.pinned_draws")
     counts = proof.get("summary", {})
     wrong = counts.get("different", 0) + counts.get("failed", 0)
     return Row(

@@ -31,8 +31,8 @@ import torch
 from uci_peers import DRAWS, HIDDEN, PEERS, Task
 
 from pyroify.emit import emit_script
-from pyroify.training.data import fit_scaling, scale
-from pyroify.training.scores import Regression
+from pyroify.training.data.rows import fit_scaling, scale
+from pyroify.training.results.scores import Regression
 
 PROJECT = Path(__file__).resolve().parents[1] / "tests" / "emit" / "project"
 FIGURES = Path(__file__).with_name("uci.json")

@@ -17,8 +17,8 @@ from torch import nn
 
 from pyroify.pipeline import rewrite_project
 from pyroify.spec.load import load_spec
-from pyroify.verify.agreement import compare_with_plan
-from pyroify.verify.lines import Planned
+from pyroify.verify.compare.agreement import compare_with_plan
+from pyroify.verify.compare.lines import Planned
 
 NETS = """\
 import torch

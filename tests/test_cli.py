@@ -932,7 +932,7 @@ class TestEmit:
         again = run("emit")
         assert again.code == 0
         assert "svi_runtime is up to date\nwrote scripts/second.py\n" in again.err
-        header = (root / "svi_runtime/loop.py").read_text().splitlines()[0]
+        header = (root / "svi_runtime/inference/loop.py").read_text().splitlines()[0]
         assert header.startswith("# Written by pyroify ")
 
     def test_the_package_of_another_version_is_brought_up_to_date(
@@ -940,7 +940,7 @@ class TestEmit:
     ) -> None:
         root = lay_out(TRAINING)
         run("emit")
-        path = root / "svi_runtime/loop.py"
+        path = root / "svi_runtime/inference/loop.py"
         now = path.read_text()
         path.write_text(signed("an older text\n"))
         assert "wrote svi_runtime\n" in run("emit").err
@@ -949,12 +949,12 @@ class TestEmit:
     def test_edits_of_the_package_are_told_and_stay(self, run: Run, lay_out: Callable) -> None:
         root = lay_out(TRAINING)
         run("emit")
-        path = root / "svi_runtime/loop.py"
+        path = root / "svi_runtime/inference/loop.py"
         now = path.read_text()
         path.write_text(now + "mine\n")
         ended = run("emit")
         assert ended.code == 0
-        assert "svi_runtime/loop.py has edits of yours, and stays as it is\n" in ended.err
+        assert "svi_runtime/inference/loop.py has edits of yours, and stays as it is\n" in ended.err
         assert path.read_text() == now + "mine\n"
         assert run("emit", "--force").code == 0
         assert path.read_text() == now
@@ -969,10 +969,10 @@ class TestEmit:
     def test_what_a_script_cannot_run_with_is_refused(
         self, run: Run, lay_out: Callable, text: Callable[[], str], reason: str
     ) -> None:
-        root = lay_out({**TRAINING, "svi_runtime/loop.py": text()})
+        root = lay_out({**TRAINING, "svi_runtime/inference/loop.py": text()})
         ended = run("emit")
         assert ended.code == 2
-        assert "svi_runtime/loop.py:1:1 PYR237" in ended.err
+        assert "svi_runtime/inference/loop.py:1:1 PYR237" in ended.err
         assert reason in ended.err
         assert not (root / "train_svi.py").exists()
 
@@ -981,8 +981,8 @@ class TestEmit:
         before = run("plan").out
         run("emit")
         assert run("plan").out == before
-        files = {path: path.read_bytes() for path in (root / "svi_runtime").iterdir()}
-        assert run("rewrite", "svi_runtime/guides.py", "net.py").code == 0
+        files = {path: path.read_bytes() for path in (root / "svi_runtime").rglob("*.py")}
+        assert run("rewrite", "svi_runtime/inference/guides.py", "net.py").code == 0
         assert {path: path.read_bytes() for path in files} == files
 
     def test_a_diff_shows_what_would_change_and_writes_nothing(

@@ -12,7 +12,7 @@ from test_emit_settings import problems
 from test_emit_training import write_script
 
 from pyroify.emit.losses import find_losses
-from pyroify.training.outputs import Output, fault_of
+from pyroify.training.model.outputs import Output, fault_of
 
 
 def section(

@@ -264,7 +264,9 @@ def test_a_training_finds_its_end_and_keeps_to_it(
     script = load_module(write_script(tmp_path, engine=engine, epochs=None))
     monkeypatch.setattr(sys.modules["svi_runtime.run"], "LEAST_STEPS", 12)
     monkeypatch.setattr(sys.modules["svi_runtime.run"], "LEAST_EPOCHS", 12)
-    monkeypatch.setattr(sys.modules["svi_runtime.plateau"], "FALL", 1e6)  # flat as soon as may be
+    monkeypatch.setattr(
+        sys.modules["svi_runtime.inference.plateau"], "FALL", 1e6
+    )  # flat as soon as may be
     out, flags = tmp_path / "runs/train_svi", (*FLAGS, "--batch-size=1000", "--lr=1")
     ran = run_main(script, *flags)
     assert ran.code == 0, ran.err

@@ -165,7 +165,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def table_script(folder: Path, monkeypatch: pytest.MonkeyPatch, **data: Any) -> ModuleType:
     source = {"source": "rows.csv", "inputs": ["a", "b", "c"], "stream": True, "batch_size": 50}
     script = load_module(write_script(folder, model=MLP, data={**source, **data}, epochs=4))
-    monkeypatch.setattr("svi_runtime.chunks.CHUNK", 128)
+    monkeypatch.setattr("svi_runtime.data.chunks.CHUNK", 128)
     return script
 
 

@@ -497,5 +497,5 @@ def test_the_values_need_no_torch() -> None:
 def test_what_is_served_reads_the_names_of_arguments_from_a_file() -> None:
     emitted = emit(FULL)
     assert "rt.export(*load_trained(flags), flags, KEYWORDS)" in emitted.script
-    serving = emitted.runtime["svi_runtime/serving.py"]
+    serving = emitted.runtime["svi_runtime/results/serving.py"]
     assert 'zip(exported["keywords"], inputs' in serving

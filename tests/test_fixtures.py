@@ -250,7 +250,7 @@ def test_output_compiles_where_lines_are_short(case: Case, tmp_path: Path) -> No
 @each_running_case
 def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("pyro")
-    from pyroify.verify.pin import compare
+    from pyroify.verify.compare.pin import compare
 
     with case.settings():
         before = list(run_examples(tmp_path / "before", case.original))
@@ -266,8 +266,8 @@ def test_output_is_what_the_plan_says(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("pyro")
     from pyroify.pipeline import make_plan
     from pyroify.spec.load import load_spec
-    from pyroify.verify.agreement import compare_with_plan
-    from pyroify.verify.lines import Planned
+    from pyroify.verify.compare.agreement import compare_with_plan
+    from pyroify.verify.compare.lines import Planned
 
     files = lay_out(tmp_path, case.sources)
     (tmp_path / "pyroify.yaml").write_text(case.spec)

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from pyroify.training.data import (
+from pyroify.training.data.files import read_archive, read_arrays, read_csv
+from pyroify.training.data.project import read_project
+from pyroify.training.data.rows import (
     Rows,
     as_rows,
     fit_scalings,
@@ -18,10 +20,8 @@ from pyroify.training.data import (
     split,
     unscale,
 )
+from pyroify.training.data.sources import Source
 from pyroify.training.errors import Abort, first_line
-from pyroify.training.files import read_archive, read_arrays, read_csv
-from pyroify.training.project_data import read_project
-from pyroify.training.sources import Source
 
 X = np.arange(12.0).reshape(6, 2)
 Y = np.arange(6.0)

@@ -17,7 +17,6 @@ import torch
 from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 
-from pyroify.training.audit import audit, check_fit
 from pyroify.training.checkpoints import (
     load,
     own_folder,
@@ -27,13 +26,14 @@ from pyroify.training.checkpoints import (
     set_random_state,
     trained,
 )
-from pyroify.training.data import Rows
+from pyroify.training.data.rows import Rows
 from pyroify.training.errors import Abort
-from pyroify.training.guides import MeanField
-from pyroify.training.initial import built_with_values, first_call, init_to_known
-from pyroify.training.loop import Loop
-from pyroify.training.objectives import MeanFieldElbo
-from pyroify.training.plateau import MOST
+from pyroify.training.inference.guides import MeanField
+from pyroify.training.inference.loop import Loop
+from pyroify.training.inference.objectives import MeanFieldElbo
+from pyroify.training.inference.plateau import MOST
+from pyroify.training.model.audit import audit, check_fit
+from pyroify.training.model.initial import built_with_values, first_call, init_to_known
 from pyroify.training.progress import stop_signals
 from pyroify.training.run import Run, example_rows, exit_code, parse_flags, prepare, set_up
 

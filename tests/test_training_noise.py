@@ -9,9 +9,9 @@ import torch
 from pyro.nn import PyroSample
 from test_training_loop import Model, Net, flags
 
-from pyroify.training.data import Rows
-from pyroify.training.initial import built_with_values
-from pyroify.training.noise import begin_noise, fitted_noise
+from pyroify.training.data.rows import Rows
+from pyroify.training.inference.noise import begin_noise, fitted_noise
+from pyroify.training.model.initial import built_with_values
 from pyroify.training.run import Run, prepare
 
 

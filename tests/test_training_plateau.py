@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pyroify.training.plateau import (
+from pyroify.training.inference.plateau import (
     MOST,
     begin_cooling,
     cooled,

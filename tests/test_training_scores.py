@@ -6,8 +6,8 @@ import pyro.distributions as dist
 import pytest
 import torch
 
-from pyroify.training.distributions import CensoredWeibull
-from pyroify.training.scores import (
+from pyroify.training.model.distributions import CensoredWeibull
+from pyroify.training.results.scores import (
     Classification,
     Density,
     Regression,

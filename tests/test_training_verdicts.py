@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from pyroify.training.data import Rows
+from pyroify.training.data.rows import Rows
+from pyroify.training.results.verdicts import of_scores, of_training
 from pyroify.training.run import Run
-from pyroify.training.verdicts import of_scores, of_training
 
 GOOD = {"nll": 1.0, "rmse": 1.0, "coverage_90": 0.9, "aleatoric_sd": 1.0}
 

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from pyro.nn import PyroModule, PyroParam, PyroSample, pyro_method
 from torch import nn
 
-from pyroify.verify.outputs import difference
-from pyroify.verify.pin import Comparison, OriginalError, Site, compare, pin
+from pyroify.verify.compare.outputs import difference
+from pyroify.verify.compare.pin import Comparison, OriginalError, Site, compare, pin
 
 
 def normal(parameter: torch.Tensor) -> PyroSample:

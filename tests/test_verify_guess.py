@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from pyroify.decide.model import ClassPlan
-from pyroify.verify import guess
-from pyroify.verify.guess import complete_arguments, guess_arguments
-from pyroify.verify.inputs import NoCall, find_call, given_call
+from pyroify.verify.making import guess
+from pyroify.verify.making.guess import complete_arguments, guess_arguments
+from pyroify.verify.making.inputs import NoCall, find_call, given_call
 
 
 def found_call(cls: type[nn.Module], method: str = "forward") -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyroify.verify.tree import Imports, Tree
+from pyroify.verify.making.tree import Imports, Tree
 
 
 def test_what_a_failed_package_lacks_is_the_reason_for_all_that_need_it(tmp_path):

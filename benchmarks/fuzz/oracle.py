@@ -27,10 +27,10 @@ from benchmarks.fuzz.specs import make_spec
 from pyroify.cli import cli
 from pyroify.spec.load import load_spec
 from pyroify.spec.model import Deterministic, Keep, Param, Sample, Spec
-from pyroify.verify.draws import SameDraws
-from pyroify.verify.pin import OriginalError, compare
-from pyroify.verify.run import EntryCall, describe, invoke, run
-from pyroify.verify.sites import buffers, constrained, parameters, priors
+from pyroify.verify.compare.draws import SameDraws
+from pyroify.verify.compare.pin import OriginalError, compare
+from pyroify.verify.compare.run import EntryCall, describe, invoke, run
+from pyroify.verify.compare.sites import buffers, constrained, parameters, priors
 
 INTERNAL = "PYR234"
 BATCH = 3

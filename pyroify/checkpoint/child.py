@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from pyroify.checkpoint.convert import Unfit, convert
-from pyroify.verify.run import describe
-from pyroify.verify.tree import Tree
+from pyroify.verify.compare.run import describe
+from pyroify.verify.making.tree import Tree
 
 NESTED = ("state_dict", "model_state_dict", "model", "net")
 """Where training loops keep the state_dict among other things."""

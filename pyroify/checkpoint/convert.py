@@ -12,7 +12,7 @@ from pyro.nn import PyroModule
 from torch import Tensor, nn
 from torch.distributions import transform_to
 
-from pyroify.verify.sites import Prior, constrained, priors
+from pyroify.verify.compare.sites import Prior, constrained, priors
 
 READ: Mapping[str, Callable[[Tensor], Tensor]] = {
     "exp": torch.exp,

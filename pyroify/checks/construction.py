@@ -13,8 +13,8 @@ from pyroify.edits.returns import (
     made_past_returns,
     returns_past_declarations,
 )
+from pyroify.program.attributes.ties import find_ties
 from pyroify.program.summary import ADDING
-from pyroify.program.ties import find_ties
 from pyroify.program.values import (
     ContainerInstance,
     LayerInstance,

@@ -8,7 +8,7 @@ from pyroify.catalog.layers import NUMBERED
 from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
-from pyroify.program.lists import is_registered, module_lists
+from pyroify.program.attributes.lists import is_registered, module_lists
 from pyroify.program.values import (
     ContainerInstance,
     LayerInstance,

@@ -9,10 +9,10 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.added import put_message
 from pyroify.decide.sites import OTHER
 from pyroify.diagnostics import Finding
+from pyroify.program.attributes.puts import put_into_instances
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
 from pyroify.program.points_to import CallSite
-from pyroify.program.puts import put_into_instances
 from pyroify.program.summary import parameters_in
 from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide

@@ -10,11 +10,11 @@ from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.visibility import find_unseen, unseen_of
 from pyroify.diagnostics import Finding
 from pyroify.edits.reads import movable
-from pyroify.program.copies import with_copied
-from pyroify.program.frozen import FrozenBy
-from pyroify.program.puts import put_into_instances
+from pyroify.program.attributes.copies import with_copied
+from pyroify.program.attributes.frozen import FrozenBy
+from pyroify.program.attributes.puts import put_into_instances
+from pyroify.program.attributes.ties import Tie, find_ties
 from pyroify.program.summary import ClassSummary, declared_in
-from pyroify.program.ties import Tie, find_ties
 from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.liftings import KINDS

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
+from pyroify.program.attributes.ties import Tie
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import AccessPath, Single, place
 from pyroify.program.summary import ClassSummary, always_assigned, exclusive, summary_of
-from pyroify.program.ties import Tie
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.facts import ATTACHING, Assignment

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pyroify.code.statements import Statement, guarded
 from pyroify.decide.sites import OTHER, InstanceSite, Sites, measured
 from pyroify.decide.visible import declare_layer
+from pyroify.program.attributes.puts import InstanceStore
 from pyroify.program.placements import AccessPath, Single, subpath
-from pyroify.program.puts import InstanceStore
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Keep
 

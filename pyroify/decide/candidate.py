@@ -13,10 +13,10 @@ from pyroify.decide.model import ClassPlan, HeldClass, SitePlan, Status
 from pyroify.decide.project import ClassSites
 from pyroify.decide.sites import InstanceSite
 from pyroify.diagnostics import Finding
+from pyroify.program.attributes.ties import Tie
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import AccessPath, Instance, place
 from pyroify.program.summary import ClassSummary
-from pyroify.program.ties import Tie
 from pyroify.program.values import classes_in
 from pyroify.spec.match import has_wildcard
 from pyroify.syntax.facts import Function, Suppression

@@ -29,9 +29,9 @@ from pyroify.decide.unreached import report_unreached
 from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
 from pyroify.decide.visible import declare_each, declare_layer, declare_visible
 from pyroify.diagnostics import Finding
+from pyroify.program.attributes.puts import instances_put_into, put_into_instances
 from pyroify.program.placements import AccessPath, Parameters, Single
 from pyroify.program.present import present_within
-from pyroify.program.puts import instances_put_into, put_into_instances
 from pyroify.program.summary import ClassSummary, OwnParameter, summary_of
 from pyroify.program.values import LayerInstance, is_opaque
 from pyroify.spec.expressions import to_text

@@ -16,7 +16,7 @@ from pyroify.code.statements import Statement, guarded, nested
 from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.sites import InstanceSite, Sites, needs_first_value
 from pyroify.decide.visible import placements_of
-from pyroify.program.cleared import is_present
+from pyroify.program.attributes.cleared import is_present
 from pyroify.program.placements import AccessPath, Instance, Single, place, subpath
 from pyroify.program.present import present_at_end
 from pyroify.program.summary import Attribute, ClassSummary, OwnParameter, summary_of

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from pyroify.catalog.members import METADATA
 from pyroify.decide.project import Candidates, Chosen, own, random
-from pyroify.program.aliases import other_names
+from pyroify.program.attributes.aliases import other_names
 from pyroify.program.calls import ENTRIES
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary

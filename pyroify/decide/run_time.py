@@ -37,7 +37,7 @@ from pyroify.decide.visible import (
     placements_of,
     report_partial_rules,
 )
-from pyroify.program.cleared import is_present
+from pyroify.program.attributes.cleared import is_present
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import (
     AccessPath,

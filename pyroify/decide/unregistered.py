@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyroify.program.lists import is_registered, module_lists
+from pyroify.program.attributes.lists import is_registered, module_lists
 from pyroify.program.summary import Attribute, ClassSummary
 from pyroify.program.values import LayerInstance, may_be_any_class
 from pyroify.spec.match import SiteKey, decide

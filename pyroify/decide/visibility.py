@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
+from pyroify.program.attributes.lists import is_registered, module_lists
+from pyroify.program.attributes.puts import InstanceStore, put_into_instances
 from pyroify.program.index import Index
-from pyroify.program.lists import is_registered, module_lists
 from pyroify.program.placements import AccessPath, Single, misses_parameters, place
-from pyroify.program.puts import InstanceStore, put_into_instances
 from pyroify.program.roles import is_filled_by_functions
 from pyroify.program.summary import REMOVING, Attribute, ClassSummary, parameters_in
 from pyroify.program.values import (

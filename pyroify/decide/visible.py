@@ -22,7 +22,8 @@ from pyroify.code import statements as code
 from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.replaceable import is_other_dtype
 from pyroify.decide.sites import ActionsByName, Sites, is_noncentered
-from pyroify.program.cleared import is_present
+from pyroify.program.attributes.cleared import is_present
+from pyroify.program.attributes.ties import condition
 from pyroify.program.placements import (
     AccessPath,
     Instance,
@@ -35,7 +36,6 @@ from pyroify.program.placements import (
     subpath,
 )
 from pyroify.program.summary import Attribute
-from pyroify.program.ties import condition
 from pyroify.program.values import LayerInstance
 from pyroify.spec.model import Action, Deterministic, Keep, Sample
 from pyroify.spec.render import Place, reads_fans

@@ -11,7 +11,7 @@ from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program import placements
-from pyroify.program.copies import made_to_copy, with_copied
+from pyroify.program.attributes.copies import made_to_copy, with_copied
 from pyroify.program.placements import AccessPath, place
 from pyroify.program.resolve import Resolver
 from pyroify.program.values import (

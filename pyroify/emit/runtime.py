@@ -58,9 +58,14 @@ def standing(before: str, path: str) -> Standing:
 
 
 def _sources() -> Iterator[tuple[str, str]]:
-    for entry in (files("pyroify") / "training").iterdir():
-        if entry.name.endswith(".py"):
-            yield entry.name, entry.read_text(encoding="utf-8")
+    """Each file of the package: its path below the package, and its text."""
+    folders = [("", files("pyroify") / "training")]
+    for place, folder in folders:
+        for entry in folder.iterdir():
+            if entry.name.endswith(".py"):
+                yield place + entry.name, entry.read_text(encoding="utf-8")
+            elif entry.is_dir() and entry.name != "__pycache__":
+                folders.append((f"{place}{entry.name}/", entry))
 
 
 def _signed(text: str) -> str:

@@ -209,7 +209,7 @@ def _imported(settings: Settings, network: str, data: str, factor: str) -> dict[
     if settings.engine == "lightning":
         used = ["lightning_run", "last_checkpoint", "row_numbers"]
         used += ["all_devices"] if settings.devices == "several" else []
-        names[f"{RUNTIME}.lightning_parts"] = used
+        names[f"{RUNTIME}.inference.lightning"] = used
     wanted = {module: _import_statements(module, used, comment) for module, used in names.items()}
     lines = [f"import {RUNTIME} as rt{comment}", *(wanted[module] for module in sorted(wanted))]
     return {

@@ -28,11 +28,11 @@ from pyroify.planning.files import EditPlanner
 from pyroify.planning.helpers import START, writable_modules
 from pyroify.planning.known import Known, know
 from pyroify.planning.notebooks import by_cell
+from pyroify.program.attributes.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.program.faults import FileFault, looking_at
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.summary import ClassSummary
 from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, may_be_any_class
-from pyroify.program.wrapped import made_by_bases, wrapped_of_bases
 from pyroify.spec.model import Spec
 from pyroify.syntax.values import Unknown, Value, options_of, walk
 

@@ -35,11 +35,11 @@ from pyroify.edits.shared import (
 from pyroify.edits.wraps import class_wraps, function_wraps, partial_wrap, partials
 from pyroify.migration.migrate import Migration
 from pyroify.planning.helpers import share_helpers
+from pyroify.program.attributes.ties import late_source, tie_statements
 from pyroify.program.faults import looking_at
 from pyroify.program.ownership import foreign_definitions
 from pyroify.program.resolve import Resolver
 from pyroify.program.summary import OwnParameter, parameters_in
-from pyroify.program.ties import late_source, tie_statements
 from pyroify.spec.model import Spec
 from pyroify.syntax.facts import File, Function
 

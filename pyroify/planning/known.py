@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.reaching import receivers
 from pyroify.planning.helpers import names_of
+from pyroify.program.attributes.frozen import frozen_from_outside
+from pyroify.program.attributes.ties import Tie, find_ties
 from pyroify.program.callers import Callers
 from pyroify.program.faults import looking_at
-from pyroify.program.frozen import frozen_from_outside
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
-from pyroify.program.ties import Tie, find_ties
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ from pyroify.syntax.values import (
 )
 
 if TYPE_CHECKING:
+    from pyroify.program.attributes.frozen import FrozenBy
     from pyroify.program.callers import Callers
-    from pyroify.program.frozen import FrozenBy
     from pyroify.program.summary import ClassSummary
 
 

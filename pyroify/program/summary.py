@@ -55,8 +55,8 @@ from pyroify.syntax.values import (
 )
 
 if TYPE_CHECKING:
-    from pyroify.program.frozen import FrozenBy
-    from pyroify.program.ties import Tie
+    from pyroify.program.attributes.frozen import FrozenBy
+    from pyroify.program.attributes.ties import Tie
 
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 DATA_ANNOTATIONS = (
@@ -369,7 +369,7 @@ class ClassSummary:
     @cached_property
     def ties(self) -> tuple[Tie, ...]:
         """Second names that its parameters get while it is built."""
-        from pyroify.program.ties import find_ties
+        from pyroify.program.attributes.ties import find_ties
 
         return find_ties(self)
 
@@ -386,7 +386,7 @@ class ClassSummary:
     @cached_property
     def freezes(self) -> tuple[Freeze, ...]:
         """What is frozen of its own while the class is built, by where it is in the end."""
-        from pyroify.program.frozen import freezes_in_the_end
+        from pyroify.program.attributes.frozen import freezes_in_the_end
 
         return tuple(freezes_in_the_end(self))
 

@@ -5,14 +5,51 @@ they call it ``rt``. It imports torch and Pyro, what is optional only where it i
 nothing of pyroify.
 """
 
-from .audit import check, check_fit, print_check, refuse_infinite
-from .chain import begins_chain, finish_chain, stopping_chain
-from .chunks import stream_table
-from .data import Parts, Rows, as_inputs, as_one_batch, as_rows
-from .distributions import CensoredWeibull
-from .ensemble import keep_member, members_left
+from .data.chunks import stream_table
+from .data.files import read_archive, read_arrays, read_csv, read_parquet
+from .data.project import read_project, some_inputs
+from .data.rows import Parts, Rows, as_inputs, as_one_batch, as_rows
+from .data.sources import Source
 from .errors import Abort
-from .evaluation import (
+from .inference.chain import begins_chain, finish_chain, stopping_chain
+from .inference.ensemble import keep_member, members_left
+from .inference.guides import Chain, Laplace, MeanField, Members
+from .inference.loop import Loop, StoredOptimizer
+from .inference.noise import begin_noise
+from .inference.objectives import (
+    MeanFieldElbo,
+    Objective,
+    Terms,
+    TraceElbo,
+    posterior,
+    posterior_draws,
+)
+from .inference.plateau import cooled, kl_warmup
+from .model.audit import check, check_fit, print_check, refuse_infinite
+from .model.distributions import CensoredWeibull
+from .model.handlers import Handled, ablated, matching, set_handlers
+from .model.initial import (
+    built_with_values,
+    drawn_rows,
+    first_call,
+    init_to_known,
+    load_values,
+    made_up_inputs,
+    refuse_large,
+)
+from .model.likelihoods import ForAllRows, one_of_each_row, row_count
+from .model.outputs import Output, check_outputs
+from .model.sites import (
+    Draw,
+    drop_column,
+    latent_sites,
+    observed,
+    sites_like,
+    trace_model,
+    whole_draw,
+)
+from .ranks import is_helper, join_ranks, leave_ranks, ranks
+from .results.evaluation import (
     Optimizers,
     compare,
     fit_original,
@@ -22,32 +59,10 @@ from .evaluation import (
     validation_nll,
     write_predictions,
 )
-from .export import export
-from .files import read_archive, read_arrays, read_csv, read_parquet
-from .guides import Chain, Laplace, MeanField, Members
-from .handlers import Handled, ablated, matching, set_handlers
-from .inference_data import load_xarray, write_arviz
-from .initial import (
-    built_with_values,
-    drawn_rows,
-    first_call,
-    init_to_known,
-    load_values,
-    made_up_inputs,
-    refuse_large,
-)
-from .likelihoods import ForAllRows, one_of_each_row, row_count
-from .loop import Loop, StoredOptimizer
-from .noise import begin_noise
-from .objectives import MeanFieldElbo, Objective, Terms, TraceElbo, posterior, posterior_draws
-from .outputs import Output, check_outputs
-from .plateau import cooled, kl_warmup
-from .project_data import read_project, some_inputs
-from .ranks import is_helper, join_ranks, leave_ranks, ranks
+from .results.export import export
+from .results.inference_data import load_xarray, write_arviz
+from .results.scores import Classification, Density, Regression, two_classes
 from .run import Flags, Run, example_rows, exit_code, parse_flags, prepare, restore, set_up
-from .scores import Classification, Density, Regression, two_classes
-from .sites import Draw, drop_column, latent_sites, observed, sites_like, trace_model, whole_draw
-from .sources import Source
 
 __all__ = [
     "Abort",

@@ -19,15 +19,24 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoints import UNWRITABLE, State, set_seeds, trained, unwritable
-from .data import Parts, Rows, Scalings, as_one_batch, fit_scalings, is_plain, scale_parts, split
+from .data.rows import (
+    Parts,
+    Rows,
+    Scalings,
+    as_one_batch,
+    fit_scalings,
+    is_plain,
+    scale_parts,
+    split,
+)
+from .data.streams import Stream
+from .data.trees import Form, part_names
 from .errors import Abort, first_line
-from .objectives import Objective
-from .pictures import load_pyplot
-from .plateau import MOST, begin_cooling
+from .inference.objectives import Objective
+from .inference.plateau import MOST, begin_cooling
+from .model.sites import Draw, latent_sites
 from .ranks import ranks, refuse_several
-from .sites import Draw, latent_sites
-from .streams import Stream
-from .trees import Form, part_names
+from .results.pictures import load_pyplot
 
 POSITIVE = ("epochs", "steps", "batch_size", "lr", "kl_weight", "samples", "draws", "warmup")
 

@@ -5,8 +5,8 @@ Everything that imports torch runs in a child process; this package itself does 
 
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.origin import changed_tree, original_tree
-from pyroify.verify.own_tests import TestsCompared, compare_tests
-from pyroify.verify.recording import Recording, RunLimits, record
+from pyroify.verify.own_runs.own_tests import TestsCompared, compare_tests
+from pyroify.verify.own_runs.recording import Recording, RunLimits, record
 from pyroify.verify.session import VerifyError, verify
 from pyroify.verify.table import render_results
 

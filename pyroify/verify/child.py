@@ -29,10 +29,15 @@ import torch
 from pyro.nn import PyroModule
 from torch import nn
 
-from pyroify.verify.agreement import compare_with_plan
-from pyroify.verify.draws import KeptDraw, SameDraws, audit_construction, values_replaced
-from pyroify.verify.fresh import compare_fresh
-from pyroify.verify.guess import (
+from pyroify.verify.compare.agreement import compare_with_plan
+from pyroify.verify.compare.draws import KeptDraw, SameDraws, audit_construction, values_replaced
+from pyroify.verify.compare.fresh import compare_fresh
+from pyroify.verify.compare.lines import find_classes
+from pyroify.verify.compare.outputs import tensors
+from pyroify.verify.compare.pin import Comparison, OriginalError, compare_call, copy_values
+from pyroify.verify.compare.run import Call, describe, invoke
+from pyroify.verify.compare.sites import buffers, parameters
+from pyroify.verify.making.guess import (
     Arguments,
     GuessedCode,
     Maker,
@@ -42,19 +47,14 @@ from pyroify.verify.guess import (
     take_given,
     uneven_arguments,
 )
-from pyroify.verify.inputs import NoCall, find_call, given_call
-from pyroify.verify.lines import find_classes
+from pyroify.verify.making.inputs import NoCall, find_call, given_call
+from pyroify.verify.making.rows import rows_of
+from pyroify.verify.making.size import SizeLimit
+from pyroify.verify.making.stand_in import load_without
+from pyroify.verify.making.tree import Imports, Tree
+from pyroify.verify.making.variants import Varied, vary
 from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
-from pyroify.verify.outputs import tensors
-from pyroify.verify.pin import Comparison, OriginalError, compare_call, copy_values
-from pyroify.verify.replay import RecordedArguments, RecordedCall
-from pyroify.verify.rows import rows_of
-from pyroify.verify.run import Call, describe, invoke
-from pyroify.verify.sites import buffers, parameters
-from pyroify.verify.size import SizeLimit
-from pyroify.verify.stand_in import load_without
-from pyroify.verify.tree import Imports, Tree
-from pyroify.verify.variants import Varied, vary
+from pyroify.verify.own_runs.replay import RecordedArguments, RecordedCall
 
 MEMORY = 12 * 2**30
 """Bytes; a guessed size must not make the machine swap."""

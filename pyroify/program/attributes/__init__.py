@@ -1,0 +1,1 @@
+"""What else becomes of attributes: second names, ties, freezing, what others put there."""

@@ -1,0 +1,1 @@
+"""Where rows come from: files, loaders, streams, the project's own code."""

@@ -1,0 +1,1 @@
+"""How a posterior is found: guides, objectives, loops, chains, ensembles, and when they end."""

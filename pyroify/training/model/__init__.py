@@ -1,0 +1,1 @@
+"""The network as a probabilistic model: its sites, outputs, likelihoods, faults."""

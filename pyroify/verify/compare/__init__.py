@@ -1,0 +1,1 @@
+"""What is compared of two objects, and of an object and its plan."""

@@ -1,0 +1,1 @@
+"""How objects of a project are made and called: arguments, inputs, imports, sizes."""

@@ -1,0 +1,356 @@
+"""Inputs of a module guessed from names and layers, and corrected by what the module complains of.
+
+An error of torch says what it wanted: ``mat1 and mat2 shapes cannot be multiplied (2x8 and 5x3)``
+wants 5 columns. So a call is tried, its error read, and the shape mended, until it runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pyroify.verify.compare.outputs import tensors
+from pyroify.verify.compare.run import EntryCall, describe, invoke
+from pyroify.verify.making.guess import SIZE, guess_values
+
+ATTEMPTS = 120
+TOKENS = 4
+"""Whole numbers in an input are below this: they index embeddings."""
+
+_SIDES = (16, 32, 64, 128, 224, 299, 331)
+_CONVOLUTIONS = {
+    nn.Conv1d: 3,
+    nn.ConvTranspose1d: 3,
+    nn.Conv2d: 4,
+    nn.ConvTranspose2d: 4,
+    nn.Conv3d: 5,
+    nn.ConvTranspose3d: 5,
+}
+_SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.Transformer)
+
+
+class NoCall(Exception):
+    """Nothing that was tried runs; the message is the error of the likeliest try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of a tensor, and what it holds: numbers (float), indices (int), truth (bool)."""
+
+    sizes: tuple[int, ...]
+    kind: str = "float"
+
+    def __str__(self) -> str:
+        """As ``float[2, 8]``."""
+        return f"{self.kind}{list(self.sizes)}"
+
+    def tensor(self, dtype: torch.dtype) -> Tensor:
+        """Make the tensor, always the same."""
+        generator = torch.Generator().manual_seed(0)
+        if self.kind == "int":
+            return torch.randint(TOKENS, self.sizes, generator=generator)
+        if self.kind == "bool":
+            return torch.ones(self.sizes, dtype=torch.bool)
+        return torch.rand(self.sizes, generator=generator).to(dtype)
+
+
+Inputs = Mapping[str, Any]
+"""Arguments by name: shapes, lists of shapes, and plain values."""
+
+
+def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCall, str]:
+    """Find arguments with which ``method`` of ``module`` runs, and say what they are.
+
+    ``deadline`` is a value of ``time.monotonic()``. Raises :class:`NoCall`.
+    """
+    if isinstance(inspect.getattr_static(type(module), method), property | cached_property):
+        return EntryCall(method), method
+    parameters = list(inspect.signature(getattr(module, method)).parameters.values())
+    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
+    queue = list(_first_guesses(module, parameters))
+    seen, first_error = set(), ""
+    for _ in range(ATTEMPTS):
+        if not queue or time.monotonic() > deadline:
+            break
+        inputs = queue.pop(0)
+        if repr(inputs) in seen:
+            continue
+        seen.add(repr(inputs))
+        call = _call(method, parameters, inputs, dtype)
+        try:
+            output = invoke(module, call)
+        except Exception as error:
+            first_error = first_error or describe(error)
+            queue = [*_mended(inputs, str(error), _widths(module)), *queue]
+            continue
+        if not any(tensor.numel() and tensor.isnan().all() for _, tensor in tensors(output)):
+            return call, f"{method}({_labels(inputs)})"
+        first_error = first_error or "it returns NaN"
+    raise NoCall(first_error or "no arguments were found")
+
+
+def given_call(inputs: Sequence[Any] | Mapping[str, Any]) -> tuple[EntryCall, str]:
+    """Make the call of forward with ``inputs``; ``float[2, 8]`` stands for a tensor."""
+    named = inputs if isinstance(inputs, Mapping) else {}
+    values = [] if isinstance(inputs, Mapping) else [_parsed(value) for value in inputs]
+    kwargs = {name: _parsed(value) for name, value in named.items()}
+    dtype = torch.get_default_dtype()
+    call = EntryCall(
+        "forward",
+        [_realised(value, dtype) for value in values],
+        {name: _realised(value, dtype) for name, value in kwargs.items()},
+    )
+    shown = [*map(_label, values), *filter(None, [_labels(kwargs)])]
+    return call, f"forward({', '.join(shown)})"
+
+
+def _parsed(value: Any) -> Any:
+    match = (
+        re.fullmatch(r"(float|int|bool)\[([\d, ]*)\]", value) if isinstance(value, str) else None
+    )
+    if not match:
+        return value
+    return Shape(tuple(int(size) for size in re.findall(r"\d+", match[2])), match[1])
+
+
+def _labels(inputs: Inputs) -> str:
+    return ", ".join(f"{name}={_label(value)}" for name, value in inputs.items())
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_label, value))}]"
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    return str(value) if isinstance(value, Shape) else repr(value)
+
+
+def _call(
+    method: str, parameters: Sequence[inspect.Parameter], inputs: Inputs, dtype: torch.dtype
+) -> EntryCall:
+    values = {name: _realised(value, dtype) for name, value in inputs.items()}
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+    args = tuple(values.pop(name) for name in positional if name in values)
+    return EntryCall(method, args, values)
+
+
+def _realised(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, list):
+        return [_realised(item, dtype) for item in value]
+    return value.tensor(dtype) if isinstance(value, Shape) else value
+
+
+# What to try first
+
+
+def _first_guesses(
+    module: nn.Module, parameters: Sequence[inspect.Parameter]
+) -> Iterator[dict[str, Any]]:
+    wanted = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    undecided = [p for p in parameters if p.default is None]
+    if not wanted:
+        yield {}
+    shapes = list(_shapes(module))
+    optional = [[parameter] for parameter in undecided]
+    for extra in ([], *optional, undecided) if len(undecided) > 1 else ([], *optional):
+        some = wanted + extra
+        for other in (None, *_OTHERS):
+            for shape in shapes:
+                yield {p.name: _guess(p, shape, other) for p in some}
+            if len(some) < 2:
+                break
+
+
+_OTHERS = (Shape((2,)), Shape((2, SIZE)), Shape((2,), "int"), Shape((2, 5, SIZE)))
+"""What a tensor that is not the first may be, if it is not as the first one."""
+
+_KINDS = (
+    (r"mask", "bool"),
+    (r"categ|tokens?|_ids?$|^ids?$|idx|ind(ex|ices)|labels?|targets?|words?|captions?", "int"),
+)
+
+
+def _guess(parameter: inspect.Parameter, main: Shape, other: Shape | None) -> Any:
+    name, annotation = parameter.name, parameter.annotation
+    if re.search(r"layer$|fn$|func", name):
+        return nn.Identity()
+    if annotation in (int, float, bool, str, "int", "float", "bool", "str"):
+        return guess_values(name, annotation)[0]
+    if re.search(r"^(xs|inputs|feats|features|tensors|outputs)$", name) and other:
+        return [main, main]
+    if re.search(r"^(t|time|times|timesteps?|sigmas?|lengths?|lens)$", name):
+        return Shape(main.sizes[:1], "int" if name.startswith("len") else main.kind)
+    for pattern, kind in _KINDS:
+        if re.search(pattern, name):
+            return Shape(main.sizes[:2] if kind == "bool" else (other or main).sizes, kind)
+    is_first = re.search(r"^(x|inputs?|imgs?|images?|q|query|src|z)$", name)
+    return main if is_first or other is None else other
+
+
+def _shapes(module: nn.Module) -> Iterator[Shape]:
+    """Yield shapes of the main input, the likeliest first."""
+    widths = _widths(module)
+    first = next((m for m in module.modules() if any(True for _ in _own(m))), None)
+    if isinstance(first, nn.Embedding):
+        yield Shape((2, 5), "int")
+    sequential = any(isinstance(m, _SEQUENTIAL) for m in module.modules())
+    rank = next((r for kind, r in _CONVOLUTIONS.items() if isinstance(first, kind)), 3 * sequential)
+    for width in widths[:3]:
+        shapes = _of_width(width)
+        yield from sorted(shapes, key=lambda shape: len(shape.sizes) != rank)
+    yield from (Shape((2, 5), "int"), Shape((2,), "int"), Shape((2,)), Shape(()))
+
+
+def _own(module: nn.Module) -> Iterator[nn.Parameter]:
+    return module.parameters(recurse=False)
+
+
+def _of_width(width: int) -> list[Shape]:
+    """Rows, sequences, signals, images, heads, images with channels last, volumes."""
+    flat = ((2, width), (2, 5, width), (2, width, 16), (width,))
+    deep = ((2, width, 16, 16), (2, 2, 5, width), (2, 8, 8, width), (2, width, 4, 16, 16))
+    return [Shape(sizes) for sizes in (*flat[:3], *deep, *flat[3:])]
+
+
+def _widths(module: nn.Module) -> list[int]:
+    """Yield the widths that layers take, the first layer's first."""
+    names = (
+        "in_features",
+        "in_channels",
+        "input_size",
+        "num_features",
+        "embed_dim",
+        "in_dim",
+        "dim",
+    )
+    found = [getattr(m, name, None) for m in module.modules() for name in names]
+    edges = [size for p in module.parameters() for size in (p.shape[-1:] + p.shape[:1])]
+    widths = [w for w in chain(found[:200], edges[:50]) if type(w) is int and w > 0]
+    return list(dict.fromkeys([*widths, SIZE, 3, 1]))[:8]
+
+
+# What an error asks for
+
+
+def _mended(inputs: Inputs, message: str, widths: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Yield the inputs with every shape changed as ``message`` asks."""
+    for pattern, mend in _MENDERS:
+        if not (match := re.search(pattern, message)):
+            continue
+        shapes = {v: list(mend(match, v, widths)) for v in inputs.values() if isinstance(v, Shape)}
+        for rank in range(max(map(len, shapes.values()), default=0)):
+            yield {
+                name: shapes[value][min(rank, len(shapes[value]) - 1)]
+                if isinstance(value, Shape) and shapes[value]
+                else value
+                for name, value in inputs.items()
+            }
+
+
+Mender = Callable[["re.Match[str]", Shape, Sequence[int]], Iterator[Shape]]
+
+
+def _set_columns(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    """Other columns, or another side of an image that is flattened later on."""
+    got, wanted = int(match["got"]), int(match["wanted"])
+    *rows, columns = shape.sizes or (1,)
+    if columns == got:
+        yield replace(shape, sizes=(*rows, wanted))
+    elif columns + wanted - got > 0:  # something was appended
+        yield replace(shape, sizes=(*rows, columns + wanted - got))
+    if columns != got and len(shape.sizes) == 4:
+        side = max(1, round(columns * sqrt(wanted / got)))
+        yield replace(shape, sizes=(*shape.sizes[:2], side, side))
+    if columns != got and len(shape.sizes) == 3:
+        yield replace(shape, sizes=(*rows, max(1, columns * wanted // got)))
+
+
+def _set_channels(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    if len(shape.sizes) >= 2:
+        yield replace(shape, sizes=(shape.sizes[0], int(match[1]), *shape.sizes[2:]))
+
+
+def _set_width(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    if shape.sizes:
+        yield replace(shape, sizes=(*shape.sizes[:-1], int(match[1])))
+
+
+def _set_rank(match: re.Match[str], shape: Shape, widths: Sequence[int]) -> Iterator[Shape]:
+    ranks = [int(digit) for digit in match.groups() if digit]
+    for width in (*shape.sizes[-1:], *widths):
+        yield from (s for s in _of_width(width) if len(s.sizes) in ranks)
+
+
+def _add_dimension(match: re.Match[str], shape: Shape, widths: Sequence[int]) -> Iterator[Shape]:
+    for width in (*shape.sizes[-1:], *widths[:2]):
+        yield from (s for s in _of_width(width) if len(s.sizes) == len(shape.sizes) + 1)
+
+
+def _set_square(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    if len(shape.sizes) >= 4:
+        yield replace(shape, sizes=(*shape.sizes[:-2], int(match[1]), int(match[2])))
+
+
+def _enlarge(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    larger = [side for side in _SIDES if side > max(shape.sizes[2:], default=_SIDES[-1])]
+    yield from (
+        replace(shape, sizes=(*shape.sizes[:2], *(side for _ in shape.sizes[2:])))
+        for side in larger
+    )
+
+
+def _divide(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    got, chunk = int(match[1]), int(match[2])
+    sizes = tuple(4 * chunk if size == got else size for size in shape.sizes)
+    yield replace(shape, sizes=sizes)
+
+
+def _swap(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    """Put one of two sizes that should be the same in the place of the other."""
+    one, two = int(match[1]), int(match[2])
+    for old, new in ((one, two), (two, one)):
+        if old in shape.sizes and new:
+            yield replace(shape, sizes=tuple(new if s == old else s for s in shape.sizes))
+
+
+def _as(kind: str) -> Mender:
+    def mend(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+        if shape.kind != kind:
+            yield replace(shape, kind=kind)
+
+    return mend
+
+
+_MENDERS: tuple[tuple[str, Mender], ...] = (
+    (r"shapes cannot be multiplied \(\d+x(?P<got>\d+) and (?P<wanted>\d+)x", _set_columns),
+    (r"to have (\d+) channels, but got", _set_channels),
+    (r"should contain \d+ elements not (\d+)", _set_channels),
+    (r"num_channels=(\d+)", _set_channels),
+    (r"normalized_shape=\[(?P<wanted>\d+)\].*size\[[\d, ]*?(?P<got>\d+)\]", _set_columns),
+    (r"(?:input_size\. Expected|embedding dimension of) (\d+)", _set_width),
+    (r"expected (\d)-?D(?:.*? or (\d)-?D)?", _set_rank),
+    (r"Expected (\d)D \(unbatched\) or (\d)D", _set_rank),
+    (r"unpack \(expected (\d)", _set_rank),
+    (r"expected (\d) dims", _set_rank),
+    (r"subscripts in the equation \((\d)\)", _set_rank),
+    (r"Dimension out of range|must have at least|too many indices|number of axis", _add_dimension),
+    (r"doesn't match model \((\d+)[*x](\d+)\)", _set_square),
+    (r"too small|can't be greater than actual input|larger than|non-empty|non-zero size", _enlarge),
+    (r"more than 1 value per channel", _enlarge),
+    (r"can't divide axis of length (\d+) in chunks of (\d+)", _divide),
+    (r"scalar types?:? Long|must be long|expected scalar type (Long|Int)|index tensor", _as("int")),
+    (r"for 'Long'|floating|same dtype|type \(.*Long.*\) and|Float but found Long", _as("float")),
+    (r"dtype bool|for 'Bool'|mask.*bool", _as("bool")),
+    (r"\D(\d+)\D+?(\d+)\b", _swap),
+)
+"""What to do about an error; all that match are tried, in this order."""
