@@ -584,3 +584,55 @@ def test_what_else_is_known_of_a_method(row: tuple[str, dict[str, Any]]) -> None
     if "puts" in found:
         found["puts"] = [f"{shown(p.owner).strip('@')}.{p.name} at {p.line}" for p in made.puts]
     assert found == expected
+
+
+WRITES = {
+    "an element": ("self.a[0] = d", ["a item"]),
+    "the data": ("self.a.b.data = d", ["a.b data"]),
+    "several at once": ("self.a[0], (self.b.data, d) = given", ["a item", "b data"]),
+    "with an operator": ("self.a += d", ["a augmented"]),
+    "into an element": ("self.a[0] += d", ["a augmented"]),
+    "by a method": ("self.a.mul_(2)", ["a method"]),
+    "not by one that gives another": ("self.a.mul(2)", []),
+    "by an initialiser": ("nn.init.zeros_(self.a.weight)", ["a.weight init"]),
+    "into a view": ("self.a.view(3).zero_()", ["a method"]),
+    "into a part": ("self.a[0].weight.zero_()", ["a.*.weight method"]),
+    "by a local name": ("w = self.a.weight\nw.zero_()", ["a.weight method"]),
+    "a name that stands for something else by then": ("w = self.a\nw = d\nw.zero_()", []),
+    "a name of two": (
+        "w = self.a if d else self.b\nw.zero_()",
+        ["a method", "b method"],
+    ),
+    "a name of one arm is unknown to the other": (
+        "w = self.a\nif d:\n    w = self.b\nelse:\n    w.zero_()",
+        ["a method"],
+    ),
+    "after two arms it is either": (
+        "if d:\n    w = self.a\nelse:\n    w = self.b\nw.zero_()",
+        ["a method", "b method"],
+    ),
+    "after one arm it is what it was, or that": (
+        "w = self.a\nif d:\n    w = self.b\nw.zero_()",
+        ["b method", "a method"],
+    ),
+    "after a match": (
+        "match d:\n    case 1:\n        w = self.a\n    case 2:\n        w = self.b\nw.zero_()",
+        ["a method", "b method"],
+    ),
+    "each of a container": ("for m in self.a:\n    m.weight.zero_()", ["a.*.weight method"]),
+    "each of some": (
+        "for m in (self.a, self.b):\n    m.weight.zero_()",
+        ["a.weight method", "b.weight method"],
+    ),
+    "with its number": (
+        "for i, m in enumerate(self.a):\n    m.zero_()",
+        ["a.* method"],
+    ),
+    "not in a function within": ("def f():\n    self.a.zero_()", []),
+}
+
+
+@table(WRITES)
+def test_where_a_method_writes(row: tuple[str, list[str]]) -> None:
+    body, expected = row
+    assert [f"{'.'.join(w.path)} {w.how}" for w in read(body).writes] == expected

@@ -206,6 +206,11 @@ ENTRIES = {
     "not one that does not": ("def other(self, x):\n    return self.plain(x)", ""),
     "not forward, which is one": ("def forward(self, x):\n    return self.fc(x)", ""),
     "but __call__": ("def __call__(self, x):\n    return self.fc(x)", "__call__ 0"),
+    "__call__ is one however often it is called": (
+        "def __call__(self, x):\n    return self.fc(x)\n"
+        "def twice(self, x):\n    return self.__call__(self.__call__(x))",
+        "__call__ 0 twice 0",
+    ),
     "no other method of Python": ("def __len__(self):\n    return len(self.p)", ""),
     "a private one that nobody calls": ("def _other(self, x):\n    return self.fc(x)", "_other 0"),
     "not a private one that is called": (

@@ -93,6 +93,8 @@ def test_what_is_the_users_stays_where_it_stands() -> None:
     assert kept_within([ours, more], [ours, first], {first}) == (ours, first, more)
     assert kept_within([other, ours], [first, ours], {first}) == (other, ours)
     assert kept_within([ours], [first, ours, last], {last}) == (ours, last)
+    both = {first, last}
+    assert kept_within([ours, more], [more, first, last], both) == (ours, more, first, last)
     assert kept_within([ours], [first, ours], set()) == (ours,)
 
 

@@ -75,6 +75,21 @@ def test_where_a_site_is(row: tuple[str, str], lay_out: LayOut) -> None:
     assert "; ".join(sites) == expected
 
 
+def test_no_rule_decides_what_a_finding_keeps_plain(lay_out: LayOut) -> None:
+    text = """\
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = nn.Linear(3, 3)
+
+            def reset(self):
+                self.fc.weight = nn.Parameter(torch.zeros(3, 3))
+        """
+    (net,) = planned(lay_out, text)
+    decided = {site.path: site.rule and site.rule.index for site in net.sites}
+    assert decided == {"fc.weight": None, "fc.bias": 0}
+
+
 def test_a_finding_names_its_class(lay_out: LayOut) -> None:
     """So that one of another class, with the same words, is another one for a baseline."""
     text = """\

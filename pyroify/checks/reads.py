@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pyroify.checks.subject import Subject, uses_in
+from pyroify.checks.subject import Subject, paths_of, uses_in
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.visibility import find_unseen, unseen_of
 from pyroify.diagnostics import Finding
@@ -16,9 +16,19 @@ from pyroify.program.attributes.puts import put_into_instances
 from pyroify.program.attributes.ties import Tie, find_ties
 from pyroify.program.summary import ClassSummary, declared_in
 from pyroify.program.values import is_opaque
-from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.facts import Assignment, AttributeStore, Function
 from pyroify.syntax.liftings import KINDS
-from pyroify.syntax.values import Call, Constant, Name, OneOf, Parameter, SelfRead, calls_in, walk
+from pyroify.syntax.values import (
+    Call,
+    Constant,
+    Name,
+    OneOf,
+    Parameter,
+    Path,
+    SelfRead,
+    calls_in,
+    walk,
+)
 
 CACHES = {"functools.lru_cache", "functools.cache"}
 STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primitives.param"}
@@ -102,7 +112,7 @@ def late_body(subject: Subject) -> Iterator[Finding]:
 def hidden_by_value(subject: Subject) -> Iterator[Finding]:
     """A plain value set over a parameter that has been declared."""
     ties = {tie.left for tie in find_ties(subject.summary)}
-    puts = put_into_instances(subject.summary, (), subject.summary.everything)
+    puts = put_into_instances(subject.summary, subject.methods, subject.summary.everything)
     added = {(put.line, put.column) for put in puts}
     for method in subject.methods:
         building = method.name in subject.building
@@ -115,16 +125,28 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
                 len(item.path) == 1 or (item.line, item.column) in added
             ):
                 continue
-            late = subject.is_declared_before if building else subject.is_declared
-            if late(item.path):
-                yield subject.finding(
-                    item.line,
-                    item.column,
-                    "PYR020",
-                    f"self.{'.'.join(item.path)} is set after its prior, which the value hides",
-                    "keep the parameter, or store the value under another name",
-                    subject.sites_at(item.path),
-                )
+            yield from _hiding(subject, item.path, item, building)
+        for put in method.puts:
+            if declared_in(put.value) or (put.line, put.column) in added:
+                continue
+            for owner in paths_of(put.owner):
+                yield from _hiding(subject, (*owner, put.name), put, building)
+
+
+def _hiding(
+    subject: Subject, path: Path, at: Assignment | AttributeStore, building: bool
+) -> Iterator[Finding]:
+    """That ``self.<path>`` is set to a plain value where it has been declared."""
+    late = subject.is_declared_before if building else subject.is_declared
+    if late(path):
+        yield subject.finding(
+            at.line,
+            at.column,
+            "PYR020",
+            f"self.{'.'.join(path)} is set after its prior, which the value hides",
+            "keep the parameter, or store the value under another name",
+            subject.sites_at(path),
+        )
 
 
 def tied_too_late(subject: Subject) -> Iterator[Finding]:

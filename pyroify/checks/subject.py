@@ -12,7 +12,7 @@ from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary
 from pyroify.syntax.facts import Assignment, Function, Use, Write
-from pyroify.syntax.values import Element, Name, Path, SelfRead, Value
+from pyroify.syntax.values import Element, Items, Name, Path, SelfRead, Value, options_of
 
 
 @dataclass(frozen=True)
@@ -63,22 +63,18 @@ class Subject:
     def writes(self, method: Function) -> Iterator[Write]:
         """Writes in place of a method, and of the functions that it hands what it writes into."""
         yield from method.writes
-        index, path = self.project.index, self.cls.file.path
+        index, file = self.project.index, self.cls.file.path
         for call in method.layer_calls:
             dotted = call.callee.dotted if isinstance(call.callee, Name) else ""
-            function = index.resolve(dotted, path).function
+            function = index.resolve(dotted, file).function
             for number, passed in enumerate(call.args if function else ()):
                 if function is None or passed.star:
                     break
                 name = passed.keyword or "".join(function.arguments[number : number + 1])
                 for write in function.writes:
-                    if write.path[0] == name and (owner := _path_of(passed.value)):
-                        yield replace(
-                            write,
-                            path=(*owner, *write.path[1:]),
-                            line=call.line,
-                            column=call.column,
-                        )
+                    for owner in paths_of(passed.value) if write.path[0] == name else ():
+                        path = (*owner, *write.path[1:])
+                        yield replace(write, path=path, line=call.line, column=call.column)
 
     def finding(
         self,
@@ -112,14 +108,17 @@ class Subject:
         return self.sites_at(next(read, path[:1]))
 
 
-def _path_of(value: Value) -> Path:
-    """Where a value is below ``self``; empty for anything else."""
-    match value:
-        case SelfRead(path=path):
-            return path
-        case Element(of=SelfRead(path=path)):
-            return (*path, "*")
-    return ()
+def paths_of(value: Value) -> Iterator[Path]:
+    """Where a value may be below ``self``; nowhere for anything else."""
+    for option in options_of(value):
+        match option:
+            case SelfRead(path=path):
+                yield path
+            case Element(of=SelfRead(path=path)):
+                yield (*path, "*")
+            case Element(of=Items(items=items)):
+                for item in items:
+                    yield from paths_of(item)
 
 
 def uses_in(method: Function, item: Assignment) -> tuple[Use, ...]:

@@ -34,13 +34,13 @@ def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
                 return _seen(file, "anchor", node, ".".join(parts[1:-1]))
         case ast.Call(args=[data, *_]) if file.dotted(node.func) in PARAMETER:
             if _is_transposed(data):
-                return _seen(file, "transposed", data, "")
+                return _seen(file, "transposed", data)
         case ast.For(body=body) | ast.While(body=body):
             inner = (item for statement in body for item in ast.walk(statement))
             if step := next((item for item in inner if _calls(item, "backward")), None):
-                return _seen(file, "training", step, "")
+                return _seen(file, "training", step)
         case ast.Call(func=ast.Attribute(value=owner, attr="fit")) if chain(owner) != (this,):
-            return _seen(file, "training", node, "")
+            return _seen(file, "training", node)
         case ast.Subscript(value=owner, slice=ast.Constant(value=key)):
             if chain(owner) == (this, "_parameters"):
                 return _seen(file, "parameters_dict", node, str(key))
@@ -66,12 +66,12 @@ def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterat
             inner = [item for statement in body for item in ast.walk(statement)]
             names = [item.id for item in ast.walk(target) if isinstance(item, ast.Name)]
             if _asks(over, this, PARAMETERS) and names and not _values_read(inner, names[-1]):
-                yield _seen(file, "sizes", over, "")
+                yield _seen(file, "sizes", over)
             used = any(_is_among(_used_layer(item), names) for item in inner)
             if used and _gives_modules(over, this):
-                yield _seen(file, "layers", over, "")
+                yield _seen(file, "layers", over)
         if isinstance(node, ast.expr) and _is_member(_used_layer(node), this):
-            yield _seen(file, "layers", node, "")
+            yield _seen(file, "layers", node)
 
 
 def parameter_sweeps(file: Source) -> tuple[Sweep, ...]:
@@ -281,5 +281,5 @@ def _plate(file: Source, node: ast.With) -> Plate:
     return Plate(node.lineno, file.column(node), tuple(movable))
 
 
-def _seen(file: Source, kind: str, node: ast.expr, detail: str) -> Observation:
+def _seen(file: Source, kind: str, node: ast.expr, detail: str = "") -> Observation:
     return Observation(kind, node.lineno, file.column(node), file.source(node), detail)

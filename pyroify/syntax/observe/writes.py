@@ -21,6 +21,9 @@ VIEWS = frozenset(
 """Methods that give, or may give, the same numbers in another shape."""
 INITIALISERS = "torch.nn.init."
 
+Names = dict[str, tuple[Path, ...]]
+"""Local names, each with the places below ``self`` that it may stand for."""
+
 
 class Source(Protocol):
     """What is needed of a file: columns in characters, dotted names and sources."""
@@ -32,29 +35,28 @@ class Source(Protocol):
 
 def collect_writes(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Write, ...]:
     """Every write in place into something below ``this``, in the order of the source."""
-    return tuple(_run(file, body, {this: ()}))
+    return tuple(_run(file, body, {this: ((),)}))
 
 
 def collect_writes_into(
     file: Source, body: Sequence[ast.stmt], arguments: Sequence[str]
 ) -> tuple[Write, ...]:
     """The same for what a function is given; the name of the argument comes first in a path."""
-    return tuple(_run(file, body, {name: (name,) for name in arguments}))
+    return tuple(_run(file, body, {name: ((name,),) for name in arguments}))
 
 
-def _run(file: Source, body: Sequence[ast.stmt], names: dict[str, Path]) -> Iterator[Write]:
-    """Walk statements in order; ``names`` are local names for what hangs below ``self``."""
+def _run(file: Source, body: Sequence[ast.stmt], names: Names) -> Iterator[Write]:
+    """Walk statements in order; ``names`` are brought up to date on the way."""
     for node in body:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 continue
             case ast.If(test=test, body=then, orelse=otherwise):
                 yield from _in_expression(file, test, names)
-                arms = [dict(names), dict(names)]
-                yield from _run(file, then, arms[0])
-                yield from _run(file, otherwise, arms[1])
-                names.clear()
-                names.update({**arms[0], **arms[1]})
+                yield from _branch(file, (then, otherwise), names)
+            case ast.Match(subject=subject, cases=cases):
+                yield from _in_expression(file, subject, names)
+                yield from _branch(file, ([], *(case.body for case in cases)), names)
             case ast.For(target=target, iter=over) | ast.AsyncFor(target=target, iter=over):
                 yield from _in_expression(file, over, names)
                 _bind_element(target, over, names)
@@ -78,25 +80,35 @@ def _run(file: Source, body: Sequence[ast.stmt], names: dict[str, Path]) -> Iter
                 yield from _in_statement(file, node, names)
 
 
-def _in_statement(file: Source, node: ast.stmt, names: dict[str, Path]) -> Iterator[Write]:
+def _branch(file: Source, arms: Sequence[Sequence[ast.stmt]], names: Names) -> Iterator[Write]:
+    """Walk statements of which one arm runs: after them a name stands for what it is in any."""
+    merged: Names = {}
+    for arm in arms:
+        inside = dict(names)
+        yield from _run(file, arm, inside)
+        for name, paths in inside.items():
+            merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *paths)))
+    names.clear()
+    names.update(merged)
+
+
+def _in_statement(file: Source, node: ast.stmt, names: Names) -> Iterator[Write]:
     yield from _in_expression(file, node, names)
     if isinstance(node, ast.AugAssign):
         target = node.target.value if isinstance(node.target, ast.Subscript) else node.target
-        if path := _path(target, names):
+        for path in _paths(target, names):
             yield Write(path, "augmented", node.lineno, file.column(node))
     elif isinstance(node, ast.Assign):
         for assigned in node.targets:
             yield from _in_target(file, node, assigned, names)
-        path = _path(node.value, names)
+        paths = _paths(node.value, names)
         for assigned in node.targets:
             _forget(assigned, names)
-            if isinstance(assigned, ast.Name) and path:
-                names[assigned.id] = path
+            if isinstance(assigned, ast.Name) and paths:
+                names[assigned.id] = paths
 
 
-def _in_target(
-    file: Source, node: ast.stmt, target: ast.expr, names: dict[str, Path]
-) -> Iterator[Write]:
+def _in_target(file: Source, node: ast.stmt, target: ast.expr, names: Names) -> Iterator[Write]:
     """``w[0] = x``, ``w.data = x``, and several of them at once."""
     match target:
         case ast.Subscript(value=written):
@@ -109,11 +121,11 @@ def _in_target(
             return
         case _:
             return
-    if path := _path(written, names):
+    for path in _paths(written, names):
         yield Write(path, how, node.lineno, file.column(node))
 
 
-def _in_expression(file: Source, node: ast.AST, names: dict[str, Path]) -> Iterator[Write]:
+def _in_expression(file: Source, node: ast.AST, names: Names) -> Iterator[Write]:
     for item in ast.walk(node):
         if not isinstance(item, ast.Call):
             continue
@@ -122,7 +134,7 @@ def _in_expression(file: Source, node: ast.AST, names: dict[str, Path]) -> Itera
             written = item.args[0] if item.args else None
         elif isinstance(item.func, ast.Attribute) and _is_in_place(item.func.attr):
             written, how = item.func.value, "method"
-        if written is not None and (path := _path(written, names)):
+        for path in _paths(written, names) if written is not None else ():
             yield Write(path, how, item.lineno, file.column(item), file.source(item))
 
 
@@ -130,7 +142,7 @@ def _is_in_place(method: str) -> bool:
     return method.endswith("_") and not method.startswith("_") and method != "requires_grad_"
 
 
-def _bind_element(target: ast.expr, over: ast.expr, names: dict[str, Path]) -> None:
+def _bind_element(target: ast.expr, over: ast.expr, names: Names) -> None:
     """``for layer in self.layers`` and ``for i, layer in enumerate(self.layers)``."""
     if (
         isinstance(over, ast.Call)
@@ -139,34 +151,39 @@ def _bind_element(target: ast.expr, over: ast.expr, names: dict[str, Path]) -> N
     ):
         over = over.args[0] if over.args else over
         target = target.elts[-1] if isinstance(target, ast.Tuple) else target
-    path = _path(over, names)
+    if isinstance(over, ast.Tuple | ast.List):  # for layer in (self.a, self.b)
+        paths = tuple(path for item in over.elts for path in _paths(item, names))
+    else:
+        paths = tuple((*path, "*") for path in _paths(over, names))
     _forget(target, names)
-    if isinstance(target, ast.Name) and path:
-        names[target.id] = (*path, "*")
+    if isinstance(target, ast.Name) and paths:
+        names[target.id] = paths
 
 
-def _forget(target: ast.expr, names: dict[str, Path]) -> None:
+def _forget(target: ast.expr, names: Names) -> None:
     for item in ast.walk(target):
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
             names.pop(item.id, None)
 
 
-def _path(node: ast.expr, names: dict[str, Path]) -> Path:
-    """What an expression stands for below ``self``; empty for anything else."""
-    path = _chain(node, names)
-    return tuple(name for name in path or () if name not in SAME_STORAGE)
+def _paths(node: ast.expr, names: Names) -> tuple[Path, ...]:
+    """What an expression may stand for below ``self``; nothing for anything else."""
+    found = (
+        tuple(name for name in path if name not in SAME_STORAGE) for path in _chains(node, names)
+    )
+    return tuple(path for path in dict.fromkeys(found) if path)
 
 
-def _chain(node: ast.expr, names: dict[str, Path]) -> Path | None:
+def _chains(node: ast.expr, names: Names) -> Iterator[Path]:
     match node:
         case ast.Name(id=name):
-            return names.get(name)
+            yield from names.get(name, ())
         case ast.Attribute(value=value, attr=attr):
-            owner = _chain(value, names)
-            return None if owner is None else (*owner, attr)
+            yield from ((*owner, attr) for owner in _chains(value, names))
         case ast.Subscript(value=value):
-            owner = _chain(value, names)
-            return (*owner, "*") if owner else None
+            yield from ((*owner, "*") for owner in _chains(value, names) if owner)
+        case ast.IfExp(body=value, orelse=otherwise):
+            yield from _chains(value, names)
+            yield from _chains(otherwise, names)
         case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in VIEWS:
-            return _chain(value, names)
-    return None
+            yield from _chains(value, names)
