@@ -628,6 +628,11 @@ WRITES = {
         "for i, m in enumerate(self.a):\n    m.zero_()",
         ["a.* method"],
     ),
+    "side by side": (
+        "for m, n in zip(self.a, given):\n    m.copy_(n)",
+        ["a.* method"],
+    ),
+    "in a comprehension": ("[m.zero_() for m in self.a]", ["a.* method"]),
     "not in a function within": ("def f():\n    self.a.zero_()", []),
 }
 

@@ -91,3 +91,12 @@ def computes_weight(dotted: str) -> bool:
     if dotted in NORMED or dotted == "torch.nn.utils.parametrize.register_parametrization":
         return True
     return dotted.startswith("torch.nn.utils.prune.")
+
+
+def uncomputes_weight(dotted: str) -> bool:
+    """Whether a function of torch makes a weight that was computed a parameter again."""
+    return dotted in {
+        "torch.nn.utils.remove_weight_norm",
+        "torch.nn.utils.remove_spectral_norm",
+        "torch.nn.utils.parametrize.remove_parametrizations",
+    }

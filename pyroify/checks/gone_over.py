@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from pyroify.catalog.training import CONSUMERS
 from pyroify.checks.instances import dotted
-from pyroify.checks.subject import Subject
+from pyroify.checks.subject import Subject, paths_of
 from pyroify.checks.training import asks_first_parameter, called_name
 from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
@@ -38,6 +38,24 @@ def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
             if called
             else "take the draws by name, or the parameters of the guide",
         )
+
+
+def parameters_frozen(subject: Subject) -> Iterator[Finding]:
+    """``requires_grad_`` of a module, which does not reach the random ones of its parameters."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        for call in method.layer_calls:
+            for *path, name in paths_of(call.callee):
+                if name == "requires_grad_" and _reaches(subject, tuple(path)):
+                    yield subject.finding(
+                        call.line,
+                        call.column,
+                        "PYR010",
+                        f"{call.text} does not reach random parameters: the guide learns them",
+                        "keep what is to be frozen, or hide its sites from the guide with "
+                        "pyro.poutine.block",
+                    )
 
 
 def _may_be_module(subject: Subject, use: Use) -> bool:

@@ -27,12 +27,13 @@ def late_write(subject: Subject) -> Iterator[Finding]:
     for method in subject.methods:
         if method.name in subject.calling - subject.building:
             continue
-        made = {item.path[:1] for item in method.assignments}
+        made = {item.path for item in method.assignments}
         for write in subject.writes(method):
             if method.name in subject.building:
                 late = subject.is_declared_before(write.path) and not _runs_in_base(subject, method)
             else:
-                late = subject.is_declared(write.path) and write.path[:1] not in made
+                is_new = any(write.path[: len(path)] == path for path in made)
+                late = subject.is_declared(write.path) and not is_new
             if late:
                 yield _without_effect(subject, write.line, write.column, write.path)
 
@@ -65,13 +66,17 @@ def late_reset(subject: Subject) -> Iterator[Finding]:
 
 def late_sweep(subject: Subject) -> Iterator[Finding]:
     """An initialiser sent over all modules, of which some have declared their parameters."""
+    project, cls = subject.project, subject.cls
     declares, freezes = any(_declares(subject)), any(_makes_buffers(subject))
+    draws = declares or project.draws(cls) or bool(project.of(cls).declared)
     for method in subject.methods:
-        if method.name not in subject.summary.building or _runs_in_base(subject, method):
+        is_building = method.name in subject.summary.building
+        if _runs_in_base(subject, method) if is_building else method.name in subject.calling:
             continue
         by_modules = _goes_over_modules(method)
         over_all = goes_over_parameters(method, subject.cls, subject.project.index)
-        is_late = declares or (freezes and (over_all or not by_modules))
+        is_late = declares if is_building else draws
+        is_late = is_late or (freezes and (over_all or not by_modules))
         if is_late and (call := _sweep(subject, method)):
             if by_modules and _reads_computed(subject):
                 yield subject.finding(

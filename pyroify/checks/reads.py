@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pyroify.catalog.calls import computes_weight, uncomputes_weight
 from pyroify.checks.subject import Subject, paths_of, uses_in
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.visibility import find_unseen, unseen_of
@@ -117,7 +118,9 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
     for method in subject.methods:
         building = method.name in subject.building
         for item in method.assignments:
-            if item.how not in ("assign", "chain", "tuple") or not item.path:
+            if item.path[1:] and item.path[-1] == "_parameters":
+                item = replace(item, path=(*item.path[:-1], "*"))
+            elif item.how not in ("assign", "chain", "tuple", "register") or not item.path:
                 continue
             if declared_in(item.value) or (building and ".".join(item.path) in ties):
                 continue
@@ -126,11 +129,50 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
             ):
                 continue
             yield from _hiding(subject, item.path, item, building)
-        for put in method.puts:
+        for put, owners in subject.puts(method):
             if declared_in(put.value) or (put.line, put.column) in added:
                 continue
-            for owner in paths_of(put.owner):
+            for owner in owners:
                 yield from _hiding(subject, (*owner, put.name), put, building)
+
+
+def deleted_parameter(subject: Subject) -> Iterator[Finding]:
+    """A parameter that a method deletes, and its prior with it."""
+    for method in subject.methods:
+        building = method.name in subject.building
+        late = subject.is_declared_before if building else subject.is_declared
+        for use in method.uses:
+            if use.how == "delete" and late(use.path):
+                yield subject.finding(
+                    use.line,
+                    use.column,
+                    "PYR020",
+                    f"self.{'.'.join(use.path)} is deleted, and its prior with it",
+                    "keep the parameter",
+                    subject.sites_at(use.path),
+                )
+
+
+def weight_computed_later(subject: Subject) -> Iterator[Finding]:
+    """``remove_weight_norm(self.conv)``, or ``prune``, in a method that runs after construction."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        for call in method.layer_calls:
+            name = call.callee.dotted if isinstance(call.callee, Name) else ""
+            if not call.args or not (computes_weight(name) or uncomputes_weight(name)):
+                continue
+            for path in paths_of(call.args[0].value):
+                if sites := subject.sites_at(path):
+                    yield subject.finding(
+                        call.line,
+                        call.column,
+                        "PYR020",
+                        f"{call.text} replaces parameters of self.{'.'.join(path)}, which are "
+                        "drawn by then",
+                        "keep them, or do it in the constructor",
+                        sites,
+                    )
 
 
 def _hiding(
@@ -145,7 +187,7 @@ def _hiding(
             "PYR020",
             f"self.{'.'.join(path)} is set after its prior, which the value hides",
             "keep the parameter, or store the value under another name",
-            subject.sites_at(path),
+            sorted(subject.sites_at(path)),
         )
 
 

@@ -11,8 +11,24 @@ from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary
-from pyroify.syntax.facts import Assignment, Function, Use, Write
-from pyroify.syntax.values import Element, Items, Name, Path, SelfRead, Value, options_of
+from pyroify.syntax.facts import Assignment, AttributeStore, Function, Use, Write
+from pyroify.syntax.observe.observations import MODULES
+from pyroify.syntax.values import (
+    Argument,
+    Call,
+    Constant,
+    Element,
+    Items,
+    MethodCall,
+    Name,
+    Passed,
+    Path,
+    SelfRead,
+    Unknown,
+    Value,
+    options_of,
+    walk,
+)
 
 
 @dataclass(frozen=True)
@@ -63,18 +79,53 @@ class Subject:
     def writes(self, method: Function) -> Iterator[Write]:
         """Writes in place of a method, and of the functions that it hands what it writes into."""
         yield from method.writes
-        index, file = self.project.index, self.cls.file.path
+        for call, function, name, value in self._passed(method):
+            for write in function.writes:
+                for owner in paths_of(value) if write.path[0] == name else ():
+                    path = (*owner, *write.path[1:])
+                    yield replace(write, path=path, line=call.line, column=call.column)
+
+    def puts(self, method: Function) -> Iterator[tuple[AttributeStore, tuple[Path, ...]]]:
+        """What a method sets by a local name, and the functions that it hands what they set it in.
+
+        With the places below ``self`` that it may be set in.
+        """
+        for put in method.puts:
+            yield put, tuple(self._owners(put))
+        for call, function, name, value in self._passed(method):
+            for put in function.puts:
+                if put.owner == Argument(name):
+                    at = replace(put, owner=value, line=call.line, column=call.column)
+                    yield at, tuple(self._owners(at))
+
+    def _owners(self, put: AttributeStore) -> Iterator[Path]:
+        """Where something is set: of what goes over all modules, wherever that name is declared."""
+        yield from paths_of(put.owner)
+        if any(map(_gives_modules, walk(put.owner))):
+            for _, site in self.project.sites_at(self.cls, ()):
+                *owner, name = site.split(".")
+                if name == put.name and owner:
+                    yield tuple(owner)
+
+    def _passed(self, method: Function) -> Iterator[tuple[Call, Function, str, Value]]:
+        """What a method hands to functions of the project, with the argument that it is there."""
         for call in method.layer_calls:
-            dotted = call.callee.dotted if isinstance(call.callee, Name) else ""
-            function = index.resolve(dotted, file).function
+            if call.callee == SelfRead(("apply",)) and call.args:
+                function = self._function(call.args[0].value)
+                if function and function.arguments:
+                    each = Element(MethodCall("modules", call))
+                    yield call, function, function.arguments[0], each
+            function = self._function(call.callee)
             for number, passed in enumerate(call.args if function else ()):
                 if function is None or passed.star:
                     break
                 name = passed.keyword or "".join(function.arguments[number : number + 1])
-                for write in function.writes:
-                    for owner in paths_of(passed.value) if write.path[0] == name else ():
-                        path = (*owner, *write.path[1:])
-                        yield replace(write, path=path, line=call.line, column=call.column)
+                yield call, function, name, passed.value
+
+    def _function(self, value: Value) -> Function | None:
+        """The function of the project that a name stands for."""
+        dotted = value.dotted if isinstance(value, Name) else ""
+        return self.project.index.resolve(dotted, self.cls.file.path).function
 
     def finding(
         self,
@@ -114,11 +165,30 @@ def paths_of(value: Value) -> Iterator[Path]:
         match option:
             case SelfRead(path=path):
                 yield path
+            case Unknown(owner=Value() as owner, path=names):
+                yield from ((*path, *names) for path in paths_of(owner))
             case Element(of=SelfRead(path=path)):
                 yield (*path, "*")
             case Element(of=Items(items=items)):
                 for item in items:
                     yield from paths_of(item)
+            case Call(
+                callee=Name(dotted="getattr"), args=[Passed(value=owner), Passed(value=name)]
+            ):
+                below = ((),) if owner == Argument("self") else paths_of(owner)
+                yield from ((*path, _said(name)) for path in below)
+            case MethodCall(name="get_submodule", call=Call(args=[Passed(value=name)])):
+                yield tuple(_said(name).split("."))
+
+
+def _said(name: Value) -> str:
+    """The text that a value is; ``*`` where it is computed."""
+    return name.text.strip("'\"") if isinstance(name, Constant) else "*"
+
+
+def _gives_modules(value: Value) -> bool:
+    """``self.modules()``, and its like."""
+    return isinstance(value, MethodCall) and value.name in MODULES
 
 
 def uses_in(method: Function, item: Assignment) -> tuple[Use, ...]:

@@ -191,7 +191,8 @@ def _all_of(value: Value) -> Iterator[Call]:
 
 def _parameters_given(call: Call) -> Passed:
     """What an optimiser is given as the parameters to train."""
-    named = (call.argument(keyword, 0) for keyword in ("params", "parameters", "model"))
+    second = int(called_name(call).endswith(".vector_to_parameters"))
+    named = (call.argument(keyword, second) for keyword in ("params", "parameters", "model"))
     return next(filter(None, named), call.args[0])
 
 

@@ -213,7 +213,7 @@ def matches(site: str, path: Path) -> bool:
     if "**" in names:
         cut = names.index("**")
         last = names[cut + 1 :] or ("weight", "bias")
-        return path[:cut] == names[:cut] and len(path) > cut and path[-1] in last
+        return path[:cut] == names[:cut] and len(path) > cut and path[-1] in ("*", *last)
     return len(names) == len(path) and all(
         "*" in (wanted, given) or wanted == given for wanted, given in zip(names, path, strict=True)
     )

@@ -233,7 +233,7 @@ class Statements:
         return Building(self._depth, list(given.value.items), list(given.value.keys))
 
     def _note_put(self, owner: Value, name: str, given: _Given) -> None:
-        if isinstance(given.value, Parameter | Call | MethodCall | OneOf):
+        if isinstance(given.value, Parameter | Call | MethodCall | OneOf | Argument | Unknown):
             sure = not self._skipping and all(
                 kind in ("for", "with") for kind, *_ in self._branches
             )

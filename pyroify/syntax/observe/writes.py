@@ -126,6 +126,10 @@ def _in_target(file: Source, node: ast.stmt, target: ast.expr, names: Names) -> 
 
 
 def _in_expression(file: Source, node: ast.AST, names: Names) -> Iterator[Write]:
+    names = dict(names)
+    for item in ast.walk(node):
+        if isinstance(item, ast.comprehension):
+            _bind_element(item.target, item.iter, names)
     for item in ast.walk(node):
         if not isinstance(item, ast.Call):
             continue
@@ -143,14 +147,14 @@ def _is_in_place(method: str) -> bool:
 
 
 def _bind_element(target: ast.expr, over: ast.expr, names: Names) -> None:
-    """``for layer in self.layers`` and ``for i, layer in enumerate(self.layers)``."""
-    if (
-        isinstance(over, ast.Call)
-        and isinstance(over.func, ast.Name)
-        and over.func.id == "enumerate"
-    ):
-        over = over.args[0] if over.args else over
-        target = target.elts[-1] if isinstance(target, ast.Tuple) else target
+    """``for layer in self.layers``, also with ``enumerate`` or ``zip`` around it."""
+    match over, target:
+        case ast.Call(func=ast.Name(id="enumerate"), args=[over, *_]), ast.Tuple(elts=[_, target]):
+            pass
+        case ast.Call(func=ast.Name(id="zip"), args=each), ast.Tuple(elts=targets):
+            for one, other in zip(targets, each, strict=False):
+                _bind_element(one, other, names)
+            return
     if isinstance(over, ast.Tuple | ast.List):  # for layer in (self.a, self.b)
         paths = tuple(path for item in over.elts for path in _paths(item, names))
     else:
