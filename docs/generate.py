@@ -6,8 +6,8 @@
   command, run in a copy of the example project; on a page with ``<!-- project: COMMAND -->``, in
   what that command makes of an empty folder. A block below ``<!-- file: PATH -->`` is written
   there. ``run (1):`` expects exit code 1, ``run, varies:`` runs the command but leaves the block
-  as it is. The commands of a page run one after the other in the same place. A ``diff`` block
-  shows standard output only.
+  as it is, and ``run, numbers vary:`` if nothing but numbers is new. The commands of a page run
+  one after the other in the same place. A ``diff`` block shows standard output only.
 
 ``python docs/generate.py --check`` writes nothing and exits 1 if anything is out of date.
 """
@@ -50,10 +50,11 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "diabetes"
 BLOCK = re.compile(
     r"(?P<head><!-- (?:file: (?P<file>\S+)"
-    r"|run(?P<varies>, varies)?(?: \((?P<code>\d+)\))?: (?P<command>.+?)) -->\n"
+    r"|run(?:, (?P<varies>varies|numbers vary))?(?: \((?P<code>\d+)\))?: (?P<command>.+?)) -->\n"
     r"```(?P<language>\w+)[^\n]*\n)(?P<body>.*?)(?P<tail>^```$)",
     re.MULTILINE | re.DOTALL,
 )
+NUMBER = re.compile(r"[ -]*[\d.]+ *")
 PROJECT = re.compile(r"^<!-- project: (?P<command>.+) -->$", re.MULTILINE)
 TABLE = re.compile(
     r"(?P<head><!-- table: (?P<name>\w+) -->\n).*?(?P<tail><!-- /table -->)", re.DOTALL
@@ -247,7 +248,8 @@ def rules_page() -> str:
 def rule_page(code: str) -> str:
     """What `pyroify rule` says of one code."""
     rule = lookup(code)
-    return f"{NOTE}\n# {code}: {rule.title}\n\nSeverity: {rule.severity}.\n\n{rule.text}"
+    text = re.sub(r"\]\(#(pyr\d+)\)", lambda link: f"]({link[1].upper()}.md)", rule.text)
+    return f"{NOTE}\n# {code}: {rule.title}\n\nSeverity: {rule.severity}.\n\n{text}"
 
 
 def spec_schema_text() -> str:
@@ -474,6 +476,57 @@ def _mutated(mutant: str) -> str:
     return f"{module}.{name.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
 
 
+def guarantees_table() -> str:
+    """What is promised, how it is tried, and what the last run of each said."""
+    corpus = json.loads(CORPUS.read_text())
+    fuzz = json.loads(FUZZ.read_text())
+    owners = json.loads(OWNERS.read_text())
+    mutants = json.loads(MUTANTS.read_text())["packages"].values()
+    count = {key: sum(row[key] for row in corpus) for key in COUNTS}
+    owned = {key: sum(row[key] for row in owners) for key in ("equal", "wrong", "not_verified")}
+    run, killed = (sum(row[key] for row in mutants) for key in ("run", "killed"))
+    found = sum("said" in fault for fault in _planted())
+    rows = (
+        (
+            "A rewritten class computes what it did",
+            f"[{len(corpus)} public packages](reference/corpus.md)",
+            f"{count['equal']} of {count['built']} classes equal, {count['wrong']} wrong",
+        ),
+        (
+            "So it does in projects as their owners have them",
+            f"[{len(owners)} whole projects](reference/owners.md)",
+            f"{owned['equal']} equal, {owned['wrong']} wrong, {owned['not_verified']} not verified",
+        ),
+        (
+            "Every parameter is what the spec says, or it is said that it is not",
+            f"[{fuzz['programs']} random programs](reference/fuzz.md)",
+            f"{fuzz['sites']} parameters compared, {fuzz['silent']} programs silently wrong",
+        ),
+        (
+            "A second run changes nothing",
+            f"[{fuzz['programs']} random programs](reference/fuzz.md)",
+            f"{fuzz['not_idempotent']} that a second run changes",
+        ),
+        (
+            "`verify` sees what is wrong",
+            "[faults planted in its results](reference/verification.md#faults-that-were-planted)",
+            f"{found} of {len(_planted())} found",
+        ),
+        (
+            "The tests of pyroify see what is wrong in pyroify",
+            "[small changes of its code](reference/mutants.md)",
+            f"{killed} of {run} found",
+        ),
+    )
+    return _table(("promise", "tried on", "found"), rows)
+
+
+def changelog_page() -> str:
+    """CHANGELOG.md, with links from where this page stands."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    return f"{NOTE}\n{text.replace('](docs/', '](')}"
+
+
 def walk_table() -> str:
     """What the last ``make walk`` counted, beside what is aimed at."""
     figures = json.loads(WALK.read_text())
@@ -586,6 +639,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/changelog.md": changelog_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/json.md": report_page,
     "docs/reference/python.md": python_page,
@@ -629,10 +683,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "uci_hmc": uci_chain_table,
     "uci_sources": uci_sources,
     "walk": walk_table,
+    "guarantees": guarantees_table,
     "owners": owners_table,
 }
 HOLD_TABLES = (
     "README.md",
+    "docs/guarantees.md",
     "docs/reference/spec.md",
     "docs/reference/svi.md",
     "docs/reference/corpus.md",
@@ -655,7 +711,7 @@ def refresh_tables(text: str) -> str:
 def sessions() -> list[str]:
     """The pages that show commands with their output."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    shown = [page for page in pages if "<!-- run" in page.read_text()]
+    shown = [page for page in pages if BLOCK.search(page.read_text())]
     return [page.relative_to(ROOT).as_posix() for page in shown]
 
 
@@ -682,10 +738,13 @@ def _run_block(block: re.Match[str], project: Path) -> str:
         _run("git add . && git commit -qm Plain", 0, project)
     is_diff = block["language"] == "diff"
     output = _run(block["command"], int(block["code"] or 0), project, with_notes=not is_diff)
-    if block["varies"]:
+    if block["varies"] == "varies":
         return block[0]
     prompt = f"$ {block['command']}\n" if block["language"] == "console" else ""
-    return f"{block['head']}{prompt}{output}{block['tail']}"
+    shown = f"{prompt}{output}"
+    if block["varies"] and NUMBER.sub("", shown) == NUMBER.sub("", block["body"]):
+        return block[0]
+    return f"{block['head']}{shown}{block['tail']}"
 
 
 def _run(command: str, expected: int, project: Path, with_notes: bool = True) -> str:
