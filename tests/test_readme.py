@@ -56,7 +56,11 @@ for epoch in range(3):
         loss.backward()
         optimizer.step()
 """
-SESSIONS = [page.relative_to(ROOT).as_posix() for page in PAGES if "<!-- run" in page.read_text()]
+SESSIONS = [
+    page.relative_to(ROOT).as_posix()
+    for page in PAGES
+    if re.search("^<!-- run", page.read_text(), re.MULTILINE)
+]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 
@@ -122,7 +126,7 @@ def test_the_commands_of_the_readme_work_in_any_small_repository(readme, tmp_pat
 def test_every_shown_command_is_covered(generate):
     """A comment that is no step would leave the block below it unrun."""
     assert {"README.md", "docs/tutorial.md"} <= set(SESSIONS)
-    assert generate.sessions() == SESSIONS
+    assert set(generate.sessions()) == set(SESSIONS)
     for name in SESSIONS:
         text = (ROOT / name).read_text()
         steps = [block["head"] for block in generate.BLOCK.finditer(text)]
