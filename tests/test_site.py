@@ -79,6 +79,7 @@ def page(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator
     page = browser.new_page(
         viewport={"width": int(width), "height": 900}, color_scheme=scheme, base_url=address
     )
+    page.set_default_timeout(60_000)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -120,9 +121,10 @@ def test_the_scheme_is_that_of_the_reader(page: Any) -> None:
 
 def test_search_finds_a_rule(page: Any) -> None:
     page.goto("/index.html")
+    page.wait_for_load_state("networkidle")
     if page.viewport_size["width"] < 600:
         page.click("label[for=__search].md-icon")
-    page.fill("input[name=query]", "PYR038")
+    page.locator("input[name=query]").press_sequentially("PYR038")
     page.wait_for_selector(".md-search-result__link")
     links = page.locator(".md-search-result__link")
     found = [link.get_attribute("href") for link in links.all()]
