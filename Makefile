@@ -105,8 +105,7 @@ docs: $(READY)  ## regenerate the pages that come from the code
 	@$(BIN)/python docs/generate.py
 
 site: docs  ## build the website into build/site
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 wheel: $(READY)  ## build the distributions into dist
 	@$(BIN)/python -m build --no-isolation

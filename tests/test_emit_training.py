@@ -21,7 +21,7 @@ import pytest
 import torch
 from emit_cases import emit, fork, is_running, lay_out_project, load_module, run_main
 
-from pyroify.emit.settings import OPTIMIZERS
+from pyroify.emit.keys import OPTIMIZERS
 
 LINE = {"class": "models.networks:Line", "kwargs": {"in_features": 16}}
 TEN = {"class": "models.networks:MLP", "kwargs": {"in_size": 10, "hidden": 4, "out_size": 1}}

@@ -122,6 +122,20 @@ class TestSarif:
         assert place["artifactLocation"]["uri"] == "net.py"
         assert place["region"]["startLine"] >= 1
 
+    @pytest.mark.parametrize(
+        "arguments", [["rewrite", "--check"], ["plan"], ["rewrite", "--spec", "none"]]
+    )
+    def test_is_what_classes_made_of_the_schema_take(
+        self, said: Callable[..., str], arguments: list[str]
+    ) -> None:
+        """They know every key, which are needed, and the words that may stand; no more."""
+        model = pytest.importorskip("pydantic_sarif.model")
+        for text in (said("sarif", *arguments), verified("sarif")):
+            taken = model.StaticAnalysisResultsFormatSarifVersion210JsonSchema
+            taken.model_validate_json(text)
+            with pytest.raises(ValueError, match="nowhere"):
+                taken.model_validate_json(text.replace('"runs"', '"nowhere"'))
+
     @pytest.mark.skipif("SARIF_SCHEMA" not in os.environ, reason="names no copy of the schema")
     @pytest.mark.parametrize(
         "arguments", [["rewrite", "--check"], ["plan"], ["rewrite", "--spec", "none"]]

@@ -14,15 +14,31 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pyroify.emit.meaning import read_output
-from pyroify.emit.quantity import SUPPORTS, read_quantity
+from pyroify.emit.meaning import output_keys, read_output
+from pyroify.emit.quantity import SUPPORTS, Quantity
 from pyroify.emit.section import Section
 from pyroify.emit.values import is_reference, write_value
+from pyroify.spec.kinds import (
+    Choice,
+    Count,
+    Key,
+    Kind,
+    Named,
+    Number,
+    Schema,
+    Table,
+    Text,
+    Texts,
+    Wrong,
+)
 
 LIKELIHOODS: Final = "likelihoods"
 GUIDES: Final = "guides"
 OWN: Final = "own_likelihoods"
 """What is no family: ``own``, and ``factor``."""
+
+DEFAULTS: Final = {LIKELIHOODS: "normal", GUIDES: "AutoNormal"}
+"""What is taken where the spec names none."""
 
 SUFFIX: Final = ".py.j2"
 
@@ -76,19 +92,143 @@ def facts(kind: str, name: str) -> Any:
     return environment().get_template(f"{kind}/{name}{SUFFIX}").module
 
 
+INITS: Final = ("module", "prior", "zero")
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "count": Count(),
+    "index": Count(least=0),
+    "number": Number(),
+    "texts": Texts(),
+    **{kind: Quantity(kind) for kind in SUPPORTS},
+}
+"""What the options of a template may be."""
+
+FACTOR: Final = Table(
+    "likelihood",
+    "A function of yours that gives the log-likelihood of each row.",
+    (
+        Key(
+            "factor",
+            "`package.module:function`.",
+            Text({"pattern": r"^[^\W\d][\w.]*:[^\W\d]\w*$"}),
+            default="",
+            missing="factor: package.module:function",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a guide starts: a word, or the file of a checkpoint."""
+
+    def schema(self) -> Schema:
+        """The kind as JSON Schema."""
+        return {"anyOf": [{"enum": list(INITS)}, {"type": "string", "pattern": r"\.(pt|pth)$"}]}
+
+    def read(self, value: Any) -> str:
+        """The word, or the file."""
+        start = Text().read(value)
+        if start in INITS or start.endswith((".pt", ".pth")):
+            return start
+        raise Wrong(f"{start!r} is not known", f"choose {', '.join(INITS)} or name a .pt file")
+
+
+START: Final = Key(
+    "init",
+    "Where the guide starts: at the values of the `module` as built, at those of a checkpoint "
+    "(`model.pt`), at the `prior`'s, or at `zero`.",
+    Start(),
+    default="module",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """A family of guides with its options."""
+
+    def schema(self) -> Schema:
+        """The kind as JSON Schema."""
+        return _families(GUIDES)
+
+    def read(self, value: Any) -> Mapping[str, Any]:
+        """The mapping, whose keys are read one by one."""
+        return Named().read(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihoods:
+    """A family of likelihoods with its options, ``own``, or a function."""
+
+    def schema(self) -> Schema:
+        """The kind as JSON Schema."""
+        return {"anyOf": [{"const": "own"}, FACTOR.schema(), _families(LIKELIHOODS)]}
+
+    def read(self, value: Any) -> str | Mapping[str, Any]:
+        """``own``, or the mapping, whose keys are read one by one."""
+        if not isinstance(value, str):
+            return Named().read(value)
+        if value == "own":
+            return value
+        hint = f"write {{family: {value}}}, or own" if value in names(LIKELIHOODS) else "own"
+        raise Wrong(f"{value!r} is not known", hint)
+
+
+def _family(kind: str) -> Key:
+    return Key("family", f"One of the {kind}.", Choice(names(kind)), default=DEFAULTS[kind])
+
+
+def family_keys(kind: str, name: str) -> tuple[Key, ...]:
+    """What a spec may say of the family ``name``."""
+    said = facts(kind, name)
+    options = (
+        Key(
+            option,
+            f"Of `{name}`: {says}.",
+            KINDS[type_],
+            default=fallback,
+            missing=f"{option}:" if fallback is None else "",
+        )
+        for option, (type_, fallback, says) in said.options.items()
+    )
+    if kind == GUIDES:
+        return (START, _family(kind), *options)
+    return (_family(kind), *options, *output_keys(getattr(said, "gives", ())))
+
+
+def _families(kind: str) -> Schema:
+    """A mapping whose keys depend on the family that it names."""
+    return {
+        "type": ["object", "null"],
+        "properties": {"family": _family(kind).schema()},
+        "allOf": [_if_family(kind, name) for name in names(kind)],
+    }
+
+
+def _if_family(kind: str, name: str) -> Schema:
+    is_named: Schema = {"properties": {"family": {"const": name}}}
+    if name != DEFAULTS[kind]:
+        is_named["required"] = ["family"]
+    title = facts(kind, name).title
+    return {
+        "if": is_named,
+        "then": Table(name, title, family_keys(kind, name), is_optional=True).schema(),
+    }
+
+
 def read_likelihood(parent: Section) -> Family:
     """A family, ``own``, or ``{factor: "package.module:function"}``."""
-    value = parent.values.get("likelihood")
+    value = parent.read("likelihood")
     if isinstance(value, str):
-        parent.take("likelihood")
-        if value != "own":
-            hint = f"write {{family: {value}}}, or own" if value in names(LIKELIHOODS) else "own"
-            parent.problem("likelihood", f"{value!r} is not known", hint)
         return Family("own", {}, {}, OWN)
-    section = parent.section("likelihood")
-    if "factor" not in section.values:
-        return read_family(section, LIKELIHOODS, "normal")
-    name = section.text("factor", "")
+    if not value or "factor" not in value:
+        name, section = _open(parent, "likelihood", LIKELIHOODS)
+        options, attributes = _read_options(section, LIKELIHOODS, name)
+        options |= read_output(section, getattr(facts(LIKELIHOODS, name), "gives", ()))
+        section.finish()
+        return Family(name, options, attributes, LIKELIHOODS)
+    section = parent.below("likelihood", FACTOR.keys)
+    name = section.read("factor")
     if not is_reference(name):
         message = f"{name!r} does not name a function"
         section.problem("factor", message, 'write "package.module:function"')
@@ -98,25 +238,32 @@ def read_likelihood(parent: Section) -> Family:
     return Family("factor", {"module": module, "function": function}, {}, OWN)
 
 
-def read_family(section: Section, kind: str, default: str) -> Family:
-    """The family that the section names, with every option that its template states."""
-    name = section.choice("family", names(kind), default)
+def read_guide(parent: Section) -> tuple[Family, str]:
+    """The family, and where it starts."""
+    parent.read("guide")
+    name, section = _open(parent, "guide", GUIDES)
+    init = section.read("init")
+    options, _ = _read_options(section, GUIDES, name)
+    section.finish()
+    return Family(name, options, {}, GUIDES), init
+
+
+def _open(parent: Section, key: str, kind: str) -> tuple[str, Section]:
+    """The name of the family under ``key``, and the mapping with what may be said of it."""
+    name = parent.below(key, (_family(kind),)).read("family")
+    return name, parent.below(key, family_keys(kind, name))
+
+
+def _read_options(section: Section, kind: str, name: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The options that the template states; apart, the attributes that the model gets."""
     options: dict[str, Any] = {}
     attributes: dict[str, str] = {}
-    for option, (type_, fallback) in facts(kind, name).options.items():
+    for option, (type_, fallback, _) in facts(kind, name).options.items():
         if fallback is None and section.values.get(option) is None:
             section.problem(option, f"{name} needs this")
+        value = section.read(option)
         if type_ in SUPPORTS:
-            attributes[option] = read_quantity(section, option, type_, fallback)
-        elif type_ == "count":
-            options[option] = section.count(option, fallback or 2)
-        elif type_ == "index":
-            options[option] = section.count(option, fallback, least=0)
-        elif type_ == "texts":
-            options[option] = write_value(section.texts(option, ("*",)))
+            attributes[option] = value
         else:
-            options[option] = section.number(option, fallback)
-    if kind == LIKELIHOODS:
-        options |= read_output(section, getattr(facts(kind, name), "gives", ()))
-    section.finish()
-    return Family(name, options, attributes, kind)
+            options[option] = write_value(value) if type_ == "texts" else value
+    return options, attributes

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pyroify.emit.section import Section
 from pyroify.emit.values import write_value
+from pyroify.spec.kinds import Choice, Form, Key, Kind, Schema
 
 Path = tuple[int | str, ...]
+
+_PLACE: Final[Schema] = {"type": ["integer", "string"]}
+_WAY: Final[Schema] = {"anyOf": [_PLACE, {"type": "array", "items": _PLACE, "minItems": 1}]}
+_WAYS: Final[Schema] = {"type": "object", "additionalProperties": _WAY, "minProperties": 1}
+
+
+def output_keys(meanings: Sequence[str]) -> tuple[Key, ...]:
+    """What a spec may say of the output of a network that may mean these."""
+    output = Key(
+        "output",
+        "Where the output is in what the network returns: `[0]` in a tuple, a key of a mapping, "
+        "`[outputs, 0]` in one within the other; or each by what it is.",
+        Form({"anyOf": [*_WAY["anyOf"], _WAYS]}),
+    )
+    gives: Kind = Choice(tuple(meanings)) if meanings else Form({"not": {}})
+    return output, Key("gives", "What that output is.", gives)
 
 
 def read_output(section: Section, meanings: Sequence[str]) -> dict[str, Any]:
@@ -20,7 +37,7 @@ def read_output(section: Section, meanings: Sequence[str]) -> dict[str, Any]:
     """
     gives, at, parts = "", Path(), dict[str, str]()
     path = at
-    value = section.take("output")
+    value = section.read("output")
     if isinstance(value, Mapping):
         ways = {str(meaning): _read_path(section, way) for meaning, way in value.items()}
         gives = next((meaning for meaning in ways if meaning in meanings), "")
@@ -38,10 +55,9 @@ def read_output(section: Section, meanings: Sequence[str]) -> dict[str, Any]:
     if "gives" in section.values:
         if gives or not meanings:
             what = "output says what it is" if gives else "there is but one thing it may be"
-            section.take("gives")
             section.problem("gives", what, "leave it out")
         else:
-            gives = section.choice("gives", meanings, meanings[0])
+            gives = section.read("gives") or ""
     default = meanings[0] if meanings else ""
     is_told = bool(gives)
     return {

@@ -11,11 +11,12 @@ from typing import Any
 from pyroify import __version__
 from pyroify.emit.family import GUIDES, environment, facts
 from pyroify.emit.imports import find_uses, import_block, import_from
+from pyroify.emit.keys import LOGGERS, PARTS
 from pyroify.emit.layout import mapping_statement, tuple_statement, wrap_call
 from pyroify.emit.origin.origin import Origin
 from pyroify.emit.output import shadow_problem
 from pyroify.emit.runtime import runtime_files, runtime_modules
-from pyroify.emit.settings import LOGGERS, PARTS, EmitError, Settings, read_settings
+from pyroify.emit.settings import EmitError, Settings, read_settings
 from pyroify.emit.values import docstring_text, write_argument, write_value
 from pyroify.project import RUNTIME
 

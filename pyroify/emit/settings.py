@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from pyroify.emit.family import GUIDES, OWN, Family, facts, read_family, read_likelihood
+from pyroify.emit.family import GUIDES, INITS, OWN, Family, facts, read_guide, read_likelihood
+from pyroify.emit.keys import DATA, ELBO, ENSEMBLE, HANDLERS, MODEL, NUTS, OPTIMIZER, SVI
 from pyroify.emit.origin.origin import Origin
-from pyroify.emit.output import EXAMPLE, output_problem
+from pyroify.emit.output import output_problem
 from pyroify.emit.section import Problem, Section
 from pyroify.emit.sources import Data, read_data
 from pyroify.emit.values import Unwritable, is_name, is_reference, write_value
-
-OPTIMIZERS: Final = ("Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
-SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
-ENGINES: Final = ("torch", "svi", "lightning", "nuts", "ensemble")
-ELBOS: Final = ("auto", "Trace_ELBO")
-INITS: Final = ("module", "prior", "zero")
-CHOICES: Final = ("last", "best")
-DEVICES: Final = ("one", "several")
-LOGGERS: Final = {
-    "csv": "CSVLogger(run.flags.out)",
-    "mlflow": 'MLFlowLogger(save_dir=str(run.flags.out / "mlruns"))',
-    "tensorboard": "TensorBoardLogger(run.flags.out)",
-    "wandb": "WandbLogger(save_dir=run.flags.out)",
-}
-"""Those of Lightning, as source."""
-
-PARTS: Final = ("baseline", "export", "plots")
 
 
 class EmitError(Exception):
@@ -218,28 +201,28 @@ class Settings:
 def read_settings(svi: Mapping[str, Any], origin: Origin | None = None) -> Settings:
     """The settings, with what is taken from a script; raises EmitError with every fault."""
     problems: list[Problem] = []
-    section = Section("svi", svi, problems)
+    section = Section("svi", svi, SVI.keys, problems)
     settings = Settings(
         output=_output(section),
-        model=_model(section.section("model"), is_copied=bool(origin and origin.net)),
-        data=_data(section.section("data"), origin),
+        model=_model(section.section(MODEL), is_copied=bool(origin and origin.net)),
+        data=_data(section.section(DATA), origin),
         likelihood=read_likelihood(section),
-        guide=_guide(section.section("guide")),
-        optimizer=_optimizer(section.section("optimizer")),
-        elbo=_elbo(section.section("elbo")),
-        nuts=_nuts(section.section("nuts")),
-        ensemble=_ensemble(section.section("ensemble")),
-        handlers=_handlers(section.section("handlers")),
-        engine=section.choice("engine", ENGINES, "torch"),
-        devices=section.choice("devices", DEVICES, "one"),
-        epochs=section.count("epochs", 0),
+        guide=_guide(section),
+        optimizer=_optimizer(section.section(OPTIMIZER)),
+        elbo=_elbo(section.section(ELBO)),
+        nuts=Nuts(**_plain(section.section(NUTS))),
+        ensemble=Ensemble(**_plain(section.section(ENSEMBLE))),
+        handlers=Handlers(**_plain(section.section(HANDLERS))),
+        engine=section.read("engine"),
+        devices=section.read("devices"),
+        epochs=section.read("epochs") or 0,
         steps=_steps(section),
-        choose=section.choice("choose", CHOICES, "best" if svi.get("patience") else "last"),
-        patience=section.count("patience", 0, least=0),
-        arviz=section.flag("arviz", False),
-        logger=section.choice("logger", ("none", *LOGGERS), "none"),
-        leave_out=section.choices("leave_out", PARTS),
-        seed=section.count("seed", 0, least=0),
+        choose=section.read("choose") or ("best" if svi.get("patience") else "last"),
+        patience=section.read("patience"),
+        arviz=section.read("arviz"),
+        logger=section.read("logger"),
+        leave_out=section.read("leave_out"),
+        seed=section.read("seed"),
         origin=origin,
     )
     section.finish()
@@ -247,6 +230,13 @@ def read_settings(svi: Mapping[str, Any], origin: Origin | None = None) -> Setti
     if problems:
         raise EmitError(problems)
     return settings
+
+
+def _plain(section: Section, *said: str) -> dict[str, Any]:
+    """All keys of a section, by name; something is ``said`` of others that it may have."""
+    values = {key.name: section.read(key.name) for key in section.keys}
+    section.finish(*said)
+    return values
 
 
 def _data(section: Section, origin: Origin | None) -> Data:
@@ -258,17 +248,14 @@ def _data(section: Section, origin: Origin | None) -> Data:
 
 def _steps(section: Section) -> int:
     """How many steps to train; 0: as many as are needed, or as the epochs have."""
-    if section.values.get("steps") == "auto":
-        section.take("steps")
-        return 0
-    steps = section.count("steps", 0)
+    steps: int = section.read("steps")
     if steps and section.values.get("epochs"):
         section.problem("steps", "the epochs say how long to train", "leave out one of them")
     return steps
 
 
 def _output(section: Section) -> str:
-    output = section.text("output", EXAMPLE)
+    output = section.read("output")
     path = str(PurePosixPath(output))
     if problem := output_problem(output, path):
         section.problems.append(problem)
@@ -277,7 +264,7 @@ def _output(section: Section) -> str:
 
 def _model(section: Section, is_copied: bool) -> Model:
     """The class; it need not be importable where the script has what builds it."""
-    name = section.text("class", "")
+    name = section.read("class")
     is_named = is_name(name.rpartition(":")[2]) if is_copied else is_reference(name)
     if not is_named:
         section.problem(
@@ -287,12 +274,12 @@ def _model(section: Section, is_copied: bool) -> Model:
         )
         name = "module:Class"
     module, _, qualname = name.partition(":")
-    kwargs = section.mapping("kwargs")
+    kwargs = section.read("kwargs")
     for key in kwargs:
         if not str(key).isidentifier():
             section.problem(f"kwargs.{key}", f"{key!r} is not the name of an argument")
     source = tuple((key, _literal(section, key, value)) for key, value in kwargs.items())
-    path = section.texts("path", (".",))
+    path = section.read("path")
     section.finish()
     return Model(module, qualname, source, path)
 
@@ -307,94 +294,33 @@ def _literal(section: Section, key: str, value: Any) -> str:
 
 
 def _guide(section: Section) -> Guide:
-    init = section.text("init", "module")
-    checkpoint = init if init.endswith((".pt", ".pth")) else ""
-    if init not in INITS and not checkpoint:
-        section.problem(
-            "init", f"{init!r} is not known", f"choose {', '.join(INITS)} or name a .pt file"
-        )
-    family = read_family(section, GUIDES, "AutoNormal")
-    return Guide(family.name, family.options, "checkpoint" if checkpoint else init, checkpoint)
+    family, init = read_guide(section)
+    if init in INITS:
+        return Guide(family.name, family.options, init)
+    return Guide(family.name, family.options, "checkpoint", init)
 
 
 def _optimizer(section: Section) -> Optimizer:
     if "weight_decay" in section.values:
-        section.take("weight_decay")
-        section.problem(
-            "weight_decay",
-            "a weight decay on top of a prior counts the prior twice",
-            "leave it out; change the prior's scale instead",
-            "PYR404",
+        message = "a weight decay on top of a prior counts the prior twice"
+        hint = "leave it out; change the prior's scale instead"
+        section.problem("weight_decay", message, hint, "PYR404")
+    name = section.values.get("name")
+    if name == "AdamW":
+        message = (
+            "AdamW is Adam with a weight decay, which on top of a prior counts the prior twice"
         )
-    optimizer = Optimizer(
-        name=_optimizer_name(section),
-        lr=section.number("lr", 0.01),
-        schedule=section.choice("schedule", SCHEDULES, "cosine"),
-        clip_norm=section.number("clip_norm", 10.0, least=0.0),
-    )
-    section.finish()
-    return optimizer
-
-
-def _optimizer_name(section: Section) -> str:
-    if section.text("name", "Adam") != "AdamW":
-        return section.choice("name", OPTIMIZERS, "Adam")
-    message = "AdamW is Adam with a weight decay, which on top of a prior counts the prior twice"
-    section.problem("name", message, "use Adam", "PYR404")
-    return "Adam"
+        section.problem("name", message, "use Adam", "PYR404")
+        section = section.without("name")
+    return Optimizer(**_plain(section, "weight_decay"))
 
 
 def _elbo(section: Section) -> Elbo:
-    elbo = Elbo(
-        name=_elbo_name(section),
-        particles=section.count("particles", 1),
-        local_reparametrization=section.flag("local_reparametrization", True),
-        kl_weight=section.number("kl_weight", 1.0),
-        kl_warmup=_kl_warmup(section),
-    )
-    section.finish()
-    return elbo
-
-
-def _kl_warmup(section: Section) -> int | None:
-    if section.values.get("kl_warmup", "auto") == "auto":
-        section.take("kl_warmup")
-        return None
-    return section.count("kl_warmup", 0, least=0)
-
-
-def _handlers(section: Section) -> Handlers:
-    handlers = Handlers(_condition(section), section.texts("reparam"), section.texts("do"))
-    section.finish()
-    return handlers
-
-
-def _condition(section: Section) -> tuple[tuple[str, float | None], ...]:
-    """Patterns alone, or each with the number that it pins its sites at."""
-    if not isinstance(section.values.get("condition"), Mapping):
-        return tuple((pattern, None) for pattern in section.texts("condition"))
-    pinned: list[tuple[str, float | None]] = []
-    for pattern, value in section.mapping("condition").items():
-        if value != "init" and not _is_finite(value):
-            section.problem(
-                "condition", f"{value!r} is no value for {pattern}", "write a number or `init`"
-            )
-            continue
-        pinned.append((str(pattern), None if value == "init" else float(value)))
-    return tuple(pinned)
-
-
-def _is_finite(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
-
-
-def _elbo_name(section: Section) -> str:
-    name = section.text("name", "auto")
-    if name in _REFUSED_ELBOS:
+    name = section.values.get("name")
+    if isinstance(name, str) and name in _REFUSED_ELBOS:
         section.problem("name", f"{name} {_REFUSED_ELBOS[name]}", "use auto", "PYR401")
-        return "auto"
-    return section.choice("name", ELBOS, "auto")
+        section = section.without("name")
+    return Elbo(**_plain(section))
 
 
 _REFUSED_ELBOS: Final = {
@@ -501,15 +427,3 @@ def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem
         message = f"NUTS draws latents and learns nothing, but {what} is learned"
         found.append(Problem("svi.likelihood", message, "give it a prior", "PYR402"))
     return found
-
-
-def _nuts(section: Section) -> Nuts:
-    nuts = Nuts(section.count("samples", 200, least=4), section.count("warmup", 200))
-    section.finish()
-    return nuts
-
-
-def _ensemble(section: Section) -> Ensemble:
-    ensemble = Ensemble(section.count("members", 5, least=2))
-    section.finish()
-    return ensemble

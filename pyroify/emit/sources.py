@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -11,8 +10,6 @@ from pyroify.emit.section import Section
 from pyroify.emit.values import is_reference
 
 FILES: Final = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}
-FORMS: Final = ("flat", "kept")
-STANDARDIZE: Final = ("columns", "together", "none")
 SKLEARN: Final = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
 
@@ -63,9 +60,10 @@ class Data:
 
 def read_data(section: Section) -> Data:
     """The data settings; faults go to the section's problems."""
-    source = section.text("source", "synthetic")
+    source = section.read("source")
     kind, file, module, name = _parse_source(section, source)
-    inputs, keywords = _inputs(section, ("x",) if kind == "npz" else ())
+    inputs, keywords = section.read("inputs") or (("x",) if kind == "npz" else (), ())
+    rows = section.read("rows")
     data = Data(
         kind=kind,
         file=file,
@@ -73,18 +71,18 @@ def read_data(section: Section) -> Data:
         name=name,
         inputs=inputs,
         keywords=keywords,
-        targets=section.texts("targets", ("y",)),
-        weights=section.text("weights", ""),
-        shape=_shape(section),
-        rows=section.count("rows", 1000),
-        batch_size=section.count("batch_size", 512),
-        test=_share(section, "test", 0.2),
-        validation=_share(section, "validation", 0.0),
-        standardize=section.choice("standardize", STANDARDIZE, "columns"),
-        form=section.choice("form", FORMS, "flat"),
-        stream=section.flag("stream", False) if "stream" in section.values else None,
-        size=section.count("rows", 0) if kind not in ("synthetic", "npz", "sklearn") else 0,
-        count=section.text("count", ""),
+        targets=section.read("targets"),
+        weights=section.read("weights"),
+        shape=section.read("shape") or (),
+        rows=rows or 1000,
+        batch_size=section.read("batch_size"),
+        test=section.read("test"),
+        validation=section.read("validation"),
+        standardize=section.read("standardize"),
+        form=section.read("form"),
+        stream=section.read("stream"),
+        size=rows or 0 if kind not in ("synthetic", "npz", "sklearn") else 0,
+        count=section.read("count"),
     )
     if kind != "function":
         for key in ("form", "count", *(["stream"] if kind not in ("csv", "parquet") else [])):
@@ -127,35 +125,3 @@ def _parse_source(section: Section, source: str) -> tuple[str, str, str, str]:
         "name a .npz, .csv or .parquet file, package.module:function, sklearn:NAME or synthetic",
     )
     return "synthetic", "", "", ""
-
-
-def _inputs(section: Section, default: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of arrays or columns, and the arguments they go to where a mapping says so."""
-    if not isinstance(section.values.get("inputs"), Mapping):
-        return section.texts("inputs", default), ()
-    pairs = section.mapping("inputs")
-    if not all(isinstance(name, str) for name in (*pairs, *pairs.values())):
-        section.problem("inputs", "arguments and arrays are given by name")
-        return default, ()
-    return tuple(pairs.values()), tuple(pairs)
-
-
-def _share(section: Section, key: str, default: float) -> float:
-    value = section.number(key, default, least=0.0)
-    if value >= 1:
-        section.problem(key, f"{value} is not a share of the rows, from 0 to below 1")
-        return default
-    return value
-
-
-def _shape(section: Section) -> tuple[tuple[int, ...], ...]:
-    """``[10]`` for one input, ``[[10], [3, 8, 8]]`` for two."""
-    value = section.take("shape")
-    if value is None:
-        return ()
-    rows = value if value and isinstance(value, list) and isinstance(value[0], list) else [value]
-    for row in rows:
-        if not isinstance(row, list) or not all(type(n) is int and n > 0 for n in row):
-            section.problem("shape", f"{row!r} is not the shape of one row, such as [10]")
-            return ()
-    return tuple(tuple(row) for row in rows)

@@ -14,6 +14,9 @@ from pyroify.verify import Status as Compared
 
 Schema = dict[str, Any]
 
+SCHEMA_ID: Final = "https://git.example.com/pyroify/docs/reference/report.schema.json"
+"""Where the documentation has this schema."""
+
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PERCENTAGE: Final[Schema] = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
@@ -26,6 +29,7 @@ def report_schema() -> Schema:
     """The whole schema, as plain JSON data. Keys are only ever added."""
     return {
         "$schema": _DRAFT,
+        "$id": SCHEMA_ID,
         "title": "pyroify report",
         "description": "What a command of pyroify has found. Paths are relative to `root`, with "
         "forward slashes. Lines and columns count from 1, the index of a rule from 0.",

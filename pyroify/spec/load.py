@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from keyword import iskeyword
 from math import isfinite
 from pathlib import Path
-from typing import Final, TypeVar, cast, get_args
+from typing import Any, Final, TypeVar, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -28,12 +28,13 @@ from pyroify.spec.check import (
     suggest,
 )
 from pyroify.spec.expressions import Attribute, Call, Expression, Number
+from pyroify.spec.keys import EXAMPLE, INITS, LATENT, OPTIONS, OWNERS, REFERENCE, RULE, SPEC
+from pyroify.spec.kinds import Choice, Flag, Key, Table
 from pyroify.spec.match import PatternError, check_pattern, has_wildcard, matches_name
 from pyroify.spec.model import (
     Action,
     Deterministic,
     Example,
-    Helpers,
     Init,
     Keep,
     Latent,
@@ -62,27 +63,7 @@ MISSING_KEY = "PYR102"
 BAD_PATTERN = "PYR104"
 UNKNOWN_LAYER = "PYR116"
 
-ACTIONS: Final = ("sample", "value", "param", "keep")
-INITS: Final = ("keep", "exp", "softplus", "unconstrained")
-
-REFERENCE: Final = r"[^\W\d][\w.]*:[^\W\d][\w.]*"
-"""How the name of a class or function with its module looks."""
-
-_SPEC_KEYS: Final = (
-    "version",
-    "include",
-    "exclude",
-    "priors",
-    "latents",
-    "options",
-    "svi",
-    "verify",
-)
-_RULE_KEYS: Final = ("match", "layer", *ACTIONS, "init", "event_dim", "centered")
-_EXAMPLE_KEYS: Final = ("class", "build", "inputs")
-_LATENT_KEYS: Final = ("class", "name", "sample", "value", "shape")
-
-_OWNERS: Final = tuple(name for name, layer in LAYERS.items() if layer.parameters)
+_KNOWN: Final = {name for table in (SPEC, RULE, LATENT, EXAMPLE) for name in table.names}
 _A = TypeVar("_A", bound=Action)
 
 
@@ -118,7 +99,7 @@ def _order(position: Position) -> tuple[int, int]:
 
 
 def _read_spec(reader: Reader, root: MappingNode) -> Spec:
-    entries = reader.entries(root, "the spec", _SPEC_KEYS)
+    entries = reader.entries(root, SPEC.what, SPEC.names)
     _check_version(reader, root, entries.get("version"))
     include, exclude = (
         _read_globs(reader, entries[key].value, key) if key in entries else ()
@@ -174,7 +155,7 @@ def _section(reader: Reader, entries: Mapping[str, Entry], key: str) -> list[Nod
 
 def _check_version(reader: Reader, root: Node, entry: Entry | None) -> None:
     if entry is None:
-        reader.report(root, MISSING_KEY, "the spec has no version", "add `version: 1`")
+        _report_missing(reader, root, SPEC, "version")
         return
     version = reader.integer(entry.value, "version")
     if version not in (None, 1):
@@ -183,8 +164,8 @@ def _check_version(reader: Reader, root: Node, entry: Entry | None) -> None:
 
 
 def _read_rule(reader: Reader, node: Node, index: int) -> Rule | None:
-    entries = reader.entries(node, "a rule", _RULE_KEYS)
-    match = _read_pattern(reader, node, entries.get("match"), "a rule", "match")
+    entries = reader.entries(node, RULE.what, RULE.names)
+    match = _read_pattern(reader, node, entries, RULE, "match")
     layers = _read_layers(reader, entries.get("layer"))
     action = _read_action(reader, node, entries)
     if match is None or action is None:
@@ -194,8 +175,8 @@ def _read_rule(reader: Reader, node: Node, index: int) -> Rule | None:
 
 
 def _read_latent(reader: Reader, node: Node, index: int) -> Latent | None:
-    entries = reader.entries(node, "a latent", _LATENT_KEYS)
-    pattern = _read_pattern(reader, node, entries.get("class"), "a latent", "class")
+    entries = reader.entries(node, LATENT.what, LATENT.names)
+    pattern = _read_pattern(reader, node, entries, LATENT, "class")
     name = _read_attribute_name(reader, node, entries.get("name"))
     action = _read_latent_action(reader, node, entries)
     shape = _read_shape(reader, entries.get("shape"))
@@ -206,12 +187,12 @@ def _read_latent(reader: Reader, node: Node, index: int) -> Latent | None:
 
 
 def _read_pattern(
-    reader: Reader, owner: Node, entry: Entry | None, what: str, key: str
+    reader: Reader, owner: Node, entries: Mapping[str, Entry], table: Table, key: str
 ) -> str | None:
-    if entry is None:
-        example = 'match: "**"' if key == "match" else "class: MyModule"
-        _report_missing(reader, owner, f"{what} has no {key}", f"add `{example}`")
+    if key not in entries:
+        _report_missing(reader, owner, table, key)
         return None
+    entry = entries[key]
     pattern = reader.string(entry.value, key)
     if pattern is None:
         return None
@@ -234,7 +215,7 @@ def _read_layers(reader: Reader, entry: Entry | None) -> tuple[str, ...]:
         if name is None:
             continue
         name = re.sub(r"^(torch\.)?nn\.", "", name)
-        if not any(matches_name(name, layer) for layer in _OWNERS):
+        if not any(matches_name(name, layer) for layer in OWNERS):
             _report_layer(reader, node, name)
         layers.append(name)
     return tuple(layers)
@@ -246,19 +227,20 @@ def _report_layer(reader: Reader, node: Node, name: str) -> None:
         reader.report(node, UNKNOWN_LAYER, f"{name} has no parameters of its own", help)
         return
     what = "no layer that matches" if has_wildcard(name) else "no layer"
-    guess = suggest(name.strip("*?"), _OWNERS)
+    guess = suggest(name.strip("*?"), OWNERS)
     help = f"{guess} a class of your own goes by `match: MyLayer.**`".strip()
     reader.report(node, UNKNOWN_LAYER, f"torch.nn has {what} {name!r}", help)
 
 
 def _read_action(reader: Reader, node: Node, entries: Mapping[str, Entry]) -> Action | None:
-    chosen = _one_action(reader, node, entries, ACTIONS, "a rule")
+    chosen = _one_of(reader, node, entries, RULE)
     if chosen is None:
         return None
-    for key, needs in (("init", "param"), ("event_dim", "param"), ("centered", "sample")):
-        if key in entries and chosen.name != needs:
-            help = f"remove it, or use {needs} in place of {chosen.name}"
-            reader.report(entries[key].key, UNKNOWN_KEY, f"{key} only goes with {needs}", help)
+    for key in RULE.keys:
+        if key.name in entries and key.only_with not in ("", chosen.name):
+            help = f"remove it, or use {key.only_with} in place of {chosen.name}"
+            message = f"{key.name} only goes with {key.only_with}"
+            reader.report(entries[key.name].key, UNKNOWN_KEY, message, help)
     if chosen.name == "sample":
         return _read_sample(reader, chosen.value, entries.get("centered"))
     if chosen.name == "param":
@@ -274,7 +256,7 @@ def _read_action(reader: Reader, node: Node, entries: Mapping[str, Entry]) -> Ac
 def _read_latent_action(
     reader: Reader, node: Node, entries: Mapping[str, Entry]
 ) -> Sample | Deterministic | None:
-    chosen = _one_action(reader, node, entries, ("sample", "value"), "a latent")
+    chosen = _one_of(reader, node, entries, LATENT)
     if chosen is None:
         return None
     if chosen.name == "value":
@@ -282,22 +264,16 @@ def _read_latent_action(
     return _read_sample(reader, chosen.value, None)
 
 
-def _one_action(
-    reader: Reader,
-    node: Node,
-    entries: Mapping[str, Entry],
-    actions: tuple[str, ...],
-    what: str,
-) -> Entry | None:
-    given = [entry for key, entry in entries.items() if key in actions]
-    choices = f"{', '.join(actions[:-1])} or {actions[-1]}"
+def _one_of(reader: Reader, node: Node, entries: Mapping[str, Entry], table: Table) -> Entry | None:
+    """The one of the table's ``one_of`` that is there."""
+    given = [entry for key, entry in entries.items() if key in table.one_of]
+    choices = f"{', '.join(table.one_of[:-1])} or {table.one_of[-1]}"
     if not given:
-        _report_missing(reader, node, f"{what} says nothing to do", f"add {choices}")
+        _report_absent(reader, node, f"{table.what} says nothing to do", f"add {choices}")
     elif len(given) > 1:
         names = " and ".join(entry.name for entry in given)
-        reader.report(
-            given[1].key, WRONG_VALUE, f"{what} has both {names}", f"keep one of {choices}"
-        )
+        message = f"{table.what} has both {names}"
+        reader.report(given[1].key, WRONG_VALUE, message, f"keep one of {choices}")
     else:
         return given[0]
     return None
@@ -372,17 +348,22 @@ def _read_init(reader: Reader, entry: Entry | None) -> Init | None:
     return None
 
 
-def _report_missing(reader: Reader, owner: Node, message: str, help: str) -> None:
-    """Report a missing key, unless a key that was not understood may have been it."""
-    known = (*_SPEC_KEYS, *_RULE_KEYS, *_LATENT_KEYS, *_EXAMPLE_KEYS)
+def _report_missing(reader: Reader, owner: Node, table: Table, key: str) -> None:
+    """Report that ``key``, which has to be there, is not."""
+    help = f"add `{table[key].missing}`"
+    _report_absent(reader, owner, f"{table.what} has no {key}", help)
+
+
+def _report_absent(reader: Reader, owner: Node, message: str, help: str) -> None:
+    """Report what is absent, unless a key that was not understood may have been it."""
     keys = owner.value if isinstance(owner, MappingNode) else [(owner, owner)]
-    if all(isinstance(key, ScalarNode) and key.value in known for key, _ in keys):
+    if all(isinstance(key, ScalarNode) and key.value in _KNOWN for key, _ in keys):
         reader.report(owner, MISSING_KEY, message, help)
 
 
 def _read_attribute_name(reader: Reader, owner: Node, entry: Entry | None) -> str | None:
     if entry is None:
-        _report_missing(reader, owner, "a latent has no name", "add `name: tau`")
+        _report_missing(reader, owner, LATENT, "name")
         return None
     name = reader.string(entry.value, "name")
     if name is None:
@@ -418,26 +399,28 @@ def _read_shape(reader: Reader, entry: Entry | None) -> tuple[Expression, ...]:
 def _read_options(reader: Reader, entry: Entry | None) -> Options:
     if entry is None or is_null(entry.value):
         return Options()
-    names = tuple(option.name for option in fields(Options))
-    entries = reader.entries(entry.value, "options", names)
-    helpers = _read_helpers(reader, entries.pop("helpers", None))
-    values = {key: reader.boolean(option.value, key) for key, option in entries.items()}
-    given = {key: value for key, value in values.items() if value is not None}
-    return Options(helpers=helpers, **given)
+    entries = reader.entries(entry.value, OPTIONS.what, OPTIONS.names)
+    values = {name: _read_plain(reader, OPTIONS[name], one.value) for name, one in entries.items()}
+    return Options(**{name: value for name, value in values.items() if value is not None})
 
 
-def _read_helpers(reader: Reader, entry: Entry | None) -> Helpers:
-    if entry is None:
-        return "auto"
-    given = reader.string(entry.value, "helpers")
-    for known in get_args(Helpers):
-        if given == known:
-            return cast(Helpers, known)
-    if given is not None:
-        names = " or ".join(get_args(Helpers))
-        help = suggest(given, get_args(Helpers))
-        reader.report(entry.value, WRONG_VALUE, f"helpers must be {names}", help)
-    return "auto"
+def _read_plain(reader: Reader, key: Key, node: Node) -> Any:
+    """A value that is a word or a truth value; None where it is not, which is reported."""
+    match key.kind:
+        case Flag():
+            return reader.boolean(node, key.name)
+        case Choice(choices):
+            return _read_choice(reader, key.name, node, choices)
+    raise AssertionError(key)
+
+
+def _read_choice(reader: Reader, name: str, node: Node, choices: tuple[str, ...]) -> str | None:
+    given = reader.string(node, name)
+    if given is None or given in choices:
+        return given
+    message = f"{name} must be {' or '.join(choices)}"
+    reader.report(node, WRONG_VALUE, message, suggest(given, choices))
+    return None
 
 
 def _read_svi(reader: Reader, entry: Entry | None) -> Mapping[str, object]:
@@ -448,9 +431,9 @@ def _read_svi(reader: Reader, entry: Entry | None) -> Mapping[str, object]:
 
 
 def _read_example(reader: Reader, node: Node) -> Example | None:
-    entries = reader.entries(node, "an example", _EXAMPLE_KEYS)
+    entries = reader.entries(node, EXAMPLE.what, EXAMPLE.names)
     if "class" not in entries:
-        _report_missing(reader, node, "an example has no class", "add `class: package.models:Net`")
+        _report_missing(reader, node, EXAMPLE, "class")
         return None
     cls = reader.string(entries["class"].value, "class")
     if cls is None:

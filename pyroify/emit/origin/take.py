@@ -12,13 +12,13 @@ from typing import Any, Final
 from pyroify.decide.model import Plan
 from pyroify.diagnostics import Finding
 from pyroify.emit.imports import import_from
+from pyroify.emit.keys import OPTIMIZERS
 from pyroify.emit.origin.code import Code, Frame, InTheWay, Scope, bound_by, flat, headers, reads
 from pyroify.emit.origin.cut import Cut, Cutter, Region, Want
 from pyroify.emit.origin.losses import HARMLESS, meaning_of
 from pyroify.emit.origin.origin import Origin
 from pyroify.emit.origin.text import Writer
 from pyroify.emit.origin.training import Finder, Loss, NetworkCall, Place, Step, root_of
-from pyroify.emit.settings import OPTIMIZERS
 from pyroify.program import Index
 from pyroify.syntax.source import chain
 
