@@ -174,7 +174,10 @@ class Candidates:
         held = self.classes_at(cls, path[0]) if path else self._held(cls)
         for inner in held:
             for start in range(1, len(path) + (not is_seen)) if path else (0,):
-                yield from self._sites_at(inner, path[start:], depth + 1)
+                further = list(self._sites_at(inner, path[start:], depth + 1))
+                yield from further
+                if further:
+                    break  # a shorter rest of the path would be that of anything in it
 
     def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
         """Classes of the project that an attribute holds."""
