@@ -434,6 +434,27 @@ def test_what_hangs_is_ended(trees):
     assert after.status == "equal"
 
 
+def test_a_file_that_trains_when_it_is_imported_is_given_up_once(tmp_path):
+    source = """
+        import time
+        from torch import nn
+        class Net(nn.Linear): pass
+        class Other(nn.Linear): pass
+        class Third(nn.Linear): pass
+        with open(__file__ + ".log", "a") as log:
+            log.write("begun ")
+        while True:
+            time.sleep(0.01)
+        """
+    trees = [lay_out(tmp_path / side, {"train.py": source}) for side in ("before", "after")]
+    targets = [Target("train", name, "train.py") for name in ("Net", "Other", "Third")]
+    first, *others = verify(trees[0], trees[1], targets, 6)
+    assert (trees[0] / "train.py.log").read_text() == "begun "
+    assert first.reason == "its file cannot be imported: that takes longer than 6 s"
+    assert [other.reason for other in others] == ["its file cannot be imported, see Net"] * 2
+    assert {result.status for result in (first, *others)} == {"not_verified"}
+
+
 def test_progress_is_told_as_it_comes(trees):
     told: list[VerifyResult] = []
     results = verify(*trees, [net("Net"), net("Wrong")], progress=told.append)
@@ -473,6 +494,18 @@ def test_original_tree_is_what_was_committed(tmp_path):
     assert not tree.exists()
     with original_tree(root / "app") as tree:
         assert [path.name for path in tree.iterdir()] == ["net.py"]
+    with pytest.raises(VerifyError, match="git does not know gone"), original_tree(root, "gone"):
+        pass
+
+
+def test_the_original_is_that_of_the_project_where_a_hook_asks(tmp_path, monkeypatch):
+    root = lay_out(tmp_path / "project", {"net.py": "old = 1\n"})
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "first")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "another.git"))
+    with original_tree(root) as tree:
+        assert (tree / "net.py").read_text() == "old = 1\n"
 
 
 def test_folder_without_git_is_an_error_that_names_the_option(tmp_path):

@@ -53,7 +53,7 @@ from pyroify.verify.making.size import SizeLimit
 from pyroify.verify.making.stand_in import load_without
 from pyroify.verify.making.tree import Imports, Tree
 from pyroify.verify.making.variants import Varied, vary
-from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
+from pyroify.verify.model import IMPORTING, Build, PlannedClasses, Status, Target, VerifyResult
 from pyroify.verify.own_runs.replay import RecordedArguments, RecordedCall
 
 MEMORY = 12 * 2**30
@@ -144,7 +144,10 @@ class Verifier:
         )
         try:
             with self._side(ORIGINAL):
-                rehearsals = self._rehearse(self._load_original(target), target)
+                self._announce(IMPORTING)
+                cls = self._load_original(target)
+                self._announce(ORIGINAL)
+                rehearsals = self._rehearse(cls, target)
         except NotVerified as error:
             return replace(result, status=error.status, reason=str(error))
         done: list[VerifyResult] = []

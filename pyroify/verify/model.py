@@ -11,6 +11,9 @@ from pyroify.spec.model import Spec
 
 Status = Literal["equal", "different", "failed", "not_verified", "abstract", "nothing_to_call"]
 
+IMPORTING = "import"
+"""The stage of a child process in which it imports the file of a class."""
+
 
 @dataclass(frozen=True, slots=True)
 class Build:

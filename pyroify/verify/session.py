@@ -12,11 +12,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pyroify.verify.model import PlannedClasses, Target, VerifyResult
+from pyroify.verify.model import IMPORTING, PlannedClasses, Status, Target, VerifyResult
 
 START_SECONDS = 120.0
 """How long importing torch may take before the first target."""
@@ -150,7 +150,7 @@ class _Watch:
             yield number, _result(document["result"])
             if not self._left:
                 return
-        yield self._blame()
+        yield from self._blame()
 
     def _documents(self) -> Iterator[dict[str, Any]]:
         """Yield what the child writes until it ends or stands still."""
@@ -168,8 +168,9 @@ class _Watch:
         if number != self._target:
             self._noise = self._errors().stat().st_size
             self._slowest_original, self._is_searching = 0.0, True
+        elif self._stage == IMPORTING:
+            self._is_searching = True  # for arguments and inputs
         elif self._stage == "original":
-            # The first time is the search for arguments and inputs.
             seconds = 0.0 if self._is_searching else self._seconds()
             self._slowest_original = max(self._slowest_original, seconds)
             self._is_searching = False
@@ -181,21 +182,32 @@ class _Watch:
     def _limit(self) -> float:
         return START_SECONDS if self._target is None else self._timeout
 
-    def _blame(self) -> tuple[int, VerifyResult]:
-        """Say what the target that was being verified did."""
+    def _blame(self) -> Iterator[tuple[int, VerifyResult]]:
+        """Say what the target that was being verified did.
+
+        A file that cannot be imported is not tried again for each of its classes.
+        """
         if self._target not in self._left:
             raise VerifyError(self._why_not_started())
         target = self._left[self._target]
         has_ended = self._child.poll() is not None
         what = self._last_words() if has_ended else f"takes longer than {self._timeout:g} s"
         is_slow = not has_ended and self._slowest_original * _SLOWDOWN > self._timeout
-        result = VerifyResult(target.name, target.path, "not_verified", f"the original {what}")
-        if self._stage == "original":
-            return self._target, result
-        if is_slow:
-            return self._target, replace(result, reason=f"comparing {what}: the class is slow")
-        reason = f"the rewritten code {what}"
-        return self._target, replace(result, status="failed", reason=reason)
+        status: Status = "not_verified"
+        if self._stage == IMPORTING:
+            reason = f"its file cannot be imported: that {what}"
+        elif self._stage == "original":
+            reason = f"the original {what}"
+        elif is_slow:
+            reason = f"comparing {what}: the class is slow"
+        else:
+            status, reason = "failed", f"the rewritten code {what}"
+        yield self._target, VerifyResult(target.name, target.path, status, reason)
+        if self._stage == IMPORTING:
+            for number, other in self._left.items():
+                if other.path == target.path and number != self._target:
+                    reason = f"its file cannot be imported, see {target.qualname}"
+                    yield number, VerifyResult(other.name, other.path, status, reason)
 
     def _last_words(self) -> str:
         code = self._child.returncode

@@ -51,7 +51,7 @@ class Tree:
 
     def _import(self, file: Path, module: str) -> Any:
         self._add_folders(file.parent, self.root / "src", self.root)
-        names = [name for name in (_name_in_package(file), module) if name]
+        names = [name for name in (name_in_package(file), module) if name]
         error: Exception | None = None
         for name in dict.fromkeys(names):
             folder = _folder_of(file, name)
@@ -144,7 +144,7 @@ def _is_from(module: ModuleType, file: Path) -> bool:
     return any(Path(place).resolve() == file.resolve() for place in _places(module))
 
 
-def _name_in_package(file: Path) -> str:
+def name_in_package(file: Path) -> str:
     """The dotted name that the ``__init__.py`` files above give; empty without any."""
     parts = [] if file.stem == "__init__" else [file.stem]
     folder = file.parent
