@@ -12,11 +12,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pyroify.verify.model import IMPORTING, PlannedClasses, Status, Target, VerifyResult
+from pyroify.verify.own_runs.notes import NOT_BUILT, Recording, read_notes
 
 START_SECONDS = 120.0
 """How long importing torch may take before the first target."""
@@ -55,18 +56,55 @@ def verify(
     ``progress`` is called with each result as it comes. Raises :class:`VerifyError` if the child
     process cannot start.
     """
-    request = {
-        "original": str(original_root.resolve()),
-        "rewritten": str(rewritten_root.resolve()),
-        "local_params": local_params,
-    }
+    with tempfile.TemporaryDirectory(prefix="pyroify-parts-") as notes:
+        request = {
+            "original": str(original_root.resolve()),
+            "rewritten": str(rewritten_root.resolve()),
+            "local_params": local_params,
+            "notes": notes,
+        }
+        given = dict(enumerate(targets))
+        results = _verify_all(request, planned, given, timeout, python, progress)
+        parts = _as_parts(read_notes(Path(notes)), given, results)
+        again = _verify_all(request, planned, parts, timeout, python, progress)
+    results |= {n: result for n, result in again.items() if result.status != "not_verified"}
+    return tuple(
+        replace(results[number], is_unbuilt=target.build.unrecorded == NOT_BUILT)
+        for number, target in given.items()
+    )
+
+
+def _as_parts(
+    noted: Recording, targets: Mapping[int, Target], results: Mapping[int, VerifyResult]
+) -> dict[int, Target]:
+    """The targets that are not verified, but were called within others: to be called so."""
+    parts = {}
+    for number, target in targets.items():
+        key = (target.path, target.qualname)
+        called = tuple((build, calls) for build, calls in noted.builds.get(key, ()) if calls)
+        around = () if called else noted.within.get(key, ())
+        if (called or around) and results[number].status == "not_verified":
+            build = replace(target.build, recorded=called, enclosing=around, is_part=True)
+            parts[number] = replace(target, build=build)
+    return parts
+
+
+def _verify_all(
+    request: Mapping[str, Any],
+    planned: PlannedClasses | None,
+    targets: Mapping[int, Target],
+    timeout: float,
+    python: str,
+    progress: Callable[[VerifyResult], None],
+) -> dict[int, VerifyResult]:
+    """Start child processes until there is a result for each target."""
     results: dict[int, VerifyResult] = {}
     while len(results) < len(targets):
-        left = [(n, target) for n, target in enumerate(targets) if n not in results]
+        left = [(n, target) for n, target in targets.items() if n not in results]
         for number, result in _run_child(request, planned, left, timeout, python):
             results[number] = result
             progress(result)
-    return tuple(results[number] for number in range(len(targets)))
+    return results
 
 
 def _run_child(
