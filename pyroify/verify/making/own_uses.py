@@ -18,7 +18,7 @@ from pathlib import Path
 from pyroify.verify.making.tree import name_in_package
 
 _LEFT = re.compile(
-    "train.*|fit.*|main|run.*|download.*|from_pretrained|save.*|dump.*|write.*|remove|unlink"
+    "train.*|fit.*|main|run.*|download.*|.*_download|.*from_url|load_dataset|from_pretrained|save.*|dump.*|write.*|remove|unlink"
     "|rmtree|rmdir|mkdir|makedirs|system|popen|exit|sleep|backward|step|input|spawn",
     re.IGNORECASE,
 )
@@ -26,6 +26,21 @@ _LEFT = re.compile(
 
 _LEFT_IF_SET = frozenset({"download", "train"})
 """Keywords of what is called there."""
+
+_FAR = frozenset(
+    {
+        "requests",
+        "urllib",
+        "httpx",
+        "aiohttp",
+        "socket",
+        "subprocess",
+        "shutil",
+        "datasets",
+        "wandb",
+    }
+)
+"""Modules that reach outside of the project: nothing that needs them is run."""
 
 _SKIPPED = frozenset({"site-packages", "node_modules", "build", "dist"})
 _LARGE = 1 << 20
@@ -204,6 +219,8 @@ class _Cut:
     def _take(self, name: str, statement: ast.stmt, scope: _Scope) -> None:
         is_definition = isinstance(statement, ast.FunctionDef | ast.ClassDef)
         text = ast.unparse(statement)
+        if isinstance(statement, ast.Import | ast.ImportFrom) and _is_far(statement):
+            raise _Lost(text)
         home = self.module or self.package
         if is_definition and home and scope.outer is None:
             text = f"from {home} import {name}"
@@ -378,10 +395,20 @@ def _check(node: ast.AST) -> None:
             case ast.Call(func=function):
                 name, named = _last(function), {keyword.arg for keyword in part.keywords}
                 opens = name == "open" and (len(part.args) > 1 or part.keywords)
-                if opens or _LEFT.fullmatch(name) or named & _LEFT_IF_SET:
+                if (
+                    opens
+                    or ".hub." in ast.unparse(function)
+                    or _LEFT.fullmatch(name)
+                    or named & _LEFT_IF_SET
+                ):
                     raise _Lost(ast.unparse(part))
             case ast.Await() | ast.Yield() | ast.YieldFrom():
                 raise _Lost(ast.unparse(part))
+
+
+def _is_far(statement: ast.Import | ast.ImportFrom) -> bool:
+    names = [getattr(statement, "module", None) or "", *(alias.name for alias in statement.names)]
+    return not _FAR.isdisjoint(part for name in names for part in name.split("."))
 
 
 def _last(function: ast.expr) -> str:
