@@ -218,6 +218,47 @@ net(torch.randn(3, 2))
         found = proven(run, python("start.py"))
         assert found["net:Net"]["recorded"]
 
+    def test_a_class_outside_of_the_plan_that_is_handed_in(self, lay_out: LayOut, run: Run) -> None:
+        layer = """\
+from torch import nn
+
+
+class Part(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+        holder = """\
+from torch import nn
+
+
+class Holder(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+        self.out = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.out(self.inner(x))
+"""
+        use = """\
+import sys
+
+import holder
+import parts
+import torch
+
+model = getattr(holder, sys.argv[1])(getattr(parts, sys.argv[2])(4))
+model(torch.randn(2, 4))
+"""
+        files = {"parts.py": layer, "holder.py": holder, "use.py": use}
+        lay_out({**files, "pyroify.yaml": SPEC + 'exclude: ["parts.py", "use.py"]\n'})
+        found = proven(run, python("use.py Holder Part"))
+        assert (found["holder:Holder"]["status"], found["holder:Holder"]["way"]) == ("equal", "run")
+
 
 class TestWhatItDoesNotShow:
     def test_a_class_that_it_never_builds(self, lay_out: LayOut, run: Run) -> None:
