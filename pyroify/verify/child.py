@@ -87,10 +87,10 @@ _RECORDED = 3
 _OWN = 2
 """In how many ways of the project's own code a class is built."""
 
-_OWN_SECONDS = 6.0
-"""How long each of these may take to build it and to make the calls."""
+_OWN_SECONDS = 30.0
+"""How long these may take together to build it and to make the calls."""
 
-_QUICK_SECONDS = 4.0
+_QUICK_SECONDS = 8.0
 """How long arguments are tried for one class that is built and called already."""
 
 _NOTES = 1 << 28
@@ -298,12 +298,13 @@ class Verifier:
         build, runs = target.build, list[OriginalRun]()
         if not build.is_guessed or build.inputs is not None or build.data is not None:
             return runs
+        deadline = time.monotonic() + _OWN_SECONDS
         for use in self._uses.of(target.path, target.module, target.qualname):
             with suppress(Exception, SystemExit):
-                run = _as_used(cls, use, target)
+                run = _as_used(cls, use, target, deadline)
                 if run.calls and not run.silent:
                     runs.append(run)
-            if len(runs) == _OWN:
+            if len(runs) == _OWN or time.monotonic() > deadline:
                 break
         return runs
 
@@ -543,11 +544,11 @@ def _as_noted(
     return OriginalRun(arguments, {**able, **found.calls}, silent)
 
 
-def _as_used(cls: type[nn.Module], use: OwnUse, target: Target) -> OriginalRun:
+def _as_used(cls: type[nn.Module], use: OwnUse, target: Target, deadline: float) -> OriginalRun:
     """Build and call a class as a line of the project does. Raises what the original raises."""
     arguments = GuessedCode(use.build, use.place)
     methods = _entry_points(cls)
-    with within(_OWN_SECONDS), SizeLimit(_LARGEST):
+    with within(max(deadline - time.monotonic(), 1.0)), SizeLimit(_LARGEST):
         module = arguments.construct(cls)
         calls = []
         for method, code in use.calls:
