@@ -461,7 +461,8 @@ PARTS = {
         class Lone(nn.Module):
             def __init__(self, options):
                 super().__init__()
-                self.fc = nn.Linear(options["secret"], 2)
+                assert options == "open sesame"
+                self.fc = nn.Linear(2, 2)
             def forward(self, x):
                 return self.fc(x)
 
@@ -486,9 +487,9 @@ def test_lines_of_the_project_and_what_holds_a_class_say_how_it_is_built(tmp_pat
     trees = [lay_out(tmp_path / side, PARTS) for side in ("before", "after")]
     targets = [Target("nets", name, "nets.py") for name in ("Inner", "Outer", "Lone", "Mean")]
     inner, outer, lone, mean = verify(trees[0], trees[1], targets)
-    assert (outer.status, outer.way, outer.place) == ("equal", "code", "nets.py:39")
+    assert (outer.status, outer.way, outer.place) == ("equal", "code", "nets.py:40")
     assert (inner.status, inner.way, inner.place) == ("equal", "part", "what holds it")
-    assert inner.built == "Inner({'size': 6})"
+    assert "Inner({'size': 6})" in inner.built
     assert (lone.status, lone.way) == ("not_verified", None)
     called = set(mean.calls)
     assert "forward(float32[3, 5])" in called
