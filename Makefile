@@ -17,7 +17,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus survey owners fuzz kills mutants bench compare bench-train bench-uci walk docs site wheel clean
+.PHONY: help setup demo test coverage lint format corpus survey owners proofs fuzz kills mutants bench compare bench-train bench-uci walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,6 +65,10 @@ survey: $(READY)  ## count what is refused, and left to run time, in forty publi
 
 owners: $(READY)  ## take whole projects through all commands, their own tests too; CHECKOUTS=DIR
 	@$(BIN)/python benchmarks/owners.py $(if $(CHECKOUTS),--checkouts "$(CHECKOUTS)")
+	@$(BIN)/python docs/generate.py
+
+proofs: $(READY)  ## verify public packages by guesses, and by their tests; ONLY="unet ncps"
+	@$(BIN)/python benchmarks/proofs.py $(ONLY)
 	@$(BIN)/python docs/generate.py
 
 fuzz: $(READY)  ## rewrite random programs, compare with what they really are; N=3000 SEED=0

@@ -62,6 +62,7 @@ TABLE = re.compile(
 CORPUS = ROOT / "benchmarks" / "corpus.json"
 SURVEY = ROOT / "benchmarks" / "survey.json"
 FUZZ = ROOT / "benchmarks" / "fuzz.json"
+PROOFS = ROOT / "benchmarks" / "proofs.json"
 MUTANTS = ROOT / "benchmarks" / "mutants.json"
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
@@ -92,6 +93,7 @@ OWNED = {
     "wrong": "wrong",
     "not_verified": "not verified",
 }
+PROOF_WAYS = {"guessed": "without `--run`", "recorded": "with `--run`"}
 FUZZ_ROWS = {
     "programs": "programs",
     "targets": "classes built, with one set of arguments each",
@@ -410,6 +412,54 @@ def owners_table() -> str:
     )
 
 
+def proofs_table() -> str:
+    """How much of each package the last ``make proofs`` verified."""
+    rows = json.loads(PROOFS.read_text())
+    counted = [
+        (row["package"], {how: Counter(row[how]["statuses"]) for how in PROOF_WAYS}) for row in rows
+    ]
+    total = {how: sum((counts[how] for _, counts in counted), Counter()) for how in PROOF_WAYS}
+    heads = [
+        f"{what} {how}"
+        for how in PROOF_WAYS.values()
+        for what in ("equal", "different", "not verified")
+    ]
+    return _table(
+        ("package", "abstract", "nothing to call", *heads),
+        (
+            (
+                name,
+                str(counts["guessed"]["abstract"]),
+                str(counts["guessed"]["nothing_to_call"]),
+                *(text for how in PROOF_WAYS for text in _proven(counts[how])),
+            )
+            for name, counts in [*counted, ("all", total)]
+        ),
+    )
+
+
+def _proven(counts: Mapping[str, int]) -> tuple[str, str, str]:
+    differ = counts["different"] + counts["failed"]
+    able = counts["equal"] + differ + counts["not_verified"]
+    share = f"{counts['not_verified']} ({counts['not_verified'] / max(1, able):.0%})"
+    return str(counts["equal"]), str(differ), share
+
+
+def unproven_table() -> str:
+    """Why classes were not verified in the last ``make proofs``, the most frequent reason first."""
+    rows = json.loads(PROOFS.read_text())
+    found = {
+        how: sum((Counter(row[how]["reasons"]) for row in rows), Counter()) for how in PROOF_WAYS
+    }
+    kinds = sorted(
+        {*found["guessed"], *found["recorded"]}, key=lambda kind: -found["guessed"][kind]
+    )
+    return _table(
+        ("what is in the way", *PROOF_WAYS.values()),
+        ((kind, *(str(found[how][kind]) for how in PROOF_WAYS)) for kind in kinds),
+    )
+
+
 def fuzz_table() -> str:
     """What the last ``make fuzz`` found."""
     figures = json.loads(FUZZ.read_text())
@@ -667,6 +717,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "refusals": refusals_table,
     "survey": survey_table,
     "fuzz": fuzz_table,
+    "proofs": proofs_table,
+    "unproven": unproven_table,
     "mutants": mutants_table,
     "survivors": survivors_list,
     "planted": planted_table,

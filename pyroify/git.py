@@ -29,19 +29,35 @@ def list_files(folder: Path, *options: str) -> Iterator[str]:
     It reads the index and the names of files, never their contents: so no filter is run that
     attributes and settings of the repository name.
     """
-    command = ("git", *_SETTINGS, "-C", str(folder), "ls-files", "-z", *options)
+    done = _ask(folder, "ls-files", "-z", *options)
+    if done.returncode:
+        raise GitError(f"git does not say what it tracks: {_said(done)}")
+    yield from filter(None, os.fsdecode(done.stdout).split("\0"))
+
+
+def archive(folder: Path, revision: str, file: Path) -> None:
+    """Write what is below ``folder`` in ``revision`` into a tar ``file``. Raises GitError."""
+    into = f"--output={file}"
+    wanted = ("--format=tar", into, "--end-of-options", revision, ".")
+    done = _ask(folder, "archive", *wanted, seconds=600)
+    if done.returncode:
+        raise GitError(f"git does not know {revision}: {_said(done)}")
+
+
+def _ask(folder: Path, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[bytes]:
     # A hook is run with these set for the repository of the hook.
     environment = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
+    command = ("git", *_SETTINGS, "-C", str(folder), *arguments)
     try:
-        done = subprocess.run(
-            command, capture_output=True, env=environment | _ENVIRONMENT, timeout=60
+        return subprocess.run(
+            command, capture_output=True, env=environment | _ENVIRONMENT, timeout=seconds
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GitError(f"git cannot be asked: {error}") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise GitError(f"git does not say what it tracks: {said}")
-    yield from filter(None, os.fsdecode(done.stdout).split("\0"))
+
+
+def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+    return done.stderr.decode(errors="replace").strip().partition("\n")[0]
 
 
 def uncommitted(folder: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:

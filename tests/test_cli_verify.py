@@ -188,6 +188,42 @@ class TestVerify:
         assert "net:Counts  equal: forward of Counts(" in ended.out
         assert ended.code == 0
 
+    def test_parts_that_were_converted_before_are_named_alike(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        child = """\
+from torch import nn
+
+
+class Child(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.fc = nn.Linear(d, d)
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+        holder = """\
+from child import Child
+from torch import nn
+
+
+class Holder(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.layers = nn.ModuleList([Child(d), Child(d)])
+        self.out = nn.Linear(d, 2)
+
+    def forward(self, x):
+        return self.out(self.layers[1](self.layers[0](x)))
+"""
+        root = lay_out({"child.py": child, "holder.py": holder, "pyroify.yaml": SPEC})
+        assert run("rewrite", "child.py").code == 0
+        before = shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        assert run("rewrite").code == 0
+        result = run("verify", "--original", str(before))
+        assert (result.code, "6 sites, bit for bit" in result.out) == (0, True), result.out
+
     def test_what_is_not_verified_shows_in_the_exit_code(self, run: Run, lay_out: Callable) -> None:
         secret = NET.replace("Net", "Secret").replace("width):", "width):\n        width.secret()")
         root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + secret.removeprefix(IMPORT)})

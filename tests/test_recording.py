@@ -68,6 +68,27 @@ config = Config(5, 2)
 net = Net(config, Block(config, nn.Tanh()), registry={"act": nn.ReLU()})
 net(Batch(torch.randn(3, 5)))
 """
+ODD = """\
+
+
+class Odd(nn.Module):
+    def __init__(self, numbers):
+        super().__init__()
+        self.fc = nn.Linear(next(numbers), 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class Around(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.odd = Odd(iter(n for n in [width]))
+
+    def forward(self, x):
+        return self.odd(x) + 1
+"""
+AROUND = "\nfrom net import Around\nAround(4)(torch.randn(2, 4))\n"
 OTHER = """\
 
 
@@ -83,6 +104,11 @@ class Other(nn.Module):
 
 def python(file: str) -> str:
     return f"{sys.executable} {file}"
+
+
+def only_run(use: str) -> str:
+    """The same for a script whose first argument is 5: no line of it says how things are built."""
+    return "import sys\n" + use.replace("Config(5, 2)", "Config(int(sys.argv[1]), 2)")
 
 
 def keep() -> str:
@@ -143,11 +169,95 @@ class TestWhatARunShows:
         assert found["train:Net"]["status"] == "equal"
         assert found["train:Net"]["recorded"]
 
+    def test_the_state_that_it_was_called_in(self, lay_out: LayOut, run: Run) -> None:
+        net = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 1)
+        self.drop = nn.Dropout(0.5)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        if self.seen > 3 and self.training and not self.drop.training:
+            return self.fc(x) + 1
+        return self.fc(x)
+"""
+        use = """\
+import torch
+from net import Net
+
+net = Net()
+net.seen.fill_(5)
+net.drop.eval()
+net(torch.randn(3, 2))
+"""
+        root = lay_out({"net.py": net, "use.py": use, "pyroify.yaml": SPEC})
+        before = keep()
+        run("rewrite")
+        source = (root / "net.py").read_text()
+        (root / "net.py").write_text(source.replace("self.fc(x) + 1", "self.fc(x) + 2"))
+        assert run("verify", "--original", before).code == 0
+        ended = run("verify", "--original", before, "--run", python("use.py"))
+        assert (ended.code, "net:Net  DIFFERENT" in ended.out) == (2, True)
+
+    def test_the_precision_that_it_was_built_in(self, lay_out: LayOut, run: Run) -> None:
+        use = "import torch\ntorch.set_default_dtype(torch.float64)\n" + USE
+        lay_out({"net.py": NET, "use.py": use, "pyroify.yaml": SPEC})
+        found = proven(run, python("use.py"))
+        assert [entry["status"] for entry in found.values()] == ["equal", "equal"]
+        assert found["net:Net"]["recorded"]
+
     def test_what_the_run_starts_in_turn(self, lay_out: LayOut, run: Run) -> None:
         start = "import subprocess, sys\nsubprocess.run([sys.executable, 'use.py'], check=True)\n"
         lay_out({"net.py": NET, "use.py": USE, "start.py": start, "pyroify.yaml": SPEC})
         found = proven(run, python("start.py"))
         assert found["net:Net"]["recorded"]
+
+    def test_a_class_outside_of_the_plan_that_is_handed_in(self, lay_out: LayOut, run: Run) -> None:
+        layer = """\
+from torch import nn
+
+
+class Part(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+        holder = """\
+from torch import nn
+
+
+class Holder(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+        self.out = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.out(self.inner(x))
+"""
+        use = """\
+import sys
+
+import holder
+import parts
+import torch
+
+model = getattr(holder, sys.argv[1])(getattr(parts, sys.argv[2])(4))
+model(torch.randn(2, 4))
+"""
+        files = {"parts.py": layer, "holder.py": holder, "use.py": use}
+        lay_out({**files, "pyroify.yaml": SPEC + 'exclude: ["parts.py", "use.py"]\n'})
+        found = proven(run, python("use.py Holder Part"))
+        assert (found["holder:Holder"]["status"], found["holder:Holder"]["way"]) == ("equal", "run")
 
 
 class TestWhatItDoesNotShow:
@@ -157,17 +267,41 @@ class TestWhatItDoesNotShow:
         assert found["net:Other"]["status"] == "not_verified"
         assert str(found["net:Other"]["reason"]).endswith("the run did not build it")
 
+    def test_those_that_it_never_builds_are_listed(self, lay_out: LayOut, run: Run) -> None:
+        lay_out({"net.py": NET + ODD + OTHER, "use.py": USE, "pyroify.yaml": SPEC})
+        before = keep()
+        run("rewrite")
+        told = ("verify", "--original", before, "--run", python("use.py"))
+        ended = run(*told, "--format", "json", "--output-file", "found.json")
+        assert "3 of them the run did not build: net:Odd, net:Around, net:Other" in ended.out
+        document = json.loads(Path("found.json").read_text())
+        assert document["unbuilt"] == ["net:Odd", "net:Around", "net:Other"]
+
+    def test_what_cannot_be_noted_is_called_within_what_holds_it(
+        self, lay_out: LayOut, run: Run
+    ) -> None:
+        root = lay_out({"net.py": NET + ODD, "use.py": USE + AROUND, "pyroify.yaml": SPEC})
+        before = keep()
+        run("rewrite")
+        told = ("verify", "--original", before, "--run", python("use.py"))
+        ended = run(*told)
+        assert "net:Odd     equal: forward of Around(4) (as in the run, within Around)" in ended.out
+        source = (root / "net.py").read_text()
+        (root / "net.py").write_text(source.replace("return self.odd(x) + 1", "return self.odd(x)"))
+        ended = run(*told)
+        assert "net:Odd     not verified\n    Around, within which it is called, is" in ended.out
+
     def test_what_cannot_be_noted(self, lay_out: LayOut, run: Run) -> None:
-        use = USE.replace("nn.Tanh()", "lambda x: x").replace("nn.ReLU()", "lambda x: x")
+        use = only_run(USE.replace("nn.Tanh()", "lambda x: x").replace("nn.ReLU()", "lambda x: x"))
         lay_out({"net.py": NET, "use.py": use, "pyroify.yaml": SPEC})
-        found = proven(run, python("use.py"))
+        found = proven(run, python("use.py 5"))
         assert found["net:Net"]["status"] == "not_verified"
         assert "the build in the run cannot be noted" in str(found["net:Net"]["reason"])
 
     def test_more_than_it_may_note(self, lay_out: LayOut, run: Run) -> None:
-        use = USE.replace("torch.randn(3, 5)", "torch.randn(600_000, 5)")
+        use = only_run(USE.replace("torch.randn(3, 5)", "torch.randn(600_000, 5)"))
         lay_out({"net.py": NET, "use.py": use, "pyroify.yaml": SPEC})
-        found = proven(run, python("use.py"), "--run-limit", "1")
+        found = proven(run, python("use.py 5"), "--run-limit", "1")
         assert not any(call for entry in found.values() for call in entry["calls"])
 
 

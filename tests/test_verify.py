@@ -656,6 +656,13 @@ def test_rounding_is_relative_to_the_largest_value():
     assert difference(small, small + 1e-6).mismatches != ()
 
 
+def test_memory_that_was_given_back_is_not_read():
+    freed, held = torch.zeros(3), torch.zeros(3)
+    freed.untyped_storage().resize_(0)
+    assert difference(freed, freed).mismatches == ()
+    assert difference(held, freed).mismatches == ("output is not there any more",)
+
+
 def test_nan_equals_nan_and_infinities_keep_their_sign():
     odd = torch.tensor([float("nan"), float("inf")])
     assert difference(odd, odd.clone()).mismatches == ()

@@ -14,7 +14,7 @@ from torch import nn
 
 from pyroify.decide.model import ClassPlan
 from pyroify.verify.making import guess
-from pyroify.verify.making.guess import complete_arguments, guess_arguments
+from pyroify.verify.making.guess import Arguments, complete_arguments, guess_arguments
 from pyroify.verify.making.inputs import NoCall, find_call, given_call
 
 
@@ -43,7 +43,7 @@ LAYERS = {
     nn.LayerNorm: "forward(input=float[2, 8])",
     nn.PReLU: "forward(input=float[2, 1])",
     nn.LSTM: "forward(input=float[2, 5, 8])",
-    nn.Transformer: "forward(src=float[2, 5, 512], tgt=float[2, 5, 512])",
+    nn.Transformer: "forward(src=float[5, 2, 512], tgt=float[5, 2, 512])",
     nn.TransformerEncoderLayer: "forward(src=float[2, 5, 8])",
 }
 
@@ -145,6 +145,60 @@ def test_missing_keywords_are_read_from_the_error():
     longer = complete_arguments(arguments, raised.value)
     assert str(longer[-1]) == "dim=8, fn=nn.Linear(8, 8)"
     longer[-1].construct(HandsOn)
+
+
+class OfSettings(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.fc = nn.Linear(config.hidden_size, config["num_labels"])
+        self.drop = nn.Dropout(config.get("hidden_dropout_prob", 0.5))
+
+    def forward(self, x):
+        return self.drop(self.fc(x))
+
+
+def test_a_configuration_has_what_it_is_asked_for():
+    assert found_call(OfSettings) == ("config=Settings()", "forward(x=float[2, 8])")
+
+
+class OfOtherKinds(nn.Module):
+    def __init__(self, widgets, thing, plan, order):
+        super().__init__()
+        self.fc = nn.Linear(widgets[0], len(widgets))
+        self.register_buffer("order", order.float())
+        self.thing = thing(3)
+        self.rate = plan.rate
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+def test_an_argument_gets_the_kind_that_the_constructor_asks_for():
+    tries = [next(guess_arguments(OfOtherKinds))]
+    for _ in range(40):
+        try:
+            tries[-1].construct(OfOtherKinds)
+            break
+        except Exception as error:
+            tries += complete_arguments(tries.pop(), error)
+    assert str(tries[-1]) == (
+        "widgets=[8, 8], thing=<class 'torch.nn.modules.linear.Identity'>, "
+        "plan=Settings(), order=torch.rand(8)"
+    )
+
+
+class OfOptions(nn.Module):
+    def __init__(self, width, mode):
+        super().__init__()
+        if mode not in ("near", "far"):
+            raise ValueError(f"mode is \"{mode}\", but should be one of ('near', 'far')")
+
+
+def test_an_argument_gets_what_the_constructor_lists():
+    arguments = Arguments((), {"width": 8, "mode": "relu"})
+    with pytest.raises(ValueError, match="mode is") as raised:
+        arguments.construct(OfOptions)
+    assert str(complete_arguments(arguments, raised.value)[-1]) == "width=8, mode='near'"
 
 
 class Sentence(nn.Module):

@@ -11,6 +11,7 @@ from pyroify.report.run import STATUSES
 from pyroify.report.status import KINDS
 from pyroify.spec.match import Spared
 from pyroify.verify import Status as Compared
+from pyroify.verify import Way
 
 Schema = dict[str, Any]
 
@@ -103,6 +104,7 @@ def _verify() -> Schema:
         "root": _STRING | _said("Absolute path of the project."),
         "summary": _numbers("Classes by status.", get_args(Compared)),
         "results": _list("result", "One for each class."),
+        "unbuilt": _strings("Classes that the run of `--run` did not build."),
         "tests": {"type": "array", "items": _test()}
         | _said("With `--tests`, those that passed before and do not any more."),
     }
@@ -221,6 +223,8 @@ def _result() -> Schema:
         "status": {"enum": list(get_args(Compared))} | _said("What came of it."),
         "reason": _STRING | _said("Why."),
         "built": _STRING | _said("How it was built."),
+        "way": {"enum": [*get_args(Way), None]} | _said("How that was known; null: not at all."),
+        "place": _STRING | _said("The line that says so, or the class that it is within."),
         "recorded": _BOOLEAN | _said("Whether `--run` built and called it so."),
         "calls": _strings("What was called."),
         "left_out": _strings("What was not called, and why."),

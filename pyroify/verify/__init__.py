@@ -3,10 +3,11 @@
 Everything that imports torch runs in a child process; this package itself does not import it.
 """
 
-from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
+from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult, Way
 from pyroify.verify.origin import changed_tree, original_tree
+from pyroify.verify.own_runs.notes import Recording
 from pyroify.verify.own_runs.own_tests import TestsCompared, compare_tests
-from pyroify.verify.own_runs.recording import Recording, RunLimits, record
+from pyroify.verify.own_runs.recording import RunLimits, record
 from pyroify.verify.session import VerifyError, verify
 from pyroify.verify.table import render_results
 
@@ -20,6 +21,7 @@ __all__ = [
     "TestsCompared",
     "VerifyError",
     "VerifyResult",
+    "Way",
     "changed_tree",
     "compare_tests",
     "original_tree",

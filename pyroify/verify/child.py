@@ -12,6 +12,7 @@ import functools
 import inspect
 import json
 import math
+import os
 import pickle
 import re
 import sys
@@ -37,9 +38,9 @@ from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.pin import Comparison, OriginalError, compare_call, copy_values
 from pyroify.verify.compare.run import Call, describe, invoke
 from pyroify.verify.compare.sites import buffers, parameters
+from pyroify.verify.making.by_code import CodeCall, GuessedCode, within
 from pyroify.verify.making.guess import (
     Arguments,
-    GuessedCode,
     Maker,
     complete_arguments,
     guess_arguments,
@@ -48,13 +49,23 @@ from pyroify.verify.making.guess import (
     uneven_arguments,
 )
 from pyroify.verify.making.inputs import NoCall, find_call, given_call
+from pyroify.verify.making.own_uses import OwnUse, OwnUses
 from pyroify.verify.making.rows import rows_of
 from pyroify.verify.making.size import SizeLimit
 from pyroify.verify.making.stand_in import load_without
 from pyroify.verify.making.tree import Imports, Tree
 from pyroify.verify.making.variants import Varied, vary
-from pyroify.verify.model import Build, PlannedClasses, Status, Target, VerifyResult
-from pyroify.verify.own_runs.replay import RecordedArguments, RecordedCall
+from pyroify.verify.model import (
+    IMPORTING,
+    Build,
+    PlannedClasses,
+    Status,
+    Target,
+    VerifyResult,
+    Way,
+)
+from pyroify.verify.own_runs.recorder import Recorder
+from pyroify.verify.own_runs.replay import RecordedArguments, RecordedCall, read_note
 
 MEMORY = 12 * 2**30
 """Bytes; a guessed size must not make the machine swap."""
@@ -69,7 +80,21 @@ _LARGEST = 500_000_000
 """Numbers that a class with guessed arguments may hold: defaults may be those of a large model."""
 
 _BUILDS_CALLED = 12
+_COMPLETED = 150
+"""How many arguments that do not do are mended by what the constructor says of them."""
+
 _RECORDED = 3
+_OWN = 2
+"""In how many ways of the project's own code a class is built."""
+
+_OWN_SECONDS = 30.0
+"""How long these may take together to build it and to make the calls."""
+
+_QUICK_SECONDS = 8.0
+"""How long arguments are tried for one class that is built and called already."""
+
+_NOTES = 1 << 28
+"""Bytes of notes about the parts of what is built."""
 _METHODS = 8
 _NO_ENTRY_POINT = re.compile(
     "save|load|from_|to_|fit|train|reset|set_|add_|register|remove|clear|init|freeze|unfreeze"
@@ -108,17 +133,15 @@ class Failed(Exception):
 class OriginalRun:
     """How the original was built, and the calls that ran, by label; each with variants of it.
 
-    ``silent`` says why forward could not be called, if so.
+    ``silent`` says why forward could not be called, if so. ``way`` and ``place`` are those of the
+    result.
     """
 
     arguments: Built
     calls: Mapping[str, Varied]
     silent: str = ""
-
-    @property
-    def is_recorded(self) -> bool:
-        """Whether a run of the project's own did the same."""
-        return isinstance(self.arguments, RecordedArguments)
+    way: Way = "guess"
+    place: str = ""
 
 
 class Verifier:
@@ -129,11 +152,14 @@ class Verifier:
         trees: Mapping[str, Tree],
         planned: PlannedClasses | None,
         announce: Callable[[str], None],
+        notes: Path,
     ) -> None:
         self._trees = trees
         self._planned = planned
         self._announce = announce
         self._imports = Imports()
+        self._uses = OwnUses(trees[ORIGINAL].root)
+        self._notes = notes
         self._missing: set[str] = set()
         """The packages that are not installed, and that the class's module imports."""
 
@@ -144,9 +170,16 @@ class Verifier:
         )
         try:
             with self._side(ORIGINAL):
-                rehearsals = self._rehearse(self._load_original(target), target)
+                self._announce(IMPORTING)
+                cls = self._load_original(target)
+                self._announce(ORIGINAL)
+                around = self._around(cls, target)
+                rehearsals = [] if around else self._rehearse(cls, target)
+                self._note_parts(cls, rehearsals)
         except NotVerified as error:
             return replace(result, status=error.status, reason=str(error))
+        if around:
+            return self._verify_within(target, around, result)
         done: list[VerifyResult] = []
         for rehearsal in rehearsals:
             done.append(self._verify_as(target, rehearsal, result))
@@ -159,6 +192,47 @@ class Verifier:
         calls = dict.fromkeys(call for each in equal for call in each.calls)
         return replace(equal[0], built=built, calls=tuple(calls))
 
+    def _around(self, cls: type[nn.Module], target: Target) -> Target | None:
+        """What a run called ``cls`` within, where the run shows no more of it."""
+        for build, calls in target.build.enclosing:
+            with suppress(Exception, SystemExit):
+                outer, _ = read_note(Path(build), self._imports)
+                arguments = RecordedArguments.read(Path(build), self._imports)
+                parts = {type(part) for part in arguments.construct(outer).modules()}
+                path = self._trees[ORIGINAL].path_of(outer)
+                if cls in parts and path:
+                    recorded = Build(recorded=((build, calls),))
+                    return Target(outer.__module__, outer.__qualname__, path, recorded)
+        return None
+
+    def _verify_within(self, target: Target, around: Target, result: VerifyResult) -> VerifyResult:
+        """Compare what a class is called within, in its place."""
+        found = self.verify(around)
+        result = replace(found, name=result.name, path=result.path, left_out=result.left_out)
+        if found.status == "equal":
+            way: Way = "part" if target.build.is_part else "within"
+            return replace(result, way=way, place=around.qualname)
+        reason = f"{around.qualname}, within which it is called, is {found.status}: {found.reason}"
+        return replace(result, status="not_verified", reason=reason)
+
+    def _note_parts(self, cls: type[nn.Module], rehearsals: Sequence[OriginalRun]) -> None:
+        """Note how the parts of what is built are built and called: they may need it.
+
+        In a process of its own, for the recorder changes torch's Module.
+        """
+        if not hasattr(os, "fork"):
+            return
+        if process := os.fork():
+            os.waitpid(process, 0)
+            return
+        with suppress(BaseException), within(_OWN_SECONDS):
+            Recorder(self._trees[ORIGINAL].root, self._notes, _NOTES).watch(nn.Module)
+            for rehearsal in rehearsals[:_OWN]:
+                module = rehearsal.arguments.construct(cls)
+                for varied in rehearsal.calls.values():
+                    invoke(module, varied.call)
+        os._exit(0)
+
     def _verify_as(
         self, target: Target, rehearsal: OriginalRun, result: VerifyResult
     ) -> VerifyResult:
@@ -166,10 +240,11 @@ class Verifier:
         result = replace(
             result,
             built=f"{target.qualname}({rehearsal.arguments}){self._without()}",
-            recorded=rehearsal.is_recorded,
+            way=rehearsal.way,
+            place=rehearsal.place,
         )
         try:
-            with self._side(REWRITTEN):
+            with self._side(REWRITTEN), _default_dtype(rehearsal.arguments):
                 # Before any call: instances may share modules, and Pyro names none that has run.
                 faults = self._as_built(target, rehearsal)
                 comparisons = list(self._compare(target, rehearsal))
@@ -185,23 +260,53 @@ class Verifier:
         return f" without {', '.join(sorted(self._missing))}" if self._missing else ""
 
     def _rehearse(self, cls: type[nn.Module], target: Target) -> list[OriginalRun]:
-        """How the original is built and called: as a run did it, or else as can be guessed."""
+        """How the original is built and called: as a run did it, or else as can be found out.
+
+        What lines of the project do with it goes before a guess, which is made as well: other
+        sizes may show more.
+        """
+        recorded, said = self._recorded(cls, target)
+        if recorded:
+            return recorded
+        used = self._used(cls, target)
+        try:
+            found = _rehearse(cls, target, _QUICK_SECONDS if used else _SEARCH_SECONDS)
+        except NotVerified as error:
+            if used:
+                return used
+            raise type(error)("; ".join(filter(None, (str(error), said)))) from error
+        return [*used, found, *islice(_uneven(cls, target, found), 1)]
+
+    def _recorded(self, cls: type[nn.Module], target: Target) -> tuple[list[OriginalRun], str]:
+        """What a run did with the class, or why that cannot be done again."""
         said, runs = target.build.unrecorded, []
         for build, calls in target.build.recorded:
             try:
                 arguments = RecordedArguments.read(Path(build), self._imports)
                 made = [RecordedCall(Path(call), self._imports) for call in calls]
-                labelled = {call.label: call for call in made}
-                runs.append(_as_recorded(cls, arguments, labelled, target))
+                with _default_dtype(arguments):
+                    runs.append(_as_noted(cls, arguments, made, target))
             except (Exception, SystemExit) as error:
                 said = said or f"what the run did cannot be done again: {describe(error)}"
-        if runs := [run for run in runs if run.calls]:
-            return runs[:_RECORDED]
-        try:
-            found = _rehearse(cls, target)
-            return [found, *islice(_uneven(cls, target, found), 1)]
-        except NotVerified as error:
-            raise type(error)("; ".join(filter(None, (str(error), said)))) from error
+        way: Way = "part" if target.build.is_part else "run"
+        place = "what holds it" if target.build.is_part else ""
+        done = [replace(run, way=way, place=place) for run in runs if run.calls]
+        return done[:_RECORDED], said
+
+    def _used(self, cls: type[nn.Module], target: Target) -> list[OriginalRun]:
+        """What lines of the project do with the class, if nothing is said about it."""
+        build, runs = target.build, list[OriginalRun]()
+        if not build.is_guessed or build.inputs is not None or build.data is not None:
+            return runs
+        deadline = time.monotonic() + _OWN_SECONDS
+        for use in self._uses.of(target.path, target.module, target.qualname):
+            with suppress(Exception, SystemExit):
+                run = _as_used(cls, use, target, deadline)
+                if run.calls and not run.silent:
+                    runs.append(run)
+            if len(runs) == _OWN or time.monotonic() > deadline:
+                break
+        return runs
 
     @contextmanager
     def _side(self, name: str) -> Iterator[None]:
@@ -253,12 +358,15 @@ class Verifier:
         until = time.monotonic() + _VARIANT_SECONDS
         for label, varied in rehearsal.calls.items():
             modules = self._build_both(before, after, rehearsal.arguments)
+            if isinstance(varied.call, RecordedCall):
+                varied.call.restore(modules[0])
             _vary_constants(modules[0])
             for name, call in [("", varied.call), *varied.variants.items()]:
                 if name and time.monotonic() > until:
                     break
-                for training in (True, False):
-                    modules[0].train(training)
+                for training in (True, False) if name else _modes(modules[0]):
+                    if training is not None:
+                        modules[0].train(training)
                     try:
                         comparison = self._compare_call(*modules, call, thorough=not done)
                         if name and not comparison.equal:
@@ -337,6 +445,24 @@ class Verifier:
         return original, rewritten
 
 
+@contextmanager
+def _default_dtype(arguments: Built) -> Iterator[None]:
+    """Make new tensors of the dtype that they had in the run, if there was one."""
+    before = torch.get_default_dtype()
+    if isinstance(arguments, RecordedArguments):
+        torch.set_default_dtype(arguments.dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _modes(module: nn.Module) -> list[bool | None]:
+    """Training and evaluation; and before that as it is, where not all parts are in one mode."""
+    is_mixed = len({part.training for part in module.modules()}) > 1
+    return [None, True, False] if is_mixed else [True, False]
+
+
 def _vary_constants(module: nn.Module) -> None:
     """Make parameters that are all zero or all one uneven: equal values hide a mix-up."""
     generator = torch.Generator().manual_seed(0)
@@ -359,16 +485,19 @@ def _vary_weights(module: nn.Module) -> None:
                 values.copy_(values * (0.8 + 0.4 * noise))
 
 
-def _rehearse(cls: type[nn.Module], target: Target) -> OriginalRun:
+def _rehearse(cls: type[nn.Module], target: Target, seconds: float) -> OriginalRun:
     """Find constructor arguments and calls that run, the more calls the better."""
     best: OriginalRun | None = None
-    deadline = time.monotonic() + _SEARCH_SECONDS
+    deadline = time.monotonic() + seconds
     for arguments in islice(_buildable(cls, target.build, deadline), _BUILDS_CALLED):
         rehearsal = _with_calls(cls, arguments, target, deadline, _entry_points(cls))
         if rehearsal.calls and not rehearsal.silent:
-            return rehearsal
+            is_said = not target.build.is_guessed
+            return replace(rehearsal, way="spec") if is_said else rehearsal
         best = best if best and (best.calls or not rehearsal.calls) else rehearsal
     assert best is not None  # _buildable yields or raises
+    if not target.build.is_guessed:
+        best = replace(best, way="spec")
     if not best.calls:
         reason = best.silent or "there is nothing to call"
         kind = NotVerified if best.silent else NothingToCall
@@ -391,26 +520,44 @@ def _uneven(cls: type[nn.Module], target: Target, found: OriginalRun) -> Iterato
                 yield replace(run, calls=calls)
 
 
-def _as_recorded(
+def _as_noted(
     cls: type[nn.Module],
-    arguments: RecordedArguments,
-    calls: Mapping[str, Call],
+    arguments: RecordedArguments | GuessedCode,
+    calls: Sequence[RecordedCall | CodeCall],
     target: Target,
 ) -> OriginalRun:
-    """The calls of a run that can be made again, and other entry points that can be called.
+    """The calls that were noted and can be made again, and other entry points that can be called.
 
     Raises what the original raises when it is built.
     """
     deadline = time.monotonic() + _SEARCH_SECONDS
     arguments.construct(cls)
-    others = [name for name in _entry_points(cls) if name != "forward" or not calls]
-    found = _with_calls(cls, arguments, target, deadline, others)
     able: dict[str, Varied] = {}
-    for label, call in calls.items():
+    for call in calls:
         with suppress(Exception, SystemExit):
             invoke(arguments.construct(cls), call)
-            able[label] = vary(arguments.construct(cls), call, deadline)
-    return OriginalRun(arguments, {**able, **found.calls}, "" if able else found.silent)
+            able[call.label] = vary(arguments.construct(cls), call, deadline)
+    done = {varied.call.method for varied in able.values()}
+    others = [name for name in _entry_points(cls) if name not in done]
+    found = _with_calls(cls, arguments, target, deadline, others)
+    silent = "" if "forward" in done else found.silent
+    return OriginalRun(arguments, {**able, **found.calls}, silent)
+
+
+def _as_used(cls: type[nn.Module], use: OwnUse, target: Target, deadline: float) -> OriginalRun:
+    """Build and call a class as a line of the project does. Raises what the original raises."""
+    arguments = GuessedCode(use.build, use.place)
+    methods = _entry_points(cls)
+    with within(max(deadline - time.monotonic(), 1.0)), SizeLimit(_LARGEST):
+        module = arguments.construct(cls)
+        calls = []
+        for method, code in use.calls:
+            with suppress(Exception, SystemExit):
+                if method in methods and method not in target.left_out:
+                    call = CodeCall(method, code)
+                    invoke(module, call)
+                    calls.append(call)
+    return replace(_as_noted(cls, arguments, calls, target), way="code", place=use.place)
 
 
 def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[Built]:
@@ -418,6 +565,7 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
     guesses: Iterator[Built] = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
     first_error, any_built = "", False
     completed: list[Built] = []
+    tried = set[str]()
     while time.monotonic() < deadline:
         arguments = completed.pop() if completed else next(guesses, None)
         if arguments is None:
@@ -427,7 +575,10 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
                 arguments.construct(cls)
         except (Exception, SystemExit) as error:
             first_error = first_error or describe(error)
-            completed += complete_arguments(arguments, error)
+            tried.add(str(arguments))
+            if len(tried) < _COMPLETED:
+                more = complete_arguments(arguments, error)
+                completed += [other for other in more if str(other) not in tried]
             continue
         any_built = True
         yield arguments
@@ -553,6 +704,7 @@ def main(request_file: Path, plan_file: Path, results_file: Path) -> None:
     pyro.settings.set(module_local_params=request["local_params"])
     sys.argv = ["pyroify-verify"]
     trees = {name: Tree(Path(request[name])) for name in (ORIGINAL, REWRITTEN)}
+    notes = Path(request["notes"])
     with results_file.open("a", buffering=1) as results:
         for document in request["targets"]:
             number = document.pop("number")
@@ -561,7 +713,7 @@ def main(request_file: Path, plan_file: Path, results_file: Path) -> None:
             def write(key: str, value: Any, number: int = number) -> None:
                 results.write(json.dumps({"target": number, key: value}) + "\n")
 
-            verifier = Verifier(trees, planned, functools.partial(write, "stage"))
+            verifier = Verifier(trees, planned, functools.partial(write, "stage"), notes)
             write("result", asdict(verifier.verify(target)))
 
 

@@ -10,6 +10,13 @@ from pyroify.decide.model import ClassPlan
 from pyroify.spec.model import Spec
 
 Status = Literal["equal", "different", "failed", "not_verified", "abstract", "nothing_to_call"]
+Way = Literal["spec", "run", "within", "code", "part", "guess"]
+"""How it is known what to build and call: from the spec; from a run of the project's own; from
+what such a run did with the object around it; from a line of the project's; from what was done
+with the object around it; or guessed."""
+
+IMPORTING = "import"
+"""The stage of a child process in which it imports the file of a class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,9 @@ class Build:
     are no plain data; it is run for each version, and may import from the project. ``data`` is the
     section ``svi.data`` of a spec: rows of that go before what is guessed. ``recorded`` are files
     that a run of the project's own left: each of how it was built, with those of its calls.
-    ``unrecorded`` says why there are none, where there was such a run.
+    ``unrecorded`` says why there are none, where there was such a run; ``enclosing`` are those of
+    objects in whose calls it was called then. ``is_part``: it was no run, but what holds the class
+    was built and called.
     """
 
     args: tuple[Any, ...] = ()
@@ -34,6 +43,8 @@ class Build:
     data: Mapping[str, Any] | None = None
     recorded: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unrecorded: str = ""
+    enclosing: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    is_part: bool = False
 
     @property
     def is_guessed(self) -> bool:
@@ -79,7 +90,9 @@ class VerifyResult:
     not be run. ``abstract`` and ``nothing_to_call``: there is nothing to run. ``calls`` are those
     that were compared, ``sites`` the latents drawn, each with its shape and number of event dims.
     ``left_out`` are methods that were not compared on purpose, and ``pickle`` where a prior is a
-    lambda. ``recorded``: it was built and called as a run of the project's own did it.
+    lambda. ``way`` is how it was known what to build and call, ``place`` the line of the project
+    that says it, or what it is within.
+    ``is_unbuilt``: there was such a run, and it did not build one.
     ``is_test``: it is no class, but a test of the project's own that passes no more.
     """
 
@@ -92,5 +105,12 @@ class VerifyResult:
     left_out: tuple[str, ...] = ()
     max_difference: float | None = None
     sites: Mapping[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)
-    recorded: bool = False
+    way: Way | None = None
+    place: str = ""
+    is_unbuilt: bool = False
     is_test: bool = False
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it was built and called as a run of the project's own did it."""
+        return self.way in ("run", "within")

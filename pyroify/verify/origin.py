@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pyroify.git import GitError, archive
 from pyroify.verify.session import VerifyError
 
 _LARGE = 1 << 20
@@ -27,24 +27,16 @@ def original_tree(root: Path, rev: str = "HEAD") -> Iterator[Path]:
     Raises :class:`VerifyError` if git does not know it.
     """
     with TemporaryDirectory(prefix="pyroify-original-") as folder:
-        archive, tree = Path(folder, "archive.tar"), Path(folder, root.resolve().name)
-        _archive(root, rev, archive)
-        with tarfile.open(archive) as content:
+        packed, tree = Path(folder, "archive.tar"), Path(folder, root.resolve().name)
+        try:
+            archive(root, rev, packed)
+        except GitError as error:
+            help = "name the folder of the original with --original"
+            raise VerifyError(f"{error}; {help}") from error
+        with tarfile.open(packed) as content:
             content.extractall(tree, filter="data")
-        archive.unlink()
+        packed.unlink()
         yield tree
-
-
-def _archive(root: Path, rev: str, archive: Path) -> None:
-    command = ["git", "-C", str(root), "archive", "--format=tar", f"--output={archive}", rev, "."]
-    help = "name the folder of the original with --original"
-    try:
-        subprocess.run(command, capture_output=True, check=True, text=True, errors="replace")
-    except FileNotFoundError as error:
-        raise VerifyError(f"git is not installed; {help}") from error
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().partition("\n")[0]
-        raise VerifyError(f"git does not know the original ({said}); {help}") from error
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pyroify.verify.model import PlannedClasses, Target, VerifyResult
+from pyroify.verify.model import IMPORTING, PlannedClasses, Status, Target, VerifyResult
+from pyroify.verify.own_runs.notes import NOT_BUILT, Recording, read_notes
 
 START_SECONDS = 120.0
 """How long importing torch may take before the first target."""
@@ -55,18 +56,55 @@ def verify(
     ``progress`` is called with each result as it comes. Raises :class:`VerifyError` if the child
     process cannot start.
     """
-    request = {
-        "original": str(original_root.resolve()),
-        "rewritten": str(rewritten_root.resolve()),
-        "local_params": local_params,
-    }
+    with tempfile.TemporaryDirectory(prefix="pyroify-parts-") as notes:
+        request = {
+            "original": str(original_root.resolve()),
+            "rewritten": str(rewritten_root.resolve()),
+            "local_params": local_params,
+            "notes": notes,
+        }
+        given = dict(enumerate(targets))
+        results = _verify_all(request, planned, given, timeout, python, progress)
+        parts = _as_parts(read_notes(Path(notes)), given, results)
+        again = _verify_all(request, planned, parts, timeout, python, progress)
+    results |= {n: result for n, result in again.items() if result.status != "not_verified"}
+    return tuple(
+        replace(results[number], is_unbuilt=target.build.unrecorded == NOT_BUILT)
+        for number, target in given.items()
+    )
+
+
+def _as_parts(
+    noted: Recording, targets: Mapping[int, Target], results: Mapping[int, VerifyResult]
+) -> dict[int, Target]:
+    """The targets that are not verified, but were called within others: to be called so."""
+    parts = {}
+    for number, target in targets.items():
+        key = (target.path, target.qualname)
+        called = tuple((build, calls) for build, calls in noted.builds.get(key, ()) if calls)
+        around = () if called else noted.within.get(key, ())
+        if (called or around) and results[number].status == "not_verified":
+            build = replace(target.build, recorded=called, enclosing=around, is_part=True)
+            parts[number] = replace(target, build=build)
+    return parts
+
+
+def _verify_all(
+    request: Mapping[str, Any],
+    planned: PlannedClasses | None,
+    targets: Mapping[int, Target],
+    timeout: float,
+    python: str,
+    progress: Callable[[VerifyResult], None],
+) -> dict[int, VerifyResult]:
+    """Start child processes until there is a result for each target."""
     results: dict[int, VerifyResult] = {}
     while len(results) < len(targets):
-        left = [(n, target) for n, target in enumerate(targets) if n not in results]
+        left = [(n, target) for n, target in targets.items() if n not in results]
         for number, result in _run_child(request, planned, left, timeout, python):
             results[number] = result
             progress(result)
-    return tuple(results[number] for number in range(len(targets)))
+    return results
 
 
 def _run_child(
@@ -150,7 +188,7 @@ class _Watch:
             yield number, _result(document["result"])
             if not self._left:
                 return
-        yield self._blame()
+        yield from self._blame()
 
     def _documents(self) -> Iterator[dict[str, Any]]:
         """Yield what the child writes until it ends or stands still."""
@@ -168,8 +206,9 @@ class _Watch:
         if number != self._target:
             self._noise = self._errors().stat().st_size
             self._slowest_original, self._is_searching = 0.0, True
+        elif self._stage == IMPORTING:
+            self._is_searching = True  # for arguments and inputs
         elif self._stage == "original":
-            # The first time is the search for arguments and inputs.
             seconds = 0.0 if self._is_searching else self._seconds()
             self._slowest_original = max(self._slowest_original, seconds)
             self._is_searching = False
@@ -181,21 +220,32 @@ class _Watch:
     def _limit(self) -> float:
         return START_SECONDS if self._target is None else self._timeout
 
-    def _blame(self) -> tuple[int, VerifyResult]:
-        """Say what the target that was being verified did."""
+    def _blame(self) -> Iterator[tuple[int, VerifyResult]]:
+        """Say what the target that was being verified did.
+
+        A file that cannot be imported is not tried again for each of its classes.
+        """
         if self._target not in self._left:
             raise VerifyError(self._why_not_started())
         target = self._left[self._target]
         has_ended = self._child.poll() is not None
         what = self._last_words() if has_ended else f"takes longer than {self._timeout:g} s"
         is_slow = not has_ended and self._slowest_original * _SLOWDOWN > self._timeout
-        result = VerifyResult(target.name, target.path, "not_verified", f"the original {what}")
-        if self._stage == "original":
-            return self._target, result
-        if is_slow:
-            return self._target, replace(result, reason=f"comparing {what}: the class is slow")
-        reason = f"the rewritten code {what}"
-        return self._target, replace(result, status="failed", reason=reason)
+        status: Status = "not_verified"
+        if self._stage == IMPORTING:
+            reason = f"its file cannot be imported: that {what}"
+        elif self._stage == "original":
+            reason = f"the original {what}"
+        elif is_slow:
+            reason = f"comparing {what}: the class is slow"
+        else:
+            status, reason = "failed", f"the rewritten code {what}"
+        yield self._target, VerifyResult(target.name, target.path, status, reason)
+        if self._stage == IMPORTING:
+            for number, other in self._left.items():
+                if other.path == target.path and number != self._target:
+                    reason = f"its file cannot be imported, see {target.qualname}"
+                    yield number, VerifyResult(other.name, other.path, status, reason)
 
     def _last_words(self) -> str:
         code = self._child.returncode

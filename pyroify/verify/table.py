@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pyroify.verify.model import Status, VerifyResult
+from pyroify.verify.model import Status, VerifyResult, Way
 
 _WORDS: dict[Status, str] = {
     "equal": "equal",
@@ -15,6 +15,16 @@ _WORDS: dict[Status, str] = {
     "abstract": "abstract",
     "nothing_to_call": "nothing to call",
 }
+
+_WAYS: dict[Way, str] = {
+    "spec": "",
+    "guess": "",
+    "run": " (as in the run)",
+    "within": " (as in the run, within {place})",
+    "code": " (as in {place})",
+    "part": " (as within {place})",
+}
+"""How it was known what to build and call, where that is worth a word."""
 
 _APART: tuple[Status, ...] = ("abstract", "nothing_to_call")
 """What need not be there: counted where it is."""
@@ -34,6 +44,8 @@ def render_results(results: Sequence[VerifyResult]) -> str:
     total = ", ".join(f"{counts[status]} {_WORDS[status].lower()}" for status in shown)
     noun = "class" if len(classes) == 1 else "classes"
     sums = [f"{len(classes)} {noun}: {total}"]
+    if unbuilt := [result.name for result in classes if result.is_unbuilt]:
+        sums += [f"{len(unbuilt)} of them the run did not build: {', '.join(unbuilt)}"]
     sums += [f"{_count(lost, 'test')} of the project's own passed before"] if lost else []
     return "\n".join([*lines, *sums]) + "\n"
 
@@ -47,7 +59,8 @@ def _lines(result: VerifyResult, width: int) -> list[str]:
             f"    not compared: {name} ({'PYR015' if name == 'pickle' else 'PYR010'})"
             for name in result.left_out
         ]
-        what = f"{', '.join(names)} of {result.built}"
+        how = _WAYS[result.way].format(place=result.place) if result.way else ""
+        what = f"{', '.join(names)} of {result.built}{how}"
         return [f"{word}: {what}, {inputs}, {sites}, {_apart(result)}", *left_out]
     reasons = result.reason.split("; ")
     more = [f"... and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []

@@ -65,6 +65,7 @@ def render_verify(root: Path, results: Sequence[VerifyResult], exit_code: int) -
         "exit_code": exit_code,
         "summary": {status: counts[status] for status in STATUSES},
         "results": [_result(result) for result in classes],
+        "unbuilt": [result.name for result in classes if result.is_unbuilt],
         "tests": [{"name": r.name, "path": r.path, "reason": r.reason} for r in lost],
     }
     return Output(_text(document))
@@ -155,6 +156,8 @@ def _result(result: VerifyResult) -> dict[str, object]:
         "status": result.status,
         "reason": result.reason,
         "built": result.built,
+        "way": result.way,
+        "place": result.place,
         "recorded": result.recorded,
         "calls": result.calls,
         "left_out": result.left_out,

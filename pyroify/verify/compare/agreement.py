@@ -41,7 +41,7 @@ from pyroify.verify.compare.expected import (
     value_difference,
     value_of,
 )
-from pyroify.verify.compare.lines import Expected, Planned, expect
+from pyroify.verify.compare.lines import Expected, Planned, expect, passed_over
 from pyroify.verify.compare.run import describe, kept_random_state
 from pyroify.verify.compare.sites import buffers, constrained, dotted, parameters, priors
 
@@ -396,7 +396,7 @@ def _unplanned(planned: Planned, expected: Sequence[Expected], built: _Built) ->
     """Name what is random, or constrained, and nothing says so."""
     by_path = {name for item in expected for name in item.found.names}
     added = {dotted(path, latent.name) for path, latent, _ in _added(planned, built.original)}
-    known = by_path | added | _declared(built.original)
+    known = by_path | added | _declared(built.original) | passed_over(planned, built.original)
     for path in (*built.priors, *built.constrained):
         if path not in known and path.removesuffix(NOISE) not in known:
             yield f"{path}: it is {built.what([path])}, and the plan does not name it"

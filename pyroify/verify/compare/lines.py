@@ -126,8 +126,25 @@ def expect(planned: Planned, root: nn.Module) -> Iterator[Expected]:
     Parameters of a class that the plan does not cover are passed over.
     """
     for found in find_parameters(root, planned.is_own):
-        if found.enclosing and all(map(planned.is_covered, found.enclosing[0].classes)):
+        if found.enclosing and _is_covered(planned, found):
             yield _expect(planned, found)
+
+
+def passed_over(planned: Planned, root: nn.Module) -> frozenset[str]:
+    """The parameters of classes of the project that the plan does not cover, by all their names.
+
+    What holds them may declare them, as it does with any layer.
+    """
+    return frozenset(
+        name
+        for found in find_parameters(root, planned.is_own)
+        if found.enclosing and not _is_covered(planned, found)
+        for name in found.names
+    )
+
+
+def _is_covered(planned: Planned, found: Found) -> bool:
+    return all(map(planned.is_covered, found.enclosing[0].classes))
 
 
 def _expect(planned: Planned, found: Found) -> Expected:

@@ -22,7 +22,14 @@ from pyroify.verify.compare.audit import audit_declarations, audit_flags, audit_
 from pyroify.verify.compare.gradients import compare_gradients
 from pyroify.verify.compare.outputs import difference, is_same
 from pyroify.verify.compare.run import Call, EntryCall, Pins, Run, describe, kept_random_state, run
-from pyroify.verify.compare.sites import buffers, constrained, parameters, priors, ties
+from pyroify.verify.compare.sites import (
+    buffers,
+    constrained,
+    name_by_path,
+    parameters,
+    priors,
+    ties,
+)
 from pyroify.verify.compare.step import svi_step
 
 
@@ -119,6 +126,7 @@ def _compare(
     within: Callable[[], AbstractContextManager[None]],
 ) -> Comparison:
     _copy_mode(original, rewritten)
+    name_by_path(original)
     declared = audit_declarations(original, rewritten)
     pins = _pins(original, rewritten)
     flags = {name: value.requires_grad for name, value in parameters(rewritten).items()}

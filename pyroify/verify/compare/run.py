@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,27 @@ from torch import Tensor, nn
 class Given:
     """The arguments of one call, which it may change.
 
-    ``leaves`` are tensors that some of them are computed from, to be differentiated by.
+    ``leaves`` are tensors that some of them are computed from, to be differentiated by. ``random``
+    is the state of torch's random numbers in which it is made, if it is known.
     """
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     leaves: Mapping[str, Tensor] = field(default_factory=dict)
+    random: Tensor | None = None
+
+    def __str__(self) -> str:
+        """As between the parentheses of a call, with shapes in place of tensors."""
+        named = (f"{name}={_short(value)}" for name, value in self.kwargs.items())
+        return ", ".join([*map(_short, self.args), *named])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    if isinstance(value, nn.Module) or repr(value) == object.__repr__(value):
+        return f"{type(value).__name__}(...)"
+    return reprlib.repr(value)
 
 
 _LONGEST = 400
@@ -135,12 +151,14 @@ class _Pinned(Messenger):
 
 def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
     """Make the call under a trace, with the random numbers of ``seed`` and with pinned sites."""
+    given = call.arguments()  # whatever is drawn for them is no site of the module
     with ExitStack() as stack:
         stack.enter_context(pyro.get_param_store().scope())
         trace = stack.enter_context(poutine.trace())
         stack.enter_context(_Pinned(pins))
-        given = call.arguments()
         pyro.set_rng_seed(seed)
+        if given.random is not None:
+            torch.set_rng_state(given.random)
         output = invoke(module, call, given)
     return Run(output, dict(trace.trace.nodes), given)
 

@@ -49,6 +49,20 @@ def priors(module: nn.Module) -> dict[str, Prior]:
     }
 
 
+def name_by_path(module: nn.Module) -> None:
+    """Name the sites of each PyroModule by where it is, also below a holder that is none.
+
+    Pyro leaves the path out there, so that two parts of one kind cannot be told apart.
+    """
+    paths: dict[PyroModule, list[str]] = {}
+    for path, owner in module.named_modules(remove_duplicate=False):
+        if isinstance(owner, PyroModule):
+            paths.setdefault(owner, []).append(path)
+    for owner, known in paths.items():
+        if owner._pyro_name not in known:
+            vars(owner)["_pyro_name"] = known[-1]  # as Pyro: the last one it is given
+
+
 def constrained(module: nn.Module) -> Iterator[tuple[str, PyroModule, str]]:
     """Yield the dotted path, the owner and the name of every ``PyroParam``."""
     for path, owner in module.named_modules(remove_duplicate=False):

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import re
 import sys
+import traceback
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -75,30 +76,6 @@ class Arguments:
         kwargs = {name: _follow(value, converted) for name, value in self.kwargs.items()}
         pyro.set_rng_seed(seed)
         return cls(*args, **kwargs)
-
-
-@dataclass(frozen=True, slots=True)
-class GuessedCode:
-    """Arguments that source code makes, anew for each module."""
-
-    code: str
-
-    def __str__(self) -> str:
-        """As between the parentheses of a call."""
-        return "..."
-
-    def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
-        """Do as arguments do; the code imports what the current version has."""
-        pyro.set_rng_seed(0)
-        names = self.run()
-        made = Arguments(tuple(names.get("args", ())), names.get("kwargs", {}))
-        return made.construct(cls, converted=converted, seed=seed)
-
-    def run(self) -> dict[str, Any]:
-        """Run the code; return the names it has set."""
-        names: dict[str, Any] = {}
-        exec(self.code, names)
-        return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +147,43 @@ def _choices(
 
 
 def complete_arguments(arguments: object, error: BaseException) -> list[Arguments]:
-    """Add what ``error`` says is missing: a constructor may hand its keywords on to another.
+    """Add what ``error`` says is missing, or give what it asks for in place of what there is.
+
+    A constructor may hand its keywords on to another.
 
     The likeliest come last.
     """
-    found = re.search(r"missing \d+ required .*?arguments?: (.+)", str(error))
-    if not found or not isinstance(arguments, Arguments):
+    if not isinstance(arguments, Arguments):
         return []
-    names = [n for n in re.findall(r"'(\w+)'", found[1]) if n not in arguments.kwargs]
+    found = re.search(r"missing \d+ required .*?arguments?: (.+)", str(error))
+    missing = re.findall(r"'(\w+)'", found[1]) if found else []
+    names = [name for name in missing if name not in arguments.kwargs]
     choices = islice(_combinations({name: guess_values(name) for name in names}), _COMPLETIONS)
     longer = [Arguments(arguments.args, {**arguments.kwargs, **more}) for more in choices if more]
-    return longer[::-1]
+    return [*longer, *_of_other_kinds(arguments, error)][::-1]
+
+
+def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Arguments]:
+    """Give one argument the kind that is asked for: ``'int' object is not iterable``.
+
+    One that the line names which raises, if there is any.
+    """
+    message = str(error)
+    found = re.search(r"'(\w+)' object|of type '(\w+)'|(\w+) is not a Module", message)
+    kind = next(filter(None, found.groups()), "") if found else ""
+    values = next((given for asked, given in _COMPLAINTS if re.search(asked, message)), ())
+    lines = [frame.line or "" for frame in traceback.extract_tb(error.__traceback__)]
+    words = set(re.findall(r"\w+", " ".join(lines)))
+    able = [n for n, v in arguments.kwargs.items() if kind in ("", type(v).__name__)]
+    if listed := re.search(
+        r"(?:one of|choose|expected|among|supported|valid)\b(.*)", message, re.S
+    ):
+        options = re.findall(r"'([\w.-]+)'", listed[1])
+        values = (*values, *options)
+        able = [n for n, v in arguments.kwargs.items() if isinstance(v, str) and v not in options]
+    for name in [name for name in able if name in words] or able:
+        for other in values:
+            yield Arguments(arguments.args, {**arguments.kwargs, name: other})
 
 
 def uneven_arguments(arguments: Arguments) -> Iterator[Arguments]:
@@ -334,6 +337,36 @@ def _of_this_side(cls: type) -> Any:
     return reduce(getattr, cls.__qualname__.split("."), importlib.import_module(cls.__module__))
 
 
+class Settings:
+    """A configuration that has whatever it is asked for: a guess from the name."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Guess the value, once."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = guess_values(name)[0]
+        made = value.make() if isinstance(value, Recipe) else value
+        setattr(self, name, made)
+        return made
+
+    def __getitem__(self, name: str) -> Any:
+        """The same, as of a mapping."""
+        if not isinstance(name, str):
+            raise TypeError("settings have names")
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether something was asked for before."""
+        return name in vars(self)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """What is to be taken in its place, or else a guess."""
+        return getattr(self, name) if default is None else default
+
+
+_SETTINGS = Recipe("Settings()", Settings)
+
+
 def _layer(label: str, make: Callable[[], nn.Module]) -> Recipe:
     return Recipe(f"nn.{label}", make)
 
@@ -382,9 +415,13 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"(seq|context|max).*(len|length)$|^length|window|num_(frames|patches|latents)|steps$", (16,)),
     (r"(image|img|input)_?(size|res)|resolution|height|^h$|^w$", (16, (16, 16), (3, 16, 16))),
     (r"patch", (4,)),
-    (r"^(config|cfg|hparams|opts?)$|kwargs$", ({},)),
+    (
+        r"(^|_)(config|conf|cfg|hparams|opts?|options|settings|hp)s?$|^(args|params|hyperparams)$",
+        (_SETTINGS, {}),
+    ),
+    (r"kwargs$", ({},)),
     (r"_args$", ([], {})),
-    (r"^act|activation|nonlinear", (F.relu, nn.ReLU, _layer("ReLU()", nn.ReLU), "relu")),
+    (r"(^|_)act|nonlinear", (F.relu, nn.ReLU, _layer("ReLU()", nn.ReLU), "relu")),
     (r"norm", (nn.LayerNorm, nn.BatchNorm2d, None, "layer")),
     (r"(dims|sizes|widths|units|features|channels|planes|filters)(_list)?$", (SIZE, [SIZE, SIZE])),
     (
@@ -396,3 +433,20 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
 """Guesses by the name of a parameter; the first pattern that is found decides."""
 
 _OF_NO_TYPE = (SIZE, 2, 0.5, True, None, "relu", [SIZE, SIZE], nn.Identity, _LINEAR)
+
+_COMPLAINTS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    (r"not subscriptable|not iterable|has no len\(\)|non-iterable", ([SIZE, SIZE],)),
+    (r"not callable", (nn.Identity, F.relu)),
+    (
+        r"has no attribute '(shape|size|n?dim|ndimension|device|dtype|float|long|sum|view|clone)'|"
+        r"must be a .*[tT]ensor",
+        (
+            Recipe("torch.rand(8)", partial(torch.rand, SIZE)),
+            Recipe("torch.rand(8, 8)", partial(torch.rand, SIZE, SIZE)),
+        ),
+    ),
+    (r"is not a Module|has no attribute '(parameters|modules|children|eval|weight)'", _MODULES),
+    (r"has no attribute '(items|keys|values)'", ({},)),
+    (r"has no attribute", (_SETTINGS,)),
+)
+"""What to give in place of an argument that a constructor cannot do with."""

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.run import EntryCall, describe, invoke
 from pyroify.verify.making.guess import SIZE, guess_values
+from pyroify.verify.making.said import Said, shapes_said
 
 ATTEMPTS = 120
 TOKENS = 4
@@ -77,7 +78,8 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
         return EntryCall(method), method
     parameters = list(inspect.signature(getattr(module, method)).parameters.values())
     dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
-    queue = list(_first_guesses(module, parameters))
+    said = shapes_said(type(module), method)
+    queue = [*_as_said(module, parameters, said), *_first_guesses(module, parameters)]
     seen, first_error = set(), ""
     for _ in range(ATTEMPTS):
         if not queue or time.monotonic() > deadline:
@@ -151,6 +153,32 @@ def _realised(value: Any, dtype: torch.dtype) -> Any:
 
 
 # What to try first
+
+
+def _as_said(
+    module: nn.Module, parameters: Sequence[inspect.Parameter], said: Mapping[str, Sequence[Said]]
+) -> Iterator[dict[str, Any]]:
+    """Shapes that the source names, with each width that may be meant by a name."""
+    wanted = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    if not any(parameter.name in said for parameter in wanted):
+        return
+    kind = next(_shapes(module)).kind
+    for rank in range(max(map(len, said.values()))):
+        for width in _widths(module)[:3]:
+            shapes = {
+                p.name: Shape(
+                    shapes[min(rank, len(shapes) - 1)].sizes(module, width),
+                    shapes[min(rank, len(shapes) - 1)].kind or _kind(p.name) or kind,
+                )
+                for p in wanted
+                if (shapes := said.get(p.name, ()))
+            }
+            main = next(iter(shapes.values()))
+            yield {p.name: shapes.get(p.name) or _guess(p, main, None) for p in wanted}
+
+
+def _kind(name: str) -> str:
+    return next((kind for pattern, kind in _KINDS if re.search(pattern, name)), "")
 
 
 def _first_guesses(

@@ -49,9 +49,15 @@ class Tree:
             raise FileNotFoundError(f"there is no file {path}")
         return reduce(getattr, qualname.split("."), self._import(file, module))
 
+    def path_of(self, cls: type) -> str:
+        """The file of a class, relative to the root; empty for another's."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        path = Path(file).resolve() if file else self.root
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else ""
+
     def _import(self, file: Path, module: str) -> Any:
         self._add_folders(file.parent, self.root / "src", self.root)
-        names = [name for name in (_name_in_package(file), module) if name]
+        names = [name for name in (name_in_package(file), module) if name]
         error: Exception | None = None
         for name in dict.fromkeys(names):
             folder = _folder_of(file, name)
@@ -144,7 +150,7 @@ def _is_from(module: ModuleType, file: Path) -> bool:
     return any(Path(place).resolve() == file.resolve() for place in _places(module))
 
 
-def _name_in_package(file: Path) -> str:
+def name_in_package(file: Path) -> str:
     """The dotted name that the ``__init__.py`` files above give; empty without any."""
     parts = [] if file.stem == "__init__" else [file.stem]
     folder = file.parent

@@ -17,8 +17,8 @@ import sys
 import threading
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ BUILDS, CALLS, TRIED = 8, 3, 500
 """How many ways to build a class are noted, how many calls of each, among how many instances."""
 LARGEST = 1 << 26
 """Bytes that one note takes at most."""
+STATE = 1 << 24
+"""Bytes of parameters and buffers that are noted with the first call of what was built."""
 
 
 class TooLarge(Exception):
@@ -80,7 +82,9 @@ class Recorder:
         self._paths: dict[Any, str] = {}
         self._counts: Counter[Any] = Counter()
         self._said: set[Any] = set()
-        self._busy = threading.local()
+        self._noted: dict[Any, str] = {}
+        """The notes about calls, by their form."""
+        self._local = threading.local()
 
     def watch(self, base: Any) -> None:
         """Note what classes that derive from ``base``, torch's Module, do."""
@@ -102,9 +106,10 @@ class Recorder:
             begin(module, *args, **kwargs)
 
         def __call__(module: Any, *args: Any, **kwargs: Any) -> Any:
-            if id(module) in recorder.built and recorder.path_of(type(module)):
-                recorder.note_call(module, args, kwargs)
-            return call(module, *args, **kwargs)
+            if not recorder.path_of(type(module)):
+                return call(module, *args, **kwargs)
+            with recorder.calling(module, args, kwargs):
+                return call(module, *args, **kwargs)
 
         base.__new__ = staticmethod(__new__)
         base.__init__ = __init__
@@ -127,25 +132,59 @@ class Recorder:
         cls = type(made)
         self._counts["tried", cls] += 1
         if self._counts["tried", cls] <= TRIED and (
-            note := self._write("build", cls, (args, kwargs))
+            note := self._write("build", cls, (args, kwargs, _default_dtype()))
         ):
             self._pending[id(made)] = note
 
-    def note_call(self, module: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        """Note the arguments of a call that is about to run."""
-        built = self.built[id(module)]
-        signature = (built, module.training, *map(_form, (*args, *kwargs.values())))
-        if signature in self._said or self._counts["calls", built] >= CALLS:
-            return
-        self._said.add(signature)
-        if self._write("call", type(module), (args, kwargs), built=built):
-            self._counts["calls", built] += 1
+    @contextmanager
+    def calling(self, module: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[None]:
+        """Note a call that is about to run, or else the noted one in which it runs."""
+        around: list[tuple[str, str]] = self._local.__dict__.setdefault("around", [])
+        built = self.built.get(id(module), "")
+        note = self.note_call(module, built, args, kwargs) if built else ""
+        if not note and around:
+            outer, call = around[-1]
+            self._say("within", type(module), call, built=outer)
+        if note:
+            around.append((built, note))
+        try:
+            yield
+        finally:
+            if note:
+                around.pop()
+
+    def note_call(
+        self, module: Any, built: str, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> str:
+        """Note the arguments of a call, and the moment; return the note, or that of one alike."""
+        form = (built, module.training, *map(_form, (*args, *kwargs.values())))
+        if form not in self._noted and self._counts["calls", built] < CALLS:
+            moment = self._moment(module, with_state=not self._counts["calls", built])
+            value = (args, kwargs, moment)
+            self._noted[form] = self._write("call", type(module), value, built=built)
+            self._counts["calls", built] += bool(self._noted[form])
+        return self._noted.get(form, "")
+
+    def _moment(self, module: Any, *, with_state: bool) -> dict[str, Any]:
+        """The state of torch's random numbers, and of a module: modes, parameters and buffers."""
+        moment = {
+            "random": sys.modules["torch"].get_rng_state(),
+            "training": {path: part.training for path, part in module.named_modules()},
+            "state": {},
+        }
+        held = (module.named_parameters, module.named_buffers)
+        if with_state:
+            with suppress(Exception):  # those of a lazy layer have no size yet
+                state = {name: value.detach() for of in held for name, value in of()}
+                sizes = (value.numel() * value.element_size() for value in state.values())
+                moment["state"] = state if sum(sizes) <= STATE else {}
+        return moment
 
     def _write(self, kind: str, cls: type, value: Any, **more: str) -> str:
         """Write a note, and return its name; nothing where it cannot be written."""
-        if getattr(self._busy, "now", False):
+        if getattr(self._local, "is_busy", False):
             return ""
-        self._busy.now = True
+        self._local.is_busy = True
         try:
             data = _Limited()
             _Notes(data, self).dump((cls, value))
@@ -154,7 +193,7 @@ class Recorder:
             self._say(kind, cls, "", reason=f"{type(error).__name__}: {error}".split("\n")[0])
             return ""
         finally:
-            self._busy.now = False
+            self._local.is_busy = False
         name = sha256(repr((kind, self.path_of(cls), cls.__qualname__, more)).encode() + content)
         note = name.hexdigest()[:24]
         if not (self.folder / note).exists():
@@ -186,6 +225,10 @@ class Recorder:
         line = json.dumps({**entry, **more}) + "\n"
         with suppress(OSError), (self.folder / INDEX).open("a") as index:
             index.write(line)
+
+
+def _default_dtype() -> Any:
+    return sys.modules["torch"].get_default_dtype()
 
 
 def _form(value: Any) -> Any:

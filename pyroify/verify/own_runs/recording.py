@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from pyroify.verify.model import Build, Target
 from pyroify.verify.own_runs import recorder
 from pyroify.verify.own_runs.command import run_command
+from pyroify.verify.own_runs.notes import Recording, read_notes
 
 _CUSTOMIZE = """\
 import importlib.machinery
@@ -38,26 +37,6 @@ class RunLimits:
     megabytes: int = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What a run of the project's own noted. ``ended`` says how the run itself came out.
-
-    ``builds`` are the files of each class, by path and qualified name: how it was built, with the
-    calls. ``lost`` says of classes why something could not be noted.
-    """
-
-    ended: str
-    builds: Mapping[tuple[str, str], tuple[tuple[str, tuple[str, ...]], ...]]
-    lost: Mapping[tuple[str, str], str]
-
-    def build_of(self, target: Target) -> Build:
-        """How to build a class: as the run did it, if it did."""
-        key = (target.path, target.qualname)
-        made = self.builds.get(key, ())
-        lost = "" if made else self.lost.get(key, "the run did not build it")
-        return replace(target.build, recorded=made, unrecorded=lost)
-
-
 @contextmanager
 def record(
     root: Path, command: Sequence[str], limits: RunLimits = RunLimits()
@@ -73,7 +52,7 @@ def record(
         source = _CUSTOMIZE.format(recorder=recorder.__file__, folder=str(start))
         (start / "sitecustomize.py").write_text(source)
         ended = _run(root, command, limits, notes, start)
-        yield _read(notes, ended)
+        yield read_notes(notes, ended)
 
 
 def _run(root: Path, command: Sequence[str], limits: RunLimits, notes: Path, start: Path) -> str:
@@ -84,37 +63,3 @@ def _run(root: Path, command: Sequence[str], limits: RunLimits, notes: Path, sta
         recorder.LIMIT: str(limits.megabytes << 20),
     }
     return run_command(root, command, limits.seconds, start, variables)
-
-
-def _read(notes: Path, ended: str) -> Recording:
-    builds: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
-    lost: dict[tuple[str, str], str] = {}
-    index = notes / recorder.INDEX
-    lines = index.read_text().split("\n") if index.exists() else []
-    for line in filter(None, lines):
-        entry = json.loads(line)
-        key = (entry["path"], entry["qualname"])
-        if not entry["note"]:
-            lost.setdefault(
-                key, f"the {entry['kind']} in the run cannot be noted: {entry['reason']}"
-            )
-        elif entry["kind"] == "build":
-            builds.setdefault(key, {}).setdefault(entry["note"], {})
-        else:
-            builds.setdefault(key, {}).setdefault(entry["built"], {})[entry["note"]] = None
-
-    def file(note: str) -> str:
-        return str(notes / note)
-
-    return Recording(
-        ended,
-        {
-            # Those with most calls first: they show most.
-            key: tuple(
-                (file(build), tuple(map(file, calls)))
-                for build, calls in sorted(made.items(), key=lambda item: -len(item[1]))
-            )
-            for key, made in builds.items()
-        },
-        lost,
-    )

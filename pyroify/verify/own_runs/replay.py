@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,9 @@ import pyro
 import torch
 from torch import nn
 
+from pyroify.verify.compare.pin import copy_values
 from pyroify.verify.compare.run import Given
+from pyroify.verify.compare.sites import buffers, parameters
 from pyroify.verify.making.guess import Arguments
 from pyroify.verify.making.tree import Imports
 
@@ -42,7 +43,7 @@ class _Reader(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{told!r} is nothing that a recorder notes")
 
     def _build(self, note: Path) -> Any:
-        cls, (args, kwargs) = read_note(note, self.imports, self.converted)
+        cls, (args, kwargs, _) = read_note(note, self.imports, self.converted)
         return Arguments(tuple(args), kwargs).construct(cls, converted=self.converted)
 
 
@@ -62,12 +63,14 @@ class RecordedArguments:
     note: Path
     imports: Imports = field(repr=False)
     label: str = ""
+    dtype: torch.dtype = torch.float32
+    """That of new tensors, when it was built."""
 
     @classmethod
     def read(cls, note: Path, imports: Imports) -> RecordedArguments:
         """Those of a note, with what they look like in the version of the moment."""
-        _, (args, kwargs) = read_note(note, imports)
-        return cls(note, imports, _shown(args, kwargs))
+        _, (args, kwargs, dtype) = read_note(note, imports)
+        return cls(note, imports, str(Given(args, kwargs)), dtype)
 
     def __str__(self) -> str:
         """As between the parentheses of a call."""
@@ -76,7 +79,7 @@ class RecordedArguments:
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Call ``cls`` with ``seed``; what the arguments draw is always drawn with seed 0."""
         pyro.set_rng_seed(0)
-        _, (args, kwargs) = read_note(self.note, self.imports, converted)
+        _, (args, kwargs, _) = read_note(self.note, self.imports, converted)
         return Arguments(tuple(args), kwargs).construct(cls, converted=converted, seed=seed)
 
 
@@ -90,24 +93,23 @@ class RecordedCall:
 
     def arguments(self) -> Given:
         """What it was called with, read anew."""
-        _, (args, kwargs) = read_note(self.note, self.imports)
-        return Given(args, kwargs)
+        args, kwargs, moment = self._read()
+        return Given(args, kwargs, random=moment["random"])
+
+    def restore(self, module: nn.Module) -> None:
+        """Give a module the values and modes that it had when it was called."""
+        _, _, moment = self._read()
+        held = {**parameters(module), **buffers(module)}
+        state = moment["state"].items()
+        copy_values({n: v for n, v in state if n in held and v.dtype == held[n].dtype}, module)
+        for path, part in module.named_modules():
+            part.training = moment["training"].get(path, part.training)
 
     @property
     def label(self) -> str:
         """What is called, with shapes in place of tensors."""
-        _, (args, kwargs) = read_note(self.note, self.imports)
-        return f"forward({_shown(args, kwargs)})"
+        return f"forward({self.arguments()})"
 
-
-def _shown(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    named = (f"{name}={_short(value)}" for name, value in kwargs.items())
-    return ", ".join([*map(_short, args), *named])
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
-    if isinstance(value, nn.Module) or repr(value) == object.__repr__(value):
-        return f"{type(value).__name__}(...)"
-    return reprlib.repr(value)
+    def _read(self) -> tuple[Sequence[Any], Mapping[str, Any], Mapping[str, Any]]:
+        _, (args, kwargs, moment) = read_note(self.note, self.imports)
+        return args, kwargs, moment
