@@ -1,5 +1,6 @@
 """The svi section: what is accepted, what is refused and in which words."""
 
+import argparse
 import ast
 import contextlib
 import io
@@ -199,6 +200,35 @@ def test_code_in_a_value_stays_a_value() -> None:
     calls = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
     built = next(call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "C")
     assert ast.literal_eval(built.keywords[0].value) == 'a"); import os; os.remove("x'
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": {"source": "rows.csv", "targets": ["y"], "validation": 0.1}, "patience": 5},
+        {"engine": "nuts", "leave_out": ["baseline", "export", "plots"]},
+        {"data": {"source": "models.own:series"}, "likelihood": {"factor": "models.own:forecast"}},
+    ],
+)
+def test_help_says_something_about_every_flag(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out_project(tmp_path)
+    (tmp_path / "train_svi.py").write_text(emit(**changes).script)
+    parsers: list[argparse.ArgumentParser] = []
+    parse = argparse.ArgumentParser.parse_args
+
+    def keep(parser: argparse.ArgumentParser, *args: Any) -> Any:
+        parsers.append(parser)
+        return parse(parser, *args)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", keep)
+    load_module(tmp_path / "train_svi.py").parse_flags([])
+    (parser,) = parsers
+    unsaid = [a.option_strings for a in parser._actions if len((a.help or "").split()) < 2]
+    assert not unsaid
+    assert len(parser._actions) > 10
+    parser.format_help()
 
 
 def test_the_page_on_training_names_all_flags_and_exit_codes(tmp_path: Path) -> None:

@@ -124,3 +124,21 @@ def read_arrays(path: Path) -> list[Array]:
     with refusing_to_read(path, "a .npy or .npz file of numbers"):
         loaded = np.load(path)
         return [loaded] if isinstance(loaded, np.ndarray) else list(loaded.values())
+
+
+def write_table(path: Path, added: Mapping[str, Array], folder: Path) -> Path:
+    """Writes the table at ``path`` with more columns, as a file ``predictions`` of its own kind.
+
+    What came in stays as it is, whether or not it was used, so that its rows can be told.
+    """
+    out = folder / f"predictions{path.suffix}"
+    if path.suffix == ".parquet":
+        frame: Any = read_parquet(path).columns
+        frame.assign(**added).to_parquet(out)
+        return out
+    columns = {**read_csv(path).columns, **{name: each.tolist() for name, each in added.items()}}
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return out
