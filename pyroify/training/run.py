@@ -50,6 +50,10 @@ MODES = {
     "export": "draws without Pyro",
 }
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 2 bad input, 3 non-finite loss, 4 the audit failed, 130 interrupted."
+)
+
 HELP = {
     "data": "the file to train on",
     "out": "the folder to write to",
@@ -94,7 +98,8 @@ def parse_flags(
     "plots" and "predict" that the script does without.
     """
     name = Path(script).name
-    parser = argparse.ArgumentParser(name, description="Trains a network and its likelihood.")
+    what = "Trains, or goes on training, and evaluates."
+    parser = argparse.ArgumentParser(name, description=what, epilog=EXIT_CODES)
     parser.set_defaults(script=name, plots=False, predict=None)
     modes = parser.add_mutually_exclusive_group()
     for mode, what in MODES.items():
