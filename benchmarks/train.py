@@ -1,10 +1,11 @@
 """Quality and speed of the emitted training script, beside what it is measured against.
 
-Three tables: the posterior's sd on a regression whose posterior is known, the scores on diabetes
-and digits for three seeds, and the time of a training step next to a minimal Pyro loop, plain
-torch and bayesian-torch. Everything runs in one process on one thread, the timed steps in turn.
+Four tables: the posterior's sd on a regression whose posterior is known, the scores on diabetes
+and digits for three seeds, the time of a training step of three networks next to a minimal Pyro
+loop, plain torch and bayesian-torch, and the memory that a million rows take. Everything runs in
+one process on one thread, the timed steps in turn.
 
-    python benchmarks/train.py [posterior] [scores] [speed]
+    python benchmarks/train.py [posterior] [scores] [speed] [memory]
 
 prints the tables that are named, or all, and puts them into train.json, from which
 docs/reference/training.md is made.
@@ -17,6 +18,7 @@ import itertools
 import json
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,13 +31,14 @@ import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
-from bayesian_torch.layers import LinearReparameterization
+from bayesian_torch.models.dnn_to_bnn import dnn_to_bnn, get_kl_loss
 from pyro.infer import Trace_ELBO
 from pyro.infer.autoguide import AutoNormal
 from pyro.nn import PyroModule
 from torch import nn
 from torch.nn import functional
 
+import timed
 from pyroify.emit import emit_script
 
 PROJECT = Path(__file__).resolve().parents[1] / "tests" / "emit" / "project"
@@ -49,7 +52,7 @@ def emitted(folder: Path, name: str, **svi: Any) -> ModuleType:
     emitted = emit_script({"output": path.name, **svi}, spec_name="-", spec_text="")
     path.write_text(emitted.script)
     for file, text in emitted.runtime.items():
-        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(text)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
@@ -200,18 +203,20 @@ def score_run(module: ModuleType, seed: int, weight: float) -> dict[str, dict[st
 
 # ---- speed ---------------------------------------------------------------------------
 
-SIZES = (784, 400, 400, 10)
-ROWS, BATCH = 60000, 128
+ROWS, BATCH, TIMES = 60000, 128, 40
 Step = Callable[[], None]
+BAYESIAN_TORCH = {
+    "prior_mu": 0.0,
+    "prior_sigma": 1.0,
+    "posterior_mu_init": 0.0,
+    "posterior_rho_init": -4.0,
+    "type": "Reparameterization",
+    "moped_enable": False,
+}
 
 
-def layers(linear: Callable[[int, int], nn.Module]) -> list[nn.Module]:
-    first, second, third = (linear(a, b) for a, b in itertools.pairwise(SIZES))
-    return [first, nn.ReLU(), second, nn.ReLU(), third]
-
-
-def plain_step(x: torch.Tensor, y: torch.Tensor) -> Step:
-    net = nn.Sequential(*layers(nn.Linear))
+def plain_step(name: str, x: torch.Tensor, y: torch.Tensor) -> Step:
+    net = timed.NETWORKS[name]()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
 
     def step() -> None:
@@ -235,8 +240,8 @@ class Minimal(PyroModule):
             return pyro.sample("obs", dist.Categorical(logits=logits), obs=y)
 
 
-def minimal_step(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Step:
-    model = Minimal(net)
+def minimal_step(name: str, x: torch.Tensor, y: torch.Tensor) -> Step:
+    model = Minimal(timed.random(name))
     elbo = Trace_ELBO()(model, AutoNormal(model, init_scale=0.01))
     elbo(x, y)
     optimizer = torch.optim.Adam(elbo.parameters(), lr=1e-3)
@@ -270,57 +275,111 @@ def emitted_step(module: ModuleType, x: torch.Tensor, y: torch.Tensor) -> Step:
     return step
 
 
-def bayesian_torch_step(x: torch.Tensor, y: torch.Tensor) -> Step:
-    net = nn.ModuleList(layers(LinearReparameterization))
+def bayesian_torch_step(name: str, x: torch.Tensor, y: torch.Tensor, kind: str) -> Step:
+    net = timed.NETWORKS[name]()
+    dnn_to_bnn(net, {**BAYESIAN_TORCH, "type": kind})
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
 
     def step() -> None:
         optimizer.zero_grad()
-        out, total = x, torch.tensor(0.0)
-        for layer in net:
-            out = layer(out)
-            if isinstance(out, tuple):
-                out, kl = out
-                total = total + kl
-        (functional.cross_entropy(out, y) + total / ROWS).backward()
+        (functional.cross_entropy(net(x), y) + get_kl_loss(net) / ROWS).backward()
         optimizer.step()
 
     return step
 
 
 def compare_speed(folder: Path) -> Iterator[Row]:
-    """Median times, each kind of step in turn so that all see the same machine."""
-    x, y = torch.randn(BATCH, SIZES[0]), torch.randint(SIZES[-1], (BATCH,))
-    shared = {
-        "model": {"class": "models.networks:Deep", "kwargs": {"sizes": list(SIZES)}},
-        "data": {"source": "synthetic", "batch_size": BATCH},
-        "likelihood": {"family": "categorical"},
-        "optimizer": {"lr": 0.001},
-    }
-    fast = emitted(folder, "speed", **shared)
-    shared_elbo = {"elbo": {"name": "Trace_ELBO"}}
-    same = emitted(folder, "speed_trace", **shared, **shared_elbo)
-    local = emitted(folder, "speed_kl", **shared, elbo={"local_reparametrization": False})
-    net = fast.build_model(ROWS)[0].net
-    steps = {
-        "plain torch": plain_step(x, y),
-        "minimal Pyro loop": minimal_step(net, x, y),
-        "bayesian-torch": bayesian_torch_step(x, y),
-        "emitted": emitted_step(fast, x, y),
-        "emitted, no local repar.": emitted_step(local, x, y),
-        "emitted, Trace_ELBO": emitted_step(same, x, y),
-    }
+    """Median times of the CPU, each kind of step in turn so that all see the same machine."""
+    shutil.copy(timed.__file__, folder)
+    for name, network in timed.NETWORKS.items():
+        x, y = torch.randn(BATCH, *network.shape), torch.randint(timed.CLASSES, (BATCH,))
+        shared = {
+            "model": {"class": "timed:random", "kwargs": {"name": name}},
+            "data": {"source": "synthetic", "batch_size": BATCH, "shape": list(network.shape)},
+            "likelihood": {"family": "categorical"},
+            "optimizer": {"lr": 0.001},
+        }
+        scripts = {
+            title: emitted(folder, f"speed_{name}_{i}", **shared, elbo=elbo)
+            for i, (title, elbo) in enumerate(EMITTED.items())
+        }
+        steps = {
+            "plain torch": plain_step(name, x, y),
+            "minimal Pyro loop": minimal_step(name, x, y),
+            "bayesian-torch": bayesian_torch_step(name, x, y, "Reparameterization"),
+            "bayesian-torch, Flipout": bayesian_torch_step(name, x, y, "Flipout"),
+            **{title: emitted_step(script, x, y) for title, script in scripts.items()},
+        }
+        for title, milliseconds in taking_turns(steps).items():
+            yield {"network": name, "step": title, "milliseconds": milliseconds}
+
+
+EMITTED = {
+    "emitted": {},
+    "emitted, everywhere": {"local_reparametrization": "everywhere"},
+    "emitted, no local repar.": {"local_reparametrization": False},
+    "emitted, Trace_ELBO": {"name": "Trace_ELBO"},
+}
+
+
+def taking_turns(steps: dict[str, Step]) -> dict[str, float]:
+    """The median time of each on the CPU, in milliseconds: what else runs there does not count."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for round_, name in itertools.product(range(105), steps):
-        began = time.perf_counter()
+    for round_, name in itertools.product(range(TIMES + 5), steps):
+        began = time.process_time()
         steps[name]()
         if round_ >= 5:
-            times[name].append(1000 * (time.perf_counter() - began))
-    for name, values in times.items():
-        yield {"step": name, "milliseconds": statistics.median(values)}
+            times[name].append(1000 * (time.process_time() - began))
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
-TABLES = {"posterior": compare_posterior, "scores": compare_scores, "speed": compare_speed}
+# ---- memory --------------------------------------------------------------------------
+
+MILLION = 1_000_000
+READ = """
+import sys, time
+from pathlib import Path
+from pyroify.training import as_rows, read_csv, stream_table
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1000
+
+path, before, began = Path(sys.argv[2]), peak(), time.process_time()
+if sys.argv[1] == "stream":
+    stream = stream_table(path, (), ("y",), 256, size=1_000_000)
+    for number, rows in enumerate(stream.read_batches()):
+        first = time.process_time() - began if number == 0 else first
+else:
+    table = read_csv(path)
+    rows = as_rows([table.pick(*table.all_but("y"))], table.pick("y"))
+    first = time.process_time() - began
+print(before, peak() - before, first)
+"""
+
+
+def compare_memory(folder: Path) -> Iterator[Row]:
+    """What reading a million rows of eleven columns takes, above torch and Pyro themselves."""
+    path = folder / "million.csv"
+    dice = np.random.default_rng(0)
+    with path.open("w") as file:
+        print(*(f"x{i}" for i in range(10)), "y", sep=",", file=file)
+        for _ in range(100):
+            np.savetxt(file, dice.normal(size=(MILLION // 100, 11)), fmt="%.5f", delimiter=",")
+    numbers = MILLION * 11 * 4 / 1e6
+    for way, title in (("whole", "in memory, the default"), ("stream", "`stream: true`")):
+        command = [sys.executable, "-c", READ, way, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        imports, above, first = map(float, done.stdout.split())
+        yield {"read": title, "imports": imports, "above": above, "first": first, "own": numbers}
+
+
+TABLES = {
+    "posterior": compare_posterior,
+    "scores": compare_scores,
+    "speed": compare_speed,
+    "memory": compare_memory,
+}
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ from pyroify.catalog.distributions import DISTRIBUTIONS, Distribution
 from pyroify.catalog.layers import LAYERS
 from pyroify.cli import cli
 from pyroify.diagnostics import all_codes, lookup
+from pyroify.emit import emit_script
 from pyroify.emit.family import facts, names
 from pyroify.emit.keys import DATA, ELBO, ENSEMBLE, HANDLERS, MODEL, NUTS, OPTIMIZER, SVI
 from pyroify.emit.schema import whole_schema
@@ -64,6 +65,11 @@ SURVEY = ROOT / "benchmarks" / "survey.json"
 FUZZ = ROOT / "benchmarks" / "fuzz.json"
 PROOFS = ROOT / "benchmarks" / "proofs.json"
 MUTANTS = ROOT / "benchmarks" / "mutants.json"
+SMALLEST = """\
+model: {class: "net:Net"}
+data: {source: data.csv, targets: [y]}
+leave_out: [baseline, export, plots]
+"""
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
 PLANTED = ROOT / "tests" / "planted.yaml"
@@ -615,15 +621,42 @@ def _seeds(scores: Sequence[float] | None) -> str:
 
 def speed_table() -> str:
     """The times of the last ``make bench-train`` and their ratios."""
-    times = {row["step"]: row["milliseconds"] for row in _training_figures("speed")}
-    others = list(times)[:3]
+    figures = _training_figures("speed")
+    times = {(row["network"], row["step"]): row["milliseconds"] for row in figures}
+    others = list(dict.fromkeys(step for _, step in times))[:3]
     return _table(
-        ("step", "ms", *(f"/ {other}" for other in others)),
+        ("network", "step", "ms", *(f"/ {other}" for other in others)),
         (
-            (step, f"{time:.1f}", *(f"{time / times[other]:.2f}" for other in others))
-            for step, time in times.items()
+            (
+                *(network, step, f"{time:.1f}"),
+                *(f"{time / times[network, other]:.2f}" for other in others),
+            )
+            for (network, step), time in times.items()
         ),
     )
+
+
+def memory_table() -> str:
+    """What a million rows took in the last ``make bench-train``."""
+    return _table(
+        ("read", "above the imports, MB", "/ the numbers in float32", "to the first step, s"),
+        (
+            (
+                row["read"],
+                f"{row['above']:.0f}",
+                f"{row['above'] / row['own']:.1f}",
+                f"{row['first']:.1f}",
+            )
+            for row in _training_figures("memory")
+        ),
+    )
+
+
+def smallest_script() -> str:
+    """The training script of the smallest section ``svi:``, as a block of code."""
+    section = yaml.safe_load(SMALLEST)
+    script = emit_script(section, spec_name="pyroify.yaml", spec_text=SMALLEST).script
+    return f"```python\n{script}```\n"
 
 
 def _training_figures(name: str) -> list[dict[str, Any]]:
@@ -728,6 +761,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "diabetes": lambda: scores_table("diabetes"),
     "digits": lambda: scores_table("digits"),
     "speed": speed_table,
+    "memory": memory_table,
+    "script": smallest_script,
     **{
         f"uci_{score}": partial(uci_table, score)
         for score in ("nll", "coverage_90", "rmse", "crps", "seconds")

@@ -4,6 +4,7 @@ The classes are rewritten by the tool; the served outputs come from a process th
 sources, torch, and no Pyro.
 """
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -234,6 +235,60 @@ def test_the_original_class_serves_what_pyro_predicts(name: str, project: Path) 
     expected = pyro_outputs(module, out, inputs)
     assert expected.std(0).min() > 0, "the draws are all the same"
     assert torch.equal(serve(project, name, inputs, out), expected)
+    state = torch.load(out / "mean.pt", weights_only=True)
+    original = import_original(project, name)
+    original.load_state_dict(state, strict=False)
+    scaled = scaled_inputs(out, inputs)
+    program = torch.export.load(out / "mean.pt2").module()
+    for rows in (scaled, tuple(x[:1] for x in scaled)):
+        torch.testing.assert_close(program(*rows), original.eval()(*rows))
+
+
+def import_original(project: Path, name: str) -> torch.nn.Module:
+    place = project / "original" / "served_nets.py"
+    spec = importlib.util.spec_from_file_location("original_nets", place)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: torch.nn.Module = getattr(module, name)()
+    return made
+
+
+def scaled_inputs(out: Path, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    scalings = torch.load(out / "draws.pt", weights_only=True)["scalings"]["inputs"]
+    pairs = zip(inputs, scalings, strict=True)
+    return tuple((x - by["mean"]) / by["sd"] if by else x for x, by in pairs)
+
+
+@pytest.mark.slow
+def test_draws_are_written_for_other_languages_too(project: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
+    _, out = train_and_export(project, "Positive", **CASES["Positive"])
+    numbers = safetensors.load_file(out / "draws.safetensors")
+    exported = torch.load(out / "draws.pt", weights_only=True)
+    for number, draw in enumerate(exported["draws"]):
+        for name, value in draw.items():
+            assert torch.equal(numbers[f"draws/{number}/{name}"], value)
+    assert torch.equal(numbers["scalings/inputs/0/sd"], exported["scalings"]["inputs"][0]["sd"])
+
+
+@pytest.mark.slow
+def test_what_cannot_be_exported_is_said(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, out = train_and_export(project, "Positive", **CASES["Positive"])
+    (out / "mean.pt2").unlink()
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+
+    def branches(*_: object) -> torch.Tensor:
+        raise RuntimeError("a branch\nby value")
+
+    monkeypatch.setattr(module.Fixed, "forward", branches)
+    module.main([f"--out={out}", "--samples=4", "--export"])
+    said = capsys.readouterr().out
+    assert "not exported: mean.pt2: a branch\n" in said
+    assert "not exported: draws.safetensors, which needs safetensors" in said
+    assert not (out / "mean.pt2").exists()
 
 
 @pytest.mark.slow

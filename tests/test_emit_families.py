@@ -98,6 +98,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "svi_exponential": {"optimizer": {"schedule": "exponential"}, "engine": "svi"},
     "warmup": {"elbo": {"kl_warmup": 10, "particles": 3, "kl_weight": 0.1}},
     "warmup_lightning": {"elbo": {"kl_warmup": 10}, "engine": "lightning"},
+    "everywhere": {"elbo": {"local_reparametrization": "everywhere"}},
     "plain_kl": {"elbo": {"local_reparametrization": False, "particles": 2}},
     "src_layout": {"model": {"class": "a.b:C", "path": ["src", "."]}, "output": "tools/fit.py"},
     "long_names": {
@@ -274,3 +275,16 @@ def test_combinations_train(part: int, tmp_path: Path) -> None:
         if not math.isfinite(results["posterior"]["nll"]):
             failures.append((combination, str(results)))
     assert not failures
+
+
+def test_a_bernoulli_may_have_several_columns(tmp_path: Path) -> None:
+    lay_out_project(tmp_path)
+    model = {"class": "models.networks:MLP", "kwargs": {"in_size": 3, "hidden": 4, "out_size": 2}}
+    (tmp_path / "train_svi.py").write_text(
+        emit(model=model, likelihood={"family": "bernoulli"}).script
+    )
+    ran = run_main(load_module(tmp_path / "train_svi.py"), "--samples=5", "--no-baseline")
+    assert ran.code == 0, ran.err
+    scores = json.loads((tmp_path / "runs/train_svi/results.json").read_text())["posterior"]
+    assert 0 < scores["nll"] < 5
+    assert 0 <= scores["accuracy"] <= 1

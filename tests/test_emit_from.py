@@ -177,7 +177,7 @@ HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
         "scripts/train_waves.py",
         {
             "likelihood": {"family": "laplace"},
-            "optimizer": {"name": "Adam", "lr": 1e-2},
+            "optimizer": {"name": "Adam", "lr": 1e-2, "clip_norm": 1.0},
             "epochs": 12,
             "batch_size": 16,
         },
@@ -494,6 +494,111 @@ def test_a_network_that_is_not_rewritten_is_refused(lay_out: LayOut) -> None:
     )
     code, _, message = refused(folder)
     assert (code, message) == ("PYR420", "Net is not rewritten yet")
+
+
+TUNED = """
+x = y = torch.ones(8, 1)
+net = Net()
+optimizer = torch.optim.{optimizer}
+schedule = torch.optim.lr_scheduler.{schedule}
+for epoch in range(3):
+    for a, b in DataLoader(TensorDataset(x, y), batch_size=2):
+        loss = nn.functional.mse_loss(net(a), b)
+        loss.backward()
+        {clip}
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "schedule", "clip", "section", "notes", "findings"),
+    [
+        (
+            "AdamW(net.parameters(), lr=0.1, weight_decay=1e-4)",
+            "CosineAnnealingLR(optimizer, 3)",
+            "nn.utils.clip_grad_norm_(net.parameters(), max_norm=0.5)",
+            {"name": "Adam", "lr": 0.1, "schedule": "cosine", "clip_norm": 0.5},
+            [
+                "weight decay: 0.0001 is left to the prior, by train.py:25",
+                "schedule: cosine, by train.py:26",
+                "clip_norm: 0.5, by train.py:31",
+            ],
+            [],
+        ),
+        (
+            "AdamW(net.parameters(), lr=0.1)",
+            "StepLR(optimizer, 30)",
+            "nn.utils.clip_grad_value_(net.parameters(), 1.0)",
+            {"name": "Adam", "lr": 0.1},
+            ["weight decay: 0.01, the default of AdamW is left to the prior"],
+            [
+                (26, "StepLR is not taken: the rate falls along a cosine"),
+                (31, "gradients are cut by their norm, to 10, not by their values"),
+            ],
+        ),
+        (
+            "Adam(net.parameters(), lr=0.1, weight_decay=0.0)",
+            "CosineAnnealingLR(optimizer, 3)",
+            "pass",
+            {"name": "Adam", "lr": 0.1, "schedule": "cosine"},
+            [],
+            [],
+        ),
+    ],
+)
+def test_decay_schedule_and_clipping_are_taken_or_said(
+    optimizer: str,
+    schedule: str,
+    clip: str,
+    section: dict[str, Any],
+    notes: list[str],
+    findings: list[tuple[int, str]],
+    lay_out: LayOut,
+) -> None:
+    text = TUNED.format(optimizer=optimizer, schedule=schedule, clip=clip)
+    origin = take(rewritten(lay_out, text))
+    assert origin.section["optimizer"] == section
+    said = "\n".join(origin.notes)
+    for note in notes:
+        assert note in said
+    assert ("weight decay" in said) == any("weight decay" in note for note in notes)
+    found = [(each.line, each.message) for each in origin.findings]
+    assert found == findings
+
+
+LIT = """
+import lightning
+
+
+class Lit(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = Net()
+
+    def forward(self, batch):
+        a, b = batch
+        return nn.functional.mse_loss(self.net(a), b)
+
+    def training_step(self, batch, number):
+        return self.forward(batch)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.02)
+
+
+x = y = torch.ones(8, 1)
+trainer = lightning.Trainer(max_epochs=3, gradient_clip_val=2.0)
+trainer.fit(Lit(), DataLoader(TensorDataset(x, y), batch_size=4))
+"""
+
+
+def test_a_step_that_returns_its_forward_is_followed(lay_out: LayOut) -> None:
+    folder = rewritten(lay_out, LIT)
+    origin = take(folder)
+    assert origin.section["likelihood"] == {"family": "normal"}
+    assert origin.section["optimizer"] == {"name": "Adam", "lr": 0.02, "clip_norm": 2.0}
+    module = load_module(write_script(folder, origin))
+    assert len(module.read_project()) == 8
 
 
 # ---- the offer -----------------------------------------------------------------------

@@ -56,6 +56,18 @@ def test_a_function_of_network_and_batch_is_a_likelihood(network: str, tmp_path:
     assert "report:" in ran.out
 
 
+def test_a_prediction_is_refused_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = load_module(write_script(tmp_path, **factor_section("Cell")))
+    with pytest.raises(SystemExit) as end:
+        module.main(["--predict", "new.npz"])
+    assert end.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--predict: a likelihood of your own tells how likely rows are" in said
+    assert "--export" in said
+
+
 @pytest.mark.parametrize("engine", ["torch", "svi", "lightning", "nuts"])
 def test_every_engine_trains_by_a_function(engine: str, tmp_path: Path) -> None:
     if engine == "lightning":

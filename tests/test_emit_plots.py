@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from emit_cases import load_module, run_main
+from emit_cases import load_module, read_case, run_main
 from test_emit_training import write_script
 
 PNG = b"\x89PNG"
@@ -41,10 +41,10 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "img":
-            self.pictures[given["alt"]] = given["src"]
+            self.pictures[given["alt"].partition(":")[0]] = given["src"]
         elif tag == "tr":
             self.rows.append([])
-        elif tag == "td":
+        elif tag in ("td", "th"):
             self.rows[-1].append("")
 
     def handle_data(self, data: str) -> None:
@@ -56,9 +56,13 @@ class Elements(HTMLParser):
             self.rows.append([])
 
 
-@pytest.mark.parametrize(("engine", "pictures"), [("torch", 3), ("nuts", 3)])
+OF_NUMBERS = {"intervals", "errors", "calibration", "ranks", "predictive"}
+OF_ALL = {"prior_posterior", "posterior_sd", "training"}
+
+
+@pytest.mark.parametrize("engine", ["torch", "nuts"])
 def test_the_report_is_one_file_with_numbers_settings_and_pictures(
-    engine: str, pictures: int, tmp_path: Path
+    engine: str, tmp_path: Path
 ) -> None:
     changes = {"engine": engine, "nuts": {"samples": 5, "warmup": 5}} if engine == "nuts" else {}
     ran = run_main(load_module(write_script(tmp_path, **changes)), "--plots", "--samples=10")
@@ -66,21 +70,41 @@ def test_the_report_is_one_file_with_numbers_settings_and_pictures(
     out = tmp_path / "runs/train_svi"
     text = (out / "report.html").read_text()
     page = Elements(text)
-    assert page.pictures.keys() == {"training", "calibration", "posterior_sd"}
+    assert page.pictures.keys() == OF_NUMBERS | OF_ALL
+    assert text.count("<figcaption>") == len(page.pictures)
     for name, source in page.pictures.items():
         content = base64.b64decode(source.removeprefix("data:image/png;base64,"))
         assert content.startswith(PNG)
         assert content == (out / "plots" / f"{name}.png").read_bytes()
     results = json.loads((out / "results.json").read_text())
-    assert page.rows[0] == ["", "posterior", "original network"]
-    for name, *cells in page.rows[1:-1]:
+    assert page.rows[0] == ["", "posterior", "original network", "what it tells"]
+    assert [row[0] for row in page.rows[1:] if row] == list(results["posterior"])
+    for name, *cells, meaning in filter(None, page.rows[1:]):
         assert cells == [f"{column[name]:.4f}" for column in results.values()]
-    settings = re.search("<pre>(.*)</pre>", text, re.DOTALL)
+        assert len(meaning.split()) > 5
+    assert text.index("<li><b>") < text.index("<table>"), "the verdicts are not on top"
+    settings = re.search("<pre[^>]*>(.*)</pre>", text, re.DOTALL)
     assert settings
     facts = json.loads(html.unescape(settings[1]))
     assert facts == json.loads((out / "run.json").read_text())
     assert facts["versions"]["torch"] == torch.__version__
     assert not re.search(r'(src|href)="(?!data:)', text), "the report needs another file"
+
+
+SHOWN = {
+    "categorical": {"calibration", "confusion"},
+    "censored_weibull": {"survival", "brier"},
+    "dirichlet": {"calibration"},
+}
+
+
+@pytest.mark.parametrize("family", SHOWN)
+def test_every_kind_of_target_has_pictures_of_its_own(family: str, tmp_path: Path) -> None:
+    script = write_script(tmp_path, **read_case("likelihoods", family))
+    ran = run_main(load_module(script), "--plots", "--samples=10", "--no-baseline")
+    assert ran.code == 0, ran.err
+    page = Elements((tmp_path / "runs/train_svi/report.html").read_text())
+    assert page.pictures.keys() == SHOWN[family] | OF_ALL
 
 
 def test_one_input_is_drawn_as_a_curve(tmp_path: Path) -> None:

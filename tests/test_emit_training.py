@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import csv
 import io
 import json
 import math
@@ -403,6 +404,24 @@ def test_columns_to_predict_are_found_by_name(table: ModuleType, tmp_path: Path)
         assert ran.code == 0, ran.err
         means.append(np.load(out)["mean"])
     np.testing.assert_array_equal(*means)
+
+
+def test_predictions_keep_the_columns_that_came_in(table: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text('id,c,b,a,note\n007,-1,10,1,"a, b"\n008,-2,20,2,\n')
+    ran = run_main(table, f"--predict={tmp_path / 'new.csv'}", "--samples=4")
+    assert ran.code == 0, ran.err
+    out = tmp_path / "runs/train_svi"
+    with (out / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    came = [{name: row[name] for name in ("id", "c", "b", "a", "note")} for row in rows]
+    assert came == [
+        {"id": "007", "c": "-1", "b": "10", "a": "1", "note": "a, b"},
+        {"id": "008", "c": "-2", "b": "20", "a": "2", "note": ""},
+    ]
+    with np.load(out / "predictions.npz") as predicted:
+        for name in predicted.files:
+            told = [float(row[f"predicted_{name}"]) for row in rows]
+            np.testing.assert_allclose(told, predicted[name], rtol=1e-6)
 
 
 def test_columns_to_predict_that_are_missing_are_named(table: ModuleType, tmp_path: Path) -> None:

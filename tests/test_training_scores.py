@@ -14,6 +14,7 @@ from pyroify.training.results.scores import (
     calibration_error,
     two_classes,
 )
+from pyroify.training.results.survival import concordance, kaplan_meier, survival_brier
 
 
 def test_a_regression_is_scored_as_the_mixture_of_its_draws() -> None:
@@ -108,3 +109,27 @@ def test_a_censored_time_counts_by_its_survival() -> None:
     assert law.log_prob(torch.tensor([[3.0, 1.0]])).item() == pytest.approx(-1.5 - math.log(2))
     assert law.sample((5,)).shape == (5, 1, 2)
     assert law.expand((3,)).batch_shape == (3,)
+
+
+def test_the_share_without_the_event_counts_who_was_still_there() -> None:
+    at, came = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([1.0, 0.0, 1.0, 1.0])
+    shares = kaplan_meier(at, came, torch.tensor([0.5, 1.0, 2.5, 3.0, 9.0]))
+    torch.testing.assert_close(shares, torch.tensor([1.0, 0.75, 0.75, 0.375, 0.0]))
+
+
+def test_only_pairs_whose_order_is_known_are_concordant() -> None:
+    at, came = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 0.0, 1.0])
+    # Known: 1 before 2, 1 before 3; not 2 and 3, since the second left early.
+    assert concordance(torch.tensor([1.0, 2.0, 0.5]), at, came) == 0.5
+    assert concordance(torch.tensor([1.0, 1.0, 1.5]), at, came) == 0.75
+
+
+def test_a_brier_score_without_censoring_is_the_squared_error() -> None:
+    at, times = torch.tensor([1.0, 3.0]), torch.tensor([2.0])
+    score = survival_brier(torch.tensor([[0.2, 0.9]]), times, at, torch.ones(2))
+    assert score.item() == pytest.approx((0.2**2 + 0.1**2) / 2)
+
+
+def test_half_of_the_events_come_before_the_median() -> None:
+    law = CensoredWeibull(torch.tensor([2.0]), 1.5)
+    assert law.survival(law.median).item() == pytest.approx(0.5)

@@ -30,6 +30,7 @@ OPTIMIZERS: Final = ("Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
 ENGINES: Final = ("torch", "svi", "lightning", "nuts", "ensemble")
 ELBOS: Final = ("auto", "Trace_ELBO")
+EVERYWHERE: Final = "everywhere"
 CHOICES: Final = ("last", "best")
 DEVICES: Final = ("one", "several")
 PARTS: Final = ("baseline", "export", "plots")
@@ -58,6 +59,21 @@ class Auto:
     def read(self, value: Any) -> int | None:
         """The count."""
         return self.found if value == "auto" else self.count.read(value)
+
+
+@dataclass(frozen=True, slots=True)
+class FlagOr:
+    """True, false, or a word that is more than true."""
+
+    word: str
+
+    def schema(self) -> Schema:
+        """The kind as JSON Schema."""
+        return {"anyOf": [Flag().schema(), {"const": self.word}]}
+
+    def read(self, value: Any) -> bool | str:
+        """The truth value, or the word."""
+        return Choice((self.word,)).read(value) if isinstance(value, str) else Flag().read(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +291,9 @@ ELBO: Final = Table(
         Key("particles", "Draws for each step.", Count(), default=1),
         Key(
             "local_reparametrization",
-            "Draws the noise of weights in the outputs, where that can be done.",
-            Flag(),
+            "Draws the noise of weights in the outputs of layers that are used once for each row; "
+            "`everywhere`: of convolutions and of layers over tokens too.",
+            FlagOr(EVERYWHERE),
             default=True,
         ),
         Key(

@@ -101,6 +101,7 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "kind": _kind(likelihood),
         "kwargs": dict(settings.model.kwargs),
         "exact": settings.is_exact,
+        "local": settings.elbo.local_reparametrization if settings.is_local else False,
         "whole": settings.is_whole,
         "made_up": settings.has_made_up_rows,
         "source_call": _source_call(settings),

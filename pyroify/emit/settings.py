@@ -9,7 +9,17 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pyroify.emit.family import GUIDES, INITS, OWN, Family, facts, read_guide, read_likelihood
-from pyroify.emit.keys import DATA, ELBO, ENSEMBLE, HANDLERS, MODEL, NUTS, OPTIMIZER, SVI
+from pyroify.emit.keys import (
+    DATA,
+    ELBO,
+    ENSEMBLE,
+    EVERYWHERE,
+    HANDLERS,
+    MODEL,
+    NUTS,
+    OPTIMIZER,
+    SVI,
+)
 from pyroify.emit.origin.origin import Origin
 from pyroify.emit.output import output_problem
 from pyroify.emit.section import Problem, Section
@@ -60,12 +70,13 @@ class Elbo:
     """What is optimised.
 
     ``name`` ``auto`` takes the KL in closed form where the guide allows it. ``kl_warmup`` counts
-    epochs; None: half of those that a training has at least.
+    epochs; None: half of those that a training has at least. ``local_reparametrization`` is also
+    EVERYWHERE: not only in layers that are used once for each row.
     """
 
     name: str
     particles: int
-    local_reparametrization: bool
+    local_reparametrization: bool | str
     kl_weight: float
     kl_warmup: int | None
 
@@ -165,7 +176,8 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether the noise of weights may be drawn in the outputs."""
-        return self.is_exact and not self.is_whole and self.elbo.local_reparametrization
+        asked = bool(self.elbo.local_reparametrization)
+        return self.is_exact and not self.is_whole and asked
 
     @property
     def digest(self) -> str:
@@ -360,7 +372,7 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
     if settings.is_whole:
         found += _refused_with_own_likelihood(settings, svi)
     elbo = svi.get("elbo")
-    asked = isinstance(elbo, Mapping) and elbo.get("local_reparametrization") is True
+    asked = isinstance(elbo, Mapping) and elbo.get("local_reparametrization") in (True, EVERYWHERE)
     if asked and settings.is_whole:
         message = "local reparametrisation draws noise for each row, which a likelihood may mix"
         found.append(Problem("svi.elbo.local_reparametrization", message, "leave it out", "PYR403"))

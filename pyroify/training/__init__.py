@@ -62,6 +62,7 @@ from .results.evaluation import (
 from .results.export import export
 from .results.inference_data import load_xarray, write_arviz
 from .results.scores import Classification, Density, Regression, two_classes
+from .results.survival import Survival
 from .run import Flags, Run, example_rows, exit_code, parse_flags, prepare, restore, set_up
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "Run",
     "Source",
     "StoredOptimizer",
+    "Survival",
     "Terms",
     "TraceElbo",
     "ablated",

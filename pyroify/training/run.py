@@ -36,7 +36,7 @@ from .inference.objectives import Objective
 from .inference.plateau import MOST, begin_cooling
 from .model.sites import Draw, latent_sites
 from .ranks import ranks, refuse_several
-from .results.pictures import load_pyplot
+from .results.pictures.picture import load_pyplot
 
 POSITIVE = ("epochs", "steps", "batch_size", "lr", "kl_weight", "samples", "draws", "warmup")
 
@@ -49,6 +49,38 @@ MODES = {
     "eval": "evaluate what was trained",
     "export": "draws without Pyro",
 }
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 2 bad input, 3 non-finite loss, 4 the audit failed, 130 interrupted."
+)
+
+HELP = {
+    "data": "the file to train on",
+    "out": "the folder to write to",
+    "epochs": "how often to see all rows; without it, until the loss is flat",
+    "steps": "how many batches to see, instead of epochs",
+    "patience": "end after so many epochs without a better validation, 0: never",
+    "batch_size": "rows of a step",
+    "lr": "learning rate at the start",
+    "kl_weight": "weight of the prior; below 1 the posterior is narrower than it should be",
+    "seed": "of all that is random",
+    "draws": "draws of the chain that are kept",
+    "warmup": "draws of the chain before those",
+}
+"""What the settings are that a script may also be given on the command line."""
+
+NO_PREDICTIONS = (
+    "a likelihood of your own tells how likely rows are, not what to predict of them; --export "
+    "writes draws of the weights, with each of which your network predicts"
+)
+
+
+class Refuse(argparse.Action):
+    """A flag that this script cannot have, with the reason."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Says it."""
+        parser.error(f"{self.option_strings[0]}: {self.const}")
 
 
 def parse_flags(
@@ -66,7 +98,8 @@ def parse_flags(
     "plots" and "predict" that the script does without.
     """
     name = Path(script).name
-    parser = argparse.ArgumentParser(name, description="Trains a network and its likelihood.")
+    what = "Trains, or goes on training, and evaluates."
+    parser = argparse.ArgumentParser(name, description=what, epilog=EXIT_CODES)
     parser.set_defaults(script=name, plots=False, predict=None)
     modes = parser.add_mutually_exclusive_group()
     for mode, what in MODES.items():
@@ -74,8 +107,14 @@ def parse_flags(
             modes.add_argument(f"--{mode}", action="store_true", help=what)
     if "predict" not in leave_out:
         modes.add_argument("--predict", type=Path, metavar="FILE", help="predict its rows")
+    else:
+        refused = "not with a likelihood of your own; says why"
+        parser.add_argument(
+            "--predict", nargs="?", action=Refuse, const=NO_PREDICTIONS, help=refused
+        )
     if "baseline" not in leave_out:
-        parser.add_argument("--no-baseline", dest="baseline", action="store_false")
+        what = "do not train the original network to compare with"
+        parser.add_argument("--no-baseline", dest="baseline", action="store_false", help=what)
     if "plots" not in leave_out:
         parser.add_argument("--plots", action="store_true", help="draw pictures")
     parser.set_defaults(is_open=False, flat=0)  # see plateau.py
@@ -84,13 +123,18 @@ def parse_flags(
         del settings["steps"]
     for key, value in settings.items():
         kind = Path if isinstance(value, Path) else int if value is None else type(value)
-        parser.add_argument(f"--{key.replace('_', '-')}", type=kind, default=value)
-    parser.add_argument("--device", default=device)
-    parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
+        flag = f"--{key.replace('_', '-')}"
+        what = HELP[key] if value is None else f"{HELP[key]} (%(default)s)"
+        parser.add_argument(flag, type=kind, default=value, help=what)
+    parser.add_argument("--device", default=device, help="where to compute, such as cuda")
+    dtypes = ("float32", "float64")
+    parser.add_argument("--dtype", default="float32", choices=dtypes, help="of all numbers")
     parser.add_argument("--samples", type=int, default=200, help="posterior draws")
     parser.add_argument("--resume", default="auto", help="auto, never or a checkpoint")
-    parser.add_argument("--choose", default=choose, choices=("last", "best"), help="epoch")
-    parser.add_argument("--save-seconds", type=float, default=30.0)
+    which = "the epoch that is evaluated, the last or the best by validation"
+    parser.add_argument("--choose", default=choose, choices=("last", "best"), help=which)
+    seconds = "between two checkpoints, at most"
+    parser.add_argument("--save-seconds", type=float, default=30.0, help=seconds)
     return parser.parse_args(argv)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pyroify.decide.model import Plan
 from pyroify.diagnostics import Finding
 from pyroify.emit.imports import import_from
-from pyroify.emit.keys import OPTIMIZERS
+from pyroify.emit.keys import OPTIMIZERS, SCHEDULES
 from pyroify.emit.origin.code import Code, Frame, InTheWay, Scope, bound_by, flat, headers, reads
 from pyroify.emit.origin.cut import Cut, Cutter, Region, Want
 from pyroify.emit.origin.losses import HARMLESS, meaning_of
@@ -24,6 +24,9 @@ from pyroify.syntax.source import chain
 
 NOT_TAKEN: Final = "PYR423"
 RATES_BY_DEFAULT: Final = {"Adam": 1e-3, "AdamW": 1e-3, "NAdam": 2e-3, "RMSprop": 1e-2, "SGD": 1e-3}
+SCHEDULES_OF_TORCH: Final = {"CosineAnnealingLR": "cosine"}
+"""Those that a script of pyroify's has too."""
+
 _HELD: Final = re.compile(r"val|dev", re.IGNORECASE)
 SHAPING: Final = frozenset("squeeze view reshape flatten float".split())
 """Methods after which the likelihood takes the output as before."""
@@ -157,7 +160,8 @@ class _Taking:
         if is_of_network and ast.unparse(node).startswith("self."):
             attribute = node.attr if isinstance(node, ast.Attribute) else ""
             fitted, at = self.fitted(called)
-            return ast.Attribute(fitted, attribute, ast.Load()), at
+            of_module = ast.Attribute(fitted, attribute, ast.Load())
+            return ast.copy_location(of_module, fitted), at
         return node, self.before_training(place, called)
 
     def before_training(self, place: Place, called: NetworkCall) -> Place:
@@ -546,13 +550,75 @@ class _Taking:
             self.left_out(call, path, message, "svi.optimizer.lr in the spec sets it")
         else:
             section["lr"] = lr
+        self.decay(name, call, given.get("weight_decay"), frame)
         for key in given:
             if key in ("momentum", "nesterov", "betas", "eps", "amsgrad"):
                 self.left_out(call, path, f"{key} of {name} is not taken", "svi.optimizer has none")
         self.notes.append(
             f"optimizer: {known}, lr {section.get('lr', 0.01)}, by {path}:{call.lineno}"
         )
-        return {"optimizer": section}
+        return {"optimizer": section | self.schedule() | self.clipping()}
+
+    def decay(self, name: str, call: ast.Call, given: ast.expr | None, frame: Frame) -> None:
+        """Says what becomes of a weight decay."""
+        if given is None and name != "AdamW":
+            return
+        decay = 0.01 if given is None else self.finder.constants.number(given, frame)
+        if decay != 0:
+            amount = ast.unparse(given) if given is not None else f"{decay}, the default of AdamW"
+            what = f"{amount} is left to the prior"
+            self.note(given or call, Place(frame, self.statement(call)), "weight decay", what)
+
+    def statement(self, call: ast.Call) -> ast.stmt:
+        """The one that a call is a part of."""
+        found = (s for scope in self.code.scopes for inner, s in scope.calls if inner is call)
+        return next(found)
+
+    def schedule(self) -> dict[str, Any]:
+        """How the rate falls."""
+        for scope in self.code.scopes:
+            for call, statement in scope.calls:
+                dotted = self.code.dotted(call.func, scope.module) if chain(call.func) else ""
+                if not dotted.startswith("torch.optim.lr_scheduler."):
+                    continue
+                name = dotted.rpartition(".")[2]
+                if name in SCHEDULES_OF_TORCH:
+                    place = Place(self.code.frames(scope)[0], statement)
+                    self.note(call, place, "schedule", SCHEDULES_OF_TORCH[name])
+                    return {"schedule": SCHEDULES_OF_TORCH[name]}
+                message = f"{name} is not taken: the rate falls along a cosine"
+                help = f"svi.optimizer.schedule in the spec may be {', '.join(SCHEDULES)}"
+                self.left_out(call, scope.module.path, message, help)
+                return {}
+        return {}
+
+    def clipping(self) -> dict[str, Any]:
+        """The norm that gradients are cut to."""
+        for scope in self.code.scopes:
+            for call, statement in scope.calls:
+                dotted = self.code.dotted(call.func, scope.module) if chain(call.func) else ""
+                named = {k.arg: k.value for k in call.keywords}
+                if dotted.startswith("torch.nn.utils.clip_grad_norm"):
+                    norm = named.get("max_norm") or (call.args[1] if call.args[1:] else None)
+                elif "gradient_clip_val" in named:
+                    norm = named["gradient_clip_val"]
+                elif dotted == "torch.nn.utils.clip_grad_value_":
+                    message = "gradients are cut by their norm, to 10, not by their values"
+                    help = "svi.optimizer.clip_norm in the spec sets the norm"
+                    self.left_out(call, scope.module.path, message, help)
+                    return {}
+                else:
+                    continue
+                frame = self.code.frames(scope)[0]
+                clip = self.finder.constants.number(norm, frame) if norm is not None else None
+                if clip:
+                    self.note(call, Place(frame, statement), "clip_norm", clip)
+                    return {"clip_norm": clip}
+                message = "what gradients are cut to is not to be seen: 10 is taken"
+                help = "svi.optimizer.clip_norm in the spec sets it"
+                self.left_out(call, scope.module.path, message, help)
+                return {}
+        return {}
 
     def length(self, step: Step) -> dict[str, Any]:
         """How many epochs."""

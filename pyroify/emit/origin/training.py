@@ -267,8 +267,7 @@ class Finder:
                 for _, item in self.constants.family(place.module, cls):
                     for scope in self.code.scopes:
                         if scope.cls is item and getattr(scope.node, "name", "") == func.attr:
-                            is_forward = func.attr == "forward"
-                            return None if is_forward else scope
+                            return scope
             return None
         definition = self.code.definition(func, place.module) if chain(func) else None
         if definition is None or not isinstance(definition[1], ast.FunctionDef):
@@ -427,6 +426,8 @@ class Finder:
                 cls = frame.scope.cls
                 made = self.code.class_of(frame.scope.module, cls) if cls else None
                 return (made, Located(func, frame)) if made else None
+        if isinstance(func, ast.Call):
+            return self._built_by(func, frame)
         if not chain(func):
             return None
         scopes = [frame.scope]

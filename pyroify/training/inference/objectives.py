@@ -16,7 +16,7 @@ from torch.distributions import kl_divergence
 from ..data.rows import Rows
 from ..model.sites import is_likelihood, likelihood_sites, observed, pinned_sites
 from .guides import Chain, MeanField
-from .reparametrization import LocalMeans, NoisyLinear, local_sites
+from .reparametrization import LocalMeans, NoisyLayers, local_sites
 
 Predict = Callable[[tuple[Any, ...]], list[Any]]
 """Gives the likelihood of the rows for each draw, from what a model takes by position."""
@@ -36,7 +36,11 @@ class Objective(nn.Module):
 
 
 class MeanFieldElbo(Objective):
-    """The negative ELBO under a mean-field normal guide, with the KL divergence in closed form."""
+    """The negative ELBO under a mean-field normal guide, with the KL divergence in closed form.
+
+    ``local_reparametrization`` draws noise in the outputs of layers that are used once for each
+    row; "everywhere": of convolutions and of layers over tokens too, which are called twice then.
+    """
 
     guide: MeanField
 
@@ -47,7 +51,7 @@ class MeanFieldElbo(Objective):
         rows: Rows,
         *,
         particles: int = 1,
-        local_reparametrization: bool = True,
+        local_reparametrization: bool | str = True,
     ):
         super().__init__(model, guide)
         self.particles = particles
@@ -59,7 +63,8 @@ class MeanFieldElbo(Objective):
                 if is_normal(guide.posterior(name))
                 and closed_divergence(guide.posterior(name), prior) is not None
             }
-            self.local = local_sites(model, guide, rows, closed)
+            everywhere = local_reparametrization == "everywhere"
+            self.local = local_sites(model, guide, rows, closed, everywhere)
 
     def forward(self, rows: Rows, kl_weight: float) -> tuple[Tensor, float]:
         """The loss, and the negative log-likelihood alone."""
@@ -73,7 +78,7 @@ class MeanFieldElbo(Objective):
     def parts(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood and KL divergence at one draw of the latents."""
         if self.local:
-            with LocalMeans(self.local) as drawn, NoisyLinear(drawn.scales):
+            with LocalMeans(self.local) as drawn, NoisyLayers(drawn.scales):
                 guided, trace = self.traces(rows)
         else:
             guided, trace = self.traces(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pyro.distributions as dist
@@ -29,6 +30,17 @@ class CensoredWeibull(dist.TorchDistribution):
         at, came = value.unbind(-1)
         log_survival = -((at / self.times.scale) ** self.times.concentration)
         return torch.where(came > 0, self.times.log_prob(at), log_survival)
+
+    def survival(self, times: Tensor) -> Tensor:
+        """The probability that the event comes later than each of the times."""
+        later: Tensor = (-((times / self.times.scale) ** self.times.concentration)).exp()
+        return later
+
+    @property
+    def median(self) -> Tensor:
+        """The times before which half of the events come."""
+        half: Tensor = self.times.scale * math.log(2) ** (1 / self.times.concentration)
+        return half
 
     def expand(self, batch_shape: Any, _: Any = None) -> CensoredWeibull:
         """The same for a batch of another shape."""

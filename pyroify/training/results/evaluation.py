@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ from pyro.infer.autoguide import AutoDelta, init_to_median, init_to_value
 from torch import Tensor, nn
 
 from ..checkpoints import State
+from ..data.files import write_table
 from ..data.rows import Rows, Scaling, check_lengths, held_out, scale_inputs
 from ..data.trees import unflatten
 from ..inference.objectives import Objective, Predict, posterior
 from ..model.audit import refusing_inputs
 from ..model.sites import Draw, conditioned, observed, observed_in
 from ..run import Flags, Run, write_json
-from .plots import draw_plots
+from .pictures.draw import Drawn, draw_plots
 from .report import write_report
 from .scores import Scores, Task
 from .verdicts import verdicts
@@ -153,7 +154,7 @@ def report(
     run: Run,
 ) -> None:
     """Writes ``report.html``, and with ``--plots`` the pictures in it."""
-    pictures = []
+    pictures: list[Drawn] = []
     if run.flags.plots:
         pictures = draw_plots(task, objective, predictors, scores, run)
     name, rows = held_out(run.parts)
@@ -191,8 +192,24 @@ def write_predictions(
     about: State,
     flags: Flags,
 ) -> None:
-    """Writes ``predictions.npz``."""
+    """Writes ``predictions.npz``; of the rows of a table also the table with what is predicted."""
     columns: dict[str, Any] = predict_rows(task, objective, inputs, about, flags.samples)
     path = flags.out / "predictions.npz"
     np.savez(path, **columns)
-    print(f"predictions: {path}")
+    written = str(path)
+    if about["columns"]:
+        added = {f"predicted_{name}": each for name, each in flat_columns(columns).items()}
+        written += f", {write_table(flags.predict, added, flags.out).name}"
+    print(f"predictions: {written}")
+
+
+def flat_columns(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+    """The columns of all arrays, numbered where a row has more than one number of a kind."""
+    flat = {}
+    for name, array in arrays.items():
+        if array.ndim == 1:
+            flat[name] = array
+            continue
+        columns = array.reshape(len(array), -1).T
+        flat |= {f"{name}_{number}": column for number, column in enumerate(columns)}
+    return flat

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyro
 import torch
+from pyro import poutine
 from torch import Tensor, nn
+from torch.export import Dim
+from torch.utils import _pytree as pytree
 
 from ..checkpoints import State, save
+from ..data.rows import Rows
+from ..errors import first_line
 from ..inference.objectives import Objective, posterior_draws
-from ..model.sites import observed, whole_draw
+from ..model.sites import Draw, observed, whole_draw
 from ..run import Flags, example_rows
 
 
@@ -22,7 +29,9 @@ def export(
 ) -> None:
     """Writes ``draws.pt``, ``mean.pt``, and ``serve.py``, which says how to use them.
 
-    ``keywords`` are the arguments of the network that its inputs go to, empty for by position.
+    Also ``mean.pt2``, which needs no class, and ``draws.safetensors``, which needs no torch, each
+    where it can be had. ``keywords`` are the arguments of the network that its inputs go to, empty
+    for by position.
     """
     model, rows, out = objective.model, example_rows(about), flags.out
     with torch.no_grad():
@@ -43,6 +52,60 @@ def export(
     save(out / "mean.pt", mean)
     (out / "serve.py").write_text(serving_text())
     print(f"exported: {out / 'draws.pt'}, mean.pt and serve.py")
+    write_safetensors(out / "draws.safetensors", exported)
+    write_program(out / "mean.pt2", Fixed(model, means, keywords), rows)
+
+
+def write_safetensors(path: Path, exported: State) -> None:
+    """All numbers of what is exported, each by its place, such as ``draws/0/fc.weight``."""
+    try:
+        from safetensors.torch import save_file
+    except ImportError:
+        print(f"not exported: {path.name}, which needs safetensors: pip install safetensors")
+        return
+    save_file({name: value.contiguous().clone() for name, value in numbers(exported)}, path)
+    print(f"exported: {path}")
+
+
+def numbers(value: Any, place: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in mappings and lists, with its place."""
+    if isinstance(value, Tensor):
+        yield place, value
+    elif isinstance(value, Mapping | list):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, part in items:
+            yield from numbers(part, f"{place}/{name}".lstrip("/"))
+
+
+class Fixed(nn.Module):
+    """The network at one value of every latent, and nothing random in it."""
+
+    def __init__(self, model: nn.Module, draw: Draw, keywords: tuple[str, ...]):
+        super().__init__()
+        self.net: Any = model.net
+        self.draw = {name: value.detach() for name, value in draw.items()}
+        self.keywords = keywords
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the network returns."""
+        named = dict(zip(self.keywords, inputs, strict=False))
+        with poutine.condition(data=self.draw):
+            return self.net(*(() if named else inputs), **named)
+
+
+def write_program(path: Path, network: Fixed, rows: Rows) -> None:
+    """The network by ``torch.export``, for any number of rows; says so where it cannot be had."""
+    shapes = pytree.tree_map_only(Tensor, lambda _: {0: Dim.AUTO}, rows.args)
+    try:
+        with pyro.validation_enabled(False):
+            program = torch.export.export(
+                network.eval(), rows.args, dynamic_shapes=(shapes,), strict=False
+            )
+            torch.export.save(program, path)
+    except Exception as error:  # whatever a network does that a graph cannot
+        print(f"not exported: {path.name}: {first_line(error)}")
+        return
+    print(f"exported: {path}")
 
 
 def serving_text() -> str:

@@ -33,9 +33,6 @@ class Task(Protocol):
     def predictions(self, likelihoods: list[Any], scaling: Scaling) -> Columns:
         """What ``--predict`` writes for each row."""
 
-    def plot_calibration(self, axes: Any, title: str, scores: Scores) -> None:
-        """Whether the predictions are as uncertain as they should be."""
-
 
 class Regression:
     """Targets are numbers; missing ones are NaN and are not scored."""
@@ -84,15 +81,6 @@ class Regression:
         means = torch.stack([p.mean for p in likelihoods]).mean(0) * sd + mean
         low, high = draws.quantile(torch.tensor([0.05, 0.95]), dim=0) * sd + mean
         return as_columns(mean=means, sd=draws.std(0) * sd, q05=low, q95=high)
-
-    def plot_calibration(self, axes: Any, title: str, scores: Scores) -> None:
-        """Share of rows inside central intervals of every width."""
-        widths = torch.linspace(0, 1, 51)
-        off_centre = off_centre_of(scores)
-        inside = [(off_centre <= width).float().mean().item() for width in widths]
-        axes.plot(widths.cpu(), inside, label=title)
-        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-        axes.set(xlabel="central interval", ylabel="share of test rows inside")
 
 
 def off_centre_of(scores: Scores) -> Tensor:
@@ -155,17 +143,6 @@ class Classification:
         columns = as_columns(probabilities=mean, entropy=entropy, mutual_information=epistemic)
         return {**as_columns(**{"class": mean.argmax(-1)}), **columns}
 
-    def plot_calibration(self, axes: Any, title: str, scores: Scores) -> None:
-        """Accuracy against confidence in ten bins of as many rows each."""
-        points: list[list[float]] = []
-        order = scores["confidence"].flatten().argsort()
-        for name in ("confidence", "correct"):
-            bins = scores[name].flatten()[order].chunk(10)
-            points.append([part.nanmean().item() for part in bins])
-        axes.plot(*points, marker="o", label=title)
-        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-        axes.set(xlabel="confidence", ylabel="accuracy on test rows")
-
 
 def two_classes(likelihood: Any) -> Tensor:
     """The probabilities of 0 and 1 under a Bernoulli, on a last axis of their own."""
@@ -202,11 +179,6 @@ class Density:
     def predictions(self, likelihoods: list[Any], scaling: Scaling) -> Columns:
         """Draws of the targets, of shape [rows, draws, ...]."""
         return as_columns(draws=torch.stack([p.sample() for p in likelihoods], 1))
-
-    def plot_calibration(self, axes: Any, title: str, scores: Scores) -> None:
-        """How the negative log-likelihood is spread over the rows."""
-        axes.hist(scores["nll"].cpu().numpy(), bins=30, histtype="step", label=title)
-        axes.set(xlabel="negative log-likelihood, nats", ylabel="rows")
 
 
 def as_columns(**tensors: Tensor) -> Columns:
