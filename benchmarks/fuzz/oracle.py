@@ -279,6 +279,8 @@ class _Judge:
             return False
         if finding.get("subject") in names:
             return True
+        if any(f"{site}.".startswith(f"{name}.") for site in finding["sites"] for name in names):
+            return True  # it says that this stays plain
         for name in names:
             path, start, end = self.spans.get(name, ("", 0, 0))
             if finding["path"] == path and start <= finding["line"] <= end:
