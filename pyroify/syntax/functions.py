@@ -12,6 +12,7 @@ from pyroify.syntax.declarations import (
     exiting_index,
     find_exit,
     read_declaration,
+    names_with_noise,
     unnamed_declarations,
 )
 from pyroify.syntax.declared import read_decorated
@@ -137,6 +138,7 @@ def _split_declarations(
 
     They stand at its end, or where it may return for the first time.
     """
+    known |= {*names_with_noise(body, this)}
     for end in (len(body), exiting_index(body) or 0):
         found: list[ExistingDeclaration] = []
         start = end
