@@ -32,6 +32,7 @@ from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
 from pyroify.program.present import Present, present_at_end
 from pyroify.program.summary import ClassSummary
+from pyroify.spec.literals import Range
 from pyroify.spec.match import (
     Decision,
     SiteKey,
@@ -40,7 +41,6 @@ from pyroify.spec.match import (
     matches_class,
     matches_name,
 )
-from pyroify.spec.literals import Range
 from pyroify.spec.model import Action, Deterministic, Keep, Latent, Param, Rule, Sample, Spec
 from pyroify.spec.render import (
     NOT_AT_THIS_SITE,

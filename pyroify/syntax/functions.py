@@ -11,8 +11,8 @@ from pyroify.code.read import read_block
 from pyroify.syntax.declarations import (
     exiting_index,
     find_exit,
-    read_declaration,
     names_with_noise,
+    read_declaration,
     unnamed_declarations,
 )
 from pyroify.syntax.declared import read_decorated
