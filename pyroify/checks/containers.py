@@ -9,13 +9,13 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
 from pyroify.program.attributes.lists import is_registered, module_lists
+from pyroify.program.attributes.wrapped import made_by_bases
 from pyroify.program.values import (
     ContainerInstance,
     LayerInstance,
     classes_in,
     holds_parameters,
 )
-from pyroify.program.wrapped import made_by_bases
 from pyroify.syntax.values import Many, OneOf, Plain, Unknown, walk
 
 EDITS = {"insert", "pop", "__delitem__"}
