@@ -348,7 +348,8 @@ class _Judge:
             is_crash, is_output = "raises" in problem, problem.startswith("output")
             if "cannot hold its old value" in problem:
                 continue  # where it starts is looked at for each parameter
-            if is_output and self._is_warned({*root, *names}, "PYR002"):
+            is_value = is_output or problem.startswith("the gradient")
+            if is_value and self._is_warned({*root, *names}, "PYR002"):
                 continue  # nothing takes the weights over that torch does not register
             if "was frozen; reading" in problem and self._is_warned(names, "PYR008"):
                 continue
