@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pyroify.catalog.layers import names_parameter
 from pyroify.decide.wrappings import Wrapping, find_wrappings
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import Pointers
 from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
-from pyroify.program.values import ClassInstance, classes_in
+from pyroify.program.values import classes_in
 from pyroify.spec.model import Spec
 from pyroify.syntax.values import Path
 
@@ -140,7 +139,7 @@ class Candidates:
         """Whether a path below an instance of a class is, or leads to, one of these sites."""
         if not path or depth > 10:
             return False
-        if any(_is_chosen(self.of(item), path, chosen) for item in cls.lineage):
+        if any(matches(site, path) for item in cls.lineage for site in chosen(self.of(item))):
             return True
         return self.leads_below(cls, path, chosen, depth)
 
@@ -149,13 +148,13 @@ class Candidates:
         return any(
             self.leads_to(held, path[start:], chosen, depth + 1)
             for held in self.classes_at(cls, path[0])
-            for start in range(1, 2 if self._is_at(cls, path[0], held) else len(path))
+            for start in range(1, len(path))
         )
 
     def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[tuple[ModuleClass, str]]:
         """The declared parameters that a path below an instance of a class is, or holds.
 
-        Where only run time shows them they end in ``**``, unless their names are parameters'.
+        Where only run time shows them they end in ``**``.
         """
         yield from self._sites_at(cls, path, 0)
 
@@ -169,25 +168,13 @@ class Candidates:
             is_seen = is_seen or bool(seen)
             yield from ((item, site) for site in seen)
             if found and not seen:
-                is_named = len(path) > 1 and names_parameter(path[-1])
-                yield item, ".".join(path if is_named else (*path, "**"))
+                yield item, ".".join((*path, "**"))
         if depth > 10:
             return
         held = self.classes_at(cls, path[0]) if path else self._held(cls)
         for inner in held:
-            is_itself = len(path) > 1 and self._is_at(cls, path[0], inner)
-            end = 2 if is_itself else len(path) + (not is_seen)
-            for start in range(1, end) if path else (0,):
+            for start in range(1, len(path) + (not is_seen)) if path else (0,):
                 yield from self._sites_at(inner, path[start:], depth + 1)
-
-    def _is_at(self, cls: ModuleClass, name: str, held: ModuleClass) -> bool:
-        """Whether an attribute is seen to be an instance of a class, and not only to hold one."""
-        summaries = (self.summaries.get(item.key) for item in cls.lineage)
-        attributes = (item for one in summaries if one for item in one.everything)
-        nodes = [item.node for item in attributes if item.name == name]
-        return nodes != [] and all(
-            isinstance(node, ClassInstance) and node.cls is held for node in nodes
-        )
 
     def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
         """Classes of the project that an attribute holds."""
@@ -209,13 +196,6 @@ class Candidates:
         for item in cls.lineage:
             summary = self.summaries.get(item.key)
             yield from summary.held if summary else ()
-
-
-def _is_chosen(sites: ClassSites, path: Path, chosen: Chosen) -> bool:
-    """Whether a path is such a site. What is kept by its name is none of those out of sight."""
-    found = [site for site in chosen(sites) if matches(site, path)]
-    is_hidden = all("**" in site for site in found)
-    return bool(found) and not (is_hidden and ".".join(path) in sites.kept)
 
 
 def _leads_to(path: Path, site: str) -> bool:
