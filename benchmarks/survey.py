@@ -6,27 +6,36 @@ Normal(0, 1) prior on every parameter, and counts classes. Nothing is run or imp
 tool crashes, or if a bar is missed.
 
 ``python benchmarks/survey.py NAME...`` does some packages only, lists the classes, and writes no
-table.
+table. ``--starter`` plans them as their owner would at first, by ``pyroify plan`` with the spec
+that ``pyroify init`` starts with, and writes ``benchmarks/survey_starter.json`` for a second table.
 """
 
+import argparse
 import json
+import os
+import resource
+import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from corpus import CORPUS, NAMES, SPEC, download, refusals, unpack
+from corpus import CORPUS, NAMES, ROOT, SPEC, download, refusals, unpack
 from pyroify.decide.model import ClassPlan, SitePlan
+from pyroify.diagnostics import lookup
 from pyroify.pipeline import rewrite_project
 from pyroify.program.faults import FAULT
 from pyroify.project import open_project
+from pyroify.report.starter import default_spec
 from pyroify.spec.load import load_spec
 
 MORE = Path(__file__).with_name("packages.txt")
 TABLE = Path(__file__).with_name("survey.json")
+STARTER_TABLE = Path(__file__).with_name("survey_starter.json")
 PROCESSES = 2
 AT_RUN_TIME = "**"
 """In the path of a site: which layers there are, only run time shows."""
@@ -64,8 +73,35 @@ class Row:
     codes: dict[str, int]
 
 
-def main(names: Sequence[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class StarterRow:
+    """What `plan` makes of a package with the spec that `init` starts with.
+
+    ``tests`` are left out by that spec. ``seconds`` are of one processor.
+    """
+
+    package: str
+    version: str
+    classes: int
+    converted: int
+    unchanged: int
+    refused: int
+    for_others: int
+    seconds: int
+    codes: dict[str, int]
+
+
+def main(arguments: Sequence[str]) -> int:
     """Survey the named packages, or all; return the exit code."""
+    parser = argparse.ArgumentParser(description="Count what is refused in public packages.")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument(
+        "--starter", action="store_true", help="with the spec that init starts with"
+    )
+    options = parser.parse_args(arguments)
+    names = options.names
+    if options.starter:
+        return survey_starter(names or list(listed()))
     rows = []
     with ProcessPoolExecutor(PROCESSES) as pool:
         for row in pool.map(partial(survey, verbose=bool(names)), names or list(listed())):
@@ -117,6 +153,55 @@ def survey(name: str, *, verbose: bool = False) -> Row:
         in_loops=sum(map(_is_at_run_time, declared)),
         crashes=sum(finding.code == FAULT for finding in outcome.findings),
         codes=dict(Counter(code for entry in refused for code in refusals(entry))),
+    )
+
+
+def survey_starter(names: Sequence[str]) -> int:
+    """Plan packages with the spec that `init` starts with, and keep the rows of all others."""
+    known = json.loads(STARTER_TABLE.read_text()) if STARTER_TABLE.exists() else []
+    rows = {row["package"]: row for row in known}
+    missed = False
+    for name in names:
+        row = plan_starter(name)
+        print(json.dumps(asdict(row)), flush=True)
+        missed |= row.refused > MAX_REFUSED * row.classes
+        rows[name] = asdict(row)
+        STARTER_TABLE.write_text(json.dumps([*rows.values()], indent=1) + "\n")
+    return int(missed)
+
+
+def plan_starter(name: str) -> StarterRow:
+    """Plan one package so."""
+    archive = download(name)
+    folder = unpack(archive, CORPUS / "starter" / name)
+    (folder / "pyroify.yaml").write_text(default_spec().text)
+    command = (sys.executable, "-m", "pyroify", "plan", "--format", "json", "--allow-unmatched")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    version = archive.name.removesuffix(".tar.gz").split("-")[1]
+    return starter_row(name, version, json.loads(done.stdout), seconds)
+
+
+def starter_row(package: str, version: str, plan: Mapping[str, Any], seconds: float) -> StarterRow:
+    """The counts of a plan, as ``--format json`` gives it."""
+    refused = [entry for entry in plan["classes"] if entry["status"] == "refused"]
+    reasons = [
+        {code for code in entry["codes"] if lookup(code).severity == "refused"} for entry in refused
+    ]
+    counts = plan["summary"]["classes"]
+    return StarterRow(
+        package=package,
+        version=version,
+        classes=len(plan["classes"]),
+        converted=counts["to_convert"] + counts["converted"],
+        unchanged=counts["unchanged"],
+        refused=len(refused),
+        for_others=sum(codes == {"PYR062"} for codes in reasons),
+        seconds=round(seconds),
+        codes=dict(Counter(code for codes in reasons for code in codes)),
     )
 
 

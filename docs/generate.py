@@ -62,6 +62,7 @@ TABLE = re.compile(
 )
 CORPUS = ROOT / "benchmarks" / "corpus.json"
 SURVEY = ROOT / "benchmarks" / "survey.json"
+SURVEY_STARTER = ROOT / "benchmarks" / "survey_starter.json"
 FUZZ = ROOT / "benchmarks" / "fuzz.json"
 PROOFS = ROOT / "benchmarks" / "proofs.json"
 MUTANTS = ROOT / "benchmarks" / "mutants.json"
@@ -89,6 +90,16 @@ SURVEYED = {
     "foreign": "at run time for code outside alone",
     "declarations": "declarations",
     "in_loops": "in loops over what is not known",
+}
+STARTED = {
+    "package": "package",
+    "version": "version",
+    "classes": "classes",
+    "converted": "to convert",
+    "unchanged": "nothing to convert",
+    "refused": "refused",
+    "for_others": "of these, for another's sake",
+    "seconds": "seconds",
 }
 OWNED = {
     "classes": "classes",
@@ -398,6 +409,23 @@ def survey_table() -> str:
         ("package", *SURVEYED.values()),
         ((str(row["package"]), *(str(row[key]) for key in SURVEYED)) for row in [*rows, total]),
     )
+
+
+def survey_starter_table() -> str:
+    """What plans with the spec of ``pyroify init`` came to."""
+    rows = json.loads(SURVEY_STARTER.read_text())
+    return _table(
+        (*STARTED.values(), "refusals by code"),
+        (
+            (*(str(row[key]) for key in STARTED), _by_count(row["codes"]))
+            for row in sorted(rows, key=lambda row: -row["classes"])
+        ),
+    )
+
+
+def _by_count(counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{key} {count}" for key, count in ordered)
 
 
 def owners_table() -> str:
@@ -749,6 +777,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "corpus": corpus_table,
     "refusals": refusals_table,
     "survey": survey_table,
+    "survey_starter": survey_starter_table,
     "fuzz": fuzz_table,
     "proofs": proofs_table,
     "unproven": unproven_table,

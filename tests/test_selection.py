@@ -275,6 +275,11 @@ SPREAD = {
         "A",
         "B MEMBER A",
     ),
+    "and one of a base that changes for no other class": (
+        graph(A=PLAIN, B=derives("A", is_random=True), C=vertex(own_members="B", is_random=True)),
+        "B",
+        "C MEMBER B",
+    ),
     "where that changes for no one else it stays": (
         graph(A=RANDOM, B=vertex(own_members="A", holds="A")),
         "A",

@@ -204,7 +204,6 @@ class ProjectDraft:
     files: list[FileDraft] = field(default_factory=list)
     classes: list[ClassDraft] = field(default_factory=list)
     helpers: dict[str, Helper] = field(default_factory=dict)
-    reexports: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
 
     def new_name(self, stem: str) -> str:
@@ -267,12 +266,10 @@ class ProjectDraft:
             file.add_import(f"import {module}")
             return f"{module}.{name}"
         if way == "re-export" and self.package:
-            if name not in self.reexports:
-                self.reexports.append(name)
-            inside = f"{self.package}/reexports.py"
-            self.names.add("reexports")
-            _reexport(self, inside, name, f".{stem}")
-            file.add_import(f"from .reexports import {name}")
+            by = f"{stem}_names"  # one for each file, or two could import each other
+            self.names.add(by)
+            _reexport(self, f"{self.package}/{by}.py", name, f".{stem}")
+            file.add_import(f"from .{by} import {name}")
             return name
         file.add_import(f"from {near if self.rng.random() < 0.6 else module} import {name}")
         return name

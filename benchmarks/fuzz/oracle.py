@@ -279,6 +279,8 @@ class _Judge:
             return False
         if finding.get("subject") in names:
             return True
+        if any(f"{site}.".startswith(f"{name}.") for site in finding["sites"] for name in names):
+            return True  # it says that this stays plain
         for name in names:
             path, start, end = self.spans.get(name, ("", 0, 0))
             if finding["path"] == path and start <= finding["line"] <= end:
@@ -346,6 +348,9 @@ class _Judge:
             is_crash, is_output = "raises" in problem, problem.startswith("output")
             if "cannot hold its old value" in problem:
                 continue  # where it starts is looked at for each parameter
+            is_value = is_output or problem.startswith("the gradient")
+            if is_value and self._is_warned({*root, *names}, "PYR002"):
+                continue  # nothing takes the weights over that torch does not register
             if "was frozen; reading" in problem and self._is_warned(names, "PYR008"):
                 continue
             if not (is_crash or is_output) and self._is_said([*root, *(names if is_plain else ())]):

@@ -9,6 +9,7 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
 from pyroify.program.attributes.lists import is_registered, module_lists
+from pyroify.program.attributes.wrapped import made_by_bases
 from pyroify.program.values import (
     ContainerInstance,
     LayerInstance,
@@ -37,6 +38,24 @@ def python_list(subject: Subject) -> Iterator[Finding]:
                 "does not register",
                 "use nn.ModuleList or nn.ModuleDict",
             )
+
+
+def kept_in_another_place(subject: Subject) -> Iterator[Finding]:
+    """A parameter that a base declares, and that stays where the class puts it in a container."""
+    project = subject.project
+    for path in sorted(project.of(subject.cls).kept):
+        for base, before in made_by_bases(subject.summary, path):
+            if before in project.of(base).declared:
+                put = next(iter(subject.summary.attached_as(path.partition(".")[0])))
+                yield subject.finding(
+                    put.line,
+                    put.column,
+                    "PYR061",
+                    f"self.{path} is not to change, but {base.cls.name} has declared it by then, "
+                    f"as self.{before}",
+                    "let one rule decide both",
+                    (f"{base.name}.{before}",),
+                )
 
 
 def edited_container(subject: Subject) -> Iterator[Finding]:

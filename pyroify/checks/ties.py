@@ -11,7 +11,7 @@ from pyroify.program.attributes.ties import Tie
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import AccessPath, Single, place
 from pyroify.program.summary import ClassSummary, always_assigned, exclusive, summary_of
-from pyroify.spec.match import SiteKey, decide
+from pyroify.spec.match import Decision, SiteKey, decide, has_wildcard
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.facts import ATTACHING, Assignment
 from pyroify.syntax.values import Call, Declared, Path, SelfRead
@@ -42,7 +42,8 @@ def tied_to_kept(subject: Subject) -> Iterator[Finding]:
     for tie in summary.ties:
         is_drawn = tie.left in sites.random | sites.constrained
         if tie.condition != "" and is_drawn and tie.right in sites.kept:
-            if not summary.is_frozen(tie.right):
+            # By a wildcard, nothing that turns out to be frozen is declared.
+            if not summary.is_frozen(tie.right) or _is_spelled_out(subject, tie.left):
                 yield subject.finding(
                     tie.line,
                     tie.column,
@@ -98,13 +99,22 @@ def _loses(subject: Subject, summary: ClassSummary, tie: Tie, item: Assignment, 
 
 def _is_ruled_alone(spec: Spec, summary: ClassSummary, path: str) -> bool:
     """Whether rules declare a second name, should that come to be the only one of a parameter."""
+    return not isinstance(_decision(spec, summary, path).action, Keep)
+
+
+def _is_spelled_out(subject: Subject, path: str) -> bool:
+    """Whether a rule without wildcards decides about a parameter."""
+    rule = _decision(subject.project.spec, subject.summary, path).rule
+    return rule is not None and not has_wildcard(rule.match)
+
+
+def _decision(spec: Spec, summary: ClassSummary, path: str) -> Decision:
     owner = path.rpartition(".")[0]
     layer = next(
         (single.instance.layer.name for single in _spots(summary) if single.where.path == owner), ""
     )
     cls, frozen = summary.cls, summary.is_frozen(path)
-    key = SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen)
-    return not isinstance(decide(spec, key).action, Keep)
+    return decide(spec, SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen))
 
 
 def _spots(summary: ClassSummary) -> Iterator[Single]:

@@ -83,7 +83,7 @@ def becomes_buffer(parameter: OwnParameter, summary: ClassSummary) -> bool:
 def _changes_all(summary: ClassSummary) -> bool:
     """Whether the class, or a relative, goes over its parameters to do more than freeze them."""
     return any(
-        (method.self_calls & PARAMETERS and not method.freezes)
+        (method.self_calls & PARAMETERS and not any(item.path == () for item in method.freezes))
         or goes_over_parameters(method, cls, summary.resolver.index)
         for cls in (summary.cls, *summary.relatives)
         for method in cls.cls.methods

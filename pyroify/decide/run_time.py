@@ -25,6 +25,7 @@ from pyroify.decide.loops import (
     report_hidden_places,
     report_moved,
     report_places,
+    spelled_names,
     tables_below,
 )
 from pyroify.decide.replaceable import becomes_buffer
@@ -155,6 +156,8 @@ def _of_bases(attributes: Sequence[Attribute], sites: Sites) -> Iterator[str]:
     grown = _grown(sites.summary)
     for cls in sites.summary.cls.lineage[1:]:
         summary = summary_of(cls, sites.summary.resolver)
+        if _is_hidden_apart(summary, sites):
+            yield _in_pyro_modules(sites)
         for attribute in summary.everything:
             if attribute.name in grown:
                 grown.discard(attribute.name)
@@ -217,6 +220,22 @@ def _is_apart(attribute: Attribute, summary: ClassSummary, sites: Sites) -> bool
         return True
     module, name = summary.cls.file.module, f"{summary.cls.cls.qualname}.{attribute.name}"
     return any(spells_out(rule, module, name) for rule in sites.spec.rules)
+
+
+def _is_hidden_apart(summary: ClassSummary, sites: Sites) -> bool:
+    """Whether a base attaches under names out of sight, and may make something else of that."""
+    if not any(attribute.name in ("", "*") for attribute in summary.everything):
+        return False
+    inner = replace(sites, summary=summary)
+    is_same = tables_below(OTHER, inner) == tables_below(OTHER, sites)
+    return not is_same or any(True for _ in spelled_names(inner))
+
+
+def _in_pyro_modules(sites: Sites) -> str:
+    """The ids of parameters right in the modules that a loop of a base has been through."""
+    pyro = sites.names.say("PyroModule")
+    parts = f"for part in self.modules() if part is not self and isinstance(part, {pyro})"
+    return f"*(id(value) {parts} for value in part.parameters(recurse=False))"
 
 
 def _is_module(node: Value) -> bool:

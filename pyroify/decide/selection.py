@@ -8,7 +8,7 @@ is converted too; and a class that cannot be converted takes along what would be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
@@ -175,13 +175,25 @@ class _State:
     graph: Graph
     wanted: Set[Key]
     refused: set[Key]
+    _needed: dict[int, frozenset[Key]] = field(default_factory=dict)
+    """What is needed, by how many are refused: they only become more."""
+
+    @property
+    def needed(self) -> frozenset[Key]:
+        """What still changes for the sake of a random class."""
+        if len(self.refused) not in self._needed:
+            self._needed[len(self.refused)] = needed(self.graph, self.refused)
+        return self._needed[len(self.refused)]
 
     def converts(self, key: Key) -> bool:
         return key in self.wanted and key not in self.refused
 
     def is_plain(self, key: Key) -> bool:
         """Whether a class is refused, and no base makes a PyroModule of it."""
-        return key in self.refused and not any(map(self.converts, self.graph.classes[key].bases))
+        if key not in self.refused:
+            return False
+        bases = [base for base in self.graph.classes[key].bases if self.converts(base)]
+        return not bases or self.needed.isdisjoint(bases)
 
     def reasons(self, key: Key) -> Iterator[Refusal]:
         """Why a class is not to be converted, the nearest reason first."""
@@ -208,7 +220,7 @@ class _State:
                 if self.is_plain(member):
                     yield Reason.BESIDE, member
         members = [member for member in vertex.own_members if self.is_plain(member)]
-        if members and key in needed(self.graph, self.refused):
+        if members and key in self.needed:
             yield Reason.MEMBER, members[0]
 
     def _of_subclass(self, key: Key, vertex: ClassNode, sub: Key) -> Iterator[tuple[Reason, Key]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -26,12 +26,13 @@ from pyroify.code.statements import (
 from pyroify.code.write import write_value
 from pyroify.decide.model import Action as ActionName
 from pyroify.decide.model import RuleRef, SitePlan
-from pyroify.decide.starts import Start, start_of
+from pyroify.decide.starts import Start, starts_of
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
 from pyroify.program.present import Present, present_at_end
 from pyroify.program.summary import ClassSummary
+from pyroify.spec.literals import Range
 from pyroify.spec.match import (
     Decision,
     SiteKey,
@@ -303,9 +304,9 @@ class Sites:
         """
         self.report_if_spared(path, decision, line, column, layer)
         self._report_if_frozen(path, layer, decision, line)
-        start = start_of(self.summary, path, layer, hidden)
+        starts = starts_of(self.summary, path, layer, hidden)
         if value and path not in self.present and path not in self.within:
-            self._check_start(path, start, decision, line, column)
+            self._check_starts(path, starts, decision, line, column)
         self._note_lambda(value)
         self.plans.append(
             SitePlan(
@@ -319,7 +320,7 @@ class Sites:
                 rule=_deciding(decision),
                 beaten=tuple(map(_reference, decision.beaten)),
                 spared=decision.spared,
-                start=start[1] if start and not layer and not hidden else None,
+                start=None if layer or hidden else _same_range(starts),
                 foreign="**" in path and path.partition(".")[0] in self.foreign,
             )
         )
@@ -361,17 +362,16 @@ class Sites:
         key = replace(self._key(path, layer, frozen=False), frozen=False)
         return decide(self.spec, key).rule != decision.rule
 
-    def _check_start(
-        self, path: str, start: Start | None, decision: Decision, line: int, column: int
+    def _check_starts(
+        self, path: str, starts: Iterable[Start], decision: Decision, line: int, column: int
     ) -> None:
-        """Report a PyroParam that would start outside its constraint."""
+        """Report a PyroParam that would, or might, start outside its constraint."""
         action = decision.action
         if not isinstance(action, Param) or action.init != "keep" or decision.rule is None:
             return
-        if start is None:
-            return
         try:
-            check_start(action.constraint, *start)
+            for start in starts:
+                check_start(action.constraint, *start)
         except RenderError as error:
             message = f"{self.rule_name(decision)} for self.{path}: {error.message}"
             self.report(line, column, error.code, message, error.help, path)
@@ -619,6 +619,12 @@ class Sites:
 def is_noncentered(action: Action) -> bool:
     """Whether an action declares noise beside the parameter."""
     return isinstance(action, Sample) and not action.centered
+
+
+def _same_range(starts: Iterable[Start]) -> Range | None:
+    """Between what a parameter begins, however it is made."""
+    ranges = {values for _, values in starts}
+    return ranges.pop() if len(ranges) == 1 else None
 
 
 def _reads_fans(action: Action) -> bool:

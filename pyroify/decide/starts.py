@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pyroify.catalog.layers import LAYERS, fill
-from pyroify.program.summary import ClassSummary
+from pyroify.program.summary import ClassSummary, OwnParameter
 from pyroify.spec.literals import AROUND_ZERO, FAR, Range, alternatives, value_range, written_range
 from pyroify.syntax.facts import Write
+from pyroify.syntax.values import Argument
 
 SWEEPS = frozenset(
     "apply modules named_modules parameters named_parameters children state_dict".split()
@@ -18,32 +19,43 @@ Start = tuple[str, Range]
 """In words, and as the lowest and highest value."""
 
 
-def start_of(summary: ClassSummary, path: str, layer: str, hidden: bool = False) -> Start | None:
-    """What the parameter at a path starts at; ``layer`` is that of torch which owns it, if any.
+def starts_of(summary: ClassSummary, path: str, layer: str, hidden: bool = False) -> list[Start]:
+    """What the parameter at a path may start at; ``layer`` is that of torch which owns it, if any.
 
     ``hidden``: such a layer owns it, but only run time shows which.
     """
     names = tuple(path.split("."))
     own = [item for item in summary.all_parameters if item.name == path]
-    made = [item for one in own for item in one.made]
     writes = list(_writes(summary, names))
-    if len(made) == 1 and not writes:
-        arguments = own[0].method.arguments
-        for name in (name for name in alternatives(made[0].initial) if name in arguments):
-            return f"{name}, an argument that may be anything,", (-FAR, FAR)
+    if handed := [] if writes else _handed_in(own):
+        return handed
     if _is_handed_about(summary, names):
-        return None
+        return []
     if writes:
         values = written_range(writes[0].source) if len(writes) == 1 and writes[0].source else None
-        return values and (writes[0].source, values)
+        return [(writes[0].source, values)] if values else []
     if layer:
         value = fill(layer, names[-1])
         values = AROUND_ZERO if value is None else (value, value)
-        return f"the {names[-1]} that {layer} begins with", values
+        return [(f"the {names[-1]} that {layer} begins with", values)]
     if hidden and (fills := _fills(names[-1])):
-        return f"the {names[-1]} that layers of torch begin with", (min(fills), max(fills))
-    values = value_range(made[0].initial) if len(made) == 1 else None
-    return values and (made[0].initial, values)
+        return [(f"the {names[-1]} that layers of torch begin with", (min(fills), max(fills)))]
+    made = dict.fromkeys(source for item in own for source in _sources(item))
+    return [(source, values) for source in made if (values := value_range(source))]
+
+
+def _sources(own: OwnParameter) -> Iterator[str]:
+    """What a parameter of the class itself may be made of."""
+    return (source for made in own.made for source in alternatives(made.initial))
+
+
+def _handed_in(own: Iterable[OwnParameter]) -> list[Start]:
+    """The arguments that a parameter is, or starts at, by the source of its own class."""
+    found = dict[str, None]()
+    for item in own:
+        found |= dict.fromkeys(name for name in _sources(item) if name in item.method.arguments)
+        found |= dict.fromkeys(value.name for value in item.possible if isinstance(value, Argument))
+    return [(f"{name}, an argument that may be anything,", (-FAR, FAR)) for name in found]
 
 
 def _fills(name: str) -> list[float]:

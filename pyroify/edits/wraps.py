@@ -12,6 +12,7 @@ from pyroify.decide.model import Edit
 from pyroify.edits import kinds
 from pyroify.program import placements
 from pyroify.program.attributes.copies import made_to_copy, with_copied
+from pyroify.program.attributes.lists import is_registered, module_lists
 from pyroify.program.placements import AccessPath, place
 from pyroify.program.resolve import Resolver
 from pyroify.program.values import (
@@ -265,12 +266,17 @@ def _put_into_containers(candidate: Candidate, resolver: Resolver) -> Iterator[s
 
 
 def _listed(candidate: Candidate) -> set[Location]:
-    """Layers that the class keeps in a Python list as well: Pyro does not see who reads that."""
+    """Layers that the class keeps in a Python list as well: Pyro does not see who reads that.
+
+    Those in nothing but a list have no name, under which Pyro could tell their parameters apart.
+    """
+    summary = candidate.summary
+    nameless = {item.name for item in module_lists(summary) if not is_registered(summary, item)}
     return {
         call.place
         for method in candidate.cls.cls.methods
         for item in method.assignments
-        if isinstance(item.value, Items) and len(item.path) == 1
+        if isinstance(item.value, Items) and len(item.path) == 1 and item.path[0] not in nameless
         for call in calls_in(item.value)
     }
 

@@ -109,7 +109,7 @@ class OwnParameter:
     @property
     def optional(self) -> bool:
         """Whether it may be None, or not be there at all."""
-        return NOTHING in self._final or self.may_be_none or not always_assigned(self.assignments)
+        return NOTHING in self.possible or self.may_be_none or not always_assigned(self.assignments)
 
     @property
     def may_be_other(self) -> bool:
@@ -117,10 +117,10 @@ class OwnParameter:
         known = (Parameter, Declared)
         if self.found:
             return self.others
-        return any(not isinstance(item, known) and item != NOTHING for item in self._final)
+        return any(not isinstance(item, known) and item != NOTHING for item in self.possible)
 
     @property
-    def _final(self) -> tuple[Value, ...]:
+    def possible(self) -> tuple[Value, ...]:
         """What it may be in the end: what is overwritten in any case does not count."""
         items = self.assignments
         if set(items) <= set(self.method.assignments):

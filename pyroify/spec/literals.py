@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 Range = tuple[float, float]
@@ -36,7 +36,18 @@ _FILLS: dict[str, Range] = {
 _CENTRED = ("xavier_", "kaiming_", "orthogonal_")
 _WRITTEN = {"zeros_": 0.0, "zero_": 0.0, "ones_": 1.0}
 
-_SAME = frozenset({"float", "double", "clone", "detach", "requires_grad_", "to", "contiguous"})
+_SAME = frozenset(
+    "float double clone detach requires_grad_ to contiguous"
+    " squeeze unsqueeze view reshape flatten expand repeat transpose permute t".split()
+)
+"""Methods whose result has the elements of the tensor."""
+
+_IN_PLACE: Mapping[str, ast.operator] = {
+    "add_": ast.Add(),
+    "sub_": ast.Sub(),
+    "mul_": ast.Mult(),
+    "div_": ast.Div(),
+}
 
 
 def value_range(source: str) -> Range | None:
@@ -65,18 +76,24 @@ def alternatives(source: str) -> Iterator[str]:
 
 def written_range(source: str) -> Range | None:
     """The range of what a call writes into a tensor: ``nn.init.ones_(w)``, ``w.data.fill_(2)``."""
-    call = ast.parse(source, mode="eval").body
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
-        return None
-    name, named = call.func.attr, {item.arg: _range(item.value) for item in call.keywords}
-    given = [found for value in call.args if (found := _range(value)) is not None]
+    match ast.parse(source, mode="eval").body:
+        case ast.Call(func=ast.Attribute(value=inner, attr=name)) as call:
+            return _written(call, inner, name)
+    return None
+
+
+def _written(call: ast.Call, inner: ast.expr, name: str) -> Range | None:
+    is_function = ast.unparse(inner).endswith("init")
+    named = {item.arg: _range(item.value) for item in call.keywords}
+    values = call.args[1:] if is_function else call.args
+    given = [found for value in values if (found := _range(value)) is not None]
     if name in _WRITTEN:
         return _WRITTEN[name], _WRITTEN[name]
     if name in ("constant_", "fill_"):
         return named.get("val", named.get("value")) or next(iter(given), None)
     if name == "uniform_" and len(given) == 2:
         return _union([*given])
-    if name == "uniform_" and len(call.args) < 2 and not named:
+    if name == "uniform_" and not values and not named:
         return NEAR, 1 - NEAR
     if name in ("normal_", "trunc_normal_"):
         mean = named.get("mean", given[0] if given else None)
@@ -94,6 +111,8 @@ def _range(node: ast.expr) -> Range | None:
             return _negated(_range(operand))
         case ast.IfExp(body=body, orelse=otherwise):
             return _union([_range(body), _range(otherwise)])
+        case ast.Subscript(value=inner):
+            return _range(inner)
         case ast.BinOp(left=left, op=operator, right=right):
             return _combined(operator, _range(left), _range(right))
         case ast.Call(func=ast.Attribute(value=inner, attr=name)):
@@ -104,6 +123,10 @@ def _range(node: ast.expr) -> Range | None:
 def _of_call(node: ast.Call, inner: ast.expr, name: str) -> Range | None:
     if name in _SAME:
         return _range(inner)
+    if name in _IN_PLACE and len(node.args) == 1:
+        return _combined(_IN_PLACE[name], _range(inner), _range(node.args[0]))
+    if name.endswith("_"):
+        return _written(node, inner, name)
     if name == "exp" and not node.args:
         below = _range(inner)
         return below and (_exp(below[0]), _exp(below[1]))

@@ -34,6 +34,7 @@ WRITTEN = {
 }
 """What the rewrite calls classes and functions that declarations need, and what tells them from
 others of that name."""
+NOISE = "_noise"
 GOES_OVER = {
     *("modules", "named_modules", "children", "named_children", "apply"),
     *("parameters", "named_parameters", "_parameters", "_modules", "__dict__"),
@@ -119,6 +120,20 @@ def _is_declaration(file: Source, value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and file.dotted(value.func) in DECLARING
 
 
+def names_with_noise(body: Sequence[ast.stmt], this: str) -> Iterator[str]:
+    """What is there before its noise is declared, which has its shape: ``self.w_noise = ...``."""
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Assign):
+            owner, *rest = chain(node.targets[0]) or ("",)
+            name = rest[0].removesuffix(NOISE) if owner == this and len(rest) == 1 else ""
+            if name and name != rest[0] and _reads(node.value, (this, name)):
+                yield name
+
+
+def _reads(node: ast.expr, parts: tuple[str, ...]) -> bool:
+    return parts in {chain(inner)[:2] for inner in ast.walk(node)}
+
+
 def read_declaration(
     file: Source, node: ast.stmt, this: str, known: frozenset[str]
 ) -> ExistingDeclaration | None:
@@ -135,8 +150,8 @@ def read_declaration(
         if isinstance(item, ast.Assign):
             parts = chain(item.targets[0])
             if len(parts) == 2 and parts[0] == this and parts[1] not in known:
-                reads_itself = parts in {chain(inner)[:2] for inner in ast.walk(item.value)}
-                if not reads_itself and parts[1].removesuffix("_noise") not in known:
+                is_there = _reads(item.value, parts) or parts[1].removesuffix(NOISE) in known
+                if not is_there:
                     return None
     text, names = ast.unparse(node), names_in(node)
     return ExistingDeclaration(statement, node.lineno, text, names, reached_by(node))

@@ -11,6 +11,7 @@ from pyroify.code.read import read_block
 from pyroify.syntax.declarations import (
     exiting_index,
     find_exit,
+    names_with_noise,
     read_declaration,
     unnamed_declarations,
 )
@@ -137,6 +138,7 @@ def _split_declarations(
 
     They stand at its end, or where it may return for the first time.
     """
+    known |= {*names_with_noise(body, this)}
     for end in (len(body), exiting_index(body) or 0):
         found: list[ExistingDeclaration] = []
         start = end

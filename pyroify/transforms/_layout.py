@@ -90,8 +90,11 @@ def _fit(line: str, indent: int, limit: int, inner_limit: int = 0) -> list[str]:
     head, inner, closing = text[: opening + 1], text[opening + 1 : -1], text[-1] + tail
     one_line = f"{lead}    {inner}"
     arguments = _arguments(inner)
-    if indent + len(one_line) <= inner_limit or len(arguments) == 1:
-        body = _fit(one_line, indent, inner_limit)
+    if indent + len(one_line) <= inner_limit:
+        body = [one_line]
+    elif len(arguments) == 1:
+        clauses = [f"{lead}    {clause}" for clause in _clauses(inner)]
+        body = clauses or _fit(one_line, indent, inner_limit)
     else:
         body = [
             row for item in arguments for row in _fit(f"{lead}    {item},", indent, inner_limit)
@@ -111,6 +114,15 @@ def _arguments(text: str) -> list[str]:
     if text[start:].strip():
         items.append(text[start:].strip())
     return items
+
+
+def _clauses(text: str) -> list[str]:
+    """``a``, ``for a in b``, ``if c`` for a comprehension; empty for anything else."""
+    cuts = [at for at in _outside(text) if text.startswith((" for ", " if "), at)]
+    while cuts and text.startswith(" if ", cuts[0]):
+        cuts.pop(0)  # of what each of its elements is
+    ends = pairwise([0, *cuts, len(text)]) if cuts else ()
+    return [text[start:end].strip() for start, end in ends]
 
 
 def _operands(text: str) -> list[str]:
