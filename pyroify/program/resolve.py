@@ -577,10 +577,10 @@ class Resolver:
         """The classes and functions that a value may be; None where the source does not show."""
         if scope.depth > MAX_DEPTH:
             return None
+        if isinstance(callee, Closure | Name) and not self._is_alias(callee, scope):
+            return [(callee, scope)]
         deeper = replace(scope, depth=scope.depth + 1)
         match callee:
-            case Closure() | Name() if not self._is_alias(callee, scope):
-                return [(callee, scope)]
             case OneOf(options=options):
                 called = [option for option in options if option != NOTHING]  # None cannot be
                 found = [self.makers(option, deeper) for option in called]
