@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pyroify import __version__, cache, timings
+from pyroify import __version__, timings
 from pyroify.report import formats
 from pyroify.terminal import (
     is_colourful,
@@ -371,6 +371,7 @@ def rewrite(
 
     With `-` one file is read from stdin, and the result goes to stdout.
     """
+    from pyroify import cache
     from pyroify.report.said import keep, place_of, recall
 
     if (paths == (STDIN,)) != (stdin_filename is not None):
@@ -401,7 +402,7 @@ def rewrite(
 
     text = sys.stdin.buffer.read() if stdin_filename else None
     outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched)
-    if not check and cache.is_read() and (outcome.changes or outcome.lock):
+    if not check and cache.is_read() and (outcome.results or outcome.lock):
         with cache.set_aside():  # what is written is made of what is in the files alone
             outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched)
     if stdin_filename:  # only the editor knows whether it keeps the result
@@ -747,6 +748,7 @@ def _settled(
     paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None, writes: bool
 ) -> Project:
     """The project of ``paths``; what a killed run began is finished first, if that may write."""
+    from pyroify.cache import keeping
     from pyroify.workspace import open_settled
 
     with timings.stage("find files"):
@@ -755,7 +757,7 @@ def _settled(
         _note_recovery(recovery)
     context = click.get_current_context()
     if context.meta.get("pyroify.cache"):
-        context.with_resource(cache.keeping(project.root))
+        context.with_resource(keeping(project.root))
     return project
 
 
