@@ -141,8 +141,11 @@ class Resolver:
     def registered_in(self, dotted: str, importer: str) -> tuple[ModuleClass, ...]:
         """The classes of a registry, by a name that a file has for it or its method (``x.get``)."""
         owner = dotted.rpartition(".")[0]
-        is_module = any(file.module == owner for file in self.index.files)
-        around = () if is_module else self.registered.get(self.index.canonical(owner, importer), ())
+        around = (
+            ()
+            if owner in self.index.modules
+            else self.registered.get(self.index.canonical(owner, importer), ())
+        )
         return self.registered.get(self.index.canonical(dotted, importer), around)
 
     def _registries(self, decorator: str, file: File) -> Iterator[str]:
