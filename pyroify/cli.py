@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pyroify import __version__
+from pyroify import __version__, timings
 from pyroify.report import formats
 from pyroify.terminal import (
     is_colourful,
@@ -167,6 +167,36 @@ def _run_options(command: Command) -> Command:
     return command
 
 
+def _remember_cache(context: click.Context, option: click.Parameter, value: bool) -> None:
+    context.meta["pyroify.cache"] = not value
+
+
+CACHE = click.option(
+    "--no-cache",
+    is_flag=True,
+    envvar="PYROIFY_NO_CACHE",
+    show_envvar=True,
+    expose_value=False,
+    callback=_remember_cache,
+    help="Find everything out anew, and keep nothing of it in .pyroify/cache.",
+)
+
+
+def _show_timings(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        clock = timings.start()
+        context.call_on_close(lambda: warn(clock.render()))
+
+
+TIMINGS = click.option(
+    "--timings",
+    is_flag=True,
+    expose_value=False,
+    callback=_show_timings,
+    help="Say on stderr how much processor time each stage took.",
+)
+
+
 MIN_VERIFIED = click.option(
     "--min-verified",
     type=click.FloatRange(0, 100),
@@ -222,6 +252,8 @@ def init(paths: tuple[Path, ...]) -> int:
 @SPEC
 @_format_option("plan")
 @ALLOW_UNMATCHED
+@TIMINGS
+@CACHE
 @volume
 @_reports_failures
 def plan(
@@ -236,12 +268,21 @@ def plan(
     For a SITE (Class.path or module:Class.path, with * and ** as in the spec, or a class alone),
     explain which rule decides and which it beats.
     """
+    from pyroify.report.said import keep, place_of, recall
+
+    sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
+    project, prior_spec = _open([Path(t) for t in targets if t not in sites], spec)
+    place = None
+    if not sites and output_file is None:
+        place = place_of(project, "plan", output, allow_unmatched, is_quiet())
+    if (said := recall(place)) is not None:
+        _say(said.output)
+        return said.code
+
     from pyroify.api import accepted_codes, report_plan
     from pyroify.report.run import exit_code, without_warnings
     from pyroify.report.site import explain_site, with_sites
 
-    sites = [target for target in targets if SITE.fullmatch(target) and not Path(target).exists()]
-    project, prior_spec = _open([Path(t) for t in targets if t not in sites], spec)
     report = report_plan(project, prior_spec, accepted_codes(allow_unmatched))
     found = [site for name in sites for site in _find_sites(name, report)]
     if found and output == formats.DEFAULT:
@@ -250,7 +291,7 @@ def plan(
     report = with_sites(report, found) if found else report
     code = exit_code(report, would_change=False)
     report = without_warnings(report) if is_quiet() else report
-    _report(output, output_file, "plan", report, code)
+    keep(place, _report(output, output_file, "plan", report, code), code)
     return code
 
 
@@ -302,6 +343,8 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
 )
 @click.option("--write-baseline", is_flag=True, help="Write all findings to the baseline.")
 @ALLOW_UNMATCHED
+@TIMINGS
+@CACHE
 @volume
 @_reports_failures
 def rewrite(
@@ -328,8 +371,8 @@ def rewrite(
 
     With `-` one file is read from stdin, and the result goes to stdout.
     """
-    from pyroify.api import accepted_codes, carry_out
-    from pyroify.report.run import exit_code, make_report
+    from pyroify import cache
+    from pyroify.report.said import keep, place_of, recall
 
     if (paths == (STDIN,)) != (stdin_filename is not None):
         raise click.UsageError("`-` and --stdin-filename go together")
@@ -346,8 +389,22 @@ def rewrite(
         raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
     writes = not (check or diff or stdin_filename)
     project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename, writes)
+    place = None
+    if check and not (diff or stdin_filename or verify or baseline or output_file):
+        asked = (output, min_coverage, allow_unmatched, is_quiet(), is_verbose(), is_colourful())
+        place = place_of(project, "rewrite", *asked)
+    if (said := recall(place)) is not None:
+        _say(said.output)
+        return said.code
+
+    from pyroify.api import accepted_codes, carry_out
+    from pyroify.report.run import exit_code, make_report
+
     text = sys.stdin.buffer.read() if stdin_filename else None
     outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched)
+    if not check and cache.is_read() and (outcome.results or outcome.lock):
+        with cache.set_aside():  # what is written is made of what is in the files alone
+            outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched)
     if stdin_filename:  # only the editor knows whether it keeps the result
         outcome = replace(outcome, lock=None)
     is_proven = True
@@ -369,7 +426,7 @@ def rewrite(
         is_verbose(),
         is_colourful(),
     )
-    _report(output, output_file, "rewrite", report, code, options)
+    keep(place, _report(output, output_file, "rewrite", report, code, options), code)
     return code
 
 
@@ -377,6 +434,8 @@ def rewrite(
 @PATHS
 @SPEC
 @_format_option("status")
+@TIMINGS
+@CACHE
 @volume
 @_reports_failures
 def status(
@@ -404,6 +463,8 @@ def status(
     help="The page to write; an older one is replaced, and no other file.",
 )
 @ALLOW_UNMATCHED
+@TIMINGS
+@CACHE
 @volume
 @_reports_failures
 def report(paths: tuple[Path, ...], spec: Path | None, page: Path, allow_unmatched: bool) -> int:
@@ -456,6 +517,7 @@ def report(paths: tuple[Path, ...], spec: Path | None, page: Path, allow_unmatch
     "the old weights. It runs your code, and has to start pytest.",
 )
 @MIN_VERIFIED
+@TIMINGS
 @volume
 @_reports_failures
 def verify(
@@ -484,7 +546,8 @@ def verify(
     project, prior_spec = _open(paths, spec)
     with nullcontext(original) if original else original_tree(project.root, revision) as before:
         own = _own_run(run, run_timeout, run_limit)
-        results = verify_project(before, project, prior_spec, _note_verified, own)
+        with timings.stage("verify"):
+            results = verify_project(before, project, prior_spec, _note_verified, own)
         if not results:
             raise VerifyError(
                 "the spec converts nothing in the original; name it with --original or --revision"
@@ -685,11 +748,16 @@ def _settled(
     paths: Sequence[Path], spec_path: Path | None, stdin_filename: Path | None, writes: bool
 ) -> Project:
     """The project of ``paths``; what a killed run began is finished first, if that may write."""
+    from pyroify.cache import keeping
     from pyroify.workspace import open_settled
 
-    project, recovery = open_settled(paths, spec_path, stdin_filename, writes=writes)
+    with timings.stage("find files"):
+        project, recovery = open_settled(paths, spec_path, stdin_filename, writes=writes)
     if writes:
         _note_recovery(recovery)
+    context = click.get_current_context()
+    if context.meta.get("pyroify.cache"):
+        context.with_resource(keeping(project.root))
     return project
 
 
@@ -787,7 +855,8 @@ def _prove(
     from pyroify.proof import verify_rewrite
     from pyroify.report.verification import are_enough, verification_findings
 
-    results = verify_rewrite(project, spec, outcome, _note_verified, run)
+    with timings.stage("verify"):
+        results = verify_rewrite(project, spec, outcome, _note_verified, run)
     findings = verification_findings(results, outcome.plan)
     plan = replace(outcome.plan, findings=(*outcome.plan.findings, *findings))
     floor = 100.0 if min_verified is None else min_verified
@@ -812,16 +881,19 @@ def _write(report: Report, require_clean: bool) -> Report:
     return replace(report, written=True)
 
 
-def _report(output: str, file: Path | None, command: str, *given: Any) -> None:
-    """Report to stdout; with a ``file`` there, and what is for people to stdout."""
+def _report(output: str, file: Path | None, command: str, *given: Any) -> formats.Output:
+    """Report to stdout; with a ``file`` there, and what is for people to stdout, as is returned."""
     shown = output if file is None else formats.DEFAULT
-    _say(formats.renderer(shown, command)(*given))
+    with timings.stage("report"):
+        said = formats.renderer(shown, command)(*given)
+    _say(said)
     if file is not None:
         plain = (
             replace(item, colour=False) if isinstance(item, formats.RewriteOptions) else item
             for item in given
         )
         _write_report(file, formats.renderer(output, command)(*plain))
+    return said
 
 
 def _write_report(file: Path, output: formats.Output) -> None:

@@ -21,6 +21,7 @@ from pyroify.program.ownership import next_entries
 from pyroify.publish import Change
 from pyroify.source import NO_NOTEBOOK, NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
+from pyroify.timings import stage
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -84,8 +85,8 @@ def survey(
     root: Path, files: Sequence[str], selected: Collection[str]
 ) -> tuple[Index, Callable[[Spec], Plan]]:
     """What is known of a project, and the plan of the ``selected`` files under any spec."""
-    index = indexing.build_index(root, files, selected)
-    return index, lambda spec: planning.build_plan(index, spec, frozenset(selected))
+    index = _index(root, files, selected)
+    return index, lambda spec: _plan(index, spec, frozenset(selected))
 
 
 def make_plan(
@@ -95,8 +96,7 @@ def make_plan(
     selected: Collection[str],
 ) -> Plan:
     """What the spec makes of the ``selected`` files; all ``files`` are looked at."""
-    index = indexing.build_index(root, files, selected)
-    return planning.build_plan(index, spec, frozenset(selected))
+    return _plan(_index(root, files, selected), spec, frozenset(selected))
 
 
 def rewrite_project(
@@ -115,14 +115,15 @@ def rewrite_project(
     remaining = frozenset(files if selected is None else selected)
     if not remaining:
         return Outcome(Plan(), ())
-    index = indexing.build_index(root, files, remaining)
+    index = _index(root, files, remaining)
     done: dict[FilePlan, FileResult] = {}
     failed: dict[str, FileResult] = {}
     refused: list[ClassPlan] = []
     while True:
-        plan = planning.build_plan(index, spec, remaining)
+        plan = _plan(index, spec, remaining)
         todo = [file for file in plan.files if file not in done]
-        done.update(zip(todo, watched(rewrite_files(root, todo, jobs), len(todo)), strict=True))
+        with stage("rewrite"):
+            done.update(zip(todo, watched(rewrite_files(root, todo, jobs), len(todo)), strict=True))
         broken = {file.path: done[file] for file in plan.files if done[file].after is None}
         if not broken:
             break
@@ -136,11 +137,23 @@ def rewrite_project(
         if path not in failed
     ]
     results = (*failed.values(), *faults, *(done[file] for file in plan.files))
+    with stage("lock"):
+        lock = _next_lock(index, remaining, [done[file] for file in plan.files])
     return Outcome(
         replace(plan, classes=tuple(sorted(classes, key=lambda entry: (entry.path, entry.line)))),
         tuple(sorted(results, key=lambda result: result.path)),
-        _next_lock(index, remaining, [done[file] for file in plan.files]),
+        lock,
     )
+
+
+def _index(root: Path, files: Sequence[str], selected: Collection[str]) -> Index:
+    with stage("read"):
+        return indexing.build_index(root, files, selected)
+
+
+def _plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
+    with stage("plan"):
+        return planning.build_plan(index, spec, selected)
 
 
 def _next_lock(

@@ -34,7 +34,15 @@ from pyroify.journal import (
     write_text,
 )
 from pyroify.paths import path_fault
-from pyroify.state import STATE_FOLDER, StateError, digest, digest_of, sync_folder, write_new
+from pyroify.state import (
+    STATE_FOLDER,
+    StateError,
+    digest,
+    digest_of,
+    make_state_folder,
+    sync_folder,
+    write_new,
+)
 
 if sys.platform != "win32":
     import fcntl
@@ -393,12 +401,10 @@ def _unwritable(path: str, error: OSError, outcome: str = "nothing was changed")
 @contextmanager
 def _state_folder(root: Path) -> Iterator[Path]:
     """The project's ``.pyroify`` folder, kept out of git, locked against other runs."""
-    state = root / STATE_FOLDER
     try:
-        state.mkdir(exist_ok=True)
-        _refuse_link(state)
-        with suppress(FileExistsError), open(state / ".gitignore", "x") as ignore:
-            ignore.write("*\n")
+        state = make_state_folder(root)
+    except StateError as error:
+        raise PublishError(NOT_WRITABLE, STATE_FOLDER, str(error), "remove it") from error
     except OSError as error:
         raise _unwritable(STATE_FOLDER, error) from error
     with locked(state, shared=False):

@@ -24,6 +24,17 @@ class StateError(Exception):
     """What is not trusted; the message completes "the journal ..." or "the record ..."."""
 
 
+def make_state_folder(root: Path) -> Path:
+    """The project's ``.pyroify`` folder, kept out of git. Raises OSError and StateError."""
+    state = root / STATE_FOLDER
+    state.mkdir(exist_ok=True)
+    if state.is_symlink():
+        raise StateError("is a link, which pyroify does not follow")
+    with suppress(FileExistsError), open(state / ".gitignore", "x") as ignore:
+        ignore.write("*\n")
+    return state
+
+
 def read_regular(path: Path, largest: int) -> bytes:
     """The bytes of a plain file: no link, and nothing that would block."""
     for step in (path.parent, path):

@@ -13,6 +13,7 @@ import pytest
 from pyroify.cli import main
 
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["PYROIFY_NO_CACHE"] = "1"  # what a test is about is found out in it
 for name in ("NO_COLOR", "PRE_COMMIT"):
     os.environ.pop(name, None)
 # In the background, as nohup starts it, the signal would be ignored by what the tests start, too.

@@ -208,6 +208,23 @@ def test_output_and_findings(case: Case, tmp_path: Path) -> None:
 
 
 @each_case
+def test_output_and_findings_are_the_same_with_what_is_kept(case: Case, tmp_path: Path) -> None:
+    from pyroify.cache import keeping
+    from pyroify.codec import read, write
+    from pyroify.program import build_index
+    from pyroify.syntax.facts import File
+
+    files = lay_out(tmp_path / "before", case.sources)
+    with keeping(tmp_path):
+        for facts in build_index(tmp_path / "before", files).files:
+            assert read(write(facts), File) == facts
+            assert write(read(write(facts), File)) == write(facts)
+        got, findings = rewrite(tmp_path / "after", case.sources, case.spec, ours=case.is_ours)
+    assert not differences(case.expected, got), differences(case.expected, got)
+    assert as_expected(findings, case.findings) == case.findings
+
+
+@each_case
 def test_output_is_left_alone_by_a_second_run(case: Case, tmp_path: Path) -> None:
     first, _ = rewrite(tmp_path, case.sources, case.spec, ours=case.is_ours)
     lock = read_lock(tmp_path)

@@ -158,10 +158,42 @@ class _Planner:
         return frozenset(key for key, candidate in self.candidates.items() if candidate.converts)
 
     def _edits(self) -> dict[str, tuple[Edit, ...]]:
+        """The edits of the files that may change, and of those that these need changed.
+
+        Where helpers may move, no file is left out: how many need one decides.
+        """
+        everything = self.writable.union(file.path for file in self.index.files)
+        reached = everything if self.helper_modules else self._reached()
+        edits = self._edits_of(reached)
+        # What makes layers for a class may show only when its edits are made.
+        return edits if self._reached() <= reached else self._edits_of(everything)
+
+    def _edits_of(self, paths: frozenset[str]) -> dict[str, tuple[Edit, ...]]:
         limit = self.index.loaded.line_limit
         project = self._project_of(self.candidates).with_random_in(self._converting()).anew
-        editor = EditPlanner(self.candidates, self.known.resolver, limit, self.spec, project)
+        resolver = self.known.resolver
+        editor = EditPlanner(self.candidates, resolver, limit, self.spec, project, paths)
         return editor.files(self._migrations(), self.helper_modules)
+
+    def _reached(self) -> frozenset[str]:
+        """The files that may change, and those in which these need a change."""
+        mine = (c for c in self.candidates.values() if c.cls.file.path in self.writable)
+        return self.writable.union(*map(self._needed_files, mine))
+
+    def _needed_files(self, candidate: Candidate) -> set[str]:
+        """The files in which a class needs a change, if it converts."""
+        found = {base.file.path for base in candidate.cls.lineage[1:]}
+        if not candidate.converts:
+            return found
+        found |= {cls.file.path for cls in candidate.summary.held}
+        found |= {path for path, _ in partials(candidate, self.known.resolver)}
+        functions = self.known.resolver.users.items()
+        found |= {path for (path, _), users in functions if candidate.key in users}
+        return found | {
+            sub.file.path
+            for sub in self.known.subclasses.get(candidate.key, ())
+            if needs_metaclass(sub, self.index)
+        }
 
     def _migrations(self) -> tuple[Migration, ...]:
         limit = self.index.loaded.line_limit
@@ -443,17 +475,7 @@ class _Planner:
         for candidate in self.candidates.values():
             if not candidate.converts or candidate.cls.file.path not in self.writable:
                 continue
-            needed = {base.file.path for base in candidate.cls.lineage[1:]}
-            needed |= {cls.file.path for cls in candidate.summary.held}
-            needed |= {path for path, _ in partials(candidate, self.known.resolver)}
-            functions = self.known.resolver.users.items()
-            needed |= {path for (path, _), users in functions if candidate.key in users}
-            needed |= {
-                sub.file.path
-                for sub in self.known.subclasses.get(candidate.key, ())
-                if needs_metaclass(sub, self.index)
-            }
-            for path in sorted(needed & pending):
+            for path in sorted(self._needed_files(candidate) & pending):
                 candidate.findings.append(
                     candidate.finding(
                         candidate.cls.cls.line,

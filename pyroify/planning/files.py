@@ -57,6 +57,8 @@ class EditPlanner:
     spec: Spec
     project: Candidates
     """With nothing random but what is made so in the classes that convert."""
+    paths: frozenset[str]
+    """The files whose edits are asked for."""
 
     def files(
         self, migrations: Iterable[Migration] = (), helper_modules: Collection[str] = ()
@@ -67,7 +69,6 @@ class EditPlanner:
         """
         edits: dict[str, dict[Edit, None]] = {}
         names: dict[str, FileNames] = {}
-        converting = [candidate for candidate in self.candidates.values() if candidate.converts]
         for path, conversion in self._shared.items():
             file = self.resolver.index.file(path)
             assert file is not None
@@ -75,18 +76,20 @@ class EditPlanner:
                 spelling = names[path] = FileNames(file)
                 spelling.definitions[NAME] = Definition(shared_function(conversion, spelling))
                 edits.setdefault(path, {})
-        for candidate in converting:
+        for candidate in self._converting:
             path = candidate.cls.file.path
             with looking_at(path):
                 made = dict.fromkeys(self._of_class(candidate))
             if made or candidate.names.definitions:
                 edits.setdefault(path, {}).update(made)
                 names.setdefault(path, FileNames(candidate.cls.file)).take_over(candidate.names)
-        if converting:
+        if any(candidate.converts for candidate in self.candidates.values()):
             self._of_functions(edits, names)
             self._of_partials(edits, names)
         if edits:
             for file in self.resolver.index.files:
+                if file.path not in self.paths:
+                    continue
                 left = [
                     self.candidates[key].cls.cls for key in self._refused if key[0] == file.path
                 ]
@@ -107,6 +110,12 @@ class EditPlanner:
                 limit = self._limit(file or File(path, ""))
                 edits.setdefault(path, {}).update(dict.fromkeys(_of_whole_file(needed, limit)))
         return {path: tuple(found) for path, found in edits.items()}
+
+    @cached_property
+    def _converting(self) -> list[Candidate]:
+        """The classes of these files that convert."""
+        own = (item for item in self.candidates.values() if item.cls.file.path in self.paths)
+        return [candidate for candidate in own if candidate.converts]
 
     @cached_property
     def _derived_from(self) -> frozenset[str]:
@@ -145,9 +154,9 @@ class EditPlanner:
     def _tails(self) -> dict[tuple[Key, str], Block]:
         """What each method of a converting class has to end in."""
         tails: dict[tuple[Key, str], Block] = {}
-        for candidate in self.candidates.values():
+        for candidate in self._converting:
             with looking_at(candidate.cls.file.path):
-                for method, declared in candidate.stages if candidate.converts else ():
+                for method, declared in candidate.stages:
                     name = method.name if method else ""
                     tails[candidate.key, name] = self._statements(candidate, method, declared)
         return tails
@@ -177,7 +186,7 @@ class EditPlanner:
         """Layers built by functions that classes call, unless all of these stay as they are."""
         staying = {key for key, candidate in self.candidates.items() if not candidate.converts}
         for path, name in list(self.resolver.functions):
-            if self.resolver.users[path, name] <= staying:
+            if path not in self.paths or self.resolver.users[path, name] <= staying:
                 continue
             file = self.resolver.index.file(path)
             with looking_at(path):
@@ -195,7 +204,7 @@ class EditPlanner:
         converting = (candidate for candidate in self.candidates.values() if candidate.converts)
         made = (found for item in converting for found in partials(item, self.resolver))
         for path, partial in dict.fromkeys(made):
-            file = self.resolver.index.file(path)
+            file = self.resolver.index.file(path) if path in self.paths else None
             if file is not None:
                 spelling = names.setdefault(path, FileNames(file))
                 edit = partial_wrap(partial, spelling, self._limit(file))

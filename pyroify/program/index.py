@@ -6,6 +6,7 @@ import builtins
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from pyroify.catalog.layers import Layer, lookup
@@ -150,14 +151,19 @@ class Index:
         """File of a module, as an import in ``importer`` finds it."""
         return self.loaded.names.find_module(dotted, importer)
 
-    @property
+    @cached_property
     def files(self) -> tuple[File, ...]:
-        """All files read so far, in the project's order."""
+        """All files that were read, in the project's order."""
         return tuple(
             found
             for path in self.loaded.names.paths
             if (found := self._files.get(path)) is not None
         )
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """Their dotted names."""
+        return frozenset(file.module for file in self.files)
 
     @property
     def unreadable(self) -> frozenset[str]:
@@ -174,6 +180,8 @@ class Index:
         self._left_modules.update(key for key, made in self._classes.items() if made)
         for cache in (self._classes, self._stars, self._targets, self._members):
             cache.clear()
+        for name in ("files", "modules"):
+            self.__dict__.pop(name, None)
 
     def used_by_left(self, path: str) -> Iterator[ModuleClass]:
         """The classes that a file which is left alone may hold, by the names it calls."""

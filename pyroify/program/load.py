@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyroify import cache
+from pyroify.codec import CodecError, read, write
 from pyroify.diagnostics import Finding
 from pyroify.lock import Lock, read_lock
 from pyroify.notebook import is_notebook, starts_of
@@ -184,5 +187,16 @@ def _read(
 
 
 def facts_of(text: str, path: str, names: ModuleNames) -> File:
-    """Facts of a file of the project with this text. Raises SyntaxError."""
-    return extract(text, path, names.module_name(path), path.endswith("__init__.py"))
+    """Facts of a file of the project with this text, known already or not. Raises SyntaxError."""
+    module = names.module_name(path)
+    entry = cache.entry("facts", path, module, text)
+    if entry is not None and (kept := entry.get()) is not None:
+        with suppress(CodecError):
+            known = read(kept, File)
+            if (known.path, known.module) == (path, module):
+                return known
+    found = extract(text, path, module, path.endswith("__init__.py"))
+    if entry is not None:
+        with suppress(CodecError):
+            entry.put(write(found).encode())
+    return found

@@ -17,6 +17,7 @@ class ModuleNames:
     paths: Sequence[str]
     findings: dict[Finding, None] = field(default_factory=dict)
     _found: dict[tuple[str, tuple[str, str]], str | None] = field(default_factory=dict)
+    _parents: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def existing(self) -> frozenset[str]:
@@ -40,6 +41,11 @@ class ModuleNames:
 
     def _package_parent(self, path: str) -> str:
         """Folder that holds the top-level package of a file, or the file itself."""
+        if path not in self._parents:
+            self._parents[path] = self._look_for_parent(path)
+        return self._parents[path]
+
+    def _look_for_parent(self, path: str) -> str:
         folder = posixpath.dirname(path)
         if f"{folder}/__init__.py".lstrip("/") not in self.existing:
             # A script, or a package without __init__.py: named from the root.

@@ -141,8 +141,11 @@ class Resolver:
     def registered_in(self, dotted: str, importer: str) -> tuple[ModuleClass, ...]:
         """The classes of a registry, by a name that a file has for it or its method (``x.get``)."""
         owner = dotted.rpartition(".")[0]
-        is_module = any(file.module == owner for file in self.index.files)
-        around = () if is_module else self.registered.get(self.index.canonical(owner, importer), ())
+        around = (
+            ()
+            if owner in self.index.modules
+            else self.registered.get(self.index.canonical(owner, importer), ())
+        )
         return self.registered.get(self.index.canonical(dotted, importer), around)
 
     def _registries(self, decorator: str, file: File) -> Iterator[str]:
@@ -577,10 +580,10 @@ class Resolver:
         """The classes and functions that a value may be; None where the source does not show."""
         if scope.depth > MAX_DEPTH:
             return None
+        if isinstance(callee, Closure | Name) and not self._is_alias(callee, scope):
+            return [(callee, scope)]
         deeper = replace(scope, depth=scope.depth + 1)
         match callee:
-            case Closure() | Name() if not self._is_alias(callee, scope):
-                return [(callee, scope)]
             case OneOf(options=options):
                 called = [option for option in options if option != NOTHING]  # None cannot be
                 found = [self.makers(option, deeper) for option in called]

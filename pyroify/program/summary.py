@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeGuard
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED
@@ -194,6 +194,9 @@ def declared_in(value: Value) -> tuple[Declared, ...]:
     return tuple(item for item in options_of(value) if isinstance(item, Declared))
 
 
+T = TypeVar("T")
+
+
 def always_assigned(assignments: Iterable[Assignment]) -> bool:
     """Whether one of several assignments is surely made: unconditionally, or in both arms."""
     arms: dict[tuple[int, ...], set[int]] = {}
@@ -213,6 +216,25 @@ def summary_of(cls: ModuleClass, resolver: Resolver) -> ClassSummary:
     return resolver.summaries[cls.key]
 
 
+def _once(
+    method: Callable[[ClassSummary, tuple[Function, ...]], tuple[T, ...]],
+) -> Callable[[ClassSummary, tuple[Function, ...]], tuple[T, ...]]:
+    """A method that is told which methods it is about, and finds out once for the same ones.
+
+    They are told apart as objects: to compare all that is in them would take longer.
+    """
+
+    @wraps(method)
+    def found(self: ClassSummary, covered: tuple[Function, ...]) -> tuple[T, ...]:
+        key = (method.__name__, *map(id, covered))
+        if key not in self.found_of:
+            self.found_of[key] = covered, method(self, covered)
+        made: tuple[T, ...] = self.found_of[key][1]
+        return made
+
+    return found
+
+
 @dataclass(frozen=True)
 class ClassSummary:
     """A module class with the structures of its attributes, ready to be decided upon."""
@@ -221,6 +243,10 @@ class ClassSummary:
     resolver: Resolver
     relatives: tuple[ModuleClass, ...]
     """Bases and subclasses in the project: their methods see the same attributes."""
+    found_of: dict[tuple[object, ...], tuple[tuple[Function, ...], Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """What was found of some methods, beside these."""
 
     @cached_property
     def calls(self) -> CallGraph:
@@ -473,6 +499,7 @@ class ClassSummary:
             if comment.kind == "ignore" and comment.codes is None
         )
 
+    @_once
     def parameters(self, covered: tuple[Function, ...]) -> tuple[OwnParameter, ...]:
         """Parameters the class itself registers in these methods, in order."""
         found: dict[str, list[Assignment]] = {}
@@ -502,6 +529,7 @@ class ClassSummary:
         others = any(not isinstance(node, Parameter | Nothing) for node in nodes)
         return OwnParameter(name, tuple(items), method, owned, others, may_be_none=NOTHING in nodes)
 
+    @_once
     def attributes(self, covered: tuple[Function, ...]) -> tuple[Attribute, ...]:
         """Attributes that hold, or may hold, modules with parameters, in order."""
         own = {parameter.name for parameter in self.parameters(covered)}

@@ -19,6 +19,7 @@ from pyroify.code.names import (
 )
 from pyroify.code.read import DECLARING, declares, read_statement
 from pyroify.syntax.facts import EarlyReturn, ExistingDeclaration
+from pyroify.syntax.nodes import children, walk
 from pyroify.syntax.source import Source, chain
 
 WRITTEN = {
@@ -65,9 +66,10 @@ def _returns(node: ast.AST) -> Iterator[ast.Return]:
     """The statements ``return``, those of functions defined inside apart."""
     if isinstance(node, ast.Return):
         yield node
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-        for inner in ast.iter_child_nodes(node):
-            yield from _returns(inner)
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        for inner in children(node):
+            if not isinstance(inner, ast.expr):
+                yield from _returns(inner)
 
 
 def definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
@@ -93,13 +95,13 @@ def unnamed_declarations(
     made = {
         target.id
         for statement in body
-        for node in ast.walk(statement)
+        for node in walk(statement)
         if isinstance(node, ast.Assign) and _is_declaration(file, node.value)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
     for statement in body:
-        if any(_declares_unnamed(file, node, this, made) for node in ast.walk(statement)):
+        if any(_declares_unnamed(file, node, this, made) for node in walk(statement)):
             yield statement.lineno, reached_by(statement)
 
 
@@ -146,7 +148,7 @@ def read_declaration(
     statement = read_statement(node, file.dotted)
     if not declares(statement):
         return None
-    for item in ast.walk(node):
+    for item in walk(node):
         if isinstance(item, ast.Assign):
             parts = chain(item.targets[0])
             if len(parts) == 2 and parts[0] == this and parts[1] not in known:
@@ -159,18 +161,18 @@ def read_declaration(
 
 def names_in(node: ast.AST) -> frozenset[str]:
     """The names that code reads."""
-    return frozenset(item.id for item in ast.walk(node) if isinstance(item, ast.Name))
+    return frozenset(item.id for item in walk(node) if isinstance(item, ast.Name))
 
 
 def reached_by(node: ast.AST) -> frozenset[str]:
     """The attributes of ``self`` that code may reach parameters through; ``""``: all."""
     found: set[str] = set()
-    members = [item for item in ast.walk(node) if isinstance(item, ast.Attribute)]
+    members = [item for item in walk(node) if isinstance(item, ast.Attribute)]
     owners = {id(item.value) for item in members if not item.attr.startswith("__")}
     for member in members:
         if isinstance(member.value, ast.Name) and member.value.id == "self":
             found.add("" if member.attr in GOES_OVER else member.attr)
-    for item in ast.walk(node):
+    for item in walk(node):
         if isinstance(item, ast.Name) and item.id == "self" and id(item) not in owners:
             found.add("")
     return frozenset(found or {""})

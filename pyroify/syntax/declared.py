@@ -17,6 +17,7 @@ from pyroify.code.read import (
 from pyroify.code.statements import PyroParam, PyroSample
 from pyroify.syntax.declarations import names_in
 from pyroify.syntax.interpret.shapes import initial_shape
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.source import Source
 from pyroify.syntax.values import Declared
 
@@ -104,7 +105,7 @@ def _argument_shape(file: Source, value: ast.expr) -> Shape | None:
     """The shape of an argument; another attribute of the module is taken for a number."""
     if isinstance(value, ast.Attribute):
         return ()
-    if not any(isinstance(item, ast.Name | ast.Call) for item in ast.walk(value)):
+    if not any(isinstance(item, ast.Name | ast.Call) for item in walk(value)):
         return ()
     return initial_shape(file, value)[0]
 

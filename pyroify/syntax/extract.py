@@ -15,6 +15,7 @@ from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import element_of, merged, substitute, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.liftings import bound_networks, liftings
+from pyroify.syntax.nodes import children, walk
 from pyroify.syntax.observe.class_names import dispatches
 from pyroify.syntax.observe.growth import grown
 from pyroify.syntax.observe.mentions import mentions
@@ -224,7 +225,7 @@ class _Found:
 
 def _definitions(node: ast.AST) -> Iterator[ast.ClassDef | Definition]:
     """Classes and functions among the statements of a function, however deep in its blocks."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield child
         elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
@@ -235,7 +236,7 @@ def _run_later(source: Source, node: ast.ClassDef) -> frozenset[ast.stmt]:
     """Methods that surely do not run while an instance is built: nothing calls them by then."""
     if any(source.dotted(base) not in MODULE | PYRO_MODULE for base in node.bases):
         return frozenset()  # others may call them
-    mentioned = {item.attr for item in ast.walk(node) if isinstance(item, ast.Attribute)}
+    mentioned = {item.attr for item in walk(node) if isinstance(item, ast.Attribute)}
     return frozenset(
         item
         for item in own_statements(node.body)
@@ -248,11 +249,11 @@ def _run_later(source: Source, node: ast.ClassDef) -> frozenset[ast.stmt]:
 def _assigned_names(source: Source, node: ast.stmt) -> frozenset[str]:
     """Names given to ``self`` in a statement of a class, other than by a declaration."""
     names: set[str] = set()
-    for item in ast.walk(node):
+    for item in walk(node):
         if isinstance(item, ast.Assign | ast.AnnAssign):
             if not _declares_later(source, item.value):
                 targets = item.targets if isinstance(item, ast.Assign) else [item.target]
-                found = [inner for target in targets for inner in ast.walk(target)]
+                found = [inner for target in targets for inner in walk(target)]
                 stored = [n for n in found if isinstance(getattr(n, "ctx", None), ast.Store)]
                 names.update(parts[1] for parts in map(chain, stored) if len(parts) == 2)
         elif isinstance(item, ast.Call):

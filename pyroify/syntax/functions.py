@@ -19,6 +19,7 @@ from pyroify.syntax.declared import read_decorated
 from pyroify.syntax.facts import ExistingDeclaration, Function
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.interpret.statements import Statements
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.observe.freezes import find_freezes
 from pyroify.syntax.observe.observations import observe, observe_members, plates
 from pyroify.syntax.observe.slices import observe_slices
@@ -45,7 +46,7 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
         return read_function(source, node, node.name)
     body, declarations = _split_declarations(source, node.body, this, known)
     function = _read(source, node, node.name, this, body)
-    nodes = [inner for statement in body for inner in ast.walk(statement)]
+    nodes = [inner for statement in body for inner in walk(statement)]
     uses = collect_uses(source, body, this)
     return replace(
         function,
@@ -78,7 +79,7 @@ def _read(
     expressions.scope.update((item.arg, Argument(item.arg)) for item in given)
     statements = Statements(source, name, expressions)
     statements.run(body)
-    everything = list(ast.walk(node))
+    everything = list(walk(node))
     return Function(
         name=name,
         line=node.lineno,

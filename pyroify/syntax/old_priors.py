@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pyroify.syntax.facts import OldPrior, OldPriors
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.scopes import FUNCTIONS, Scopes
 from pyroify.syntax.source import Source
 
@@ -90,7 +91,7 @@ class _Reader:
             if isinstance(statement, ast.FunctionDef)
             else [
                 node.id
-                for node in ast.walk(statement)
+                for node in walk(statement)
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
             ]
         )
@@ -191,7 +192,7 @@ class _Reader:
 
     def _spelling(self, node: ast.expr) -> str:
         """How the distribution is called, if that is said at the top of the file."""
-        first = next(item for item in ast.walk(node) if isinstance(item, ast.Name))
+        first = next(item for item in walk(node) if isinstance(item, ast.Name))
         at_top = isinstance(self.scopes.holder(first), ast.Module)
         return self.file.source(node) if at_top else ""
 

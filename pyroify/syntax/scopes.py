@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
+from pyroify.syntax.nodes import children, walk
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Scope = ast.AST
 """A module, class or function."""
@@ -16,9 +18,7 @@ class Scopes:
 
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
-        self.parents = {
-            child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
-        }
+        self.parents = {child: node for node in walk(tree) for child in children(node)}
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
         """What encloses a node, nearest first."""
@@ -72,7 +72,7 @@ class Scopes:
         """Where the name that a scope binds is read, in functions within it too."""
         return tuple(
             node
-            for node in ast.walk(scope)
+            for node in walk(scope)
             if isinstance(node, ast.Name)
             and node.id == name
             and isinstance(node.ctx, ast.Load)
@@ -89,13 +89,13 @@ class Scopes:
             other is not statement
             and isinstance(other, ast.stmt)
             and (other.lineno == last or other.end_lineno == first)
-            for other in ast.iter_child_nodes(parent)
+            for other in children(parent)
         )
 
     @cached_property
     def _bound(self) -> dict[Scope, dict[str, list[ast.AST]]]:
         found: dict[Scope, dict[str, list[ast.AST]]] = {}
-        for node in ast.walk(self.tree):
+        for node in walk(self.tree):
             for name in _names_bound_by(node):
                 found.setdefault(self.scope(node), {}).setdefault(name, []).append(node)
         return found
@@ -105,7 +105,7 @@ class Scopes:
         """Names that ``global`` or ``nonlocal`` lets other functions bind."""
         return frozenset(
             name
-            for node in ast.walk(self.tree)
+            for node in walk(self.tree)
             if isinstance(node, ast.Global | ast.Nonlocal)
             for name in node.names
         )

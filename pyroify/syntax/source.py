@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pyroify.catalog.layers import LAYERS
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.values import Path
 
 PLATES = {"pyro.plate", "pyro.primitives.plate"}
@@ -20,7 +21,7 @@ class Source:
         self.lines = re.split(r"\r\n|\n|\r", text)
         self.module = module
         self.tree = tree
-        self.nodes = tuple(ast.walk(tree))
+        self.nodes = tuple(walk(tree))
         self.imports: dict[str, str] = {}
         self.stars: list[str] = []
         self.modules: dict[str, None] = {}

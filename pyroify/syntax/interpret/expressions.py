@@ -20,6 +20,7 @@ from pyroify.syntax.interpret.collections import (
     spread,
     taken_from,
 )
+from pyroify.syntax.nodes import children
 from pyroify.syntax.observe.steady import is_steady_size
 from pyroify.syntax.parameters import CHAINED, PARAMETER, chain_method, read_parameter
 from pyroify.syntax.source import Source, chain
@@ -126,8 +127,8 @@ class Expressions:
 
     def evaluate_within(self, node: ast.AST) -> tuple[Value, ...]:
         """What the expressions that a node consists of make; their calls are written down."""
-        children = ast.iter_child_nodes(node)
-        return tuple(self.evaluate(child) for child in children if isinstance(child, ast.expr))
+        inner = children(node)
+        return tuple(self.evaluate(child) for child in inner if isinstance(child, ast.expr))
 
     def _lambda(self, node: ast.Lambda) -> Closure:
         """What a lambda gives for arguments that nobody knows yet."""

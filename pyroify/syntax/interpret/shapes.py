@@ -6,6 +6,7 @@ import ast
 import re
 from functools import partial
 
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.source import Source
 
 SIZED = {"zeros", "ones", "randn", "rand", "empty"}
@@ -105,7 +106,7 @@ def _factory(file: Source, node: ast.Call, name: str) -> tuple[str, ...] | None:
 def _from_numpy(file: Source, node: ast.Call, name: str) -> bool:
     """Whether a tensor is made of an array, or in a file with numpy of what may be one."""
     if name in ("tensor", "as_tensor"):
-        given = [item for argument in node.args for item in ast.walk(argument)]
+        given = [item for argument in node.args for item in walk(argument)]
         computed = any(isinstance(item, ast.BinOp | ast.Call) for item in given)
         return computed and any(dotted.split(".")[0] == "numpy" for dotted in file.imports.values())
     return name == "from_numpy"

@@ -14,6 +14,7 @@ from pyroify.catalog.layers import NUMBERED, lookup
 from pyroify.syntax.facts import Assignment, AttributeStore, Branch
 from pyroify.syntax.interpret.collections import Building, element_of, is_number, spread, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.observe.steady import is_steady_test
 from pyroify.syntax.source import Source, chain
 from pyroify.syntax.values import (
@@ -159,7 +160,7 @@ class Statements:
             values.scope[name] = _joined(value, values.scope.get(name))
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
-        skips = any(isinstance(inner, ast.Break | ast.Continue) for inner in ast.walk(node))
+        skips = any(isinstance(inner, ast.Break | ast.Continue) for inner in walk(node))
         self._skipping += skips
         self._arm(node.body, ("for", node.lineno, 0))
         self._skipping -= skips
@@ -329,7 +330,7 @@ class Statements:
                 self._take_out(target.value)
 
     def _note_removals(self, statement: ast.stmt) -> None:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             match node:
                 case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in REMOVING:
                     self._take_out(owner)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyroify.syntax.facts import Freeze
+from pyroify.syntax.nodes import children, walk
 from pyroify.syntax.source import Source, chain
 from pyroify.syntax.values import Path
 
@@ -22,7 +23,7 @@ def find_freezes(file: Source, body: Sequence[ast.stmt], this: str | None) -> tu
 
     Of a function that has no ``self`` only whether it freezes anything at all is of use.
     """
-    if not any(_names_it(node) for statement in body for node in ast.walk(statement)):
+    if not any(_names_it(node) for statement in body for node in walk(statement)):
         return ()
     names = {this: _Held(())} if this else {}
     return tuple(_Walk(file, {**_attached(body, this), **names}).run(body))
@@ -50,7 +51,7 @@ def _attached(body: Sequence[ast.stmt], this: str | None) -> dict[str, _Held]:
     """Local names of what becomes an attribute: ``self.w = w``."""
     found = {}
     for statement in body:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
                 parts = chain(node.targets[0])
                 if len(parts) > 1 and parts[0] == this:
@@ -73,13 +74,13 @@ class _Walk:
                 return
             case ast.For(target=target, iter=over, body=body):
                 self._bind(target, self._held(over))
-                leaves = any(isinstance(item, ast.Break | ast.Continue) for item in ast.walk(node))
+                leaves = any(isinstance(item, ast.Break | ast.Continue) for item in walk(node))
                 yield from self.run([*body, *node.orelse], sure and not leaves)
             case ast.With(body=body):
                 yield from self.run(body, sure)
             case ast.If() | ast.While() | ast.Try() | ast.Match():
                 yield from self._expressions(node, False)
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     inner = child if isinstance(child, ast.stmt) else None
                     parts = [inner] if inner else getattr(child, "body", [])
                     if isinstance(parts, list):
@@ -106,14 +107,14 @@ class _Walk:
             if self._held(target) is not None and not _is_true(_flag(value)):
                 yield self._freeze(target, _flag(value), line, sure)
         elif held := self._held(target):
-            made = (item for item in ast.walk(value) if isinstance(item, ast.Call))
+            made = (item for item in walk(value) if isinstance(item, ast.Call))
             if any(self._is_of_what_it_makes(m) and not _is_true(_flag(m)) for m in made):
                 yield Freeze(held.path, line, sure=False)  # a part of it
 
     def _expressions(self, node: ast.stmt, sure: bool) -> Iterator[Freeze]:
         """Calls that freeze, in the expressions of a statement itself."""
-        own = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
-        inner = [item for child in own for item in ast.walk(child)]
+        own = [child for child in children(node) if isinstance(child, ast.expr)]
+        inner = [item for child in own for item in walk(child)]
         for item in inner:
             if isinstance(item, ast.comprehension):
                 self._bind(item.target, self._held(item.iter))
@@ -146,7 +147,7 @@ class _Walk:
         return Freeze(held.path, line, sure and held.whole and is_false)
 
     def _bind(self, target: ast.expr, held: _Held | None) -> None:
-        for item in ast.walk(target):
+        for item in walk(target):
             if isinstance(item, ast.Name):
                 self.names[item.id] = held or NOWHERE
 

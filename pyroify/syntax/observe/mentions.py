@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pyroify.syntax.nodes import children, walk
 from pyroify.syntax.source import Source, chain
 
 TESTS = {"isinstance": 1, "issubclass": 1, "super": 0}
@@ -102,7 +103,7 @@ class _Mentions:
                 self._look_at_unread([*node.decorator_list, *node.args.defaults])
                 self._look_at_unread([item for item in node.args.kw_defaults if item])
                 self._around = (*self._around, node)
-                if sum(map(_builds_base, ast.walk(node))) > 1:
+                if sum(map(_builds_base, walk(node))) > 1:
                     self._names.add("*")
                 self.look_at_all(node.body)
                 self._around = self._around[:-1]
@@ -119,11 +120,11 @@ class _Mentions:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if self._around:
                 self._choose(name, value, node.lineno)
             case _:
-                self.look_at_all([*ast.iter_child_nodes(node)])
+                self.look_at_all([*children(node)])
 
     def _look_at_unread(self, nodes: Sequence[ast.AST]) -> None:
         """What is no code of a function or file, the calls in which are followed."""
-        for item in (inner for node in nodes for inner in ast.walk(node)):
+        for item in (inner for node in nodes for inner in walk(node)):
             if isinstance(item, ast.Call):
                 self._names.add(self.source.dotted(item.func))
         self.look_at_all(nodes)
@@ -151,8 +152,8 @@ class _Mentions:
     def _lambda(self, node: ast.Lambda) -> None:
         """What it calls may be called with arguments that nobody knows."""
         self.look_at_all([*node.args.defaults, *node.args.kw_defaults, node.body])
-        calls = (item for item in ast.walk(node.body) if isinstance(item, ast.Call))
-        if any(isinstance(item, ast.arg) for item in ast.walk(node.args)):
+        calls = (item for item in walk(node.body) if isinstance(item, ast.Call))
+        if any(isinstance(item, ast.arg) for item in walk(node.args)):
             self._names.update(self.source.dotted(call.func) for call in calls)
 
     def _choose(self, name: str, value: ast.expr, line: int) -> None:

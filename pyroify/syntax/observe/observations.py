@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from pyroify.catalog.layers import LAYERS, lookup
 from pyroify.syntax.facts import Observation, Plate, Sweep, TypeTest
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.observe.slices import ITERATING
 from pyroify.syntax.observe.uses import SIZES
 from pyroify.syntax.parameters import PARAMETER
@@ -36,7 +37,7 @@ def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
             if _is_transposed(data):
                 return _seen(file, "transposed", data)
         case ast.For(body=body) | ast.While(body=body):
-            inner = (item for statement in body for item in ast.walk(statement))
+            inner = (item for statement in body for item in walk(statement))
             if step := next((item for item in inner if _calls(item, "backward")), None):
                 return _seen(file, "training", step)
         case ast.Call(func=ast.Attribute(value=owner, attr="fit")) if chain(owner) != (this,):
@@ -63,8 +64,8 @@ def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterat
     """
     for node in nodes:
         for target, over, body in _loops(node):
-            inner = [item for statement in body for item in ast.walk(statement)]
-            names = [item.id for item in ast.walk(target) if isinstance(item, ast.Name)]
+            inner = [item for statement in body for item in walk(statement)]
+            names = [item.id for item in walk(target) if isinstance(item, ast.Name)]
             if _asks(over, this, PARAMETERS) and names and not _values_read(inner, names[-1]):
                 yield _seen(file, "sizes", over)
             used = any(_is_among(_used_layer(item), names) for item in inner)
@@ -83,7 +84,7 @@ def parameter_sweeps(file: Source) -> tuple[Sweep, ...]:
         Sweep(call.lineno, file.column(call), any(_prepares(file, item) for item in _all(body)))
         for node in file.nodes
         for target, over, body in _loops(node)
-        for call in ast.walk(over)
+        for call in walk(over)
         if isinstance(call, ast.Call) and any(_calls(call, name) for name in PARAMETERS)
         if not any(keyword.arg == "recurse" for keyword in call.keywords)
         if _reads_some(target, over is call, body)
@@ -91,7 +92,7 @@ def parameter_sweeps(file: Source) -> tuple[Sweep, ...]:
 
 
 def _all(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
-    return (item for node in nodes for item in ast.walk(node))
+    return (item for node in nodes for item in walk(node))
 
 
 def _prepares(file: Source, node: ast.AST) -> bool:
@@ -108,7 +109,7 @@ def _prepares(file: Source, node: ast.AST) -> bool:
 
 def _reads_some(target: ast.expr, is_named: bool, body: Sequence[ast.AST]) -> bool:
     """Whether a loop reads values of what it goes over; a name in front of them is none."""
-    names = [item.id for item in ast.walk(target) if isinstance(item, ast.Name)]
+    names = [item.id for item in walk(target) if isinstance(item, ast.Name)]
     match body:
         case [ast.ListComp(elt=ast.Name(id=name)) | ast.GeneratorExp(elt=ast.Name(id=name))]:
             return name not in names
@@ -266,15 +267,15 @@ def _plate(file: Source, node: ast.With) -> Plate:
         name.id
         for entry in node.items
         if entry.optional_vars is not None
-        for name in ast.walk(entry.optional_vars)
+        for name in walk(entry.optional_vars)
         if isinstance(name, ast.Name)
     }
     movable = []
     for statement in node.body:
         if not isinstance(statement, ast.Assign | ast.AnnAssign):
             break
-        names = {item.id for item in ast.walk(statement) if isinstance(item, ast.Name)}
-        calls = [item for item in ast.walk(statement) if isinstance(item, ast.Call)]
+        names = {item.id for item in walk(statement) if isinstance(item, ast.Name)}
+        calls = [item for item in walk(statement) if isinstance(item, ast.Call)]
         if names & indices or any(file.dotted(call.func).startswith("pyro.") for call in calls):
             break
         movable.append((statement.lineno, statement.end_lineno or statement.lineno))

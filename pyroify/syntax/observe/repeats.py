@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.members import DATA_MEMBERS
 from pyroify.syntax.facts import Repeat
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.scopes import FUNCTIONS
 from pyroify.syntax.source import Source, chain
 
@@ -87,7 +88,7 @@ class _Calls:
         """How a call in a loop is made turn after turn; nothing for any other."""
         if not isinstance(here.turn, (*LOOPS, *COMPREHENSIONS)):
             return ""
-        read = {item.id for item in ast.walk(call) if isinstance(item, ast.Name)}
+        read = {item.id for item in walk(call) if isinstance(item, ast.Name)}
         if not read & self._names_stored(here.turn):
             return "same"
         if isinstance(here.turn, COMPREHENSIONS) or here.statement is None:
@@ -99,7 +100,7 @@ class _Calls:
 
     def _names_stored(self, node: ast.AST) -> frozenset[str]:
         if node not in self._stored:
-            names = (item for item in ast.walk(node) if isinstance(item, ast.Name))
+            names = (item for item in walk(node) if isinstance(item, ast.Name))
             self._stored[node] = frozenset(n.id for n in names if isinstance(n.ctx, ast.Store))
         return self._stored[node]
 

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Sequence
 from itertools import chain
 
+from pyroify.syntax.nodes import walk
+
 SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator, ast.expr_context)
 TESTS = (*SIZES, ast.UnaryOp, ast.Not, ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop)
 LONGEST = 40
@@ -14,7 +16,7 @@ LONGEST = 40
 
 def is_steady_size(node: ast.expr, text: str, moving: frozenset[str]) -> bool:
     """Whether a size (its source: ``text``) is short and means the same at the end."""
-    numbers = (item for item in ast.walk(node) if isinstance(item, ast.Constant))
+    numbers = (item for item in walk(node) if isinstance(item, ast.Constant))
     return _is_steady(node, text, moving, SIZES) and all(
         isinstance(item.value, int) for item in numbers
     )
@@ -30,7 +32,7 @@ def _is_steady(
 ) -> bool:
     return len(text) <= LONGEST and all(
         isinstance(item, allowed) and not (isinstance(item, ast.Name) and item.id in moving)
-        for item in ast.walk(node)
+        for item in walk(node)
     )
 
 
@@ -38,14 +40,12 @@ def moving_names(body: Sequence[ast.stmt], arguments: Sequence[str]) -> frozense
     """Names of a function that do not keep one value from their first use to its end."""
     counts = dict.fromkeys(arguments, 1)
     moving: set[str] = set()
-    for item in chain.from_iterable(map(ast.walk, body)):
+    for item in chain.from_iterable(map(walk, body)):
         if isinstance(item, ast.For | ast.AsyncFor | ast.comprehension):
-            moving |= {n.id for n in ast.walk(item.target) if isinstance(n, ast.Name)}
+            moving |= {n.id for n in walk(item.target) if isinstance(n, ast.Name)}
         if isinstance(item, ast.For | ast.AsyncFor | ast.While):
             moving |= {
-                n.id
-                for n in ast.walk(item)
-                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+                n.id for n in walk(item) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
             }
         if isinstance(item, ast.Lambda | ast.FunctionDef):
             moving |= {argument.arg for argument in item.args.args}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pyroify.catalog.members import METADATA
 from pyroify.syntax.facts import Use
+from pyroify.syntax.nodes import children
 from pyroify.syntax.source import Source, chain
 from pyroify.syntax.values import Location
 
@@ -68,16 +69,16 @@ def _walk(node: ast.AST, at: _Context) -> Iterator[Use]:
                 yield replace(use, path=(*use.path, *names))
                 yield from _walk(element.slice, at)
             else:
-                yield from _walk_all(ast.iter_child_nodes(node), at)
+                yield from _walk_all(children(node), at)
         case ast.Attribute() if use := at.use(node, ATTRIBUTE[type(node.ctx)]):
             yield use
         case ast.Compare(ops=ops) if all(isinstance(op, ast.Is | ast.IsNot) for op in ops):
-            yield from _walk_all(ast.iter_child_nodes(node), replace(at, within="is"))
+            yield from _walk_all(children(node), replace(at, within="is"))
         case _:
             if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
                 if use := at.use(node.iter, "iterate"):
                     yield use
-            yield from _walk_all(ast.iter_child_nodes(node), at)
+            yield from _walk_all(children(node), at)
 
 
 def _element_above(node: ast.Attribute) -> ast.Subscript | None:

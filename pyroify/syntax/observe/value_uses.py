@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pyroify.syntax.facts import ValueUse
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.source import Source, chain
 
 PASSING = {"enumerate", "zip", "reversed", "list", "tuple", "iter", "next", "sorted", "filter"}
@@ -34,7 +35,7 @@ def collect_value_uses(
     source: Source, body: Sequence[ast.stmt], this: str | None, arguments: Sequence[str]
 ) -> tuple[ValueUse, ...]:
     """All that a body does with attributes of ``this`` and with arguments, each once."""
-    nodes = [node for statement in body for node in ast.walk(statement)]
+    nodes = [node for statement in body for node in walk(statement)]
     reader = _Reader(source, this, {name: frozenset([name]) for name in arguments})
     reader.follow(nodes)
     return tuple(dict.fromkeys(found for node in nodes for found in reader.read(node)))
@@ -55,7 +56,7 @@ class _Reader:
             before = dict(self.known)
             for target, value in bindings:
                 if found := self.origins(value):
-                    for item in ast.walk(target):
+                    for item in walk(target):
                         if isinstance(item, ast.Name):
                             known = self.known.get(item.id, frozenset())
                             self.known[item.id] = known | found

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from pyroify.syntax.facts import Write
+from pyroify.syntax.nodes import walk
 from pyroify.syntax.values import Path
 
 SAME_STORAGE = ("data", "T", "mT")
@@ -127,10 +128,10 @@ def _in_target(file: Source, node: ast.stmt, target: ast.expr, names: Names) -> 
 
 def _in_expression(file: Source, node: ast.AST, names: Names) -> Iterator[Write]:
     names = dict(names)
-    for item in ast.walk(node):
+    for item in walk(node):
         if isinstance(item, ast.comprehension):
             _bind_element(item.target, item.iter, names)
-    for item in ast.walk(node):
+    for item in walk(node):
         if not isinstance(item, ast.Call):
             continue
         written, how = None, "init"
@@ -165,7 +166,7 @@ def _bind_element(target: ast.expr, over: ast.expr, names: Names) -> None:
 
 
 def _forget(target: ast.expr, names: Names) -> None:
-    for item in ast.walk(target):
+    for item in walk(target):
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
             names.pop(item.id, None)
 

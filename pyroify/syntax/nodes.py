@@ -1,0 +1,25 @@
+"""Syntax trees gone over many times: what is below a node is looked up once.
+
+The order is that of `ast.walk` and `ast.iter_child_nodes`. The trees are never changed.
+"""
+
+from __future__ import annotations
+
+import ast
+
+
+def walk(node: ast.AST) -> list[ast.AST]:
+    """A node and all that is below it."""
+    found = [node]
+    for item in found:
+        found += children(item)
+    return found
+
+
+def children(node: ast.AST) -> tuple[ast.AST, ...]:
+    """What is directly below a node."""
+    try:
+        found: tuple[ast.AST, ...] = node._children  # type: ignore[attr-defined]
+    except AttributeError:
+        found = node._children = tuple(ast.iter_child_nodes(node))  # type: ignore[attr-defined]
+    return found
