@@ -8,7 +8,7 @@ from types import ModuleType
 import libcst as cst
 
 from pyroify.decide.model import Edit
-from pyroify.transforms._comments import below, comments_in, lost
+from pyroify.transforms._comments import below, lost_by
 from pyroify.transforms._positions import Ranges
 
 Place = tuple[str, int, int]
@@ -80,10 +80,8 @@ class _Editor(cst.CSTTransformer):
             if edit is None or not _means(transform, original, edit):
                 continue
             del self.waiting[kind, start.line, start.column]
-            before = comments_in(updated)
-            updated = transform.apply(updated, edit)
-            if before:
-                self.homeless[-1] += lost(before, updated)
+            before, updated = updated, transform.apply(updated, edit)
+            self.homeless[-1] += lost_by(before, updated)
         return updated
 
 
