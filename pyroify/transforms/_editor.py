@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
@@ -57,7 +58,8 @@ class _Editor(cst.CSTTransformer):
         if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
             return True
         place = self.ranges[node]
-        return any(place.start.line <= line <= place.end.line for line in self.lines)
+        first = bisect_left(self.lines, place.start.line)
+        return first < len(self.lines) and self.lines[first] <= place.end.line
 
     def on_leave(  # type: ignore[override]
         self, original: cst.CSTNode, updated: cst.CSTNode
