@@ -10,6 +10,7 @@ kills: N ?= 300
 mutants: N ?= 300
 bench-uci: DATA ?= ../shared/uci
 bench-uci: SPLITS ?= 5
+bench: FILES ?= 100 1000
 SEED ?= 0
 BEFORE ?= HEAD~1
 
@@ -82,8 +83,9 @@ mutants: $(READY)  ## change the code in small ways, see if the tests find out; 
 	@$(BIN)/python -m benchmarks.mutants -n $(N) --seed $(SEED) --jobs $(WORKERS) --figures
 	@$(BIN)/python docs/generate.py
 
-bench: $(READY)  ## speed of the rewrite
-	@$(BIN)/python benchmarks/speed.py
+bench: $(READY)  ## speed beside ast, LibCST and a codemod, and the worst cases; FILES="100 1000"
+	@$(BIN)/python benchmarks/speed.py --files $(FILES) $(if $(PART),--part $(PART))
+	@$(BIN)/python docs/generate.py
 
 compare: $(READY)  ## speed and text of the rewrite beside an earlier commit; BEFORE=HEAD~1
 	@$(BIN)/python benchmarks/compare.py $(BEFORE)

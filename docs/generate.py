@@ -73,6 +73,7 @@ leave_out: [baseline, export, plots]
 """
 TRAINING = ROOT / "benchmarks" / "train.json"
 WALK = ROOT / "benchmarks" / "walk.json"
+SPEED = ROOT / "benchmarks" / "speed.json"
 PLANTED = ROOT / "tests" / "planted.yaml"
 UCI = ROOT / "benchmarks" / "uci.json"
 UCI_PUBLISHED = ROOT / "benchmarks" / "uci_published.json"
@@ -620,6 +621,53 @@ def walk_table() -> str:
     )
 
 
+def speed_ratios_table() -> str:
+    """The figures of the last ``make bench`` beside their bars."""
+    return _table(
+        ("", "figure", "bar", ""),
+        (
+            (
+                item["what"],
+                f"{item['figure']:.3g} {item['unit']}",
+                f"{'at most' if item['most'] else 'at least'} {item['bar']:g} {item['unit']}",
+                "met" if (item["figure"] <= item["bar"]) == item["most"] else "**missed**",
+            )
+            for item in json.loads(SPEED.read_text())["rows"]
+        ),
+    )
+
+
+def speed_sizes_table() -> str:
+    """What was measured."""
+    return _table(("repository", "size"), json.loads(SPEED.read_text())["sizes"].items())
+
+
+def speed_stages_table() -> str:
+    """The shares of the stages in the time of one run."""
+    shares: dict[str, dict[str, float]] = json.loads(SPEED.read_text())["stages"]
+    names = next(iter(shares.values()))
+    return _table(
+        ("", *names),
+        ((tree, *(f"{found[name]:g}" for name in names)) for tree, found in shares.items()),
+    )
+
+
+def speed_worst_table() -> str:
+    """What the worst cases cost in the last ``make bench``."""
+    return _table(
+        ("", "CPU seconds", "memory", ""),
+        (
+            (
+                item["case"],
+                f"{item['seconds']:.0f}",
+                f"{item['memory']} MB",
+                "done" if item["outcome"] == "done" else f"refused: {item['outcome']}",
+            )
+            for item in json.loads(SPEED.read_text())["worst"]
+        ),
+    )
+
+
 def posterior_table() -> str:
     """The sds of the last ``make bench-train`` beside the exact ones."""
     return _table(
@@ -792,6 +840,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": speed_table,
     "memory": memory_table,
     "script": smallest_script,
+    "speed_ratios": speed_ratios_table,
+    "speed_sizes": speed_sizes_table,
+    "speed_stages": speed_stages_table,
+    "speed_worst": speed_worst_table,
     **{
         f"uci_{score}": partial(uci_table, score)
         for score in ("nll", "coverage_90", "rmse", "crps", "seconds")
@@ -812,6 +864,7 @@ HOLD_TABLES = (
     "docs/reference/fuzz.md",
     "docs/reference/mutants.md",
     "docs/reference/training.md",
+    "docs/reference/speed.md",
     "docs/reference/walk.md",
     "docs/reference/owners.md",
     "docs/reference/verification.md",

@@ -16,6 +16,7 @@ from pyroify.pipeline import Outcome, Watched, make_plan, rewrite_project, unwat
 from pyroify.project import Project, open_project, stand_in
 from pyroify.report.run import UNMATCHED_RULE, Report, make_report
 from pyroify.report.status import Progress, progress
+from pyroify.shard import Shard
 from pyroify.spec.model import Spec
 from pyroify.workspace import open_settled, with_spec
 
@@ -89,10 +90,14 @@ def carry_out(
     data: bytes | None = None,
     jobs: int = 1,
     watched: Watched = unwatched,
+    shard: Shard | None = None,
 ) -> Outcome:
-    """What becomes of the selected files; or of ``data``, if that stands for the one selected."""
+    """What becomes of the selected files; or of ``data``, if that stands for the one selected.
+
+    With a ``shard``, only its files have results.
+    """
     with nullcontext(project.root) if data is None else stand_in(project, data) as root:
-        return rewrite_project(root, project.files, spec, project.selected, jobs, watched)
+        return rewrite_project(root, project.files, spec, project.selected, jobs, watched, shard)
 
 
 def accepted_codes(allow_unmatched: bool) -> frozenset[str]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pyroify.publish import Change, Recovery
     from pyroify.report.run import Report
     from pyroify.report.site import NamedSite
+    from pyroify.shard import Shard
     from pyroify.spec.model import Spec
     from pyroify.verify import Recording, VerifyResult
 
@@ -197,6 +198,15 @@ TIMINGS = click.option(
 )
 
 
+def _read_shard(context: click.Context, option: click.Parameter, value: str | None) -> Shard | None:
+    from pyroify.shard import parse_shard
+
+    try:
+        return None if value is None else parse_shard(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 MIN_VERIFIED = click.option(
     "--min-verified",
     type=click.FloatRange(0, 100),
@@ -329,6 +339,12 @@ def _find_sites(name: str, report: Report) -> Sequence[NamedSite]:
     metavar="PERCENT",
     help="Tolerate what is left unconverted as long as this share of all there is is converted.",
 )
+@click.option(
+    "--shard",
+    callback=_read_shard,
+    metavar="I/N",
+    help="With --check or --diff: of the files in PATHS, report the I-th of N shares only.",
+)
 @click.option("--verify", is_flag=True, help="Prove the result first; write only what is proven.")
 @click.option(
     "--require-clean", is_flag=True, help="Write nothing over changes that git does not have."
@@ -357,6 +373,7 @@ def rewrite(
     stdin_filename: Path | None,
     jobs: int | None,
     min_coverage: float | None,
+    shard: Shard | None,
     verify: bool,
     require_clean: bool,
     run: str | None,
@@ -384,6 +401,11 @@ def rewrite(
         raise click.UsageError("--min-verified is about --verify: give both")
     if write_baseline and baseline is None:
         raise click.UsageError("--write-baseline needs --baseline FILE")
+    if shard and (not (check or diff) or stdin_filename):
+        raise click.UsageError("--shard writes nothing: give --check or --diff, and no `-`")
+    if shard and (verify or baseline is not None or min_coverage is not None):
+        message = "--verify, --baseline and --min-coverage are about all files, not about a --shard"
+        raise click.UsageError(message)
     is_on_stdout = output != formats.DEFAULT and output_file is None
     if stdin_filename and is_on_stdout and not (check or diff):
         raise click.UsageError(f"`-` writes the file to stdout, where --format {output} would go")
@@ -391,20 +413,23 @@ def rewrite(
     project, prior_spec = _open(() if stdin_filename else paths, spec, stdin_filename, writes)
     place = None
     if check and not (diff or stdin_filename or verify or baseline or output_file):
-        asked = (output, min_coverage, allow_unmatched, is_quiet(), is_verbose(), is_colourful())
+        asked = (
+            *(output, min_coverage, allow_unmatched, shard),
+            *(is_quiet(), is_verbose(), is_colourful()),
+        )
         place = place_of(project, "rewrite", *asked)
     if (said := recall(place)) is not None:
         _say(said.output)
         return said.code
 
     from pyroify.api import accepted_codes, carry_out
-    from pyroify.report.run import exit_code, make_report
+    from pyroify.report.run import exit_code, in_shard, make_report
 
     text = sys.stdin.buffer.read() if stdin_filename else None
-    outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched)
+    outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched, shard)
     if not check and cache.is_read() and (outcome.results or outcome.lock):
         with cache.set_aside():  # what is written is made of what is in the files alone
-            outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched)
+            outcome = carry_out(project, prior_spec, text, jobs or _default_jobs(), watched, shard)
     if stdin_filename:  # only the editor knows whether it keeps the result
         outcome = replace(outcome, lock=None)
     is_proven = True
@@ -412,6 +437,8 @@ def rewrite(
         own = _own_run(run, run_timeout, run_limit)
         outcome, is_proven = _prove(project, prior_spec, outcome, own, min_verified)
     report = make_report(project, prior_spec, outcome, accepted_codes(allow_unmatched))
+    if shard:
+        report = in_shard(report, shard)
     if writes and not report.blockers:
         report = _write(report, require_clean)
     if baseline is not None:

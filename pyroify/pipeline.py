@@ -19,6 +19,7 @@ from pyroify.program import Index
 from pyroify.program.faults import describe_fault
 from pyroify.program.ownership import next_entries
 from pyroify.publish import Change
+from pyroify.shard import Shard
 from pyroify.source import NO_NOTEBOOK, NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
 from pyroify.timings import stage
@@ -106,8 +107,12 @@ def rewrite_project(
     selected: Collection[str] | None = None,
     jobs: int = 1,
     watched: Watched = unwatched,
+    shard: Shard | None = None,
 ) -> Outcome:
     """Rewrites the ``selected`` files (None: all), in up to ``jobs`` processes.
+
+    With a ``shard`` all of them are planned, as it may depend on any what becomes of one; results,
+    and what changes in the lock, are those of its files.
 
     A file whose rewrite fails stays as it is, and with it every change that would need it: the
     plan is made again without that file, until the rest goes through.
@@ -121,10 +126,11 @@ def rewrite_project(
     refused: list[ClassPlan] = []
     while True:
         plan = _plan(index, spec, remaining)
-        todo = [file for file in plan.files if file not in done]
+        own = [file for file in plan.files if shard is None or file.path in shard]
+        todo = [file for file in own if file not in done]
         with stage("rewrite"):
             done.update(zip(todo, watched(rewrite_files(root, todo, jobs), len(todo)), strict=True))
-        broken = {file.path: done[file] for file in plan.files if done[file].after is None}
+        broken = {file.path: done[file] for file in own if done[file].after is None}
         if not broken:
             break
         failed |= broken
@@ -136,9 +142,9 @@ def rewrite_project(
         for path, fault in index.left.items()
         if path not in failed
     ]
-    results = (*failed.values(), *faults, *(done[file] for file in plan.files))
+    results = (*failed.values(), *faults, *(done[file] for file in own))
     with stage("lock"):
-        lock = _next_lock(index, remaining, [done[file] for file in plan.files])
+        lock = _next_lock(index, remaining, [done[file] for file in own], shard)
     return Outcome(
         replace(plan, classes=tuple(sorted(classes, key=lambda entry: (entry.path, entry.line)))),
         tuple(sorted(results, key=lambda result: result.path)),
@@ -157,11 +163,15 @@ def _plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
 
 
 def _next_lock(
-    index: Index, selected: Collection[str], results: Sequence[FileResult]
+    index: Index,
+    selected: Collection[str],
+    results: Sequence[FileResult],
+    shard: Shard | None,
 ) -> Change | None:
     """The lock with what is pyroify's in the ``selected`` files once they are rewritten.
 
     Entries of other files stay; those of files that are gone do until all others are selected.
+    Those of files that are not in the ``shard`` stay as well.
     """
     lock = index.lock
     if lock.findings:
@@ -172,7 +182,11 @@ def _next_lock(
     if all(entry.path not in index.existing for entry in entries):
         entries.clear()
     for path in readable | {result.path for result in results if result.before is None}:
-        entries.update(next_entries(index, path, written.get(path)))
+        if shard is None or path in shard:
+            entries.update(next_entries(index, path, written.get(path)))
+    if shard is not None:
+        entries = {entry for entry in entries if entry.path in shard}
+        entries |= {entry for entry in lock.entries if entry.path not in shard}
     after = lock.holding(entries)
     return None if after is None or after == lock.text else Change(LOCK_NAME, lock.text, after)
 

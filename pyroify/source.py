@@ -14,9 +14,12 @@ from pyroify.notebook import Notebook, NotebookError, is_notebook, read_notebook
 NOT_DECODABLE = "PYR204"
 HAS_NUL = "PYR205"
 NO_NOTEBOOK = "PYR240"
+TOO_LARGE = "PYR245"
 
 LARGEST = 64 * 2**20
 """Bytes of a notebook that are read at most: outputs may hold whole videos."""
+LARGEST_CODE = 2**20
+"""Characters of code that are looked at in one file: more is data, or written by a program."""
 
 
 class SourceError(Exception):
@@ -58,9 +61,23 @@ def read_source(path: Path, name: str) -> Source:
 
 
 def decode_source(data: bytes, name: str) -> Source:
-    """Decodes ``data`` as Python would. Raises SourceError on NUL bytes and undecodable bytes."""
-    if is_notebook(name):
-        return _decode_notebook(data, name)
+    """Decodes ``data`` as Python would.
+
+    Raises SourceError for NUL bytes, for bytes that cannot be decoded, and for too much code.
+    """
+    source = _decode_notebook(data, name) if is_notebook(name) else _decode_python(data, name)
+    if len(source.text) > LARGEST_CODE:
+        message = (
+            f"has {len(source.text) / 2**20:.1f} MB of code; {LARGEST_CODE // 2**20} MB are read"
+        )
+        help = (
+            "move tables to a file of data and classes to files of their own, or exclude the file"
+        )
+        raise _refused(name, TOO_LARGE, message, help)
+    return source
+
+
+def _decode_python(data: bytes, name: str) -> Source:
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise _refused(

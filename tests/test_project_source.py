@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyroify.source import SourceError, decode_source, read_source
+from pyroify.source import LARGEST_CODE, SourceError, decode_source, read_source
 
 WHOLE = {
     "utf-8": "x = 'é'\n".encode(),
@@ -80,3 +80,12 @@ def test_bytes_that_would_not_come_back_are_refused() -> None:
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="No such file"):
         read_source(tmp_path / "gone.py", "gone.py")
+
+
+def test_a_file_with_too_much_code_is_refused_by_name() -> None:
+    line = b"# a comment\n"
+    most = line * (LARGEST_CODE // len(line))
+    assert decode_source(most, "net.py").text
+    with pytest.raises(SourceError, match=r"has 1\.0 MB of code") as caught:
+        decode_source(most + line, "net.py")
+    assert caught.value.finding.code == "PYR245"

@@ -345,3 +345,9 @@ def test_specs_can_be_sent_to_workers():
 
     spec = parse_spec(EXAMPLE, "pyroify.yaml")
     assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_only_what_is_repeated_counts_as_repeated(monkeypatch):
+    monkeypatch.setattr("pyroify.spec.reader._MAX_REPEATED", 2)
+    rules = "".join(f"  - match: Net{n}.weight\n    sample: Normal(0, 1)\n" for n in range(20))
+    assert len(parse_spec(f"version: 1\npriors:\n{rules}", "p").rules) == 20

@@ -367,11 +367,13 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
             yield f"a parameter of self.{held.name}", held.assignments[0]
     for path in sorted(sites.kept | sites.random):
         owner = path.rpartition(".")[0]
+        if owner in seen:
+            continue
         frozen = summary.may_be_frozen(path) or (path in sites.kept and summary.is_frozen(path))
-        where = [a.assignments[0] for a in summary.everything if _holds(a.name, path)]
-        if owner not in seen and frozen and where and _is_converted(subject, path):
+        where = next((a for a in summary.everything if frozen and _holds(a.name, path)), None)
+        if where and _is_converted(subject, path):
             seen.add(owner)
-            yield f"a parameter of self.{owner}", where[0]
+            yield f"a parameter of self.{owner}", where.assignments[0]
 
 
 def _is_converted(subject: Subject, path: str) -> bool:

@@ -67,11 +67,9 @@ def _fills(name: str) -> list[float]:
 
 def _is_handed_about(summary: ClassSummary, names: tuple[str, ...]) -> bool:
     """Whether code that is not looked at may initialise the parameter, or what holds it."""
-    above = [names[:length] for length in range(1, len(names))]
-    return any(
-        not SWEEPS.isdisjoint(use.path)
-        or (use.how == "read" and use.path in above and use.within != "")
-        for _, use in summary.uses
+    above = (names[:length] for length in range(1, len(names)))
+    return not SWEEPS.isdisjoint(summary.used_names) or any(
+        path in summary.handed_to_calls for path in above
     )
 
 

@@ -347,11 +347,11 @@ class ClassSummary:
     def set_anew(self, path: str) -> Parameter | None:
         """The parameter that the constructor puts in place of a layer's own, whatever happens."""
         found: Parameter | None = None
-        for method in self.cls.cls.methods if "." in path else ():
-            for item in method.assignments if method.name in self.building else ():
-                if ".".join(item.path) == path and item.how in ATTACHING:
-                    is_sure = isinstance(item.value, Parameter) and always_assigned([item])
-                    found = item.value if isinstance(item.value, Parameter) and is_sure else None
+        names = tuple(path.split("."))
+        for item in self.attached_as(names[0]) if "." in path else ():
+            if item.path == names and item.how in ATTACHING:
+                is_sure = isinstance(item.value, Parameter) and always_assigned([item])
+                found = item.value if isinstance(item.value, Parameter) and is_sure else None
         return found
 
     def freezes_itself(self, path: str) -> bool:
@@ -460,10 +460,47 @@ class ClassSummary:
             for cls in self.cls.lineage[1:]
         )
 
-    def attached_as(self, name: str) -> Iterator[Assignment]:
+    def attached_as(self, name: str) -> Sequence[Assignment]:
         """What is assigned to an attribute, or to parts of it, while the class is built."""
-        methods = (m for m in self.cls.cls.methods if m.name in self.building)
-        return (item for m in methods for item in m.assignments if item.path[:1] == (name,))
+        return self._attached.get((name,), ())
+
+    @cached_property
+    def _attached(self) -> Mapping[Path, Sequence[Assignment]]:
+        """What is assigned while the class is built, by the attribute."""
+        found: dict[Path, list[Assignment]] = {}
+        for method in self.cls.cls.methods:
+            for item in method.assignments if method.name in self.building else ():
+                found.setdefault(item.path[:1], []).append(item)
+        return found
+
+    @cached_property
+    def cleared(self) -> Mapping[Path, Sequence[Assignment]]:
+        """What is set to None in methods of the class and its bases, by where it is."""
+        found: dict[Path, list[Assignment]] = {}
+        for cls in self.cls.lineage:
+            for method in cls.cls.methods:
+                for item in method.assignments:
+                    if item.value == NOTHING:
+                        found.setdefault(item.path, []).append(item)
+        return found
+
+    @cached_property
+    def cleared_elsewhere(self) -> frozenset[str]:
+        """Names that methods, and functions they call, set to None on what has no name here."""
+        methods = [method for cls in self.cls.lineage for method in cls.cls.methods]
+        called = {
+            value.dotted
+            for method in methods
+            for call in method.layer_calls
+            for value in (call.callee, *(passed.value for passed in call.args))
+            if isinstance(value, Name)
+        }
+        index, path = self.resolver.index, self.cls.file.path
+        functions = [index.resolve(dotted, path).function for dotted in sorted(called)]
+        return frozenset().union(
+            *(method.cleared for method in methods),
+            *(function.cleared for function in functions if function is not None),
+        )
 
     @cached_property
     def by_hand(self) -> UserDeclarations:
@@ -897,6 +934,16 @@ class ClassSummary:
             for method in item.cls.methods
             for use in method.uses
         )
+
+    @cached_property
+    def used_names(self) -> frozenset[str]:
+        """All names on the paths of its uses."""
+        return frozenset(name for _, use in self.uses for name in use.path)
+
+    @cached_property
+    def handed_to_calls(self) -> frozenset[Path]:
+        """What calls are given."""
+        return frozenset(use.path for _, use in self.uses if use.how == "read" and use.within != "")
 
     @cached_property
     def late(self) -> frozenset[Assignment]:

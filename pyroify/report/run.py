@@ -14,6 +14,7 @@ from pyroify.lock import BAD_LOCK
 from pyroify.pipeline import FileResult, Outcome
 from pyroify.project import Project
 from pyroify.publish import Change
+from pyroify.shard import Shard
 from pyroify.spec.model import Problem, Spec
 
 UNMATCHED_RULE = "PYR150"
@@ -21,7 +22,7 @@ DIFFERS = "PYR301"
 OUTSIDE_CLASSES = "PYR046"
 IN_NOTEBOOK = "PYR240"
 STATUSES = ("converted", "to_convert", "unchanged", "refused", "suppressed")
-UNREADABLE = frozenset({"PYR201", "PYR203", "PYR204", "PYR205", "PYR234"})
+UNREADABLE = frozenset({"PYR201", "PYR203", "PYR204", "PYR205", "PYR234", "PYR245"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Report:
     pending: frozenset[str] = frozenset()
     trainings: tuple[Training, ...] = ()
     """Where scripts train converted classes without their random parameters."""
+    others: tuple[ClassPlan, ...] = ()
+    """Classes of other shards, which those of this one may hold or derive from."""
     known: int | None = None
     """How many findings a baseline knows, which are not among these; None without one."""
 
@@ -119,7 +122,7 @@ class Report:
     @property
     def _counted(self) -> Counter[str]:
         """The classes that a rate is about, by status."""
-        named = {entry.name: entry for entry in self.classes}
+        named = {entry.name: entry for entry in (*self.classes, *self.others)}
         return Counter(
             status
             for entry in self.classes
@@ -142,6 +145,19 @@ def without_warnings(report: Report) -> Report:
     """The report with what is grave alone."""
     grave = tuple(found for found in report.findings if severity(found.code) != "warning")
     return replace(report, findings=grave)
+
+
+def in_shard(report: Report, shard: Shard) -> Report:
+    """What of a report is about the files of a shard; about the spec, where that is one of them."""
+    return replace(
+        report,
+        classes=tuple(entry for entry in report.classes if entry.path in shard),
+        others=tuple(entry for entry in report.classes if entry.path not in shard),
+        results=tuple(result for result in report.results if result.path in shard),
+        findings=tuple(finding for finding in report.findings if finding.path in shard),
+        pending=frozenset(path for path in report.pending if path in shard),
+        trainings=tuple(training for training in report.trainings if training.path in shard),
+    )
 
 
 def _percentage(part: int, whole: int) -> float | None:

@@ -32,7 +32,7 @@ _BOOLEANS: Final = {
 }
 _STANDARD_TAG: Final = "tag:yaml.org,2002:"
 _MAX_DEPTH: Final = 50
-_MAX_NODES: Final = 50_000
+_MAX_REPEATED: Final = 50_000
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -113,11 +113,13 @@ class Reader:
     def check_size(self, root: Node) -> None:
         """Refuse what aliases blow up: nodes that contain themselves, lists of lists of lists."""
         pending = [(root, 1)]
-        count = 0
+        seen: set[int] = set()
+        repeated = 0
         while pending:
             node, depth = pending.pop()
-            count += 1
-            if depth > _MAX_DEPTH or count > _MAX_NODES:
+            repeated += id(node) in seen
+            seen.add(id(node))
+            if depth > _MAX_DEPTH or repeated > _MAX_REPEATED:
                 message = "nested too deep, or aliases repeat too much"
                 self.fail(message, node.start_mark.index, "write it out without aliases")
             pending += [(child, depth + 1) for child in _children(node)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 import libcst as cst
 
 from pyroify.decide.model import Edit
-from pyroify.transforms._comments import below, comments_in, lost
+from pyroify.transforms._comments import below, lost_by
 from pyroify.transforms._positions import Ranges
 
 Place = tuple[str, int, int]
@@ -57,7 +58,8 @@ class _Editor(cst.CSTTransformer):
         if not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.SimpleStatementLine):
             return True
         place = self.ranges[node]
-        return any(place.start.line <= line <= place.end.line for line in self.lines)
+        first = bisect_left(self.lines, place.start.line)
+        return first < len(self.lines) and self.lines[first] <= place.end.line
 
     def on_leave(  # type: ignore[override]
         self, original: cst.CSTNode, updated: cst.CSTNode
@@ -80,10 +82,8 @@ class _Editor(cst.CSTTransformer):
             if edit is None or not _means(transform, original, edit):
                 continue
             del self.waiting[kind, start.line, start.column]
-            before = comments_in(updated)
-            updated = transform.apply(updated, edit)
-            if before:
-                self.homeless[-1] += lost(before, updated)
+            before, updated = updated, transform.apply(updated, edit)
+            self.homeless[-1] += lost_by(before, updated)
         return updated
 
 

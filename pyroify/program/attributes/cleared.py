@@ -7,7 +7,6 @@ from pyroify.program.placements import presence
 from pyroify.program.summary import ClassSummary, always_assigned
 from pyroify.program.values import LayerInstance
 from pyroify.syntax.facts import Assignment, Function
-from pyroify.syntax.values import NOTHING, Name
 
 
 def is_present(
@@ -29,18 +28,12 @@ def is_present(
 def _is_left(summary: ClassSummary, method: Function | None, path: str) -> bool | None:
     """Whether a parameter of a layer is not set to None by the end of a method."""
     names = tuple(path.split("."))
-    building = [item for cls in summary.cls.lineage for item in cls.cls.methods]
-    cleared = [
-        item
-        for other in building
-        for item in other.assignments
-        if item.path == names and item.value == NOTHING
-    ]
+    cleared = summary.cleared.get(names, ())
     if method is not None and any(_is_final(item, method) for item in cleared):
         return False
     if cleared or any(tie.left == path and tie.may_be_none for tie in summary.ties):
         return None
-    return None if names[-1] in _cleared_elsewhere(summary, building) else True
+    return None if names[-1] in summary.cleared_elsewhere else True
 
 
 def _is_final(item: Assignment, method: Function) -> bool:
@@ -49,20 +42,3 @@ def _is_final(item: Assignment, method: Function) -> bool:
         return False
     later = method.assignments[method.assignments.index(item) + 1 :]
     return not any(item.path[: len(other.path)] == other.path for other in later)
-
-
-def _cleared_elsewhere(summary: ClassSummary, methods: list[Function]) -> frozenset[str]:
-    """Names that methods, and functions they call, set to None on what has no name of its own."""
-    index, path = summary.resolver.index, summary.cls.file.path
-    called = {
-        value.dotted
-        for method in methods
-        for call in method.layer_calls
-        for value in (call.callee, *(passed.value for passed in call.args))
-        if isinstance(value, Name)
-    }
-    functions = [index.resolve(dotted, path).function for dotted in sorted(called)]
-    return frozenset().union(
-        *(method.cleared for method in methods),
-        *(function.cleared for function in functions if function is not None),
-    )
