@@ -23,7 +23,12 @@ from pyroify.decide.redeclare import (
     report_by_hand,
     report_dropped,
 )
-from pyroify.decide.run_time import CONVERTED, declare_at_run_time, name_children
+from pyroify.decide.run_time import (
+    CONVERTED,
+    declare_at_run_time,
+    name_children,
+    note_past_returns,
+)
 from pyroify.decide.sites import InstanceSite, Redeclaration, Sites
 from pyroify.decide.unreached import report_unreached
 from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
@@ -107,7 +112,9 @@ class Declarer:
         if method is self.summary.constructor and not at_run_time:
             statements.extend(self._inherited(sites))
         if at_run_time:
-            statements.extend(declare_at_run_time(attributes, sites, unseen))
+            past = note_past_returns(attributes, sites)
+            there = [item for item in attributes if item not in past]
+            statements.extend(declare_at_run_time(there, sites, unseen))
             statements.extend(name_children(covered, self.summary))
         else:
             if is_late := not is_by_hand and moves_members(self.summary, covered):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeGuard
@@ -194,6 +194,15 @@ def declared_in(value: Value) -> tuple[Declared, ...]:
     return tuple(item for item in options_of(value) if isinstance(item, Declared))
 
 
+def lines_making(names: Container[str], method: Function) -> list[int]:
+    """Where a method makes something that is attached under one of these names."""
+    return [
+        item.line
+        for item in method.assignments
+        if item.path and item.path[0] in names and item.value != NOTHING
+    ]
+
+
 def always_assigned(assignments: Iterable[Assignment]) -> bool:
     """Whether one of several assignments is surely made: unconditionally, or in both arms."""
     arms: dict[tuple[int, ...], set[int]] = {}
@@ -327,6 +336,29 @@ class ClassSummary:
                     is_sure = isinstance(item.value, Parameter) and always_assigned([item])
                     found = item.value if isinstance(item.value, Parameter) and is_sure else None
         return found
+
+    def lines_making(self, names: Container[str]) -> list[int]:
+        """Where the constructor, or a method that it calls, makes attributes of these names."""
+        assert self.constructor is not None
+        base, layer = self.constructor.super_init, self.cls.library_base
+        inherited = layer is not None and any(item.name in names for item in layer.parameters)
+        lines = [base.line if base else 0] if inherited else []
+        for method in self.cls.cls.methods:
+            if method.name not in self.building:
+                continue
+            calls = [use.line for use in self.constructor.uses if use.path == (method.name,)]
+            made = lines_making(names, method)
+            lines += made if method is self.constructor else (calls or [0]) * bool(made)
+        return lines
+
+    def made_past_returns(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of some attributes that are made where the constructor may have ended."""
+        exit = self.constructor.exit if self.constructor else None
+        return frozenset(
+            name
+            for name in names
+            if exit and max(self.lines_making({name}), default=0) > exit.last_return
+        )
 
     def freezes_itself(self, path: str) -> bool:
         """Whether the class freezes a site after it is made, in all its instances."""
