@@ -338,7 +338,15 @@ def _misses_layer(
     seen = {n.call.place for n in _nodes(attributes) if isinstance(n, LayerInstance) and n.call}
     seen.update(*(_handed_over(summary, method) for method in covered))
     seen.update(call.place for put in puts for call in calls_in(put.value))
+    seen.update(call.place for item in attributes for call in _made_within(item))
     return not layers <= seen
+
+
+def _made_within(attribute: Attribute) -> Iterator[Call]:
+    """What is made for an attribute of which not all is visible."""
+    if is_opaque(attribute.node):
+        for item in attribute.assignments:
+            yield from calls_in(item.value)
 
 
 def _layer(summary: ClassSummary, call: Call) -> Layer | None:
