@@ -9,16 +9,17 @@ A class that is handed on, looked up by a text or made by a decorator may be cal
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pyroify.program.annotations import Annotations
-from pyroify.program.index import Index, ModuleClass
+from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.points_to import CallSite, calls_of, code_of
-from pyroify.program.resolve import Resolver
-from pyroify.program.values import ClassInstance, Scope
-from pyroify.syntax.facts import Function
+from pyroify.program.resolve import MAX_DEPTH, Resolver
+from pyroify.program.values import ClassInstance, Scope, is_opaque
+from pyroify.syntax.facts import ATTACHING, Function
 from pyroify.syntax.source import chain
 from pyroify.syntax.values import (
     NOTHING,
@@ -29,6 +30,8 @@ from pyroify.syntax.values import (
     OneOf,
     Passed,
     Plain,
+    SelfRead,
+    Unknown,
     Value,
     join,
     literal,
@@ -64,28 +67,92 @@ class Callers:
         return self._given.get(cls.key, {})
 
     def is_left_to_others(self, cls: ModuleClass, name: str) -> bool:
-        """Whether what is not known of an argument comes from code outside of the project."""
+        """Whether what is not known of an argument comes from code outside of the project.
+
+        ``name`` may be one that the constructor takes by ``**``.
+        """
         method = cls.cls.method(CONSTRUCTOR)
-        if method is None or name not in method.arguments or self._may_be_missed(cls):
+        if method is None or self._may_be_missed(cls):
             return False
         key = (*cls.key, name)
         if key not in self._left:
             self._left[key] = True  # where it is handed on to itself
-            position = method.arguments.index(name)
+            position = method.arguments.index(name) if name in method.arguments else sys.maxsize
             calls = self._calls.get(cls.key, ())
             self._left[key] = all(self._hands_on(name, position, *call) for call in calls)
         return self._left[key]
 
     def _hands_on(self, name: str, position: int, call: Call, at: CallSite) -> bool:
         """Whether a call gives an argument what is known or comes from outside, if anything."""
-        passed = call.argument(name, position)
-        if passed is None:
-            return not call.starred
-        scope = self._scope(at)
-        if isinstance(passed.value, Argument) and scope.cls is not None and at.function is not None:
-            if at.function.name == CONSTRUCTOR and passed.value.name not in scope.arguments:
-                return self.is_left_to_others(scope.cls, passed.value.name)
-        return self._known(passed.value, scope) is not None
+        passed, scope = call.argument(name, position), self._scope(at)
+        if passed is not None:
+            return self._is_settled(passed.value, scope)
+        stars = [passed.value for passed in call.args if passed.star]
+        return all(self._is_left(value, name, scope) for value in stars)
+
+    def _is_left(self, starred: Value, name: str, scope: Scope) -> bool:
+        """Whether an argument that may be in ``*args`` or ``**kwargs`` comes from outside."""
+        if isinstance(starred, Argument) and scope.cls is not None:
+            method = scope.cls.cls.method(CONSTRUCTOR)
+            if method is not None and starred.name not in method.arguments:
+                return self.is_left_to_others(scope.cls, name)
+        return self.is_foreign(starred, scope)
+
+    def _is_settled(self, value: Value, scope: Scope) -> bool:
+        """Whether each thing that a value may be is known, or comes from outside."""
+        options = options_of(value)
+        return all(
+            self._known(option, scope) is not None or self.is_foreign(option, scope)
+            for option in options
+        )
+
+    def is_foreign(self, value: Value, scope: Scope) -> bool:
+        """Whether what is hidden in a value comes from code outside, as far as anything is."""
+        if scope.depth > MAX_DEPTH:
+            return False
+        deeper = replace(scope, depth=scope.depth + 1)
+        match value:
+            case Argument(name=name):
+                if name in scope.arguments:
+                    return False  # all callers show what it is
+                return scope.cls is not None and self.is_left_to_others(scope.cls, name)
+            case SelfRead(path=(name, *_)) if scope.cls is not None:
+                assigned = list(self._assigned(name, scope.cls))
+                return bool(assigned) and all(self._is_settled(item, deeper) for item in assigned)
+            case Call(callee=Argument() as callee):
+                return self.is_foreign(callee, scope)
+            case Unknown(owner=Argument() as owner, path=(name, *_)):
+                owners = options_of(self.resolver.resolve(owner, scope))
+                if all(isinstance(item, ClassInstance) for item in owners):
+                    return all(self._is_foreign_in(item, name, deeper) for item in owners)
+        maker = value.callee if isinstance(value, Call) else value
+        if isinstance(maker, Name) and "." in maker.dotted and self.is_outside(maker, scope):
+            return True
+        is_hidden = [is_opaque(self.resolver.resolve(part, scope)) for part in value.components]
+        parts = [part for part, hides in zip(value.components, is_hidden, strict=True) if hides]
+        return bool(parts) and all(self.is_foreign(part, deeper) for part in parts)
+
+    def _is_foreign_in(self, owner: Value, name: str, scope: Scope) -> bool:
+        """The same, of an attribute of an instance."""
+        assert isinstance(owner, ClassInstance)
+        inner = Scope(owner.cls.file.path, owner.cls, depth=scope.depth, user=owner.cls.key)
+        return self.is_foreign(SelfRead((name,)), inner)
+
+    def _assigned(self, name: str, cls: ModuleClass) -> Iterator[Value]:
+        """What a class and its bases assign to an attribute."""
+        for owner in cls.lineage:
+            for method in owner.cls.methods:
+                for item in method.assignments:
+                    if item.path == (name,) and item.how in ATTACHING:
+                        yield item.value
+
+    def is_outside(self, callee: Value, scope: Scope) -> bool:
+        """Whether nothing is known of what is called: it is neither the project's nor torch's."""
+        if not isinstance(callee, Name):
+            return isinstance(callee, Argument)
+        is_torch = self.index.canonical(callee.dotted, scope.path).startswith("torch.")
+        is_seen = is_torch or self.index.resolve(callee.dotted, scope.path) != Target()
+        return not is_seen and not self.resolver.is_free(callee.dotted, scope)
 
     def _may_be_missed(self, cls: ModuleClass) -> bool:
         """Whether there may be calls that are not seen, also of a class that derives from it."""

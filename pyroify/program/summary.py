@@ -1095,29 +1095,13 @@ class ClassSummary:
             for item, scope in zip(made, scopes, strict=True)
             if is_opaque(self.resolver.resolve(item.value, scope))
         ]
-        return bool(hidden) and all(self._is_foreign(*each) for each in hidden)
-
-    def _is_foreign(self, value: Value, scope: Scope) -> bool:
-        """Whether what is hidden in a value comes from outside, as far as anything is."""
-        if isinstance(value, Argument):
-            callers = self.resolver.callers
-            return callers is not None and callers.is_left_to_others(self.cls, value.name)
-        if isinstance(value, Call) and isinstance(value.callee, Argument):
-            return self._is_foreign(value.callee, scope)
-        maker = value.callee if isinstance(value, Call) else value
-        if isinstance(maker, Name) and "." in maker.dotted and self._is_from_outside(maker):
-            return True
-        parts = [part for part in value.components if is_opaque(self.resolver.resolve(part, scope))]
-        return bool(parts) and all(self._is_foreign(part, scope) for part in parts)
+        callers = self.resolver.callers
+        return callers is not None and bool(hidden) and all(callers.is_foreign(*h) for h in hidden)
 
     def _is_from_outside(self, callee: Value) -> bool:
         """Whether nothing is known of what is called: it is neither the project's nor torch's."""
-        if not isinstance(callee, Name):
-            return isinstance(callee, Argument)
-        resolver, path = self.resolver, self.cls.file.path
-        is_torch = resolver.index.canonical(callee.dotted, path).startswith("torch.")
-        is_seen = is_torch or resolver.index.resolve(callee.dotted, path) != Target()
-        return not is_seen and not resolver.is_free(callee.dotted, self.scope)
+        callers = self.resolver.callers
+        return callers is not None and callers.is_outside(callee, self.scope)
 
     def dotted(self, name: str) -> str:
         """A name, as the file of the class has it, with the module that it is from."""
