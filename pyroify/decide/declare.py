@@ -25,13 +25,19 @@ from pyroify.decide.redeclare import (
 )
 from pyroify.decide.run_time import (
     CONVERTED,
+    HANDED_IN,
     declare_at_run_time,
     name_children,
     note_past_returns,
 )
 from pyroify.decide.sites import InstanceSite, Redeclaration, Sites
 from pyroify.decide.unreached import report_unreached
-from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
+from pyroify.decide.visibility import (
+    find_unseen,
+    is_out_of_sight,
+    moves_members,
+    takes_containers,
+)
 from pyroify.decide.visible import declare_each, declare_layer, declare_visible
 from pyroify.diagnostics import Finding
 from pyroify.program.attributes.puts import instances_put_into, put_into_instances
@@ -117,8 +123,10 @@ class Declarer:
             statements.extend(declare_at_run_time(there, sites, unseen))
             statements.extend(name_children(covered, self.summary))
         else:
-            if is_late := not is_by_hand and moves_members(self.summary, covered):
-                statements.append(CONVERTED)
+            takes = takes_containers(self.summary, covered)
+            moves = moves_members(self.summary, covered)
+            if is_late := not is_by_hand and (moves or takes):
+                statements.append(CONVERTED if moves else HANDED_IN)
             seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
             statements.extend(declare_visible(seen, sites))
             if is_late:

@@ -76,6 +76,8 @@ class ExcludedParameter:
 
 CONVERTED = For("_", Undeclared((Root("self"),)), (), "# Members are exchanged before.")
 """The statement that converts what is below ``self``, once it has its final structure."""
+HANDED_IN = replace(CONVERTED, comment="# Containers that are handed in may be plain ones.")
+"""The same, where all that is not converted yet is what callers have made."""
 
 
 def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterator[Statement]:

@@ -127,6 +127,20 @@ def moves_members(summary: ClassSummary, covered: Covered) -> bool:
     )
 
 
+def takes_containers(summary: ClassSummary, covered: Covered) -> bool:
+    """Whether containers are attached that callers have made, who may have left them plain."""
+    callers = summary.resolver.callers
+    given = callers.given(summary.cls) if callers is not None else {}
+    handed = (item for value in given.values() for item in walk(value))
+    made = {item for item in handed if isinstance(item, ContainerInstance)}
+    return any(
+        part in made
+        for method in covered
+        for item in (method.assignments if made else ())
+        for part in walk(summary.node(item))
+    )
+
+
 def _puts_in_front(summary: ClassSummary, method: Function) -> bool:
     """Whether something is inserted into a container, of which Pyro is not told."""
     return any(

@@ -18,8 +18,16 @@ from pyroify.program.annotations import Annotations
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.points_to import CallSite, calls_of, code_of
 from pyroify.program.resolve import MAX_DEPTH, Resolver
-from pyroify.program.values import ClassInstance, Scope, is_opaque
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    Scope,
+    holds_only_instances,
+    is_opaque,
+    without_call,
+)
 from pyroify.syntax.facts import ATTACHING, Function
+from pyroify.syntax.interpret.collections import element_of
 from pyroify.syntax.source import chain
 from pyroify.syntax.values import (
     NOTHING,
@@ -67,10 +75,12 @@ class Callers:
         return self._given.get(cls.key, {})
 
     def is_left_to_others(self, cls: ModuleClass, name: str) -> bool:
-        """Whether what is not known of an argument comes from code outside of the project.
+        """Whether what is not known of an argument comes from code outside of the project."""
+        method = cls.cls.method(CONSTRUCTOR)
+        return method is not None and name in method.arguments and self._leaves(cls, name)
 
-        ``name`` may be one that the constructor takes by ``**``.
-        """
+    def _leaves(self, cls: ModuleClass, name: str) -> bool:
+        """The same, also of a name that the constructor takes by ``**``."""
         method = cls.cls.method(CONSTRUCTOR)
         if method is None or self._may_be_missed(cls):
             return False
@@ -95,7 +105,7 @@ class Callers:
         if isinstance(starred, Argument) and scope.cls is not None:
             method = scope.cls.cls.method(CONSTRUCTOR)
             if method is not None and starred.name not in method.arguments:
-                return self.is_left_to_others(scope.cls, name)
+                return self._leaves(scope.cls, name)
         return self.is_foreign(starred, scope)
 
     def _is_settled(self, value: Value, scope: Scope) -> bool:
@@ -200,14 +210,21 @@ class Callers:
 
     def _known(self, value: Value, scope: Scope) -> Value | None:
         """Instances, what has no parameters, or classes to be called; None for all else."""
-        node = join(*(self.resolver.held(option, scope) for option in options_of(value)))
-        known = (ClassInstance, Plain, Nothing)
+        node = join(*(self._instances(option, scope) for option in options_of(value)))
+        known = (ClassInstance, Plain, Nothing, ContainerInstance)
         if not all(isinstance(item, known) for item in options_of(node)):
             return None
         if isinstance(node, Plain) and not node.is_module:
             makers = self._makers(value, scope)
             return node if makers is None else join(*makers)
         return node
+
+    def _instances(self, value: Value, scope: Scope) -> Value:
+        """What a value holds; containers that are made for it, of instances alone, are seen."""
+        node = without_call(self.resolver.held(value, scope))
+        is_container = isinstance(node, ContainerInstance)
+        is_seen = isinstance(value, Call | Argument) and holds_only_instances(node)
+        return Unknown() if is_container and not is_seen else node
 
     def _makers(self, value: Value, scope: Scope) -> list[Value] | None:
         """The classes and functions that a value may be, by names that mean the same everywhere."""
@@ -330,6 +347,10 @@ def with_arguments(scope: Scope, known: Mapping[str, Value]) -> Scope:
 def _callees(callee: Value, args: tuple[Passed, ...]) -> Iterator[tuple[Name, tuple[Passed, ...]]]:
     """The names that a call is of, each with all its arguments: those of partials, too."""
     match callee:
+        case Name(dotted="map") if args and not any(passed.star for passed in args):
+            function, *over = args
+            each = tuple(Passed(element_of(passed.value)) for passed in over)
+            yield from _callees(function.value, each)
         case Name():
             yield callee, args
         case Call(callee=Name() as partial, args=(first, *given)) if partial == PARTIAL:

@@ -1088,7 +1088,9 @@ class ClassSummary:
 
     def is_foreign(self, name: str) -> bool:
         """Whether what is hidden in an attribute is all handed in, or made, by code outside."""
-        made = [i for m in self.cls.cls.methods for i in m.assignments if i.path[:1] == (name,)]
+        every = [i for m in self.cls.cls.methods for i in m.assignments if i.path[:1] == (name,)]
+        # What a method sets of it when it runs is no part of what was handed in.
+        made = [item for item in every if len(item.path) == 1 or item not in self.late]
         scopes = [self._scopes.get(item, self.scope) for item in made]
         hidden = [
             (item.value, scope)
