@@ -352,14 +352,14 @@ def _misses_layer(
     seen = {n.call.place for n in _nodes(attributes) if isinstance(n, LayerInstance) and n.call}
     seen.update(*(_handed_over(summary, method) for method in covered))
     seen.update(call.place for put in puts for call in calls_in(put.value))
-    seen.update(call.place for item in attributes for call in _made_within(item))
+    seen.update(call.place for item in attributes for call in _made_within(item, summary))
     return not layers <= seen
 
 
-def _made_within(attribute: Attribute) -> Iterator[Call]:
-    """What is made for an attribute of which not all is visible."""
-    if is_opaque(attribute.node):
-        for item in attribute.assignments:
+def _made_within(attribute: Attribute, summary: ClassSummary) -> Iterator[Call]:
+    """What is made for an attribute of which not all is visible, or put into it."""
+    if is_opaque(attribute.node) and attribute.name:
+        for item in (*attribute.assignments, *summary.attached_as(attribute.name)):
             yield from calls_in(item.value)
 
 

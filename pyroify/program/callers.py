@@ -23,6 +23,7 @@ from pyroify.program.values import (
     ContainerInstance,
     Scope,
     holds_only_instances,
+    is_certain,
     is_opaque,
     without_call,
 )
@@ -33,6 +34,7 @@ from pyroify.syntax.values import (
     NOTHING,
     Argument,
     Call,
+    Element,
     Name,
     Nothing,
     OneOf,
@@ -44,6 +46,7 @@ from pyroify.syntax.values import (
     join,
     literal,
     options_of,
+    walk,
 )
 
 Key = tuple[str, str]
@@ -77,7 +80,25 @@ class Callers:
     def is_left_to_others(self, cls: ModuleClass, name: str) -> bool:
         """Whether what is not known of an argument comes from code outside of the project."""
         method = cls.cls.method(CONSTRUCTOR)
+        if method is not None and name in method.rest:
+            return self._leaves_rest(cls, method)
         return method is not None and name in method.arguments and self._leaves(cls, name)
+
+    def _leaves_rest(self, cls: ModuleClass, method: Function) -> bool:
+        """The same, of all that the constructor takes without a name for it."""
+        if self._may_be_missed(cls):
+            return False
+        key = (*cls.key, "**")
+        if key not in self._left:
+            self._left[key] = True  # where it is handed on to itself
+            calls = self._calls.get(cls.key, ())
+            self._left[key] = all(
+                self._is_settled(passed.value, self._scope(at))
+                for call, at in calls
+                for passed in call.args
+                if passed.star or (passed.keyword and passed.keyword not in method.arguments)
+            )
+        return self._left[key]
 
     def _leaves(self, cls: ModuleClass, name: str) -> bool:
         """The same, also of a name that the constructor takes by ``**``."""
@@ -104,9 +125,15 @@ class Callers:
         """Whether an argument that may be in ``*args`` or ``**kwargs`` comes from outside."""
         if isinstance(starred, Argument) and scope.cls is not None:
             method = scope.cls.cls.method(CONSTRUCTOR)
-            if method is not None and starred.name not in method.arguments:
+            if method is not None and starred.name in method.rest:
                 return self._leaves(scope.cls, name)
-        return self.is_foreign(starred, scope)
+        return self.is_foreign(starred, scope) or self._is_taken_from_outside(starred, scope)
+
+    def _is_taken_from_outside(self, value: Value, scope: Scope) -> bool:
+        """Whether a dict of arguments is computed of nothing but what comes from outside."""
+        given = [item for item in walk(value) if isinstance(item, Argument)]
+        makes = any(map(is_certain, walk(self.resolver.resolve(value, scope))))
+        return bool(given) and not makes and all(self.is_foreign(item, scope) for item in given)
 
     def _is_settled(self, value: Value, scope: Scope) -> bool:
         """Whether each thing that a value may be is known, or comes from outside."""
@@ -124,13 +151,24 @@ class Callers:
         match value:
             case Argument(name=name):
                 if name in scope.arguments:
-                    return False  # all callers show what it is
+                    passed, outer = scope.arguments[name]
+                    return self.is_foreign(passed.value, replace(outer, depth=deeper.depth))
                 return scope.cls is not None and self.is_left_to_others(scope.cls, name)
             case SelfRead(path=(name, *_)) if scope.cls is not None:
                 assigned = list(self._assigned(name, scope.cls))
-                return bool(assigned) and all(self._is_settled(item, deeper) for item in assigned)
+                return bool(assigned) and all(
+                    self._is_settled(item, replace(deeper, cls=owner, path=owner.file.path))
+                    for item, owner in assigned
+                )
             case Call(callee=Argument() as callee):
                 return self.is_foreign(callee, scope)
+            case Call() if (entered := self.resolver.entered(value, deeper)) is not None:
+                if hidden := list(self._hidden_returns(*entered)):
+                    return all(self.is_foreign(item, entered[1]) for item in hidden)
+            case Call(callee=Element() as callee):
+                makers = self.resolver.makers(callee, scope) or ()
+                if makers and all(self._is_maker_outside(*maker) for maker in makers):
+                    return True
             case Unknown(owner=Argument() as owner, path=(name, *_)):
                 owners = options_of(self.resolver.resolve(owner, scope))
                 if all(isinstance(item, ClassInstance) for item in owners):
@@ -142,19 +180,29 @@ class Callers:
         parts = [part for part, hides in zip(value.components, is_hidden, strict=True) if hides]
         return bool(parts) and all(self.is_foreign(part, deeper) for part in parts)
 
+    def _hidden_returns(self, function: Function, scope: Scope) -> Iterator[Value]:
+        """What a function may give of which not all is visible."""
+        for value in function.returns:
+            for option in options_of(value):
+                if is_opaque(self.resolver.resolve(option, scope)):
+                    yield option
+
+    def _is_maker_outside(self, maker: Value, scope: Scope) -> bool:
+        return isinstance(maker, Name) and self.is_outside(maker, scope)
+
     def _is_foreign_in(self, owner: Value, name: str, scope: Scope) -> bool:
         """The same, of an attribute of an instance."""
         assert isinstance(owner, ClassInstance)
         inner = Scope(owner.cls.file.path, owner.cls, depth=scope.depth, user=owner.cls.key)
         return self.is_foreign(SelfRead((name,)), inner)
 
-    def _assigned(self, name: str, cls: ModuleClass) -> Iterator[Value]:
+    def _assigned(self, name: str, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
         """What a class and its bases assign to an attribute."""
         for owner in cls.lineage:
             for method in owner.cls.methods:
                 for item in method.assignments:
                     if item.path == (name,) and item.how in ATTACHING:
-                        yield item.value
+                        yield item.value, owner
 
     def is_outside(self, callee: Value, scope: Scope) -> bool:
         """Whether nothing is known of what is called: it is neither the project's nor torch's."""

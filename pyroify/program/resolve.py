@@ -448,6 +448,16 @@ class Resolver:
             )
         return node
 
+    def entered(self, call: Call, scope: Scope) -> tuple[Function, Scope] | None:
+        """The function of the project that a call is of, and where its body stands by then."""
+        if not isinstance(call.callee, Name) or scope.depth > MAX_DEPTH:
+            return None
+        target = self.index.resolve(call.callee.dotted, scope.path)
+        if target.function is None or target.file is None:
+            return None
+        inner = self._inside(target.function, call, scope, target.file.path)
+        return target.function, replace(inner, cls=None)
+
     def _inside(self, function: Function, call: Call, scope: Scope, path: str) -> Scope:
         """Where the body of a function stands, with the arguments of a call."""
         arguments: dict[str, tuple[Passed, Scope]] = {}

@@ -1097,6 +1097,10 @@ class ClassSummary:
             for item, scope in zip(made, scopes, strict=True)
             if is_opaque(self.resolver.resolve(item.value, scope))
         ]
+        if not name and self.constructor is not None and self.constructor.super_init is not None:
+            given = (passed.value for passed in self.constructor.super_init.args)
+            scope = self.scope
+            hidden += [(v, scope) for v in given if is_opaque(self.resolver.resolve(v, scope))]
         callers = self.resolver.callers
         return callers is not None and bool(hidden) and all(callers.is_foreign(*h) for h in hidden)
 
