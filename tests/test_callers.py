@@ -76,8 +76,7 @@ KNOWN = {
     ),
     "by a lambda that map calls": ("list(map(lambda x: W(x, more=3), [A(), B()]))", "A, B"),
     "a variable that is compared with None": (
-        "def exists(x): return x is not None\n"
-        "def f():\n  w = W\n  if exists(w): return w(A())",
+        "def exists(x): return x is not None\ndef f():\n  w = W\n  if exists(w): return w(A())",
         "A",
     ),
     "what a container has that its caller is given": (

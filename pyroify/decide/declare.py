@@ -106,7 +106,10 @@ class Declarer:
         sites.at_run_time = at_run_time
         if at_run_time:
             opaque = (item.name for item in attributes if is_opaque(item.node))
-            sites.foreign = frozenset(filter(self.summary.is_foreign, opaque))
+            foreign = set(filter(self.summary.is_foreign, opaque))
+            if "" in foreign and not (unseen.layers or unseen.own or unseen.computed):
+                foreign.add("**")  # nothing but what the container itself is given
+            sites.foreign = frozenset(foreign)
         statements: list[Statement] = []
         latents: list[Statement] = []
         if method is self.summary.constructor:

@@ -112,7 +112,6 @@ class Annotations:
         # What a container without a constructor holds is declared by whoever fills it.
         return None if any(map(_is_filled, family)) else join(*map(ClassInstance, family))
 
-
     def _named(self, target: Target) -> Value | None:
         """``Model = Union[Encoder, Decoder]``, as its own file writes it."""
         if not isinstance(target.alias, Element | Unknown) or target.file is None:

@@ -13,7 +13,7 @@ from pyroify.catalog.layers import NUMBERED
 from pyroify.catalog.module import MODULE
 from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
-from pyroify.program.index import ModuleClass, Target
+from pyroify.program.index import ModuleClass
 from pyroify.program.ownership import UserDeclarations, by_hand
 from pyroify.program.resolve import Resolver
 from pyroify.program.roles import module_uses

@@ -149,8 +149,9 @@ class _Mentions:
             given.pop(TESTS[called])
         if called in (PARTIAL, MAP) and given and chain(given[0]):
             self._read(given.pop(0))
-        if called == MAP and given and isinstance(given[0], ast.Lambda):
-            self._look_at(given.pop(0).body)  # what it is called with is seen
+        if called == MAP and given and isinstance(first := given[0], ast.Lambda):
+            self._look_at(first.body)  # what it is called with is seen
+            given.remove(first)
         if called in self._tests and given and chain(given[0]):
             self._read(given.pop(0))
         self.look_at_all([*given, *node.keywords])
