@@ -14,7 +14,7 @@ from pyroify.planning.known import Known, know
 from pyroify.program import build_index
 from pyroify.program.callers import Callers
 from pyroify.program.index import ModuleClass
-from pyroify.program.values import ClassInstance
+from pyroify.program.values import ClassInstance, ContainerInstance
 from pyroify.syntax.values import Name, Nothing, Value, options_of
 
 START = """
@@ -67,6 +67,29 @@ KNOWN = {
         "class H(nn.Module):\n  def __init__(self):\n    self.a = A()\n    self.w = W(self.a)",
         "A",
     ),
+    "a container of instances": ("W(nn.ModuleList([A(), nn.ReLU()]))", "ModuleList"),
+    "one within another": ("W(nn.ModuleList([nn.Sequential(A())]))", "ModuleList"),
+    "by map": ("list(map(W, [A(), B()]))", "A, B"),
+    "by map, under a name": (
+        "def f(x):\n  w = partial(W, more=3) if x else W\n  return list(map(w, (A(), B())))",
+        "A, B",
+    ),
+    "by a lambda that map calls": ("list(map(lambda x: W(x, more=3), [A(), B()]))", "A, B"),
+    "a variable that is compared with None": (
+        "def exists(x): return x is not None\ndef f():\n  w = W\n  if exists(w): return w(A())",
+        "A",
+    ),
+    "what a container has that its caller is given": (
+        "class H(nn.Module):\n  def __init__(self, xs):\n"
+        "    self.ws = nn.ModuleList([W(x) for x in xs])\nH(nn.ModuleList([A(), B()]))",
+        "A, B",
+    ),
+    "what two containers have": (
+        "class H(nn.Module):\n  def __init__(self, xs):\n"
+        "    self.ws = nn.ModuleList([W(y) for x, y in xs])\n"
+        "H(nn.ModuleList([nn.ModuleList([A(), B()]) for _ in range(3)]))",
+        "B",
+    ),
     "tests and annotations": (
         "W(A())\ndef f(x: W) -> W: return isinstance(x, W) or type(x) is W or type(x) in (W, A)",
         "A",
@@ -76,7 +99,19 @@ UNKNOWN = {
     "nobody": "A()",
     "a layer": "W(A()); W(nn.Linear(3, 3))",
     "a list of instances": "W([A()])",
-    "a container": "W(nn.ModuleList([A()]))",
+    "a container with a layer": "W(nn.ModuleList([A(), nn.Linear(3, 3)]))",
+    "a container that a caller holds": (
+        "class H(nn.Module):\n  def __init__(self):\n    self.a = nn.ModuleList([A()])\n"
+        "    self.w = W(self.a)"
+    ),
+    "a lambda with arguments that map is not given alone": (
+        "def f(xs):\n  g = lambda x: W(x)\n  return map(g, [A()])"
+    ),
+    "what map is given is not known": "W(A())\ndef f(xs): return map(W, xs)",
+    "a variable that a function compares and keeps": (
+        "def exists(x): return x is not None and register(x)\n"
+        "def f():\n  w = W\n  if exists(w): return w(A())"
+    ),
     "an argument of a function": "W(A())\ndef f(x): return W(x)",
     "an argument of a caller that nobody calls": (
         "W(A())\nclass H(nn.Module):\n  def __init__(self, x):\n    self.w = W(x)"
@@ -144,6 +179,23 @@ FOREIGN = {
     "what is made by what is handed in": ("", "self.fn = fn(3)"),
     "what another package makes": ("W(A())", "self.fn = timm.create_model('a')"),
     "one of two": ("W(A())", "self.fn = more or A()"),
+    "what a caller holds that is handed in": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    self.x = x\n    self.w = W(self.x)",
+        "self.fn = fn",
+    ),
+    "what is known, or handed in": (
+        "class H(nn.Module):\n  def __init__(self, x, y):\n    self.w = W(A() if y else x)",
+        "self.fn = fn",
+    ),
+    "by two stars": (
+        "class H(nn.Module):\n  def __init__(self, **more):\n    self.w = W(3, **more)",
+        "self.fn = more",
+    ),
+    "by a dict that is handed in": (
+        "class H(nn.Module):\n  def __init__(self, given):\n    self.w = W(3, **given)",
+        "self.fn = more",
+    ),
+    "part of what is handed in": ("W(A())", "self.fn = more.part"),
     "within a container": ("", "self.fn = nn.Sequential(nn.Linear(3, 3), fn)"),
     "by a function": ("def f(x): return x or A()", "self.fn = f(fn)"),
 }
@@ -151,6 +203,12 @@ OWN = {
     "a caller hands in a layer": ("W(nn.Linear(3, 3))", "self.fn = fn"),
     "others may build it": ("KINDS = [W]", "self.fn = fn"),
     "a function hands it on": ("def f(x): return W(x)", "self.fn = fn"),
+    "what a caller makes and holds": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    self.x = nn.Linear(3, 3)\n"
+        "    self.w = W(self.x)",
+        "self.fn = fn",
+    ),
+    "a dict of the project": ("MORE = {}\nW(3, **MORE)", "self.fn = more"),
     "arguments that a caller does not name": ("def f(**more): return W(**more)", "self.fn = fn"),
     "nothing is hidden": ("", "self.fn = nn.Linear(3, 3)"),
     "a registry": ("KINDS = {}", "self.fn = KINDS[3](3)"),
@@ -180,6 +238,8 @@ def described(value: Value) -> str:
             return dotted
         case Nothing():
             return "None"
+        case ContainerInstance(layer=layer):
+            return layer.name
     return "plain"
 
 

@@ -58,6 +58,7 @@ WITHOUT_PARAMETERS: Final = re.compile(
     r"|global_\w+_pool|(avg|max)_pool\w*|PositionalEncoding|TemporalEncoding)"
     r"|timm\.(layers|models\.layers)\.(\w+\.)*(DropPath|DropBlock2d|PatchDropout|Format)"
     r"|torchvision\.ops\.(\w+\.)*(StochasticDepth|DropBlock[23]d|Permute)"
+    r"|torch_einops_utils\.(nn\.)?Identity"
     r"|fastai\.layers\.(Flatten|View|ResizeBatch|Lambda|Debugger|Mish|SigmoidRange)"
 )
 """Calls that make a module without parameters, whatever they are given."""

@@ -10,16 +10,13 @@ from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
 from pyroify.edits.returns import (
     declared_names,
-    made_past_returns,
     returns_past_declarations,
 )
 from pyroify.program.attributes.ties import find_ties
 from pyroify.program.summary import ADDING
 from pyroify.program.values import (
     ContainerInstance,
-    LayerInstance,
     classes_in,
-    is_opaque,
     may_be_any_class,
 )
 from pyroify.syntax.facts import Assignment, Use
@@ -98,30 +95,27 @@ def early_return(subject: Subject) -> Iterator[Finding]:
 def _one_side(subject: Subject, declared: frozenset[str]) -> frozenset[str]:
     """Attributes that may stay plain, so that others are all made on one side of early returns.
 
-    A loop over what is there stands before them: it converts no container that is made later, and
-    cannot name a layer that is.
+    A loop over what is there stands before them: it converts no container that is made later, where
+    random instances would lose the first part of their names.
     """
-    late = made_past_returns(subject.summary, declared)
+    late = subject.summary.made_past_returns(declared)
     if not subject.at_run_time:
         return min(late, declared - late, key=len)
-    past = made_past_returns(subject.summary, frozenset(subject.summary.names_attached))
+    names = frozenset(subject.summary.names_attached)
+    past = subject.summary.made_past_returns(names)
     nodes = [item.node for item in subject.summary.everything if item.name in past]
-    named = [item.node for item in subject.summary.everything if item.name in late]
-    is_wide = any(map(_may_hold_classes, nodes)) or any(map(_is_told_by_name, named))
+    is_wide = any(_may_hold_random(subject, node) for node in nodes)
     return frozenset() if is_wide else late
 
 
-def _is_told_by_name(node: Value) -> bool:
-    """Whether the source shows one layer, which a loop passes by under its name."""
-    layers = [option for option in options_of(node) if isinstance(option, LayerInstance)]
-    return len(layers) < 2 and not is_opaque(node)
-
-
-def _may_hold_classes(node: Value) -> bool:
-    """Whether a container, or what is not seen, may hold instances of classes of the project."""
+def _may_hold_random(subject: Subject, node: Value) -> bool:
+    """Whether a container, or what is not seen, may hold instances that draw."""
     return any(
         may_be_any_class(item)
-        or (isinstance(item, ContainerInstance | Unknown) and any(classes_in(item)))
+        or (
+            isinstance(item, ContainerInstance | Unknown)
+            and any(map(subject.project.draws, classes_in(item)))
+        )
         for item in walk(node)
     )
 

@@ -23,10 +23,21 @@ from pyroify.decide.redeclare import (
     report_by_hand,
     report_dropped,
 )
-from pyroify.decide.run_time import CONVERTED, declare_at_run_time, name_children
+from pyroify.decide.run_time import (
+    CONVERTED,
+    HANDED_IN,
+    declare_at_run_time,
+    name_children,
+    note_past_returns,
+)
 from pyroify.decide.sites import InstanceSite, Redeclaration, Sites
 from pyroify.decide.unreached import report_unreached
-from pyroify.decide.visibility import find_unseen, is_out_of_sight, moves_members
+from pyroify.decide.visibility import (
+    find_unseen,
+    is_out_of_sight,
+    moves_members,
+    takes_containers,
+)
 from pyroify.decide.visible import declare_each, declare_layer, declare_visible
 from pyroify.diagnostics import Finding
 from pyroify.program.attributes.puts import instances_put_into, put_into_instances
@@ -95,7 +106,10 @@ class Declarer:
         sites.at_run_time = at_run_time
         if at_run_time:
             opaque = (item.name for item in attributes if is_opaque(item.node))
-            sites.foreign = frozenset(filter(self.summary.is_foreign, opaque))
+            foreign = set(filter(self.summary.is_foreign, opaque))
+            if "" in foreign and not (unseen.layers or unseen.own or unseen.computed):
+                foreign.add("**")  # nothing but what the container itself is given
+            sites.foreign = frozenset(foreign)
         statements: list[Statement] = []
         latents: list[Statement] = []
         if method is self.summary.constructor:
@@ -107,11 +121,15 @@ class Declarer:
         if method is self.summary.constructor and not at_run_time:
             statements.extend(self._inherited(sites))
         if at_run_time:
-            statements.extend(declare_at_run_time(attributes, sites, unseen))
+            past = note_past_returns(attributes, sites)
+            there = [item for item in attributes if item not in past]
+            statements.extend(declare_at_run_time(there, sites, unseen))
             statements.extend(name_children(covered, self.summary))
         else:
-            if is_late := not is_by_hand and moves_members(self.summary, covered):
-                statements.append(CONVERTED)
+            takes = takes_containers(self.summary, covered)
+            moves = moves_members(self.summary, covered)
+            if is_late := not is_by_hand and (moves or takes):
+                statements.append(CONVERTED if moves else HANDED_IN)
             seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
             statements.extend(declare_visible(seen, sites))
             if is_late:

@@ -33,6 +33,7 @@ from pyroify.decide.sites import OTHER, Sites
 from pyroify.decide.visibility import Unseen, unseen_of
 from pyroify.decide.visible import (
     declare_parameter,
+    declare_visible,
     named_in,
     note_looped,
     placements_of,
@@ -76,6 +77,8 @@ class ExcludedParameter:
 
 CONVERTED = For("_", Undeclared((Root("self"),)), (), "# Members are exchanged before.")
 """The statement that converts what is below ``self``, once it has its final structure."""
+HANDED_IN = replace(CONVERTED, comment="# Containers that are handed in may be plain ones.")
+"""The same, where all that is not converted yet is what callers have made."""
 
 
 def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterator[Statement]:
@@ -140,6 +143,31 @@ def declare_at_run_time(
     yield from declare_in_loop(Undeclared((root, *inner)), parts, tables, kept, sites, line)
     for found in apart:
         yield from found.statements
+
+
+def note_past_returns(attributes: Sequence[Attribute], sites: Sites) -> list[Attribute]:
+    """Note what stays as it is, and is made where the constructor may have ended.
+
+    The loop stands before that, and cannot name it. Of what is not visible it knows the names.
+    """
+    summary = sites.summary
+    past = summary.made_past_returns(item.name.partition(".")[0] for item in attributes)
+    late = [item for item in attributes if item.name.partition(".")[0] in past]
+    seen = [item for item in late if not is_opaque(item.node)]
+    if sites.method is not summary.constructor or not all(_stays(item, sites) for item in late):
+        return []
+    return [item for item in seen if not any(declare_visible([item], sites))]
+
+
+def _stays(attribute: Attribute, sites: Sites) -> bool:
+    """Whether all parameters below an attribute are kept, as far as the source shows them."""
+    if is_opaque(attribute.node):
+        return tables_below(subpath(attribute.name, BELOW), sites).default.keeps_all
+    return all(
+        isinstance(sites.consult(path, parameter.layer if parameter else "").action, Keep)
+        for found in placements_of(attribute, sites)
+        for path, parameter in named_in(found, sites)
+    )
 
 
 def _only(attributes: Sequence[Attribute], sites: Sites, unseen: Unseen) -> tuple[str, ...]:

@@ -127,6 +127,20 @@ def moves_members(summary: ClassSummary, covered: Covered) -> bool:
     )
 
 
+def takes_containers(summary: ClassSummary, covered: Covered) -> bool:
+    """Whether containers are attached that callers have made, who may have left them plain."""
+    callers = summary.resolver.callers
+    given = callers.given(summary.cls) if callers is not None else {}
+    handed = (item for value in given.values() for item in walk(value))
+    made = {item for item in handed if isinstance(item, ContainerInstance)}
+    return any(
+        part in made
+        for method in covered
+        for item in (method.assignments if made else ())
+        for part in walk(summary.node(item))
+    )
+
+
 def _puts_in_front(summary: ClassSummary, method: Function) -> bool:
     """Whether something is inserted into a container, of which Pyro is not told."""
     return any(
@@ -338,7 +352,15 @@ def _misses_layer(
     seen = {n.call.place for n in _nodes(attributes) if isinstance(n, LayerInstance) and n.call}
     seen.update(*(_handed_over(summary, method) for method in covered))
     seen.update(call.place for put in puts for call in calls_in(put.value))
+    seen.update(call.place for item in attributes for call in _made_within(item, summary))
     return not layers <= seen
+
+
+def _made_within(attribute: Attribute, summary: ClassSummary) -> Iterator[Call]:
+    """What is made for an attribute of which not all is visible, or put into it."""
+    if is_opaque(attribute.node) and attribute.name:
+        for item in (*attribute.assignments, *summary.attached_as(attribute.name)):
+            yield from calls_in(item.value)
 
 
 def _layer(summary: ClassSummary, call: Call) -> Layer | None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-
 from pyroify.catalog.members import METADATA
 from pyroify.decide.project import ClassSites
-from pyroify.program.summary import ClassSummary, parameters_in
+from pyroify.program.summary import ClassSummary, lines_making, parameters_in
 from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import EarlyReturn, Function
-from pyroify.syntax.values import NOTHING
 
 HARMLESS = {"register_buffer"}
 
@@ -34,7 +31,7 @@ def returns_past_declarations(
         )
     early = [line for line in method.return_lines if line != _final_return(method)]
     attached = summary.attached((method,))
-    return bool(early) and min(_lines_in(attached, method), default=max(early) + 1) <= max(early)
+    return bool(early) and min(lines_making(attached, method), default=max(early) + 1) <= max(early)
 
 
 def statements_before_declarations(
@@ -49,16 +46,6 @@ def statements_before_declarations(
     return exit.before if _are_made_before(summary, declared) else None
 
 
-def made_past_returns(summary: ClassSummary, declared: frozenset[str]) -> frozenset[str]:
-    """Those of the ``declared`` attributes that are made where the constructor may have ended."""
-    exit = _exit(summary)
-    return frozenset(
-        name
-        for name in declared
-        if exit and max(_lines(summary, {name}), default=0) > exit.last_return
-    )
-
-
 def _final_return(method: Function) -> int:
     """The line of the statement ``return`` that a method ends in, or 0."""
     exit = method.exit
@@ -71,13 +58,14 @@ def _exit(summary: ClassSummary) -> EarlyReturn | None:
 
 def _are_made_after(summary: ClassSummary, declared: frozenset[str]) -> bool:
     """Whether there is nothing to declare yet where the constructor returns early."""
-    exit, lines = _exit(summary), _lines(summary, declared)
+    exit, lines = _exit(summary), summary.lines_making(declared)
     return exit is not None and all(line > exit.last_return for line in lines)
 
 
 def _are_made_before(summary: ClassSummary, declared: frozenset[str]) -> bool:
     """Whether all there is to declare is made, and left alone from there on."""
-    constructor, exit, lines = summary.constructor, _exit(summary), _lines(summary, declared)
+    constructor, exit = summary.constructor, _exit(summary)
+    lines = summary.lines_making(declared)
     if constructor is None or exit is None or any(line >= exit.line for line in lines):
         return False
     late = [use for use in constructor.uses if use.line >= exit.line]
@@ -87,27 +75,3 @@ def _are_made_before(summary: ClassSummary, declared: frozenset[str]) -> bool:
     )
     handed_on = any(put.line >= exit.line and parameters_in(put.value) for put in constructor.puts)
     return not (touched or called or handed_on)
-
-
-def _lines_in(names: Container[str], method: Function) -> list[int]:
-    """Where a method makes what is to be declared, by these names."""
-    return [
-        item.line
-        for item in method.assignments
-        if item.path and item.path[0] in names and item.value != NOTHING
-    ]
-
-
-def _lines(summary: ClassSummary, declared: Container[str]) -> list[int]:
-    """Where the constructor, or a method that it calls, makes what is to be declared."""
-    assert summary.constructor is not None
-    base, layer = summary.constructor.super_init, summary.cls.library_base
-    inherited = layer is not None and any(item.name in declared for item in layer.parameters)
-    lines = [base.line if base else 0] if inherited else []
-    for method in summary.cls.cls.methods:
-        if method.name not in summary.building:
-            continue
-        calls = [use.line for use in summary.constructor.uses if use.path == (method.name,)]
-        made = _lines_in(declared, method)
-        lines += made if method is summary.constructor else (calls or [0]) * bool(made)
-    return lines

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pyroify.program.index import Index, ModuleClass
+from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.values import ClassInstance
 from pyroify.syntax.facts import File, Function
 from pyroify.syntax.source import chain
@@ -14,18 +14,21 @@ from pyroify.syntax.values import (
     NOTHING,
     PLAIN,
     Closure,
+    Element,
     Items,
     Many,
     Name,
+    Unknown,
     Value,
     join,
     options_of,
     walk,
 )
 
-UNIONS = frozenset(("Optional", "typing.Optional", "Union", "typing.Union"))
 LISTS = frozenset("list List Sequence Iterable Collection".split())
 """Last names of what holds any number of what stands in its brackets."""
+MAX_NAMES = 4
+"""Names for annotations, one of another, that are followed."""
 DATA = frozenset("int float str bool complex bytes Tensor torch.Tensor".split())
 
 
@@ -41,6 +44,8 @@ class Annotations:
     file: File
     index: Index
     subclasses: Mapping[tuple[str, str], Sequence[ModuleClass]]
+    depth: int = 0
+    """So many names for annotations were followed to get here."""
 
     def instances(self, method: Function) -> dict[str, Value]:
         """The arguments of a method that are, hold or make instances of the project, or None."""
@@ -67,10 +72,6 @@ class Annotations:
                 return self._parsed(text)
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
                 return self._either(left, right)
-            case ast.Subscript(value=owner, slice=inner) if ast.unparse(owner) in UNIONS:
-                options = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-                none = [ast.Constant(None)] if ast.unparse(owner).endswith("Optional") else []
-                return self._either(*options, *none)
             case ast.Subscript(value=owner, slice=inner) if chain(owner):
                 return self._generic(chain(owner)[-1], inner)
             case ast.Name() | ast.Attribute():
@@ -78,8 +79,12 @@ class Annotations:
         return None
 
     def _generic(self, name: str, inner: ast.expr) -> Value | None:
-        """A class, something that makes instances when called, or a list of them."""
+        """A class, something that makes instances when called, a union, or a list of them."""
         match name, inner:
+            case ("Optional", _):
+                return self._either(inner, ast.Constant(None))
+            case ("Union", _):
+                return self._either(*(inner.elts if isinstance(inner, ast.Tuple) else (inner,)))
             case ("type" | "Type", _):
                 made = self._value(inner)
                 names = [_name(option) for option in options_of(made)] if made else [None]
@@ -97,14 +102,22 @@ class Annotations:
         return join(*values) if len(values) == len(nodes) else None
 
     def _instance(self, names: Sequence[str]) -> Value | None:
+        """Instances of a class, or what an annotation allows that has a name of its own."""
         head = dict(self.file.imports).get(names[0], f"{self.file.module}.{names[0]}")
-        dotted = ".".join((head, *names[1:]))
-        cls = self.index.resolve(dotted, self.file.path).module_class
+        target = self.index.resolve(".".join((head, *names[1:])), self.file.path)
+        cls = target.module_class
         if cls is None:
-            return None
+            return self._named(target)
         family = (cls, *self.subclasses.get(cls.key, ()))
         # What a container without a constructor holds is declared by whoever fills it.
         return None if any(map(_is_filled, family)) else join(*map(ClassInstance, family))
+
+    def _named(self, target: Target) -> Value | None:
+        """``Model = Union[Encoder, Decoder]``, as its own file writes it."""
+        if not isinstance(target.alias, Element | Unknown) or target.file is None:
+            return None
+        deeper = replace(self, file=target.file, depth=self.depth + 1)
+        return deeper._parsed(target.alias.text) if self.depth < MAX_NAMES else None
 
 
 def _name(instance: Value) -> Value | None:

@@ -9,30 +9,44 @@ A class that is handed on, looked up by a text or made by a decorator may be cal
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pyroify.program.annotations import Annotations
-from pyroify.program.index import Index, ModuleClass
+from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.points_to import CallSite, calls_of, code_of
-from pyroify.program.resolve import Resolver
-from pyroify.program.values import ClassInstance, Scope
-from pyroify.syntax.facts import Function
+from pyroify.program.resolve import MAX_DEPTH, Resolver
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    Scope,
+    holds_only_instances,
+    is_certain,
+    is_opaque,
+    without_call,
+)
+from pyroify.syntax.facts import ATTACHING, Function
+from pyroify.syntax.interpret.collections import element_of
 from pyroify.syntax.source import chain
 from pyroify.syntax.values import (
     NOTHING,
     Argument,
     Call,
+    Element,
     Name,
     Nothing,
     OneOf,
     Passed,
     Plain,
+    SelfRead,
+    Unknown,
     Value,
     join,
     literal,
     options_of,
+    walk,
 )
 
 Key = tuple[str, str]
@@ -66,26 +80,137 @@ class Callers:
     def is_left_to_others(self, cls: ModuleClass, name: str) -> bool:
         """Whether what is not known of an argument comes from code outside of the project."""
         method = cls.cls.method(CONSTRUCTOR)
-        if method is None or name not in method.arguments or self._may_be_missed(cls):
+        if method is not None and name in method.rest:
+            return self._leaves_rest(cls, method)
+        return method is not None and name in method.arguments and self._leaves(cls, name)
+
+    def _leaves_rest(self, cls: ModuleClass, method: Function) -> bool:
+        """The same, of all that the constructor takes without a name for it."""
+        if self._may_be_missed(cls):
+            return False
+        key = (*cls.key, "**")
+        if key not in self._left:
+            self._left[key] = True  # where it is handed on to itself
+            calls = self._calls.get(cls.key, ())
+            self._left[key] = all(
+                self._is_settled(passed.value, self._scope(at))
+                for call, at in calls
+                for passed in call.args
+                if passed.star or (passed.keyword and passed.keyword not in method.arguments)
+            )
+        return self._left[key]
+
+    def _leaves(self, cls: ModuleClass, name: str) -> bool:
+        """The same, also of a name that the constructor takes by ``**``."""
+        method = cls.cls.method(CONSTRUCTOR)
+        if method is None or self._may_be_missed(cls):
             return False
         key = (*cls.key, name)
         if key not in self._left:
             self._left[key] = True  # where it is handed on to itself
-            position = method.arguments.index(name)
+            position = method.arguments.index(name) if name in method.arguments else sys.maxsize
             calls = self._calls.get(cls.key, ())
             self._left[key] = all(self._hands_on(name, position, *call) for call in calls)
         return self._left[key]
 
     def _hands_on(self, name: str, position: int, call: Call, at: CallSite) -> bool:
         """Whether a call gives an argument what is known or comes from outside, if anything."""
-        passed = call.argument(name, position)
-        if passed is None:
-            return not call.starred
-        scope = self._scope(at)
-        if isinstance(passed.value, Argument) and scope.cls is not None and at.function is not None:
-            if at.function.name == CONSTRUCTOR and passed.value.name not in scope.arguments:
-                return self.is_left_to_others(scope.cls, passed.value.name)
-        return self._known(passed.value, scope) is not None
+        passed, scope = call.argument(name, position), self._scope(at)
+        if passed is not None:
+            return self._is_settled(passed.value, scope)
+        stars = [passed.value for passed in call.args if passed.star]
+        return all(self._is_left(value, name, scope) for value in stars)
+
+    def _is_left(self, starred: Value, name: str, scope: Scope) -> bool:
+        """Whether an argument that may be in ``*args`` or ``**kwargs`` comes from outside."""
+        if isinstance(starred, Argument) and scope.cls is not None:
+            method = scope.cls.cls.method(CONSTRUCTOR)
+            if method is not None and starred.name in method.rest:
+                return self._leaves(scope.cls, name)
+        return self.is_foreign(starred, scope) or self._is_taken_from_outside(starred, scope)
+
+    def _is_taken_from_outside(self, value: Value, scope: Scope) -> bool:
+        """Whether a dict of arguments is computed of nothing but what comes from outside."""
+        given = [item for item in walk(value) if isinstance(item, Argument)]
+        makes = any(map(is_certain, walk(self.resolver.resolve(value, scope))))
+        return bool(given) and not makes and all(self.is_foreign(item, scope) for item in given)
+
+    def _is_settled(self, value: Value, scope: Scope) -> bool:
+        """Whether each thing that a value may be is known, or comes from outside."""
+        options = options_of(value)
+        return all(
+            self._known(option, scope) is not None or self.is_foreign(option, scope)
+            for option in options
+        )
+
+    def is_foreign(self, value: Value, scope: Scope) -> bool:
+        """Whether what is hidden in a value comes from code outside, as far as anything is."""
+        if scope.depth > MAX_DEPTH:
+            return False
+        deeper = replace(scope, depth=scope.depth + 1)
+        match value:
+            case Argument(name=name):
+                if name in scope.arguments:
+                    passed, outer = scope.arguments[name]
+                    return self.is_foreign(passed.value, replace(outer, depth=deeper.depth))
+                return scope.cls is not None and self.is_left_to_others(scope.cls, name)
+            case SelfRead(path=(name, *_)) if scope.cls is not None:
+                assigned = list(self._assigned(name, scope.cls))
+                return bool(assigned) and all(
+                    self._is_settled(item, replace(deeper, cls=owner, path=owner.file.path))
+                    for item, owner in assigned
+                )
+            case Call(callee=Argument() as callee):
+                return self.is_foreign(callee, scope)
+            case Call() if (entered := self.resolver.entered(value, deeper)) is not None:
+                if hidden := list(self._hidden_returns(*entered)):
+                    return all(self.is_foreign(item, entered[1]) for item in hidden)
+            case Call(callee=Element() as callee):
+                makers = self.resolver.makers(callee, scope) or ()
+                if makers and all(self._is_maker_outside(*maker) for maker in makers):
+                    return True
+            case Unknown(owner=Argument() as owner, path=(name, *_)):
+                owners = options_of(self.resolver.resolve(owner, scope))
+                if all(isinstance(item, ClassInstance) for item in owners):
+                    return all(self._is_foreign_in(item, name, deeper) for item in owners)
+        maker = value.callee if isinstance(value, Call) else value
+        if isinstance(maker, Name) and "." in maker.dotted and self.is_outside(maker, scope):
+            return True
+        is_hidden = [is_opaque(self.resolver.resolve(part, scope)) for part in value.components]
+        parts = [part for part, hides in zip(value.components, is_hidden, strict=True) if hides]
+        return bool(parts) and all(self.is_foreign(part, deeper) for part in parts)
+
+    def _hidden_returns(self, function: Function, scope: Scope) -> Iterator[Value]:
+        """What a function may give of which not all is visible."""
+        for value in function.returns:
+            for option in options_of(value):
+                if is_opaque(self.resolver.resolve(option, scope)):
+                    yield option
+
+    def _is_maker_outside(self, maker: Value, scope: Scope) -> bool:
+        return isinstance(maker, Name) and self.is_outside(maker, scope)
+
+    def _is_foreign_in(self, owner: Value, name: str, scope: Scope) -> bool:
+        """The same, of an attribute of an instance."""
+        assert isinstance(owner, ClassInstance)
+        inner = Scope(owner.cls.file.path, owner.cls, depth=scope.depth, user=owner.cls.key)
+        return self.is_foreign(SelfRead((name,)), inner)
+
+    def _assigned(self, name: str, cls: ModuleClass) -> Iterator[tuple[Value, ModuleClass]]:
+        """What a class and its bases assign to an attribute."""
+        for owner in cls.lineage:
+            for method in owner.cls.methods:
+                for item in method.assignments:
+                    if item.path == (name,) and item.how in ATTACHING:
+                        yield item.value, owner
+
+    def is_outside(self, callee: Value, scope: Scope) -> bool:
+        """Whether nothing is known of what is called: it is neither the project's nor torch's."""
+        if not isinstance(callee, Name):
+            return isinstance(callee, Argument)
+        is_torch = self.index.canonical(callee.dotted, scope.path).startswith("torch.")
+        is_seen = is_torch or self.index.resolve(callee.dotted, scope.path) != Target()
+        return not is_seen and not self.resolver.is_free(callee.dotted, scope)
 
     def _may_be_missed(self, cls: ModuleClass) -> bool:
         """Whether there may be calls that are not seen, also of a class that derives from it."""
@@ -133,14 +258,21 @@ class Callers:
 
     def _known(self, value: Value, scope: Scope) -> Value | None:
         """Instances, what has no parameters, or classes to be called; None for all else."""
-        node = join(*(self.resolver.held(option, scope) for option in options_of(value)))
-        known = (ClassInstance, Plain, Nothing)
+        node = join(*(self._instances(option, scope) for option in options_of(value)))
+        known = (ClassInstance, Plain, Nothing, ContainerInstance)
         if not all(isinstance(item, known) for item in options_of(node)):
             return None
         if isinstance(node, Plain) and not node.is_module:
             makers = self._makers(value, scope)
             return node if makers is None else join(*makers)
         return node
+
+    def _instances(self, value: Value, scope: Scope) -> Value:
+        """What a value holds; containers that are made for it, of instances alone, are seen."""
+        node = without_call(self.resolver.held(value, scope))
+        is_container = isinstance(node, ContainerInstance)
+        is_seen = isinstance(value, Call | Argument) and holds_only_instances(node)
+        return Unknown() if is_container and not is_seen else node
 
     def _makers(self, value: Value, scope: Scope) -> list[Value] | None:
         """The classes and functions that a value may be, by names that mean the same everywhere."""
@@ -263,6 +395,10 @@ def with_arguments(scope: Scope, known: Mapping[str, Value]) -> Scope:
 def _callees(callee: Value, args: tuple[Passed, ...]) -> Iterator[tuple[Name, tuple[Passed, ...]]]:
     """The names that a call is of, each with all its arguments: those of partials, too."""
     match callee:
+        case Name(dotted="map") if args and not any(passed.star for passed in args):
+            function, *over = args
+            each = tuple(Passed(element_of(passed.value)) for passed in over)
+            yield from _callees(function.value, each)
         case Name():
             yield callee, args
         case Call(callee=Name() as partial, args=(first, *given)) if partial == PARTIAL:

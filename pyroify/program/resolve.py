@@ -165,7 +165,7 @@ class Resolver:
                 return self._named(dotted, scope)
             case Constant() | Computed() | Declared() | Closure():
                 return PLAIN
-            case Parameter() | ClassInstance():
+            case Parameter() | ClassInstance() | ContainerInstance():
                 return value
             case Unknown(owner=owner, path=path) if self._is_part(owner, path, scope):
                 return PLAIN  # a further name for what its own class declares
@@ -297,11 +297,34 @@ class Resolver:
     def _element(self, value: Element, scope: Scope) -> Value:
         if isinstance(value.of, SelfRead):
             return Unknown(value.text)  # another name for a part of what is there
+        if (held := self._instances_at(value, scope)) is not None:
+            return held
         if (found := self.behind(value.of, scope)) is not None:
             held, inner = found
             node = self.resolve(pick(held, value.index, value.text), inner)
             return node if isinstance(value.of, Argument) else _made_elsewhere(node, value.text)
         return _element_of(self.resolve(value.of, scope), value.index, value.text)
+
+    def _instances_at(self, value: Value, scope: Scope) -> Value | None:
+        """What a container that was handed in has at a place, if that is instances alone.
+
+        They declare their parameters themselves, whatever else they are named.
+        """
+        node = self._part(value, scope)
+        options = options_of(node)
+        is_known = all(isinstance(item, ClassInstance | Plain | Nothing) for item in options)
+        return node if is_known and any(isinstance(i, ClassInstance) for i in options) else None
+
+    def _part(self, value: Value, scope: Scope) -> Value:
+        match value:
+            case Element(of=of, index=index, text=text):
+                return _element_of(self._part(of, scope), index, text, is_copied=True)
+            case Argument(name=name) if name in scope.arguments:
+                passed, outer = scope.arguments[name]
+                return self._part(passed.value, outer)
+            case ContainerInstance():
+                return value
+        return Unknown()
 
     def behind(self, value: Value, scope: Scope) -> tuple[Value, Scope] | None:
         """What a name, an argument or a class attribute stands for, and where that is written."""
@@ -427,6 +450,16 @@ class Resolver:
                 *(item for item in options_of(node) if isinstance(item, Parameter)), unknown
             )
         return node
+
+    def entered(self, call: Call, scope: Scope) -> tuple[Function, Scope] | None:
+        """The function of the project that a call is of, and where its body stands by then."""
+        if not isinstance(call.callee, Name) or scope.depth > MAX_DEPTH:
+            return None
+        target = self.index.resolve(call.callee.dotted, scope.path)
+        if target.function is None or target.file is None:
+            return None
+        inner = self._inside(target.function, call, scope, target.file.path)
+        return target.function, replace(inner, cls=None)
 
     def _inside(self, function: Function, call: Call, scope: Scope, path: str) -> Scope:
         """Where the body of a function stands, with the arguments of a call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
@@ -13,7 +13,7 @@ from pyroify.catalog.layers import NUMBERED
 from pyroify.catalog.module import MODULE
 from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
-from pyroify.program.index import ModuleClass, Target
+from pyroify.program.index import ModuleClass
 from pyroify.program.ownership import UserDeclarations, by_hand
 from pyroify.program.resolve import Resolver
 from pyroify.program.roles import module_uses
@@ -194,6 +194,15 @@ def declared_in(value: Value) -> tuple[Declared, ...]:
     return tuple(item for item in options_of(value) if isinstance(item, Declared))
 
 
+def lines_making(names: Container[str], method: Function) -> list[int]:
+    """Where a method makes something that is attached under one of these names."""
+    return [
+        item.line
+        for item in method.assignments
+        if item.path and item.path[0] in names and item.value != NOTHING
+    ]
+
+
 T = TypeVar("T")
 
 
@@ -353,6 +362,29 @@ class ClassSummary:
                 is_sure = isinstance(item.value, Parameter) and always_assigned([item])
                 found = item.value if isinstance(item.value, Parameter) and is_sure else None
         return found
+
+    def lines_making(self, names: Container[str]) -> list[int]:
+        """Where the constructor, or a method that it calls, makes attributes of these names."""
+        assert self.constructor is not None
+        base, layer = self.constructor.super_init, self.cls.library_base
+        inherited = layer is not None and any(item.name in names for item in layer.parameters)
+        lines = [base.line if base else 0] if inherited else []
+        for method in self.cls.cls.methods:
+            if method.name not in self.building:
+                continue
+            calls = [use.line for use in self.constructor.uses if use.path == (method.name,)]
+            made = lines_making(names, method)
+            lines += made if method is self.constructor else (calls or [0]) * bool(made)
+        return lines
+
+    def made_past_returns(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of some attributes that are made where the constructor may have ended."""
+        exit = self.constructor.exit if self.constructor else None
+        return frozenset(
+            name
+            for name in names
+            if exit and max(self.lines_making({name}), default=0) > exit.last_return
+        )
 
     def freezes_itself(self, path: str) -> bool:
         """Whether the class freezes a site after it is made, in all its instances."""
@@ -1131,36 +1163,26 @@ class ClassSummary:
 
     def is_foreign(self, name: str) -> bool:
         """Whether what is hidden in an attribute is all handed in, or made, by code outside."""
-        made = [i for m in self.cls.cls.methods for i in m.assignments if i.path[:1] == (name,)]
+        every = [i for m in self.cls.cls.methods for i in m.assignments if i.path[:1] == (name,)]
+        # What a method sets of it when it runs is no part of what was handed in.
+        made = [item for item in every if len(item.path) == 1 or item not in self.late]
         scopes = [self._scopes.get(item, self.scope) for item in made]
         hidden = [
             (item.value, scope)
             for item, scope in zip(made, scopes, strict=True)
             if is_opaque(self.resolver.resolve(item.value, scope))
         ]
-        return bool(hidden) and all(self._is_foreign(*each) for each in hidden)
-
-    def _is_foreign(self, value: Value, scope: Scope) -> bool:
-        """Whether what is hidden in a value comes from outside, as far as anything is."""
-        if isinstance(value, Argument):
-            callers = self.resolver.callers
-            return callers is not None and callers.is_left_to_others(self.cls, value.name)
-        if isinstance(value, Call) and isinstance(value.callee, Argument):
-            return self._is_foreign(value.callee, scope)
-        maker = value.callee if isinstance(value, Call) else value
-        if isinstance(maker, Name) and "." in maker.dotted and self._is_from_outside(maker):
-            return True
-        parts = [part for part in value.components if is_opaque(self.resolver.resolve(part, scope))]
-        return bool(parts) and all(self._is_foreign(part, scope) for part in parts)
+        if not name and self.constructor is not None and self.constructor.super_init is not None:
+            given = (passed.value for passed in self.constructor.super_init.args)
+            scope = self.scope
+            hidden += [(v, scope) for v in given if is_opaque(self.resolver.resolve(v, scope))]
+        callers = self.resolver.callers
+        return callers is not None and bool(hidden) and all(callers.is_foreign(*h) for h in hidden)
 
     def _is_from_outside(self, callee: Value) -> bool:
         """Whether nothing is known of what is called: it is neither the project's nor torch's."""
-        if not isinstance(callee, Name):
-            return isinstance(callee, Argument)
-        resolver, path = self.resolver, self.cls.file.path
-        is_torch = resolver.index.canonical(callee.dotted, path).startswith("torch.")
-        is_seen = is_torch or resolver.index.resolve(callee.dotted, path) != Target()
-        return not is_seen and not resolver.is_free(callee.dotted, self.scope)
+        callers = self.resolver.callers
+        return callers is not None and callers.is_outside(callee, self.scope)
 
     def dotted(self, name: str) -> str:
         """A name, as the file of the class has it, with the module that it is from."""

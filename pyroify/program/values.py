@@ -158,6 +158,15 @@ def holds_only_parameters(layer: Layer) -> bool:
     return layer.name in OF_PARAMETERS
 
 
+def holds_only_instances(node: Value) -> bool:
+    """Whether a structure is made of instances of the project, and of what has no parameters."""
+    made = (ClassInstance, ContainerInstance, Plain, Nothing, Many, OneOf)
+    return all(
+        isinstance(item, made) and not (isinstance(item, ContainerInstance) and item.cls)
+        for item in walk(node)
+    )
+
+
 def is_opaque(node: Value) -> bool:
     """Whether part of a structure is not visible."""
     return any(isinstance(item, Unknown) for item in walk(node))

@@ -219,6 +219,8 @@ class Function:
     line: int
     column: int
     arguments: tuple[str, ...]
+    rest: tuple[str, ...] = ()
+    """What takes all other arguments: ``*args``, ``**kwargs``."""
     defaults: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     decorators: tuple[str, ...] = ()

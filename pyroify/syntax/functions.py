@@ -85,6 +85,7 @@ def _read(
         line=node.lineno,
         column=source.column(node),
         arguments=tuple(arguments),
+        rest=tuple(item.arg for item in rest),
         defaults=tuple((key, source.source(value)) for key, value in _defaults(node.args)),
         annotations=tuple((p.arg, source.source(p.annotation)) for p in given if p.annotation),
         decorators=tuple(map(source.dotted, node.decorator_list)),

@@ -13,12 +13,13 @@ from pyroify.program.values import (
     may_be_any_class,
     places,
 )
-from pyroify.syntax.facts import Assignment
+from pyroify.syntax.facts import Assignment, Function
 from pyroify.syntax.values import (
     Call,
     Items,
     Location,
     Many,
+    Name,
     Nothing,
     OneOf,
     Parameter,
@@ -44,8 +45,14 @@ def module_lists(summary: ClassSummary) -> tuple[Attribute, ...]:
 
 
 def is_registered(summary: ClassSummary, attribute: Attribute) -> bool:
-    """Whether what a list holds is handed to a container, or added under computed names."""
+    """Whether what a list holds is handed to a container, or added under computed names.
+
+    Functions that are handed it may add it, too.
+    """
     methods = summary.cls.cls.methods
+    listed = _calls_listed(summary, attribute)
+    if listed and listed <= set(_calls_set_by_functions(summary)):
+        return True
     named_at_run_time = (
         item for method in methods for item in method.assignments if item.path == ("*",)
     )
@@ -66,6 +73,26 @@ def _may_be_of(attribute: Attribute, named: Assignment, summary: ClassSummary) -
     ):
         return named.value.place in _calls_listed(summary, attribute)
     return _may_be_module(node)
+
+
+def _calls_set_by_functions(summary: ClassSummary) -> Iterator[Location]:
+    """Where what is handed to functions is made that set it as an attribute of something."""
+    index, path = summary.resolver.index, summary.cls.file.path
+    for call in (call for method in summary.cls.cls.methods for call in method.layer_calls):
+        dotted = call.callee.dotted if isinstance(call.callee, Name) else ""
+        function = index.resolve(dotted, path).function
+        for position, name in enumerate(function.arguments if function else ()):
+            passed = call.argument(name, position)
+            if passed is not None and function is not None and _sets(function, name):
+                yield from (inner.place for inner in calls_in(passed.value))
+
+
+def _sets(function: Function, argument: str) -> bool:
+    """Whether a function makes what it is given an attribute of something."""
+    return any(
+        (found.name, found.how, found.detail, found.slot) == (argument, "given", "setattr", 2)
+        for found in function.handled
+    )
 
 
 def _calls_listed(summary: ClassSummary, attribute: Attribute) -> set[Location]:

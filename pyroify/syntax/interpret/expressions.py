@@ -47,6 +47,7 @@ from pyroify.syntax.values import (
 INITIALISERS = "torch.nn.init."
 ARITHMETIC = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.LShift, ast.RShift)
 """Operators that give no list, whatever they are given."""
+MAP = Name("map")
 PYRO_MODULE = {"pyro.nn.PyroModule", "pyro.nn.module.PyroModule"}
 
 
@@ -130,13 +131,14 @@ class Expressions:
         inner = children(node)
         return tuple(self.evaluate(child) for child in inner if isinstance(child, ast.expr))
 
-    def _lambda(self, node: ast.Lambda) -> Closure:
-        """What a lambda gives for arguments that nobody knows yet."""
+    def _lambda(self, node: ast.Lambda, known: Sequence[Value] = ()) -> Closure:
+        """What a lambda gives for arguments of which the first may be ``known``."""
         given = node.args
         named = [item.arg for item in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
         rest = [item.arg for item in (given.vararg, given.kwarg) if item]
         outer = dict(self.scope)
         self.scope.update((name, Argument(name)) for name in (*named, *rest))
+        self.scope.update(zip(named, known, strict=False))
         body = self.evaluate(node.body)
         self.scope = outer
         return Closure(tuple(named), body, self.source.source(node))
@@ -302,11 +304,13 @@ class Expressions:
         function, wrapped = node.func, False
         if isinstance(function, ast.Subscript) and self.source.dotted(function) in PYRO_MODULE:
             function, wrapped = function.slice, True
+        callee = self.evaluate(function)
+        is_map = callee == MAP and isinstance(node.args[0] if node.args else None, ast.Lambda)
         return Call(
-            callee=self.evaluate(function),
+            callee=callee,
             line=node.lineno,
             column=self.source.column(node),
-            args=tuple(self._arguments(node)),
+            args=tuple(self._mapped(node) if is_map else self._arguments(node)),
             text=self.source.source(function),
             wrapped=wrapped,
             extent=self.source.extent(node, self.statement_column),
@@ -321,6 +325,18 @@ class Expressions:
         for keyword in node.keywords:
             star = "" if keyword.arg else "**"
             yield self._passed(keyword.arg or "", star, keyword.value)
+
+    def _mapped(self, node: ast.Call) -> Iterator[Passed]:
+        """The arguments of ``map(lambda item: ..., items)``: what the lambda is given is seen."""
+        function, *over = node.args
+        assert isinstance(function, ast.Lambda)
+        if node.keywords or any(isinstance(item, ast.Starred) for item in over):
+            yield from self._arguments(node)
+            return
+        given = [self._passed("", "", item) for item in over]
+        known = [element_of(item.value) for item in given]
+        yield Passed(self._lambda(function, known), self.source.source(function))
+        yield from given
 
     def _passed(self, keyword: str, star: str, node: ast.expr) -> Passed:
         value, text = self.evaluate(node), self.source.source(node)

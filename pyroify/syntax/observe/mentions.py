@@ -1,7 +1,8 @@
 """What code does with classes and modules beside calling them: whoever gets them may call them.
 
-A name may be called, derived from, compared and annotated with; ``functools.partial`` may be made
-of it. A local variable that it is given to may be what it may be itself.
+A name may be called, also by ``map``, derived from, compared and annotated with;
+``functools.partial`` may be made of it. A local variable that it is given to may be what it may be
+itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pyroify.syntax.source import Source, chain
 TESTS = {"isinstance": 1, "issubclass": 1, "super": 0}
 """Functions that only look at a class, and which of their arguments that is."""
 PARTIAL = "functools.partial"
+MAP = "map"
 BY_TEXT = frozenset(("globals", "locals", "eval", "exec"))
 """Functions that find what a file has by its name."""
 
@@ -63,6 +65,7 @@ class _Mentions:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self._tests = frozenset(map(source.resolve, _tests_for_none(source.tree)))
         self._names: set[str] = set()
         self._aliases: list[_Alias] = []
         self._reads: list[_Read] = []
@@ -145,7 +148,12 @@ class _Mentions:
             self._names.add(called.removesuffix(".__init__"))
         if called in TESTS and len(given) == 2:
             given.pop(TESTS[called])
-        if called == PARTIAL and given and chain(given[0]):
+        if called in (PARTIAL, MAP) and given and chain(given[0]):
+            self._read(given.pop(0))
+        if called == MAP and given and isinstance(first := given[0], ast.Lambda):
+            self._look_at(first.body)  # what it is called with is seen
+            given.remove(first)
+        if called in self._tests and given and chain(given[0]):
             self._read(given.pop(0))
         self.look_at_all([*given, *node.keywords])
 
@@ -174,6 +182,25 @@ class _Mentions:
                 return
         given = first.id if isinstance(first, ast.Name) else ""
         self._aliases.append(_Alias(self._around, name, line, self.source.dotted(first), given))
+
+
+def _tests_for_none(tree: ast.Module) -> Iterator[tuple[str]]:
+    """Functions of a file that do no more than to compare what they are given with None."""
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(
+                name=name,
+                args=ast.arguments(posonlyargs=[], args=[ast.arg(arg=given)], kwonlyargs=[]),
+                body=[
+                    ast.Return(
+                        value=ast.Compare(
+                            left=ast.Name(id=compared), comparators=[ast.Constant(value=None)]
+                        )
+                    )
+                ],
+                decorator_list=[],
+            ) if compared == given:
+                yield (name,)
 
 
 def _builds_base(node: ast.AST) -> bool:
