@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pyroify.catalog.calls import computes_weight, uncomputes_weight
 from pyroify.checks.subject import Subject, paths_of, uses_in
+from pyroify.decide.project import declared
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.visibility import find_unseen, unseen_of
 from pyroify.diagnostics import Finding
@@ -15,8 +16,9 @@ from pyroify.program.attributes.copies import with_copied
 from pyroify.program.attributes.frozen import FrozenBy
 from pyroify.program.attributes.puts import put_into_instances
 from pyroify.program.attributes.ties import Tie, find_ties
+from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary, declared_in
-from pyroify.program.values import is_opaque
+from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.syntax.facts import Assignment, AttributeStore, Function
 from pyroify.syntax.liftings import KINDS
 from pyroify.syntax.values import (
@@ -27,7 +29,9 @@ from pyroify.syntax.values import (
     Parameter,
     Path,
     SelfRead,
+    Unknown,
     calls_in,
+    options_of,
     walk,
 )
 
@@ -234,6 +238,34 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
                     "compute it where it is read",
                     subject.sites_drawn(use.path),
                 )
+
+
+def draw_of_another(subject: Subject) -> Iterator[Finding]:
+    """``self.scale = other.scale``, where the other instance draws it: one draw, kept for good."""
+    summary = subject.summary
+    for method in subject.methods:
+        for item in method.assignments if method.name in subject.building else ():
+            for value in options_of(item.value):
+                if not isinstance(value, Unknown) or value.owner is None or not value.path:
+                    continue
+                for node in options_of(summary.resolver.resolve(value.owner, summary.scope)):
+                    if isinstance(node, ClassInstance):
+                        yield from _kept_draw(subject, item, node.cls, value.path)
+
+
+def _kept_draw(
+    subject: Subject, item: Assignment, cls: ModuleClass, path: Path
+) -> Iterator[Finding]:
+    if subject.project.leads_to(cls, path, declared):
+        sites = dict.fromkeys(subject.project.sites_at(cls, path))
+        yield subject.finding(
+            item.line,
+            item.column,
+            "PYR021",
+            f"self.{'.'.join(item.path)} keeps the first draw of {cls.cls.name}.{'.'.join(path)}",
+            "read it where it is used, of the instance that has it",
+            (f"{owner.name}.{site}" for owner, site in sites),
+        )
 
 
 def _is_asked_for_before(method: Function, item: Assignment) -> bool:
