@@ -264,7 +264,10 @@ def _kept_draw(
             "PYR021",
             f"self.{'.'.join(item.path)} keeps the first draw of {cls.cls.name}.{'.'.join(path)}",
             "read it where it is used, of the instance that has it",
-            (f"{owner.name}.{site}" for owner, site in sites),
+            (
+                f"{subject.cls.name}.{'.'.join(item.path)}",
+                *(f"{owner.name}.{site}" for owner, site in sites),
+            ),
         )
 
 

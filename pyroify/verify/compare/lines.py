@@ -157,6 +157,9 @@ def _expect(planned: Planned, found: Found) -> Expected:
     declaring = inner[0] if is_put_in else cls  # what others put into it, its own class names
     decision = spec_decision(planned.spec, found, planned.name, declaring, planned.builds)
     if line is None:
+        site = f"{entry.module}:{entry.qualname}.{found.enclosing[0].inner}"
+        if any(site in said.sites for said in entry.findings):
+            return Expected(found, entry, Keep())
         return Expected(found, entry, decision.action, reason="it is not in the plan")
     if _is_said(entry, line):
         action = line.rule.action(planned.spec) if line.rule else Keep()
