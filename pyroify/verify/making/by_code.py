@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,10 @@ class GuessedCode:
     place: str = ""
 
     def __str__(self) -> str:
-        """As between the parentheses of a call."""
-        return str(_given(self.run())) if self.place else "..."
+        """As between the parentheses of a call, where what it imports can be had."""
+        with suppress(Exception):
+            return str(_given(self.run())) if self.place else "..."
+        return "..."
 
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Do as arguments do; the code imports what the current version has."""

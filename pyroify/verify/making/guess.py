@@ -139,8 +139,9 @@ def guess_arguments(cls: Callable[..., Any], nested: int = 0) -> Iterator[Argume
 def _choices(
     cls: Callable[..., Any], name: str, hints: Mapping[str, Any], nested: int
 ) -> list[Any]:
-    if name in _given(cls) and (given := _of_type(hints[name], nested)):
-        return given
+    if any(name == said for said, _ in _said_to_be_given(cls)):
+        # Where none of these classes can be had, another is nothing that the plan speaks of.
+        return _of_type(hints.get(name), nested)
     first, *others = guess_values(name, hints.get(name), nested)
     siblings = _siblings(cls, name, hints, nested)
     return [first, *siblings[:_FAVOURED], *others, *siblings[_FAVOURED:]]
@@ -265,11 +266,15 @@ def _hints(cls: Callable[..., Any]) -> dict[str, Any]:
 def _given(cls: Callable[..., Any]) -> dict[str, list[Any]]:
     """The arguments that the project gives instances of classes, with these."""
     found: dict[str, list[Any]] = {}
-    for name, other in _GIVEN.get(f"{cls.__module__}:{getattr(cls, '__qualname__', '')}", ()):
+    for name, other in _said_to_be_given(cls):
         module, _, qualname = other.partition(":")
         if made := getattr(sys.modules.get(module), qualname, None):
             found.setdefault(name, []).append(made)
     return found
+
+
+def _said_to_be_given(cls: Callable[..., Any]) -> tuple[tuple[str, str], ...]:
+    return _GIVEN.get(f"{cls.__module__}:{getattr(cls, '__qualname__', '')}", ())
 
 
 def guess_values(name: str, annotation: Any = None, nested: int = 0) -> list[Any]:
