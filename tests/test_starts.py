@@ -10,7 +10,7 @@ from conftest import LayOut
 from test_calls import methods, summary
 from test_interpret import table
 
-from pyroify.decide.starts import Start, start_of
+from pyroify.decide.starts import Start, starts_of
 from pyroify.spec.literals import AROUND_ZERO, FAR
 
 Row = tuple[str, str, str, str, Start | None]
@@ -108,18 +108,18 @@ STARTS: dict[str, Row] = {
 def test_what_a_parameter_starts_at(row: Row, lay_out: LayOut) -> None:
     constructor, forward, path, layer, expected = row
     body = methods(__init__=f"super().__init__()\n{constructor}", forward=forward or "pass")
-    assert start_of(summary(lay_out, body), path, layer) == expected
+    assert starts_of(summary(lay_out, body), path, layer) == ([expected] if expected else [])
 
 
 def test_a_layer_that_only_run_time_shows_may_be_any(lay_out: LayOut) -> None:
     found = summary(lay_out, methods(__init__=f"super().__init__()\n{FC}"))
-    words, (low, high) = start_of(found, "fc.weight", "", hidden=True) or ("", (0, 0))
+    [(words, (low, high))] = starts_of(found, "fc.weight", "", hidden=True)
     assert words == "the weight that layers of torch begin with"
     assert (low, high) == (min(AROUND_ZERO[0], 1.0), max(AROUND_ZERO[1], 1.0))
-    assert start_of(found, "fc.nothing_of_torch", "", hidden=True) is None
+    assert not starts_of(found, "fc.nothing_of_torch", "", hidden=True)
 
 
 def test_an_argument_may_be_anything(lay_out: LayOut) -> None:
     body = "def __init__(self, start):\n    super().__init__()\n    self.p = nn.Parameter(start)\n"
-    found = start_of(summary(lay_out, body), "p", "")
-    assert found == ("start, an argument that may be anything,", (-FAR, FAR))
+    found = starts_of(summary(lay_out, body), "p", "")
+    assert found == [("start, an argument that may be anything,", (-FAR, FAR))]

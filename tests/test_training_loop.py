@@ -293,8 +293,8 @@ def test_a_checkpoint_knows_two_rows(tmp_path: Path) -> None:
 
 
 def test_flags_are_those_that_a_script_names(tmp_path: Path) -> None:
-    given = flags(tmp_path, "--epochs=7", "--hidden=5", hidden=3)
-    assert (given.epochs, given.hidden, given.script) == (7, 5, "script.py")
+    given = flags(tmp_path, "--epochs=7", "--draws=5", draws=3)
+    assert (given.epochs, given.draws, given.script) == (7, 5, "script.py")
     lean = parse_flags([], "script.py", leave_out=("baseline", "plots"), out=tmp_path, seed=0)
     assert "baseline" not in lean
     assert not lean.plots
