@@ -92,7 +92,7 @@ def _statement_name(call: Call) -> str:
     if not isinstance(call.callee, Name) or call.callee.dotted not in STATEMENTS or not call.args:
         return ""
     name = call.args[0].value
-    return name.text.strip("'\"") if isinstance(name, Constant) else ""
+    return name.unquoted if isinstance(name, Constant) else ""
 
 
 def late_body(subject: Subject) -> Iterator[Finding]:

@@ -183,7 +183,7 @@ def paths_of(value: Value) -> Iterator[Path]:
 
 def _said(name: Value) -> str:
     """The text that a value is; ``*`` where it is computed."""
-    return name.text.strip("'\"") if isinstance(name, Constant) else "*"
+    return name.unquoted if isinstance(name, Constant) else "*"
 
 
 def _gives_modules(value: Value) -> bool:

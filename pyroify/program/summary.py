@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from pyroify.program.attributes.frozen import FrozenBy
     from pyroify.program.attributes.ties import Tie
 
+T = TypeVar("T")
 READ_OF_SELF = re.compile(r"\bself\.(\w+)")
 DATA_ANNOTATIONS = (
     *("int", "float", "str", "bool", "Tuple", "tuple", "List[int]", "list[int]"),
@@ -201,9 +202,6 @@ def lines_making(names: Container[str], method: Function) -> list[int]:
         for item in method.assignments
         if item.path and item.path[0] in names and item.value != NOTHING
     ]
-
-
-T = TypeVar("T")
 
 
 def always_assigned(assignments: Iterable[Assignment]) -> bool:
@@ -550,7 +548,7 @@ class ClassSummary:
     def buffers(self) -> frozenset[str]:
         """Names that the class registers as buffers."""
         return frozenset(
-            name.text.strip("'\"")
+            name.unquoted
             for method in self.cls.cls.methods
             for call in method.layer_calls
             if call.callee == SelfRead(("register_buffer",))

@@ -133,7 +133,7 @@ def names_with_noise(body: Sequence[ast.stmt], this: str) -> Iterator[str]:
 
 
 def _reads(node: ast.expr, parts: tuple[str, ...]) -> bool:
-    return parts in {chain(inner)[:2] for inner in ast.walk(node)}
+    return parts in {chain(inner)[:2] for inner in walk(node)}
 
 
 def read_declaration(

@@ -38,6 +38,11 @@ class Constant(Value):
 
     text: str
 
+    @property
+    def unquoted(self) -> str:
+        """The source of a text without its quotes."""
+        return self.text.strip("'\"")
+
 
 @dataclass(frozen=True, slots=True)
 class Nothing(Constant):
