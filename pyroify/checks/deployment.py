@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from pyroify.checks.instances import Script, dotted
 from pyroify.diagnostics import Finding
 from pyroify.program.index import ModuleClass
-from pyroify.program.points_to import CallSite
+from pyroify.program.points_to import CallSite, called_on
 from pyroify.syntax.values import Call, Passed, SelfRead
 
 SCRIPTING = {
@@ -30,8 +30,9 @@ def loaded_state(script: Script) -> Iterator[Finding]:
     if script.project.spec.options.load_original_state_dict:
         return
     for call, at in script.calls:
-        cls, method = script.owner(call, at)
-        if cls is None or method != "load_state_dict" or _is_before_declaring(script, call, at):
+        if called_on(call)[1] != "load_state_dict" or _is_before_declaring(script, call, at):
+            continue
+        if (cls := script.owner(call, at)) is None:
             continue
         yield script.finding(
             call,

@@ -104,7 +104,7 @@ def instance_sweep(script: Script) -> Iterator[Finding]:
         owner, method = called_on(call)
         if method != "apply" or owner in (None, Argument("self")):
             continue
-        cls, _ = script.owner(call, at)
+        cls = script.owner(call, at)
         if cls is None or not (project.draws(cls) or project.of(cls).declared):
             continue
         if any(_is_function_initialising(project, script.file.path, p.value) for p in call.args):

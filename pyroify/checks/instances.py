@@ -116,10 +116,10 @@ class Script:
         """What a value of the file holds as a module."""
         return self.project.outside.resolve(value, Scope(self.file.path))
 
-    def owner(self, call: Call, at: CallSite) -> tuple[ModuleClass | None, str]:
-        """The converted class a method is called on, and the method's name."""
-        owner, method = called_on(call)
-        return (self.instance(owner, at) if owner is not None else None), method
+    def owner(self, call: Call, at: CallSite) -> ModuleClass | None:
+        """The converted class that a method is called on."""
+        owner, _ = called_on(call)
+        return self.instance(owner, at) if owner is not None else None
 
     def finding(self, call: Call, code: str, message: str, help: str = "") -> Finding:
         """A finding at a call of the file."""

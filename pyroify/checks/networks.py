@@ -8,7 +8,7 @@ once for all instances, whoever uses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -209,24 +209,32 @@ class Networks:
         return frozenset(c.place for v in self._values_read(code) for c in calls_in(v))
 
     def _values_read(self, code: Code) -> Iterator[Value]:
-        """The values of a file's names that classes read."""
-        if not code.name:
-            read = self._read_by_classes(code.file)
-            yield from (value for name, value in code.file.aliases if name in read)
+        """The values of a file's names that module classes read, in this file or others."""
+        path, module = code.file.path, code.file.module
+        for name, value in () if code.name else code.file.aliases:
+            if (
+                name in self._read_by_own.get(path, ())
+                or f"{module}.{name}" in self._read_by_others
+            ):
+                yield value
 
-    def _read_by_classes(self, file: File) -> frozenset[str]:
-        """Names of a file that module classes read: its own ones, and those that import them."""
-        found: set[str] = set()
-        for other, method in self._methods:
-            if other is file:
-                found |= method.names
-            else:
-                found |= {
-                    dotted.removeprefix(f"{file.module}.")
-                    for local, dotted in other.imports
-                    if local in method.names and dotted.startswith(f"{file.module}.")
-                }
-        return frozenset(found)
+    @cached_property
+    def _read_by_own(self) -> Mapping[str, frozenset[str]]:
+        """The names that methods of module classes read, by their file."""
+        found: dict[str, frozenset[str]] = {}
+        for file, method in self._methods:
+            found[file.path] = found.get(file.path, frozenset()) | method.names
+        return found
+
+    @cached_property
+    def _read_by_others(self) -> frozenset[str]:
+        """What module classes read of other modules, in full."""
+        return frozenset(
+            dotted
+            for file in self.index.files
+            for local, dotted in file.imports
+            if local in self._read_by_own.get(file.path, ())
+        )
 
     # What classes take over
 

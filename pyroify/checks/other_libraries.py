@@ -50,10 +50,11 @@ def converter_of_another_library(script: Script) -> Iterator[Finding]:
     """A converter that goes over parameters or names of layers which are gone."""
     for call, at in script.calls:
         name = _outside_name(script.project.index, dotted(call), script.file.path)
-        library = converter_of(name)
+        if (library := converter_of(name)) is None:
+            continue
         given = [passed.value for passed in call.args]
         classes = [cls for value in given for cls in script.losing(script.points_to(value, at))]
-        if library is not None and classes:
+        if classes:
             yield script.finding(
                 call,
                 "PYR095",

@@ -229,7 +229,7 @@ def moved_instance(script: Script) -> Iterator[Finding]:
     for call, at in script.calls:
         if not _moves(call):
             continue
-        cls, _ = script.owner(call, at)
+        cls = script.owner(call, at)
         if cls is not None and script.project.draws(cls):
             yield script.finding(
                 call,
@@ -259,8 +259,8 @@ def memory_format(script: Script) -> Iterator[Finding]:
     for call, at in script.calls:
         if not any(passed.keyword == "memory_format" for passed in call.args):
             continue
-        cls, method = script.owner(call, at)
-        if cls is not None and method == "to" and script.project.has(cls, kept):
+        cls = script.owner(call, at) if called_on(call)[1] == "to" else None
+        if cls is not None and script.project.has(cls, kept):
             yield script.finding(
                 call,
                 "PYR042",

@@ -17,6 +17,8 @@ from pyroify.syntax.values import Path
 
 Key = tuple[str, str]
 """A class: the path of its file and its qualified name."""
+Declared = tuple[ModuleClass, str]
+"""A parameter, with the class that declares it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ class Candidates:
     at_run_time: frozenset[Key] = frozenset()
     """Classes of which a loop over what is there converts the layers."""
     _reached: dict[Key, tuple[ModuleClass, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _below: dict[Key, tuple[Declared, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -151,16 +156,17 @@ class Candidates:
             for start in range(1, len(path))
         )
 
-    def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[tuple[ModuleClass, str]]:
+    def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[Declared]:
         """The declared parameters that a path below an instance of a class is, or holds.
 
         Where only run time shows them they end in ``**``.
         """
         yield from self._sites_at(cls, path, 0)
 
-    def _sites_at(
-        self, cls: ModuleClass, path: Path, depth: int
-    ) -> Iterator[tuple[ModuleClass, str]]:
+    def _sites_at(self, cls: ModuleClass, path: Path, depth: int) -> Iterator[Declared]:
+        if not path:
+            yield from self._sites_below(cls)
+            return
         is_seen = False
         for item in cls.lineage:
             found = [site for site in sorted(self.of(item).declared) if _leads_to(path, site)]
@@ -171,13 +177,33 @@ class Candidates:
                 yield item, ".".join((*path, "**"))
         if depth > 10:
             return
-        held = self.classes_at(cls, path[0]) if path else self._held(cls)
-        for inner in held:
-            for start in range(1, len(path) + (not is_seen)) if path else (0,):
+        for inner in self.classes_at(cls, path[0]):
+            for start in range(1, len(path) + (not is_seen)):
                 further = list(self._sites_at(inner, path[start:], depth + 1))
                 yield from further
                 if further:
                     break  # a shorter rest of the path would be that of anything in it
+
+    def _sites_below(self, cls: ModuleClass) -> tuple[Declared, ...]:
+        """All declared parameters of a class and of what it holds, each once."""
+        if cls.key not in self._below:
+            found: dict[Declared, None] = {}
+            seen: set[Key] = set()
+            pending = [cls]
+            while pending:
+                inner = pending.pop()
+                if inner.key not in seen:
+                    seen.add(inner.key)
+                    found.update(dict.fromkeys(self._sites_of(inner)))
+                    pending += reversed([*self._held(inner)])
+            self._below[cls.key] = tuple(found)
+        return self._below[cls.key]
+
+    def _sites_of(self, cls: ModuleClass) -> Iterator[Declared]:
+        for item in cls.lineage:
+            found = sorted(self.of(item).declared)
+            seen = [site for site in found if "**" not in site]
+            yield from ((item, site) for site in seen or ["**"] * bool(found))
 
     def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
         """Classes of the project that an attribute holds."""
@@ -204,7 +230,7 @@ class Candidates:
 def _leads_to(path: Path, site: str) -> bool:
     """Whether a path is a site, or that of something above it."""
     above = ".".join(site.split(".")[: len(path)])
-    return not path or matches(site, path) or matches(above, path)
+    return matches(site, path) or matches(above, path)
 
 
 def matches(site: str, path: Path) -> bool:

@@ -103,7 +103,8 @@ class _Planner:
             self._drop_needless()
             files = self._edits()
         uses = tuple(self._uses())
-        loose = (*self.suppressions.filter(self._loose()), *self._idle_comments())
+        migrations = self._migrations()
+        loose = (*self.suppressions.filter(self._loose(migrations)), *self._idle_comments())
         return Plan(
             classes=tuple(self._class_plans(files)),
             files=tuple(
@@ -114,7 +115,7 @@ class _Planner:
             uses=tuple(by_cell(self.index, finding) for finding in uses),
             trainings=tuple(find_trainings(self.project, self._converting())),
             findings=tuple(by_cell(self.index, finding) for finding in loose),
-            lifted=tuple(prior for moved in self._migrations() for prior in moved.lifted),
+            lifted=tuple(prior for moved in migrations for prior in moved.lifted),
         )
 
     @property
@@ -199,18 +200,24 @@ class _Planner:
         limit = self.index.loaded.line_limit
         return (
             *migrate(self.project, self.candidates, self.writable, limit),
-            *convert_networks(self.index, self.spec, self.writable, limit),
+            *self._networks,
         )
+
+    @cached_property
+    def _networks(self) -> tuple[Migration, ...]:
+        """Networks outside of classes, on which nothing of these has a bearing."""
+        limit = self.index.loaded.line_limit
+        return tuple(convert_networks(self.index, self.spec, self.writable, limit))
 
     def _uses(self) -> Iterator[Finding]:
         """What is to be said of code that uses the classes that convert, wherever it stands."""
         found = check_files(self.project, self._converting())
         return once_per_file(self.suppressions.filter(found))
 
-    def _loose(self) -> Iterator[Finding]:
+    def _loose(self, migrations: Sequence[Migration]) -> Iterator[Finding]:
         """Findings that belong to no class."""
         yield from self.index.findings
-        yield from (finding for moved in self._migrations() for finding in moved.findings)
+        yield from (finding for moved in migrations for finding in moved.findings)
         if self.index.loaded.is_whole:  # else what a rule is about may be in another file
             yield from self._about_spec()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.values import ClassInstance
@@ -30,6 +31,15 @@ LISTS = frozenset("list List Sequence Iterable Collection".split())
 MAX_NAMES = 4
 """Names for annotations, one of another, that are followed."""
 DATA = frozenset("int float str bool complex bytes Tensor torch.Tensor".split())
+
+
+@lru_cache(maxsize=1024)
+def _tree(text: str) -> ast.expr | None:
+    """The tree of an annotation: most of a project are the same few."""
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +68,8 @@ class Annotations:
         return found
 
     def _parsed(self, text: str) -> Value | None:
-        try:
-            return self._value(ast.parse(text, mode="eval").body)
-        except SyntaxError:
-            return None
+        tree = _tree(text)
+        return None if tree is None else self._value(tree)
 
     def _value(self, node: ast.expr) -> Value | None:
         """What an annotation allows; None where that may be something else."""

@@ -72,6 +72,8 @@ class PointsTo:
     guide: bool = False
 
     def __or__(self, other: PointsTo) -> PointsTo:
+        if other in (self, NO_INSTANCE):
+            return self
         return PointsTo(
             tuple(dict.fromkeys((*self.classes, *other.classes))),
             tuple(dict.fromkeys((*self.parts, *other.parts))),
@@ -92,6 +94,38 @@ ANYTHING = PointsTo(anything=True)
 def union(found: Iterable[PointsTo]) -> PointsTo:
     """What any of several values may be."""
     return reduce(PointsTo.__or__, found, NO_INSTANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What a class has by itself or from its bases in the project, the nearest first.
+
+    ``assigned``: what its code gives each attribute, and where that stands.
+    """
+
+    lineage: tuple[tuple[File, Class], ...]
+    methods: Mapping[str, CallSite]
+    assigned: Mapping[str, Sequence[tuple[Value, CallSite]]]
+
+
+def members_of(lineage: tuple[tuple[File, Class], ...]) -> Members:
+    """The methods and attributes of a class whose bases are known."""
+    methods: dict[str, CallSite] = {}
+    assigned: dict[str, list[tuple[Value, CallSite]]] = {}
+    for file, cls in lineage:
+        for method in cls.methods:
+            at = CallSite(file, method, cls)
+            for item in method.assignments:
+                for name in item.path[:1]:
+                    assigned.setdefault(name, []).append((item.value, at))
+            if PROPERTIES.intersection(method.decorators):
+                returned = ((value, at) for value in method.returns)
+                assigned.setdefault(method.name, []).extend(returned)
+        for name, value in cls.class_attributes:
+            assigned.setdefault(name, []).append((value, CallSite(file)))
+        last = {method.name: CallSite(file, method, cls) for method in cls.methods}
+        methods = last | methods
+    return Members(lineage, methods, assigned)
 
 
 def code_of(file: File) -> Iterator[CallSite]:
@@ -130,6 +164,7 @@ class Pointers:
 
     index: Index
     _found: dict[object, PointsTo] = field(default_factory=dict)
+    _classes: dict[Key, Members] = field(default_factory=dict)
     _settled: set[object] = field(default_factory=set)
     _round: set[object] = field(default_factory=set)
     _nested: list[object] = field(default_factory=list)
@@ -244,7 +279,7 @@ class Pointers:
         found: dict[Key, list[Key]] = {}
         for file in self.index.files:
             for cls in file.classes:
-                for base_file, base in self._family(file, cls)[1:]:
+                for base_file, base in self._members((file.path, cls.qualname)).lineage[1:]:
                     found.setdefault((base_file.path, base.qualname), []).append(
                         (file.path, cls.qualname)
                     )
@@ -342,14 +377,20 @@ class Pointers:
             yield from self._constructor(*found)
 
     def _constructor(self, file: File, cls: Class) -> Iterator[tuple[str, int]]:
-        for owner_file, owner in self._family(file, cls):
+        for owner_file, owner in self._members((file.path, cls.qualname)).lineage:
             if (method := owner.method("__init__")) is not None:
                 yield owner_file.path, method.line
                 call = method.super_init
                 if call is None or not any(p.star for p in call.args):
                     return
 
-    def _family(self, file: File, cls: Class) -> list[tuple[File, Class]]:
+    def _members(self, key: Key) -> Members:
+        """What a class has, found once."""
+        if key not in self._classes:
+            self._classes[key] = members_of(self._lineage(*self._class(key)))
+        return self._classes[key]
+
+    def _lineage(self, file: File, cls: Class) -> tuple[tuple[File, Class], ...]:
         """A class and its bases in the project, nearest first."""
         found: dict[Key, tuple[File, Class]] = {}
         waiting = [(file, cls)]
@@ -361,7 +402,7 @@ class Pointers:
             for _, dotted, *_ in item.bases:
                 if (base := _class_of(self.index.resolve(dotted, owner.path))) is not None:
                     waiting.append(base)
-        return list(found.values())
+        return tuple(found.values())
 
     # Attributes
 
@@ -381,20 +422,10 @@ class Pointers:
 
     def _assigned(self, key: Key, name: str) -> PointsTo:
         """What the methods of a class assign to an attribute, or code elsewhere puts there."""
-        found: list[PointsTo] = []
-        for file, cls in self._family(*self._class(key)):
-            for method in cls.methods:
-                at = CallSite(file, method, cls)
-                found += (
-                    self.of(item.value, at)
-                    for item in method.assignments
-                    if item.path[:1] == (name,)
-                )
-                if method.name == name and PROPERTIES.intersection(method.decorators):
-                    found += (self.of(value, at) for value in method.returns)
-            found += (self.of(v, CallSite(file)) for n, v in cls.class_attributes if n == name)
+        members = self._members(key)
+        found = [self.of(value, at) for value, at in members.assigned.get(name, ())]
         if not found:
-            return NO_INSTANCE if any(True for _ in self._methods(key, name)) else ANYTHING
+            return NO_INSTANCE if name in members.methods else ANYTHING
         return union((*found, *self._put(name)))
 
     def _put(self, name: str) -> Iterator[PointsTo]:
@@ -418,10 +449,8 @@ class Pointers:
 
     def _methods(self, key: Key, name: str) -> Iterator[CallSite]:
         """The method of a name that a class has, if it has one."""
-        for file, cls in self._family(*self._class(key)):
-            if (method := cls.method(name)) is not None:
-                yield CallSite(file, method, cls)
-                return
+        if (method := self._members(key).methods.get(name)) is not None:
+            yield method
 
     # Names and calls
 
