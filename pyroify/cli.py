@@ -242,7 +242,7 @@ def init(paths: tuple[Path, ...]) -> int:
     project = _settled(paths, None, None, writes=True)
     refuse_existing(project.root, SPEC_NAME, "edit it, or delete it first")
     project = project.narrowed((), EXCLUDED)
-    index, plan_with = survey(project.root, project.files, project.selected)
+    index, plan_with = survey(project.root, project.files, project.selected, _default_jobs())
     found = plan_with(default_spec())
     example = find_example(project.root, project.files, index, found)
     text = render_starter(found, plan_with, example)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pyroify import planning
 from pyroify import program as indexing
@@ -15,6 +14,7 @@ from pyroify.decide.model import ClassPlan, FilePlan, Plan
 from pyroify.diagnostics import Finding
 from pyroify.lock import LOCK_NAME
 from pyroify.notebook import NotebookError
+from pyroify.processes import each
 from pyroify.program import Index
 from pyroify.program.faults import describe_fault
 from pyroify.program.ownership import next_entries
@@ -23,9 +23,6 @@ from pyroify.shard import Shard
 from pyroify.source import NO_NOTEBOOK, NOT_DECODABLE, SourceError, decode_source
 from pyroify.spec.model import Spec
 from pyroify.timings import stage
-
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
 
 FILES_PER_PROCESS = 4
 """With fewer files than this, a process costs more time to start than it saves."""
@@ -83,10 +80,10 @@ def unwatched(results: Iterable[FileResult], length: int) -> Iterable[FileResult
 
 
 def survey(
-    root: Path, files: Sequence[str], selected: Collection[str]
+    root: Path, files: Sequence[str], selected: Collection[str], jobs: int = 1
 ) -> tuple[Index, Callable[[Spec], Plan]]:
     """What is known of a project, and the plan of the ``selected`` files under any spec."""
-    index = _index(root, files, selected)
+    index = _index(root, files, selected, jobs)
     return index, lambda spec: _plan(index, spec, frozenset(selected))
 
 
@@ -95,9 +92,10 @@ def make_plan(
     files: Sequence[str],
     spec: Spec,
     selected: Collection[str],
+    jobs: int = 1,
 ) -> Plan:
     """What the spec makes of the ``selected`` files; all ``files`` are looked at."""
-    return _plan(_index(root, files, selected), spec, frozenset(selected))
+    return _plan(_index(root, files, selected, jobs), spec, frozenset(selected))
 
 
 def rewrite_project(
@@ -120,7 +118,7 @@ def rewrite_project(
     remaining = frozenset(files if selected is None else selected)
     if not remaining:
         return Outcome(Plan(), ())
-    index = _index(root, files, remaining)
+    index = _index(root, files, remaining, jobs)
     done: dict[FilePlan, FileResult] = {}
     failed: dict[str, FileResult] = {}
     refused: list[ClassPlan] = []
@@ -152,9 +150,9 @@ def rewrite_project(
     )
 
 
-def _index(root: Path, files: Sequence[str], selected: Collection[str]) -> Index:
+def _index(root: Path, files: Sequence[str], selected: Collection[str], jobs: int) -> Index:
     with stage("read"):
-        return indexing.build_index(root, files, selected)
+        return indexing.build_index(root, files, selected, jobs)
 
 
 def _plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
@@ -203,55 +201,13 @@ def _refuse(entry: ClassPlan, result: FileResult) -> ClassPlan:
 def rewrite_files(root: Path, plans: Sequence[FilePlan], jobs: int = 1) -> Iterator[FileResult]:
     """One result for each plan, in order; a process that dies takes only its own file along."""
     processes = min(jobs, len(plans) // FILES_PER_PROCESS)
-    if processes > 1:
-        yield from _rewrite_in_processes(root, plans, processes)
-        return
-    yield from (rewrite_file(root, plan) for plan in plans)
+    yield from each(partial(rewrite_file, root), plans, processes, _died)
 
 
-def _rewrite_in_processes(
-    root: Path, plans: Sequence[FilePlan], processes: int
-) -> Iterator[FileResult]:
-    from concurrent.futures.process import BrokenProcessPool
-
-    with _pool(processes) as pool:
-        futures = [pool.submit(rewrite_file, root, plan) for plan in plans]
-        try:
-            for plan, future in zip(plans, futures, strict=True):
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    yield _rewrite_alone(root, plan)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _rewrite_alone(root: Path, plan: FilePlan) -> FileResult:
-    """The file again in a process of its own: was it the one that killed the pool?"""
-    from concurrent.futures.process import BrokenProcessPool
-
-    with _pool(1) as pool:
-        try:
-            return pool.submit(rewrite_file, root, plan).result()
-        except BrokenProcessPool:
-            error = RuntimeError("the process that rewrote it died")
-            finding = describe_fault(plan.path, error, "rewritten")
-            return FileResult(plan.path, b"", None, (finding,))
-
-
-def _pool(processes: int) -> ProcessPoolExecutor:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    return ProcessPoolExecutor(
-        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
-    )
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent alone is to answer it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _died(plan: FilePlan) -> FileResult:
+    error = RuntimeError("the process that rewrote it died")
+    finding = describe_fault(plan.path, error, "rewritten")
+    return FileResult(plan.path, b"", None, (finding,))
 
 
 def rewrite_file(root: Path, plan: FilePlan) -> FileResult:

@@ -137,3 +137,17 @@ def test_nothing_is_read_after_it(lay_out: LayOut) -> None:
     index = build_index(root, paths)
     shutil.rmtree(root)
     assert build_plan(index, spec, frozenset(paths)) == there
+
+
+def test_several_processes_read_the_same(lay_out: LayOut, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        **{f"net{i}.py": f"from more{i} import Other\n{NETWORK}" for i in range(6)},
+        **{f"more{i}.py": NETWORK.replace("Net", "Other") for i in range(6)},
+        "broken.py": "import torch\nclass (",
+    }
+    root = lay_out(files)
+    alone = loaded(root, files)
+    monkeypatch.setattr("pyroify.program.load.SIZE_PER_PROCESS", 1)
+    assert load_project(root, sorted(files), jobs=2) == alone
+    assert [finding.code for finding in alone.findings] == ["PYR203"]
+    assert len(alone.files) == len(files)

@@ -15,6 +15,10 @@ def build_index(
     root: Path,
     paths: Sequence[str],
     selected: Collection[str] | None = None,
+    jobs: int = 1,
 ) -> Index:
-    """What matters of a project for the ``selected`` files of it (None: all)."""
-    return Index(load_project(root, paths, selected))
+    """What matters of a project for the ``selected`` files of it (None: all).
+
+    It is read in up to ``jobs`` processes.
+    """
+    return Index(load_project(root, paths, selected, jobs))

@@ -14,6 +14,7 @@ from pyroify.codec import CodecError, read, write
 from pyroify.diagnostics import Finding
 from pyroify.lock import Lock, read_lock
 from pyroify.notebook import is_notebook, starts_of
+from pyroify.processes import each
 from pyroify.program.faults import describe_fault
 from pyroify.program.layout import line_limit
 from pyroify.program.names import ModuleNames
@@ -28,6 +29,8 @@ IMPORT = re.compile(
 )
 CELL_HELP = "mend the cell; what it defines is not known"
 WORD = re.compile(rb"[.\w]+")
+SIZE_PER_PROCESS = 100_000
+"""With fewer characters than this, a process costs more time to start than it saves."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,13 @@ def load_project(
     root: Path,
     paths: Sequence[str],
     selected: Collection[str] | None = None,
+    jobs: int = 1,
 ) -> Loaded:
     """Read what matters of a project (``paths`` relative to ``root``).
 
     Those are the files that may hold a module class or use torch, and all that they import. Of a
     project with few files ``selected``, it is what has to do with these: files that import them,
-    and whatever those import, directly or not.
+    and whatever those import, directly or not. It is read in up to ``jobs`` processes.
     """
     names = ModuleNames(paths)
     contents = dict(_read_bytes(root, paths))
@@ -72,11 +76,17 @@ def load_project(
     files: dict[str, File | None] = {}
     waiting = [path for path in wanted if path in about]
     while waiting:
-        path = waiting.pop()
-        if path not in files:
-            files[path] = found = _read(root, path, contents[path], names, findings)
-            for dotted in found.modules if found else ():
-                waiting.extend(names.modules_on_the_way(dotted, path))
+        texts = _texts(root, {path: contents[path] for path in waiting}, names, findings)
+        files |= dict.fromkeys(waiting)
+        imported: dict[str, None] = {}
+        for text, found in zip(texts, _read(texts, jobs), strict=True):
+            if isinstance(found, Finding):
+                findings[found] = None
+                continue
+            files[text.path] = found
+            for dotted in found.modules:
+                imported.update(dict.fromkeys(names.modules_on_the_way(dotted, text.path)))
+        waiting = [path for path in imported if path not in files]
     for path in (path for path, file in files.items() if file and is_notebook(path)):
         cells[path] = starts_of((codes[path] or b"").decode())
     return Loaded(
@@ -162,41 +172,100 @@ def _imports(names: ModuleNames, path: str, data: bytes | None) -> Iterator[str]
             yield from names.modules_on_the_way(dotted, path)
 
 
-def _read(
-    root: Path, path: str, data: bytes | None, names: ModuleNames, findings: dict[Finding, None]
-) -> File | None:
-    """Facts of a file; None, and a finding, where they cannot be told."""
-    try:
-        source = read_source(root / path, path) if data is None else decode_source(data, path)
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The code of a file, and the dotted name it has as a module."""
+
+    path: str
+    module: str
+    text: str
+
+
+def _texts(
+    root: Path,
+    contents: Mapping[str, bytes | None],
+    names: ModuleNames,
+    findings: dict[Finding, None],
+) -> list[_Text]:
+    """The code of files; a finding for each that has none."""
+    texts = []
+    for path, data in contents.items():
+        try:
+            source = read_source(root / path, path) if data is None else decode_source(data, path)
+        except SourceError as error:
+            findings[error.finding] = None
+            continue
         for cell in source.notebook.cells if source.notebook else ():
             if cell.error:
                 message = f"cell {cell.number} cannot be parsed: {cell.error}"
                 findings[Finding(path, 1, 1, NO_NOTEBOOK, message, CELL_HELP)] = None
-        return facts_of(source.text, path, names)
-    except SourceError as error:
-        findings[error.finding] = None
+        texts.append(_Text(path, names.module_name(path), source.text))
+    return texts
+
+
+def _read(texts: Sequence[_Text], jobs: int) -> Iterator[File | Finding]:
+    """Facts of files, in order; a finding for each of which they cannot be told."""
+    kept = [_kept(text) for text in texts]
+    unknown = [text for text, known in zip(texts, kept, strict=True) if known is None]
+    size = sum(len(text.text) for text in unknown)
+    found = each(_facts, unknown, min(jobs, size // SIZE_PER_PROCESS, len(unknown)), _died)
+    for text, known in zip(texts, kept, strict=True):
+        if known is None:
+            facts = next(found)
+            if isinstance(facts, File):
+                _keep(text, facts)
+            yield facts
+        else:
+            yield known
+
+
+def _facts(text: _Text) -> File | Finding:
+    """What there is to know of a file, in whatever process. It never raises."""
+    path = text.path
+    try:
+        return _extracted(text)
     except SyntaxError as error:
         python = "{}.{}".format(*sys.version_info)
         message = f"not valid Python {python}: {error.msg}"
         help = "mend the file, run pyroify with the Python it is for, or exclude it"
         line, column = error.lineno or 1, max(error.offset or 1, 1)
-        findings[Finding(path, line, column, "PYR203", message, help)] = None
+        return Finding(path, line, column, "PYR203", message, help)
     except Exception as error:  # it must not cost the user the other files
-        findings[describe_fault(path, error, "parsed")] = None
-    return None
+        return describe_fault(path, error, "parsed")
+
+
+def _died(text: _Text) -> Finding:
+    error = RuntimeError("the process that parsed it died")
+    return describe_fault(text.path, error, "parsed")
 
 
 def facts_of(text: str, path: str, names: ModuleNames) -> File:
     """Facts of a file of the project with this text, known already or not. Raises SyntaxError."""
-    module = names.module_name(path)
-    entry = cache.entry("facts", path, module, text)
+    code = _Text(path, names.module_name(path), text)
+    if (known := _kept(code)) is not None:
+        return known
+    found = _extracted(code)
+    _keep(code, found)
+    return found
+
+
+def _extracted(text: _Text) -> File:
+    return extract(text.text, text.path, text.module, text.path.endswith("__init__.py"))
+
+
+def _kept(text: _Text) -> File | None:
+    """The facts of a file that an earlier run has found."""
+    entry = cache.entry("facts", text.path, text.module, text.text)
     if entry is not None and (kept := entry.get()) is not None:
         with suppress(CodecError):
             known = read(kept, File)
-            if (known.path, known.module) == (path, module):
+            if (known.path, known.module) == (text.path, text.module):
                 return known
-    found = extract(text, path, module, path.endswith("__init__.py"))
+    return None
+
+
+def _keep(text: _Text, found: File) -> None:
+    entry = cache.entry("facts", text.path, text.module, text.text)
     if entry is not None:
         with suppress(CodecError):
             entry.put(write(found).encode())
-    return found
