@@ -517,6 +517,24 @@ def test_a_file_that_trains_when_it_is_imported_is_given_up_once(tmp_path):
     assert {result.status for result in (first, *others)} == {"not_verified"}
 
 
+def test_a_file_that_raises_when_it_is_imported_is_imported_once(tmp_path):
+    source = """
+        from torch import nn
+        class Net(nn.Linear): pass
+        class Other(nn.Linear): pass
+        with open(__file__ + ".log", "a") as log:
+            log.write("begun ")
+        raise RuntimeError("no data")
+        """
+    trees = [lay_out(tmp_path / side, {"script.py": source}) for side in ("before", "after")]
+    targets = [Target("script", name, "script.py") for name in ("Net", "Other")]
+    results = verify(trees[0], trees[1], targets)
+    assert (trees[0] / "script.py.log").read_text() == "begun "
+    assert {(result.status, result.reason) for result in results} == {
+        ("not_verified", "cannot be imported: RuntimeError: no data")
+    }
+
+
 def test_progress_is_told_as_it_comes(trees):
     told: list[VerifyResult] = []
     results = verify(*trees, [net("Net"), net("Wrong")], progress=told.append)
