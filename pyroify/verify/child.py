@@ -240,12 +240,9 @@ class Verifier:
         self, target: Target, rehearsal: OriginalRun, result: VerifyResult
     ) -> VerifyResult:
         """Compare every call of a class that is built in one way."""
-        result = replace(
-            result,
-            built=f"{target.qualname}({rehearsal.arguments}){self._without(target)}",
-            way=rehearsal.way,
-            place=rehearsal.place,
-        )
+        with self._side(ORIGINAL):  # to show what source code makes, it is run
+            built = f"{target.qualname}({rehearsal.arguments}){self._without(target)}"
+        result = replace(result, built=built, way=rehearsal.way, place=rehearsal.place)
         try:
             with self._side(REWRITTEN), _default_dtype(rehearsal.arguments):
                 # Before any call: instances may share modules, and Pyro names none that has run.
