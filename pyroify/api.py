@@ -78,10 +78,15 @@ def report_plan(project: Project, spec: Spec, accepted: Set[str] = frozenset()) 
     return make_report(project, spec, Outcome(made, ()), accepted)
 
 
-def report_progress(project: Project, spec: Spec) -> Progress:
-    """How far each folder of a project is; ``project`` is not narrowed to what the spec has."""
-    report = report_plan(project, spec, accepted_codes(True))
-    return progress(report, frozenset(project.narrowed(spec.include, spec.exclude).selected))
+def report_progress(project: Project, spec: Spec, narrowed: Report | None = None) -> Progress:
+    """How far each folder of a project is; ``project`` is not narrowed to what the spec has.
+
+    The report on the ``narrowed`` one, if there is one, does where that is the whole.
+    """
+    selected = frozenset(project.narrowed(spec.include, spec.exclude).selected)
+    if narrowed is None or not selected.issuperset(project.selected):
+        return progress(report_plan(project, spec, accepted_codes(True)), selected)
+    return progress(narrowed, selected)
 
 
 def carry_out(

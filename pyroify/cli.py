@@ -512,7 +512,7 @@ def report(paths: tuple[Path, ...], spec: Path | None, page: Path, allow_unmatch
     narrowed = project.narrowed(prior_spec.include, prior_spec.exclude)
     outcome = carry_out(narrowed, prior_spec, None, _default_jobs(), watched)
     made = make_report(narrowed, prior_spec, outcome, accepted_codes(allow_unmatched))
-    text = render_page(made, report_progress(project, prior_spec))
+    text = render_page(made, report_progress(project, prior_spec, made))
     _write_report(page, formats.Output(text))
     found = count(len(made.findings), "finding")
     note(f"wrote {page}: {render_statuses(made)}; {found}\n")
@@ -638,10 +638,8 @@ def emit(spec: Path | None, force: bool, diff: bool, script: Path | None) -> int
     project, prior_spec = _open((), spec, writes=not diff)
     root = project.root
     origin = None
-    if not prior_spec.svi and script is None:
-        emission.offer_section(project, prior_spec)
     if script is None:
-        emission.offer_scripts(project, prior_spec)
+        emission.offer(project, prior_spec)
     elif not script.resolve().is_relative_to(root):
         raise click.UsageError(f"{script} is not in the project at {root}")
     else:

@@ -77,22 +77,21 @@ def texts_of(emitted: Emitted) -> dict[str, str]:
 # What is offered
 
 
-def offer_section(project: Project, spec: Spec) -> None:
-    """Prints a section on training that may be pasted into a spec without one."""
-    index, plan_with = survey(project.root, project.files, project.selected)
-    example = find_example(project.root, project.files, index, plan_with(spec))
-    if example is not None:
-        put(render_svi(example))
+def offer(project: Project, spec: Spec) -> None:
+    """Prints a section on training that may be pasted into a spec without one.
 
-
-def offer_scripts(project: Project, spec: Spec) -> None:
-    """Names the scripts that train a converted class, where the spec leaves open on what."""
+    Names the scripts that train a converted class, where the spec leaves open on what.
+    """
     data = spec.svi.get("data")
     source = data.get("source", "synthetic") if isinstance(data, Mapping) else "synthetic"
     if spec.svi.get("model") and source != "synthetic":
         return
-    _, plan_with = survey(project.root, project.files, project.files)
-    note(render_scripts(plan_with(spec).trainings, project.root))
+    index, plan_with = survey(project.root, project.files, project.selected)
+    plan = plan_with(spec)
+    example = None if spec.svi else find_example(project.root, project.files, index, plan)
+    if example is not None:
+        put(render_svi(example))
+    note(render_scripts(plan.trainings, project.root))
 
 
 # What is written

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import Ended, Run
 
-from pyroify import __version__
+from pyroify import __version__, planning
 
 PROGRAM = (sys.executable, "-m", "pyroify")
 SPEC = """\
@@ -857,6 +857,17 @@ def signed(text: str) -> str:
     """A file of the package that scripts share, as another version has written it."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"# Written by pyroify 0.0.9: a part of its training scripts (sha256 {digest}).\n{text}"
+
+
+@pytest.mark.parametrize("command", [("emit", "--diff"), ("report", "--html", "out.html")])
+def test_one_plan_is_enough(
+    command: tuple[str, ...], run: Run, lay_out: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(PROJECT)
+    plans, made = [], planning.build_plan
+    monkeypatch.setattr(planning, "build_plan", lambda *given: plans.append(0) or made(*given))
+    run(*command)
+    assert len(plans) == 1
 
 
 class TestEmit:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -110,6 +113,18 @@ class TestGitLab:
         assert len(found) == len(set(found)) > 0
 
 
+def replaced(path: Path, changes: Sequence[Any]) -> str:
+    """A file once a tool has put all of a fix's replacements into it."""
+    text = path.read_bytes().decode() if path.exists() else ""
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    for change in reversed(changes):
+        at = change["deletedRegion"]
+        start = starts[at["startLine"] - 1] + at["startColumn"] - 1
+        end = starts[at["endLine"] - 1] + at["endColumn"] - 1
+        text = text[:start] + change["insertedContent"]["text"] + text[end:]
+    return text
+
+
 class TestSarif:
     def test_rules_and_results(self, said: Callable[..., str]) -> None:
         document = json.loads(said("sarif"))
@@ -155,6 +170,30 @@ class TestSarif:
         assert "let it call super().named_children" in result["message"]["text"]
         (rule,) = (rule for rule in run["tool"]["driver"]["rules"] if rule["id"] == "PYR047")
         assert "## What to do" in rule["help"]["markdown"]
+
+    def test_a_file_that_would_change_has_the_change_as_a_fix(
+        self, said: Callable[..., str], lay_out: LayOut, run: Run
+    ) -> None:
+        start = NET.replace("\n", "\r\n").removesuffix("\r\n")  # the last line has no end
+        for text in (NET, start):
+            root = lay_out({"net.py": text.encode(), "more/a b.py": NET})
+            (given,) = json.loads(said("sarif"))["runs"]
+            pending = [item for item in given["results"] if item["ruleId"] == "rewrite"]
+            fixes = [fix for item in pending for fix in item["fixes"]]
+            (rule,) = [r for r in given["tool"]["driver"]["rules"] if r["id"] == "rewrite"]
+            assert "take the fixes of all files together" in rule["help"]["text"]
+            fixed = {
+                unquote(change["artifactLocation"]["uri"]): change["replacements"]
+                for fix in fixes
+                for change in fix["artifactChanges"]
+            }
+            assert set(fixed) == {"net.py", "more/a b.py", "pyroify.lock"}
+            done = {path: replaced(root / path, changes) for path, changes in fixed.items()}
+            run("rewrite")
+            assert done == {path: (root / path).read_bytes().decode() for path in fixed}
+            (given,) = json.loads(said("sarif"))["runs"]
+            assert not [item for item in given["results"] if item["ruleId"] == "rewrite"]
+            (root / "pyroify.lock").unlink()
 
     def test_of_a_failure(self, said: Callable[..., str]) -> None:
         document = json.loads(said("sarif", "rewrite", "--check", "--spec", "none.yaml"))

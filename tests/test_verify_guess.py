@@ -182,9 +182,95 @@ def test_an_argument_gets_the_kind_that_the_constructor_asks_for():
         except Exception as error:
             tries += complete_arguments(tries.pop(), error)
     assert str(tries[-1]) == (
-        "widgets=[8, 8], thing=<class 'torch.nn.modules.linear.Identity'>, "
+        "widgets=(8, 8), thing=<class 'torch.nn.modules.linear.Identity'>, "
         "plan=Settings(), order=torch.rand(8)"
     )
+
+
+class ConvolvedStates(nn.Module):
+    """A cell whose state another method makes; its kernel has two sides, and is one per layer."""
+
+    def __init__(self, channels, kernel_size, num_layers):
+        super().__init__()
+        if not isinstance(kernel_size, tuple):
+            raise ValueError("`kernel_size` must be tuple or list of tuples")
+        self.sizes = [channels] * num_layers
+        self.padding = kernel_size[0] // 2, kernel_size[1] // 2
+        self.conv = nn.Conv2d(2 * channels, channels, kernel_size, padding=self.padding)
+
+    def forward(self, frame, current_state):
+        hidden, cell = current_state
+        return self.conv(torch.cat([frame, hidden], 1)) + cell
+
+    def init_hidden(self, batch_size, image_size):
+        height, width = image_size
+        shape = batch_size, self.conv.out_channels, height, width
+        return torch.zeros(shape), torch.zeros(shape)
+
+
+class Characters(nn.Module):
+    def __init__(self, num_tokens, hidden_size, n_layers=1):
+        super().__init__()
+        self.encoder = nn.Embedding(num_tokens, hidden_size)
+        self.rnn = nn.GRU(hidden_size, hidden_size, n_layers)
+        self.start = nn.Parameter(torch.zeros(n_layers, 1, hidden_size))
+
+    def forward(self, input, hidden):
+        return self.rnn(self.encoder(input).view(1, len(input), -1), hidden)
+
+    def init_hidden(self, batch_size):
+        return self.start.expand(-1, batch_size, -1)
+
+
+class Started(Characters):
+    def forward(self, x, h):
+        return self.rnn(x, h)
+
+    def init_hidden(self):
+        return self.start.expand(-1, 2, -1)
+
+
+class Film(nn.Module):
+    def __init__(self, stride: tuple[int, int]):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=stride // 2)
+
+    def forward(self, frames):
+        frames = frames.permute(1, 0, 2, 3, 4)
+        return torch.stack([self.conv(frame) for frame in frames])
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "call"),
+    [
+        (
+            ConvolvedStates,
+            "channels=8, kernel_size=(3, 3), num_layers=2",
+            "forward(frame=float[2, 8, 8, 16], "
+            "current_state=(float32[2, 8, 8, 16], float32[2, 8, 8, 16]))",
+        ),
+        (
+            Characters,
+            "num_tokens=16, hidden_size=8",
+            "forward(input=int[2, 1, 1], hidden=float32[1, 2, 8])",
+        ),
+        (
+            Started,
+            "num_tokens=16, hidden_size=8",
+            "forward(x=float[2, 2, 8], h=float32[1, 2, 8])",
+        ),
+        (Film, "stride=8", "forward(frames=float[2, 5, 8, 16, 16])"),
+    ],
+)
+def test_sizes_by_dimension_and_states_that_a_method_makes(cls, arguments, call):
+    tries = [next(guess_arguments(cls))]
+    for _ in range(20):
+        try:
+            module = tries[-1].construct(cls)
+            break
+        except Exception as error:
+            tries += complete_arguments(tries.pop(), error)
+    assert (str(tries[-1]), find_call(module, "forward", math.inf)[1]) == (arguments, call)
 
 
 class OfOptions(nn.Module):

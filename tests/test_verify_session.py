@@ -517,6 +517,51 @@ def test_a_file_that_trains_when_it_is_imported_is_given_up_once(tmp_path):
     assert {result.status for result in (first, *others)} == {"not_verified"}
 
 
+def test_a_file_that_raises_when_it_is_imported_is_imported_once(tmp_path):
+    source = """
+        from torch import nn
+        class Net(nn.Linear): pass
+        class Other(nn.Linear): pass
+        with open(__file__ + ".log", "a") as log:
+            log.write("begun ")
+        raise RuntimeError("no data")
+        """
+    trees = [lay_out(tmp_path / side, {"script.py": source}) for side in ("before", "after")]
+    targets = [Target("script", name, "script.py") for name in ("Net", "Other")]
+    results = verify(trees[0], trees[1], targets)
+    assert (trees[0] / "script.py.log").read_text() == "begun "
+    assert {(result.status, result.reason) for result in results} == {
+        ("not_verified", "cannot be imported: RuntimeError: no data")
+    }
+
+
+def test_what_shows_how_a_class_is_built_is_imported_for_one_version_alone(tmp_path):
+    files = {
+        "shop/__init__.py": "",
+        "shop/parts.py": "from torch import nn\nclass Part(nn.Linear): pass\n",
+        "shop/nets.py": """
+            from torch import nn
+            from .parts import Part
+            class Net(nn.Module):
+                def __init__(self, part):
+                    super().__init__()
+                    self.part = part
+                def forward(self, x):
+                    return self.part(x)
+            """,
+        "use.py": """
+            import torch
+            from shop.nets import Net
+            from shop.parts import Part
+            net = Net(Part(3, 2))
+            net(torch.rand(4, 3))
+            """,
+    }
+    trees = [lay_out(tmp_path / side, files) for side in ("before", "after")]
+    (result,) = verify(trees[0], trees[1], [Target("shop.nets", "Net", "shop/nets.py")])
+    assert (result.status, result.reason, result.way) == ("equal", "", "code")
+
+
 def test_progress_is_told_as_it_comes(trees):
     told: list[VerifyResult] = []
     results = verify(*trees, [net("Net"), net("Wrong")], progress=told.append)

@@ -37,6 +37,14 @@ PASSING_ON = frozenset(
 )
 """Functions that train nothing: what they give tells what becomes of it."""
 
+GIVING_ALL = frozenset(
+    """
+    collections.OrderedDict collections.deque copy.copy dict iter itertools.chain list map reversed
+    set sorted tqdm.tqdm tuple zip enumerate
+    """.split()
+)
+"""Those of them, and the like, that give all that they are given."""
+
 GUIDES = re.compile(r"pyro\..+")
 """What makes guides, and the losses of model and guide: they have parameters of their own."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
-from pyroify.catalog.training import CONSUMERS, OPTIMISERS, PASSING_ON, TRAINING
+from pyroify.catalog.training import CONSUMERS, GIVING_ALL, OPTIMISERS, PASSING_ON, TRAINING
 from pyroify.checks.instances import Script, dotted
 from pyroify.decide.model import Training
 from pyroify.decide.project import Key, kept
@@ -25,6 +25,7 @@ from pyroify.syntax.values import (
     OneOf,
     Passed,
     SelfRead,
+    Unknown,
     Value,
     calls_in,
 )
@@ -59,7 +60,7 @@ def second_instance(script: Script) -> Iterator[Finding]:
 def consumed_parameters(script: Script) -> Iterator[Finding]:
     """Optimisers, clipping and averages over the parameters that are left, or may be."""
     for call, at in script.calls:
-        given = (_lacking(script, call, *item, at) for item in _consumed(call))
+        given = (_lacking(script, call, *item, at) for item in _consumed(script, call))
         if message := next(filter(None, given), ""):
             help = "optimise elbo.parameters() after a first call of the loss"
             yield script.finding(call, "PYR010", message, help)
@@ -89,7 +90,7 @@ def first_training(code: Script) -> Training | None:
         (call.line, classes, at)
         for call, at in code.calls
         if OPTIMISERS.fullmatch(called_name(call)) or called_on(call)[1] in TRAINING
-        for _, value in _consumed(call)
+        for _, value in _consumed(code, call)
         if (classes := _losing(code, call, value, at)) is not None
     ]
     if not found:
@@ -165,7 +166,7 @@ def _named(classes: Sequence[ModuleClass]) -> str:
     return f"{', '.join(names[:SHOWN])}{more}"
 
 
-def _consumed(call: Call) -> Iterator[tuple[str, Value]]:
+def _consumed(script: Script, call: Call) -> Iterator[tuple[str, Value]]:
     """What a call trains, clips or averages of what it is given, with its source."""
     if CONSUMERS.fullmatch(called_name(call)) or called_on(call)[1] in TRAINING:
         if call.args:
@@ -173,20 +174,35 @@ def _consumed(call: Call) -> Iterator[tuple[str, Value]]:
             yield passed.text, passed.value
     elif dotted(call) not in PASSING_ON and called_on(call)[1] not in PARAMETERS:
         for passed in call.args:
-            yield from ((f"{inner.text}()", inner) for inner in _all_of(passed.value))
+            yield from ((f"{inner.text}()", inner) for inner in _all_of(script, passed.value))
 
 
-def _all_of(value: Value) -> Iterator[Call]:
-    """The calls of ``parameters()`` in a value that gives all of them, in a list or by itself."""
+def _all_of(script: Script, value: Value, seen: frozenset[str] = frozenset()) -> Iterator[Call]:
+    """The calls of ``parameters()`` in a value that gives all of them, in a list or by itself.
+
+    Or one of them by its name, of a dict of all.
+    """
+    inner: Iterable[Value] = ()
     match value:
         case Call() if called_on(value)[1] in PARAMETERS:
             yield value
+        case Call() if dotted(value) in GIVING_ALL:
+            inner = [passed.value for passed in value.args]
+        case Call(callee=Unknown(owner=Call() as held, path=("values" | "items",))):
+            inner = [held]
+        case Element(of=held, index=str()):
+            inner = [held]
+        case Name(dotted=name) if name not in seen:
+            alias = script.project.index.resolve(name, script.file.path).alias
+            inner, seen = [alias] if alias is not None else [], seen | {name}
         case Items() | OneOf():
-            yield from (call for item in value.components for call in _all_of(item))
+            inner = value.components
         case Many(item=item):
             while isinstance(item, Element):
                 item = item.of
-            yield from _all_of(item)
+            inner = [item]
+    for held in inner:
+        yield from _all_of(script, held, seen)
 
 
 def _parameters_given(call: Call) -> Passed:
@@ -291,7 +307,7 @@ def weight_decay(script: Script) -> Iterator[Finding]:
     for call, at in script.calls:
         if not OPTIMISERS.fullmatch(dotted(call)) or not _decays(call):
             continue
-        given = (_lacking(script, call, *item, at) for item in _consumed(call))
+        given = (_lacking(script, call, *item, at) for item in _consumed(script, call))
         if script.concerned or any(given):
             yield script.finding(
                 call,

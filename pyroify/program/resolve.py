@@ -928,23 +928,37 @@ class Resolver:
             value = passed.value
             if isinstance(value, Items):
                 held = keyed(value) if layer.name in KEYED else value
-                children.extend(self.resolve(item, scope) for item in held.items)
+                children.extend(chain.from_iterable(self._listed(i, scope) for i in held.items))
                 keys.extend(held.keys)
                 continue
-            if isinstance(value, SelfRead) and (passed.star or layer.name != "Sequential"):
+            is_gone_over = bool(passed.star) or layer.name != "Sequential"
+            if isinstance(value, SelfRead) and is_gone_over:
                 node = self._members_of(value, scope)
             else:
                 node = _without_none(self.resolve(value, scope), passed)
+            if is_gone_over:
+                node = _members(node)
             if isinstance(node, Items):
                 children.extend(node.items)
                 keys.extend(node.keys)
-            elif passed.star or layer.name != "Sequential":
+            elif is_gone_over:
                 children.append(node if isinstance(node, Plain | Nothing) else Many(node))
             else:
                 children.append(node)
         return ContainerInstance(
             layer, call if scope.inside else None, tuple(children), tuple(keys)
         )
+
+    def _listed(self, item: Value, scope: Scope) -> Iterator[Value]:
+        """What an item of a list stands for: itself, or some of a container made for that."""
+        match item:
+            case Many(item=Element(of=Call() as of, index=None)):
+                options = options_of(self.resolve(of, scope))
+                if all(isinstance(node, ContainerInstance) for node in options):
+                    held = chain.from_iterable(_members(node).components for node in options)
+                    yield from (Many(member_of(child)) for child in held)
+                    return
+        yield self.resolve(item, scope)
 
     def _members_of(self, read: SelfRead, scope: Scope) -> Value:
         """What a container is given by ``*self.parts``: hidden if that is filled elsewhere."""
@@ -957,6 +971,16 @@ class Resolver:
         ]
         hidden = assigned and all(isinstance(value, Items | Argument) for value in assigned)
         return Unknown(f"self.{'.'.join(read.path)}", sure=True) if hidden else PLAIN
+
+
+def _members(node: Value) -> Value:
+    """What a container of torch gives where it is gone over: its modules; others as they are."""
+    match node:
+        case ContainerInstance(cls=None):
+            return Items(node.items, node.keys)
+        case OneOf(options=options):
+            return join(*map(_members, options))
+    return node
 
 
 def _without_none(node: Value, passed: Passed) -> Value:

@@ -12,11 +12,11 @@ HEADER = re.compile(
 )
 LAST_NAME = re.compile(rb"(\w+)\s*(?:\[[^]]*\])?\s*(?:,|$)")
 SEEDS = {b"Module", b"PyroModule", b"LightningModule", *(name.encode() for name in LAYERS)}
-BUILDS_MODULES = re.compile(rb"\bnn\b|\btorch\b|\bpyro\b")
+USES_MODULES = re.compile(rb"\bnn\b|\btorch\b|\bpyro\b|parameters\(\)")
 
 
 def candidates(files: Sequence[str], contents: Mapping[str, bytes | None]) -> tuple[str, ...]:
-    """Files with a class that may descend from ``nn.Module``, and those that use torch at all.
+    """Files with a class that may descend from ``nn.Module``, and those that use either at all.
 
     Base names are followed across files to a fixpoint, by their last component: too many files
     are harmless, one too few is not.
@@ -30,7 +30,7 @@ def candidates(files: Sequence[str], contents: Mapping[str, bytes | None]) -> tu
             continue
         data = data.replace(b"\0", b"")  # UTF-16 is none, but looked at
         headers[path] = [(name, _last_names(bases)) for name, bases in HEADER.findall(data)]
-        if BUILDS_MODULES.search(data):
+        if USES_MODULES.search(data):
             using.add(path)
     known, grown = set(SEEDS), True
     while grown:

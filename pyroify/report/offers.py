@@ -63,17 +63,32 @@ def _suggested(site: SitePlan) -> tuple[str, ...]:
     return ("param: positive",) if _SCALE.fullmatch(site.path) else ()
 
 
-def usable(offers: Sequence[Offer], start: str, plan_with: PlanWith) -> frozenset[Offer]:
-    """Those of the ``offers`` that may follow the rules of the spec ``start``.
+def usable(
+    offers: Sequence[Offer], start: str, before: Plan, plan_with: PlanWith
+) -> frozenset[Offer]:
+    """Those of the ``offers`` that may follow the rules of the spec ``start``, of plan ``before``.
 
     Those that one pattern may be about together are tried apart: a name and what is below it.
     """
-    before = plan_with(parse_spec(start, "pyroify.yaml"))
+    of_class: dict[str, list[Offer]] = {}
+    for offer in offers:
+        of_class.setdefault(offer.cls, []).append(offer)
     groups: dict[tuple[int, bool], list[Offer]] = {}
     for offer in offers:
-        groups.setdefault((offer.path.count("."), offer.path.endswith("**")), []).append(offer)
+        depth = 1 + offer.path.count(".") if _may_meet(offer, of_class[offer.cls]) else 0
+        groups.setdefault((depth, offer.path.endswith("**")), []).append(offer)
     tried = (_tried(group, start, before, plan_with) for group in groups.values())
     return frozenset(offer for left in tried for offer in left)
+
+
+def _may_meet(offer: Offer, others: Sequence[Offer]) -> bool:
+    """Whether another one of its class is about a part of it, or about what it is a part of."""
+    stem = offer.path.removesuffix("**")
+    return any(
+        other is not offer
+        and (offer.path.startswith(other.path.removesuffix("**")) or other.path.startswith(stem))
+        for other in others
+    )
 
 
 def _tried(

@@ -84,7 +84,8 @@ def render_starter(plan: Plan, plan_with: PlanWith, example: Example | None = No
     """
     rules = f"{_HEAD}{_NORMS}{''.join(_norms(plan))}{_render_lifted(plan)}"
     offers = [offer for entry in plan.classes for offer in offers_of(entry)]
-    working = usable(offers, rules, plan_with)
+    before = plan if rules == _HEAD + _NORMS else plan_with(parse_spec(rules, "pyroify.yaml"))
+    working = usable(offers, rules, before, plan_with)
     found = "".join(f"  # {printable(line)}\n" for line in _found(plan, working))
     parts = (rules, _render_own(plan), _render_frozen(plan), f"{_FOUND}{found}", _follow(plan))
     return "".join((*parts, render_svi(example) if example else ""))

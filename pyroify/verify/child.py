@@ -145,25 +145,28 @@ class OriginalRun:
 
 
 class Verifier:
-    """Verifies targets one after the other; ``announce`` is told whose code runs from now on."""
+    """Verifies targets one after the other."""
 
     def __init__(
-        self,
-        trees: Mapping[str, Tree],
-        planned: PlannedClasses | None,
-        announce: Callable[[str], None],
-        notes: Path,
+        self, trees: Mapping[str, Tree], planned: PlannedClasses | None, notes: Path
     ) -> None:
         self._trees = trees
         self._planned = planned
-        self._announce = announce
+        self._announce: Callable[[str], None] = lambda stage: None
         self._imports = Imports()
         self._uses = OwnUses(trees[ORIGINAL].root)
         self._notes = notes
-        self._missing: set[str] = set()
-        """The packages that are not installed, and that the class's module imports."""
+        self._missing: dict[str, set[str]] = {}
+        """By file: the packages that it imports, and that are not installed."""
+        self._failed: dict[tuple[str, str], BaseException] = {}
+        """What was raised by files that cannot be imported, by version and path."""
 
-    def verify(self, target: Target) -> VerifyResult:
+    def verify(self, target: Target, announce: Callable[[str], None]) -> VerifyResult:
+        """Verify one target; ``announce`` is told whose code runs from now on."""
+        self._announce = announce
+        return self._verify(target)
+
+    def _verify(self, target: Target) -> VerifyResult:
         """Build and call the original, then compare every call with the rewritten class."""
         result = VerifyResult(
             target.name, target.path, "not_verified", left_out=tuple(target.left_out)
@@ -207,7 +210,7 @@ class Verifier:
 
     def _verify_within(self, target: Target, around: Target, result: VerifyResult) -> VerifyResult:
         """Compare what a class is called within, in its place."""
-        found = self.verify(around)
+        found = self._verify(around)
         result = replace(found, name=result.name, path=result.path, left_out=result.left_out)
         if found.status == "equal":
             way: Way = "part" if target.build.is_part else "within"
@@ -237,12 +240,9 @@ class Verifier:
         self, target: Target, rehearsal: OriginalRun, result: VerifyResult
     ) -> VerifyResult:
         """Compare every call of a class that is built in one way."""
-        result = replace(
-            result,
-            built=f"{target.qualname}({rehearsal.arguments}){self._without()}",
-            way=rehearsal.way,
-            place=rehearsal.place,
-        )
+        with self._side(ORIGINAL):  # to show what source code makes, it is run
+            built = f"{target.qualname}({rehearsal.arguments}){self._without(target)}"
+        result = replace(result, built=built, way=rehearsal.way, place=rehearsal.place)
         try:
             with self._side(REWRITTEN), _default_dtype(rehearsal.arguments):
                 # Before any call: instances may share modules, and Pyro names none that has run.
@@ -255,9 +255,10 @@ class Verifier:
             return replace(result, status="failed", reason=reason)
         return _with_faults(_summed_up(result, comparisons, rehearsal.silent), faults)
 
-    def _without(self) -> str:
+    def _without(self, target: Target) -> str:
         """What is stood in for, as part of how a class was built."""
-        return f" without {', '.join(sorted(self._missing))}" if self._missing else ""
+        missing = self._missing.get(target.path)
+        return f" without {', '.join(sorted(missing))}" if missing else ""
 
     def _rehearse(self, cls: type[nn.Module], target: Target) -> list[OriginalRun]:
         """How the original is built and called: as a run did it, or else as can be found out.
@@ -298,13 +299,13 @@ class Verifier:
         build, runs = target.build, list[OriginalRun]()
         if not build.is_guessed or build.inputs is not None or build.data is not None:
             return runs
-        deadline = time.monotonic() + _OWN_SECONDS
+        deadline = time.process_time() + _OWN_SECONDS
         for use in self._uses.of(target.path, target.module, target.qualname):
             with suppress(Exception, SystemExit):
                 run = _as_used(cls, use, target, deadline)
                 if run.calls and not run.silent:
                     runs.append(run)
-            if len(runs) == _OWN or time.monotonic() > deadline:
+            if len(runs) == _OWN or time.process_time() > deadline:
                 break
         return runs
 
@@ -316,13 +317,20 @@ class Verifier:
         self._announce(REWRITTEN)
 
     def _load(self, side: str, target: Target) -> Any:
-        """Import the class; packages that the original lacks are stood in for on both sides."""
-        tree = self._trees[side]
+        """Import the class; packages that the original lacks are stood in for on both sides.
 
-        def load() -> Any:
-            return tree.load(target.path, target.module, target.qualname)
-
-        return load_without(load, tree.root, self._missing)
+        A file that cannot be imported is not tried again for its other classes.
+        """
+        tree, place = self._trees[side], (side, target.path)
+        if failed := self._failed.get(place):
+            raise failed
+        load = functools.partial(tree.module_of, target.path, target.module)
+        try:
+            module = load_without(load, tree.root, self._missing.setdefault(target.path, set()))
+        except (Exception, SystemExit) as error:
+            self._failed[place] = error
+            raise
+        return functools.reduce(getattr, target.qualname.split("."), module)
 
     def _load_original(self, target: Target) -> type[nn.Module]:
         pyro.set_rng_seed(0)  # for what is made as it is imported
@@ -355,14 +363,14 @@ class Verifier:
         with self._side(ORIGINAL):
             before = self._load_original(target)
         said, done = "", False
-        until = time.monotonic() + _VARIANT_SECONDS
+        until = time.process_time() + _VARIANT_SECONDS
         for label, varied in rehearsal.calls.items():
             modules = self._build_both(before, after, rehearsal.arguments)
             if isinstance(varied.call, RecordedCall):
                 varied.call.restore(modules[0])
             _vary_constants(modules[0])
             for name, call in [("", varied.call), *varied.variants.items()]:
-                if name and time.monotonic() > until:
+                if name and time.process_time() > until:
                     break
                 for training in (True, False) if name else _modes(modules[0]):
                     if training is not None:
@@ -488,7 +496,7 @@ def _vary_weights(module: nn.Module) -> None:
 def _rehearse(cls: type[nn.Module], target: Target, seconds: float) -> OriginalRun:
     """Find constructor arguments and calls that run, the more calls the better."""
     best: OriginalRun | None = None
-    deadline = time.monotonic() + seconds
+    deadline = time.process_time() + seconds
     for arguments in islice(_buildable(cls, target.build, deadline), _BUILDS_CALLED):
         rehearsal = _with_calls(cls, arguments, target, deadline, _entry_points(cls))
         if rehearsal.calls and not rehearsal.silent:
@@ -509,7 +517,7 @@ def _uneven(cls: type[nn.Module], target: Target, found: OriginalRun) -> Iterato
     """Build and call it with sizes that are not the same: a square hides which side is which."""
     if not (target.build.is_guessed and isinstance(found.arguments, Arguments)):
         return
-    deadline = time.monotonic() + _SEARCH_SECONDS / 2
+    deadline = time.process_time() + _SEARCH_SECONDS / 2
     entry_points = [varied.call.method for varied in found.calls.values()]
     for arguments in uneven_arguments(found.arguments):
         with suppress(Exception, SystemExit):
@@ -530,7 +538,7 @@ def _as_noted(
 
     Raises what the original raises when it is built.
     """
-    deadline = time.monotonic() + _SEARCH_SECONDS
+    deadline = time.process_time() + _SEARCH_SECONDS
     arguments.construct(cls)
     able: dict[str, Varied] = {}
     for call in calls:
@@ -548,7 +556,7 @@ def _as_used(cls: type[nn.Module], use: OwnUse, target: Target, deadline: float)
     """Build and call a class as a line of the project does. Raises what the original raises."""
     arguments = GuessedCode(use.build, use.place)
     methods = _entry_points(cls)
-    with within(max(deadline - time.monotonic(), 1.0)), SizeLimit(_LARGEST):
+    with within(max(deadline - time.process_time(), 1.0)), SizeLimit(_LARGEST):
         module = arguments.construct(cls)
         calls = []
         for method, code in use.calls:
@@ -566,7 +574,7 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
     first_error, any_built = "", False
     completed: list[Built] = []
     tried = set[str]()
-    while time.monotonic() < deadline:
+    while time.process_time() < deadline:
         arguments = completed.pop() if completed else next(guesses, None)
         if arguments is None:
             break
@@ -704,7 +712,7 @@ def main(request_file: Path, plan_file: Path, results_file: Path) -> None:
     pyro.settings.set(module_local_params=request["local_params"])
     sys.argv = ["pyroify-verify"]
     trees = {name: Tree(Path(request[name])) for name in (ORIGINAL, REWRITTEN)}
-    notes = Path(request["notes"])
+    verifier = Verifier(trees, planned, Path(request["notes"]))
     with results_file.open("a", buffering=1) as results:
         for document in request["targets"]:
             number = document.pop("number")
@@ -713,8 +721,8 @@ def main(request_file: Path, plan_file: Path, results_file: Path) -> None:
             def write(key: str, value: Any, number: int = number) -> None:
                 results.write(json.dumps({"target": number, key: value}) + "\n")
 
-            verifier = Verifier(trees, planned, functools.partial(write, "stage"), notes)
-            write("result", asdict(verifier.verify(target)))
+            result = verifier.verify(target, functools.partial(write, "stage"))
+            write("result", asdict(result))
 
 
 def _limit_memory() -> None:

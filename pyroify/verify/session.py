@@ -28,7 +28,7 @@ _SLOWDOWN = 20
 
 _BOOTSTRAP = """\
 import runpy, sys
-sys.path.append(sys.argv.pop(1))
+sys.path[:] = [*filter(None, sys.path), sys.argv.pop(1)]  # not the folder that is the current one
 runpy.run_module("pyroify.verify.child", run_name="__main__")
 """
 

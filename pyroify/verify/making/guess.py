@@ -170,21 +170,29 @@ def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Argu
     One that the line names which raises, if there is any.
     """
     message = str(error)
-    found = re.search(r"'(\w+)' object|of type '(\w+)'|(\w+) is not a Module", message)
+    found = re.search(_COMPLAINED_OF, message)
     kind = next(filter(None, found.groups()), "") if found else ""
     values = next((given for asked, given in _COMPLAINTS if re.search(asked, message)), ())
     lines = [frame.line or "" for frame in traceback.extract_tb(error.__traceback__)]
     words = set(re.findall(r"\w+", " ".join(lines)))
     able = [n for n, v in arguments.kwargs.items() if kind in ("", type(v).__name__)]
     if listed := re.search(
-        r"(?:one of|choose|expected|among|supported|valid)\b(.*)", message, re.S
+        r"\b(?:one of|choose|expected|among|supported|valid)\b(.*)", message, re.S
     ):
         options = re.findall(r"'([\w.-]+)'", listed[1])
         values = (*values, *options)
         able = [n for n, v in arguments.kwargs.items() if isinstance(v, str) and v not in options]
     for name in [name for name in able if name in words] or able:
-        for other in values:
+        for other in (*_regrouped(arguments.kwargs[name], message), *values):
             yield Arguments(arguments.args, {**arguments.kwargs, name: other})
+
+
+def _regrouped(value: Any, message: str) -> Iterator[Any]:
+    """A number twice where several are asked for, and one of several where that is."""
+    if type(value) in (int, float) and re.search(_SEVERAL_ASKED, message):
+        yield from ((value, value), [value, value])
+    if type(value) in (tuple, list) and value and re.search(_ONE_ASKED, message):
+        yield value[0]
 
 
 def uneven_arguments(arguments: Arguments) -> Iterator[Arguments]:
@@ -438,6 +446,20 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
 """Guesses by the name of a parameter; the first pattern that is found decides."""
 
 _OF_NO_TYPE = (SIZE, 2, 0.5, True, None, "relu", [SIZE, SIZE], nn.Identity, _LINEAR)
+
+_COMPLAINED_OF = (
+    r"'(\w+)' object|of type '(\w+)'|(\w+) is not a Module"
+    r"|(?:operand|instances) .*'(tuple|list)'"
+)
+_SEVERAL_ASKED = (
+    r"not subscriptable|not iterable|has no len\(\)|non-iterable"
+    r"|must be (?:an? |of type )?(?:tuple|list|sequence|pair)"
+)
+_ONE_ASKED = (
+    r"'(?:tuple|list)' object cannot be interpreted"
+    r"|(?:operand|instances) .*'(?:tuple|list)'"
+    r"|must be (?:an? |of type )?(?:int|float|number|real|single)"
+)
 
 _COMPLAINTS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"not subscriptable|not iterable|has no len\(\)|non-iterable", ([SIZE, SIZE],)),

@@ -10,9 +10,10 @@ import inspect
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, product
 from math import sqrt
 from typing import Any
 
@@ -72,17 +73,21 @@ Inputs = Mapping[str, Any]
 def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCall, str]:
     """Find arguments with which ``method`` of ``module`` runs, and say what they are.
 
-    ``deadline`` is a value of ``time.monotonic()``. Raises :class:`NoCall`.
+    ``deadline`` is a value of ``time.process_time()``. Raises :class:`NoCall`.
     """
     if isinstance(inspect.getattr_static(type(module), method), property | cached_property):
         return EntryCall(method), method
     parameters = list(inspect.signature(getattr(module, method)).parameters.values())
     dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
     said = shapes_said(type(module), method)
-    queue = [*_as_said(module, parameters, said), *_first_guesses(module, parameters)]
+    queue = [
+        *_as_said(module, parameters, said),
+        *_with_states(module, parameters),
+        *_first_guesses(module, parameters),
+    ]
     seen, first_error = set(), ""
     for _ in range(ATTEMPTS):
-        if not queue or time.monotonic() > deadline:
+        if not queue or time.process_time() > deadline:
             break
         inputs = queue.pop(0)
         if repr(inputs) in seen:
@@ -132,6 +137,8 @@ def _labels(inputs: Inputs) -> str:
 def _label(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_label, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_label, value))})"
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
     return str(value) if isinstance(value, Shape) else repr(value)
@@ -175,6 +182,42 @@ def _as_said(
             }
             main = next(iter(shapes.values()))
             yield {p.name: shapes.get(p.name) or _guess(p, main, None) for p in wanted}
+
+
+_STATE = re.compile(r"hidden|state|carry|memory|^h(x|c|_?0)?$")
+_STATE_MAKER = re.compile(
+    r"_*(init|zero|initial|get|make|create|begin|start).*(hidden|state|carry)"
+)
+
+
+def _with_states(
+    module: nn.Module, parameters: Sequence[inspect.Parameter]
+) -> Iterator[dict[str, Any]]:
+    """Shapes, with the first state of a recurrent network as a method of its own makes it."""
+    wanted = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    carried = [parameter.name for parameter in wanted if _STATE.search(parameter.name)]
+    cls = type(module)
+    names = [n for n in dir(cls) if _STATE_MAKER.match(n) and not hasattr(nn.Module, n)]
+    if len(carried) != 1 or len(wanted) < 2 or not names:
+        return
+    for shape in _shapes(module):
+        for state in _states([getattr(module, name) for name in names], shape.sizes):
+            yield {p.name: state if p.name in carried else _guess(p, shape, None) for p in wanted}
+
+
+def _states(makers: Sequence[Callable[..., Any]], sizes: Sequence[int]) -> Iterator[Any]:
+    """What the methods make: of nothing, of the number of rows, or of that and of a size."""
+    for maker, given in product(makers, ((), (*sizes[:1],), (*sizes[:1], tuple(sizes[2:])))):
+        with suppress(Exception):
+            made = maker(*given)
+            if any(True for _ in tensors(made)):
+                yield _detached(made)
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach()
+    return type(value)(map(_detached, value)) if type(value) in (list, tuple) else value
 
 
 def _kind(name: str) -> str:
@@ -244,9 +287,10 @@ def _own(module: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def _of_width(width: int) -> list[Shape]:
-    """Rows, sequences, signals, images, heads, images with channels last, volumes."""
+    """Rows, sequences, signals, images, heads, images with channels last, volumes, films."""
     flat = ((2, width), (2, 5, width), (2, width, 16), (width,))
     deep = ((2, width, 16, 16), (2, 2, 5, width), (2, 8, 8, width), (2, width, 4, 16, 16))
+    deep = (*deep, (2, 5, width, 16, 16))
     return [Shape(sizes) for sizes in (*flat[:3], *deep, *flat[3:])]
 
 
@@ -370,6 +414,7 @@ _MENDERS: tuple[tuple[str, Mender], ...] = (
     (r"Expected (\d)D \(unbatched\) or (\d)D", _set_rank),
     (r"unpack \(expected (\d)", _set_rank),
     (r"expected (\d) dims", _set_rank),
+    (r"len\(dims\) = (\d)", _set_rank),
     (r"subscripts in the equation \((\d)\)", _set_rank),
     (r"Dimension out of range|must have at least|too many indices|number of axis", _add_dimension),
     (r"doesn't match model \((\d+)[*x](\d+)\)", _set_square),
@@ -379,6 +424,7 @@ _MENDERS: tuple[tuple[str, Mender], ...] = (
     (r"scalar types?:? Long|must be long|expected scalar type (Long|Int)|index tensor", _as("int")),
     (r"for 'Long'|floating|same dtype|type \(.*Long.*\) and|Float but found Long", _as("float")),
     (r"dtype bool|for 'Bool'|mask.*bool", _as("bool")),
+    (r"hidden size \(\d+, (\d+), \d+\), got \[\d+, (\d+),", _swap),
     (r"\D(\d+)\D+?(\d+)\b", _swap),
 )
 """What to do about an error; all that match are tried, in this order."""

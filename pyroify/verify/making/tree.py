@@ -39,15 +39,21 @@ class Tree:
         sys.path[:] = [folder for folder in sys.path if folder not in self._folders]
 
     def load(self, path: str, module: str, qualname: str) -> Any:
-        """Import ``qualname`` from the file ``path``; only after :meth:`enter`.
+        """Import ``qualname`` from the file ``path``, as :meth:`module_of` does.
 
-        The file is imported by its name in its package, or else as ``module``. Raises what the
-        import raises, and ``AttributeError`` where the file has no such class.
+        Raises ``AttributeError`` where the file has no such class.
+        """
+        return reduce(getattr, qualname.split("."), self.module_of(path, module))
+
+    def module_of(self, path: str, module: str) -> ModuleType:
+        """Import the file ``path``; only after :meth:`enter`.
+
+        By its name in its package, or else as ``module``. Raises what the import raises.
         """
         file = self.root / path
         if not file.exists():
             raise FileNotFoundError(f"there is no file {path}")
-        return reduce(getattr, qualname.split("."), self._import(file, module))
+        return self._import(file, module)
 
     def path_of(self, cls: type) -> str:
         """The file of a class, relative to the root; empty for another's."""
@@ -55,7 +61,7 @@ class Tree:
         path = Path(file).resolve() if file else self.root
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else ""
 
-    def _import(self, file: Path, module: str) -> Any:
+    def _import(self, file: Path, module: str) -> ModuleType:
         self._add_folders(file.parent, self.root / "src", self.root)
         names = [name for name in (name_in_package(file), module) if name]
         error: Exception | None = None
