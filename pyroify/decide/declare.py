@@ -26,6 +26,7 @@ from pyroify.decide.redeclare import (
 from pyroify.decide.run_time import (
     CONVERTED,
     HANDED_IN,
+    convert_plain,
     declare_at_run_time,
     name_children,
     note_past_returns,
@@ -131,7 +132,10 @@ class Declarer:
             if is_late := not is_by_hand and (moves or takes):
                 statements.append(CONVERTED if moves else HANDED_IN)
             seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
-            statements.extend(declare_visible(seen, sites))
+            declared = tuple(declare_visible(seen, sites))
+            if declared and not is_late:
+                statements.extend(convert_plain(seen))
+            statements.extend(declared)
             if is_late:
                 statements.extend(name_children(covered, self.summary))
         if is_by_hand:

@@ -531,12 +531,17 @@ class Resolver:
     ) -> Value:
         """What a call makes; its layers are hidden where it may as well make something else.
 
-        A class of the project cannot be wrapped there, and so the layers are not either.
+        A class of the project cannot be wrapped there, and so the layers are not either. What is
+        made by a class that is handed in stays plain at first.
         """
         if self.layers_called(callee, scope):
             return join(*nodes)
+        is_handed_in = isinstance(callee, Argument)
         return join(
-            *(Unknown(call.text, sure=True) if _is_made_by(node, call) else node for node in nodes)
+            *(
+                _left_plain(node, call, is_handed_in) if _is_made_by(node, call) else node
+                for node in nodes
+            )
         )
 
     def layers_called(self, callee: Value, scope: Scope) -> tuple[Layer, ...]:
@@ -1072,6 +1077,13 @@ def _is_made_by(node: Value, call: Call) -> bool:
     """Whether there is a layer or container in a structure that a call itself makes."""
     made = (item for item in walk(node) if isinstance(item, LayerInstance | ContainerInstance))
     return any(item.call is not None and item.call.place == call.place for item in made)
+
+
+def _left_plain(node: Value, call: Call, is_handed_in: bool) -> Value:
+    """What a call makes where it cannot be wrapped: a single layer is declared all the same."""
+    if is_handed_in and isinstance(node, LayerInstance):
+        return replace(node, call=None, plain=True)
+    return Unknown(call.text, sure=True)
 
 
 def is_literal(text: str) -> bool:
