@@ -29,9 +29,9 @@ from pyroify.catalog.calls import (
     computes_weight,
     makes_function,
 )
-from pyroify.catalog.layers import KEYED, Layer
+from pyroify.catalog.layers import KEYED, LAYERS, Layer
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
-from pyroify.catalog.thirdparty import HOLDING
+from pyroify.catalog.thirdparty import HOLDING, SEQUENTIAL
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.unknown import Contents
 from pyroify.program.values import (
@@ -770,6 +770,8 @@ class Resolver:
             return self._copied(call, call.args[0].value, scope)
         if name in NORMED:
             return self._normed(call, scope)
+        if SEQUENTIAL.fullmatch(name):
+            return self._sequential(call, scope)
         target = index.resolve(dotted, scope.path)
         if target.module_class is not None:
             return self._instance(call, target.module_class, scope)
@@ -787,6 +789,12 @@ class Resolver:
         if (made := self._member_call(call, dotted, scope)) is not None:
             return made
         return self._outside_call(call, name, scope)
+
+    def _sequential(self, call: Call, scope: Scope) -> ContainerInstance:
+        """What a library's function makes of layers: a plain container of those that are there."""
+        container = self.container(call, LAYERS["Sequential"], scope)
+        items = tuple(_if_any(item) for item in container.items if item != NOTHING)
+        return replace(container, call=None, items=items, plain=True)
 
     def _normed(self, call: Call, scope: Scope) -> Value:
         """A layer with other parameters; an instance of the project keeps those it declares."""
@@ -968,6 +976,12 @@ def _without_none(node: Value, passed: Passed) -> Value:
     """What ``*value`` is, which is not None."""
     options = [option for option in options_of(node) if option != NOTHING or not passed.star]
     return join(*options)
+
+
+def _if_any(node: Value) -> Value:
+    """A member that is left out where it is None: how many there are of it is not known then."""
+    there = [option for option in options_of(node) if option != NOTHING]
+    return Many(join(*there)) if 0 < len(there) < len(options_of(node)) else node
 
 
 def _with_more(value: Value, text: str) -> Value:
