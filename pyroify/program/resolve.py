@@ -609,6 +609,9 @@ class Resolver:
 
     def _is_own(self, maker: Value, scope: Scope) -> bool:
         """Whether something makes instances of a class of the project, whatever it is given."""
+        if isinstance(maker, Call) and maker.args:
+            inner = self.makers(maker.args[0].value, replace(scope, depth=scope.depth + 1))
+            return bool(inner) and all(self._is_own(*each) for each in inner or ())
         name = maker.dotted if isinstance(maker, Name) else ""
         cls = self.index.resolve(name, scope.path).module_class
         base = cls.library_base if cls is not None else None

@@ -154,7 +154,7 @@ class _Mentions:
             self._look_at(first.body)  # what it is called with is seen
             given.remove(first)
         if called in self._tests and given and chain(given[0]):
-            self._read(given.pop(0))
+            given.pop(0)  # which is not called there
         self.look_at_all([*given, *node.keywords])
 
     def _lambda(self, node: ast.Lambda) -> None:
