@@ -48,8 +48,8 @@ from pyroify.program.summary import ClassSummary, OwnParameter, summary_of
 from pyroify.program.values import LayerInstance, is_opaque
 from pyroify.spec.expressions import to_text
 from pyroify.spec.match import SiteKey
-from pyroify.spec.model import Spec
-from pyroify.spec.render import Place
+from pyroify.spec.model import Latent, Spec
+from pyroify.spec.render import Place, attributes_read
 from pyroify.syntax.facts import Function
 
 
@@ -171,9 +171,12 @@ class Declarer:
         for latent in sorted(sites.latents, key=lambda latent: "." in latent.name):
             if latent.name in own:
                 continue
-            if obstacle := self._obstacle(latent.name):
+            obstacle, help = self._obstacle(latent.name), "choose another name"
+            if not obstacle and (missing := self._missing(latent, sites)):
+                obstacle = f"has a size self.{missing}, which the class does not assign"
+                help = "assign it in the class, or give a number"
+            if obstacle:
                 message = f"latent {latent.index + 1} ({cls.cls.name}.{latent.name}) {obstacle}"
-                help = "choose another name"
                 sites.report(cls.cls.line, cls.cls.column, "PYR151", message, help)
                 continue
             target = f"self.{latent.name}"
@@ -183,6 +186,12 @@ class Declarer:
             if made:
                 sites.record_latent(latent, made[-1].value)
             yield from made
+
+    def _missing(self, latent: Latent, sites: Sites) -> str:
+        """An attribute that a size reads, and the class surely has not; empty if there is none."""
+        others = {other.name for other in sites.latents}
+        read = (path.partition(".")[0] for size in latent.shape for path in attributes_read(size))
+        return next((n for n in read if n not in others and self.summary.surely_misses(n)), "")
 
     def _obstacle(self, name: str) -> str:
         """Why there cannot be a new attribute of this name, if it cannot."""
