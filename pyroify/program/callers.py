@@ -29,7 +29,7 @@ from pyroify.program.values import (
     without_call,
 )
 from pyroify.syntax.facts import ATTACHING, Function
-from pyroify.syntax.interpret.collections import element_of
+from pyroify.syntax.interpret.collections import element_of, substitute
 from pyroify.syntax.source import chain
 from pyroify.syntax.values import (
     NOTHING,
@@ -53,6 +53,7 @@ from pyroify.syntax.values import (
 Key = tuple[str, str]
 PARTIAL = Name("functools.partial")
 CONSTRUCTOR = "__init__"
+LOCALS = ".<locals>."
 
 
 @dataclass
@@ -333,10 +334,12 @@ class Callers:
         found: dict[Key, list[tuple[Call, CallSite]]] = {}
         for file in self.index.files:
             for at in code_of(file):
+                around = _around(at)
                 for call, cls in self._called(at):
                     owner = cls.find_method(CONSTRUCTOR)
                     if owner is not None:
-                        found.setdefault(owner[0].key, []).append((call, at))
+                        placed = (_seen_from(around, call), around) if around else (call, at)
+                        found.setdefault(owner[0].key, []).append(placed)
         return found
 
     def _called(self, at: CallSite) -> Iterator[tuple[Call, ModuleClass]]:
@@ -409,6 +412,39 @@ def with_arguments(scope: Scope, known: Mapping[str, Value]) -> Scope:
         return scope
     passed = {name: Passed(value, name, stable=True) for name, value in known.items()}
     return replace(scope, arguments={name: (item, scope) for name, item in passed.items()})
+
+
+def _around(at: CallSite) -> CallSite | None:
+    """The method that a function is defined in, unless it has arguments of the same names."""
+    if at.function is None or at.function.name.count(LOCALS) != 1:
+        return None
+    name, line = at.function.name.partition(LOCALS)[0], at.function.line
+    found = [
+        CallSite(at.file, method, cls)
+        for cls in at.file.classes
+        for method in cls.methods
+        if method.name == name and method.line < line <= cls.end_line
+    ]
+    around = max(found, key=_line, default=None)
+    own = {*at.function.arguments, *at.function.rest}
+    if around is None or around.function is None or own.intersection(around.function.arguments):
+        return None
+    return around
+
+
+def _line(at: CallSite) -> int:
+    return at.function.line if at.function is not None else 0
+
+
+def _seen_from(around: CallSite, call: Call) -> Call:
+    """A call in a function within a method, with arguments of the method as what they are."""
+    method, module = around.function, around.file.module
+    found: Value = call
+    for name in method.arguments if method is not None else ():
+        if method is not None and name not in method.rebound:
+            for spelling in (name, f"{module}.{name}"):
+                found = substitute(found, spelling, Argument(name))
+    return found if isinstance(found, Call) else call
 
 
 def _callees(callee: Value, args: tuple[Passed, ...]) -> Iterator[tuple[Name, tuple[Passed, ...]]]:

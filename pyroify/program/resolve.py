@@ -781,6 +781,8 @@ class Resolver:
         if target.plain_class is not None and target.file is not None:
             return self._plain_instance(call, target.plain_class, target.file, scope)
         if target.function is not None and target.file is not None:
+            if _lacks_arguments(target.function, call):
+                return PLAIN  # it is not reached with this function
             node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
             if holds_parameters(node) and not is_data(node):
                 place = (target.file.path, target.function.name)
@@ -1072,6 +1074,15 @@ def _any_of(nodes: Sequence[Value], text: str) -> Value:
     if all(isinstance(node, Plain | Nothing) for node in nodes):
         return PLAIN
     return hidden(text, *nodes)
+
+
+def _lacks_arguments(function: Function, call: Call) -> bool:
+    """Whether a function cannot be called so: an argument without a default is not given."""
+    defaults = dict(function.defaults)
+    return not (call.starred or call.indirect or function.decorators) and any(
+        call.argument(name, position) is None and name not in defaults
+        for position, name in enumerate(function.arguments)
+    )
 
 
 def _is_class_name(name: str) -> bool:
