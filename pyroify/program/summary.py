@@ -9,7 +9,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pyroify.catalog.calls import computes_weight
-from pyroify.catalog.layers import NUMBERED, Layer
+from pyroify.catalog.layers import NUMBERED, Layer, names_parameter
 from pyroify.catalog.module import MODULE, MODULE_NAMES
 from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
@@ -857,8 +857,9 @@ class ClassSummary:
             )
             if item.how in ("register", "setattr") or is_module:
                 return self._added_by_name(node, made, item)
-        if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
-            return node
+        if item.how == "setitem" and len(item.path) > 1:
+            if _names_values(item.path) or not holds_parameters(made):
+                return node
         if item.how == "insert" and _is_numbered(node) and len(item.path) == 1:
             return replace(node, items=(Many(join(made, *map(member_of, node.items))),))
         if item.how in (*UNNAMED, "insert") or len(item.path) > 1:
@@ -1288,6 +1289,11 @@ def _any_left(node: ContainerInstance) -> ContainerInstance:
         return node
     anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.items)
     return replace(node, items=tuple(anywhere), keys=())
+
+
+def _names_values(path: Path) -> bool:
+    """Whether a path leads to numbers of a parameter: ``self.fc.weight.data``."""
+    return path[-1] == "data" or names_parameter(path[-1])
 
 
 def _is_tie(instance: LayerInstance, item: Assignment) -> bool:
