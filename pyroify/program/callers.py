@@ -36,6 +36,7 @@ from pyroify.syntax.values import (
     Argument,
     Call,
     Element,
+    Items,
     Name,
     Nothing,
     OneOf,
@@ -280,7 +281,7 @@ class Callers:
         """Instances, what has no parameters, or classes to be called; None for all else."""
         node = join(*(self._instances(option, scope) for option in options_of(value)))
         known = (ClassInstance, Plain, Nothing, ContainerInstance)
-        if not all(isinstance(item, known) for item in options_of(node)):
+        if not all(isinstance(item, known) or _lists_instances(item) for item in options_of(node)):
             return None
         if isinstance(node, Plain) and not node.is_module:
             makers = self._makers(value, scope)
@@ -412,6 +413,14 @@ def with_arguments(scope: Scope, known: Mapping[str, Value]) -> Scope:
         return scope
     passed = {name: Passed(value, name, stable=True) for name, value in known.items()}
     return replace(scope, arguments={name: (item, scope) for name, item in passed.items()})
+
+
+def _lists_instances(node: Value) -> bool:
+    """Whether it is a list of instances of the project, and of what has no parameters."""
+    if not isinstance(node, Items) or node.keys:
+        return False
+    has_one = any(isinstance(item, ClassInstance) for item in walk(node))
+    return has_one and all(map(holds_only_instances, node.items))
 
 
 def _around(at: CallSite) -> CallSite | None:

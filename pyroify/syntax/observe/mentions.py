@@ -16,6 +16,8 @@ from pyroify.syntax.source import Source, chain
 
 TESTS = {"isinstance": 1, "issubclass": 1, "super": 0}
 """Functions that only look at a class, and which of their arguments that is."""
+ASSERTIONS = frozenset(("assertIsInstance", "assertNotIsInstance"))
+"""Methods of test cases that do so with the second of theirs."""
 PARTIAL = "functools.partial"
 MAP = "map"
 BY_TEXT = frozenset(("globals", "locals", "eval", "exec"))
@@ -148,6 +150,8 @@ class _Mentions:
             self._names.add(called.removesuffix(".__init__"))
         if called in TESTS and len(given) == 2:
             given.pop(TESTS[called])
+        if called.rpartition(".")[2] in ASSERTIONS and len(given) > 1:
+            given.pop(1)
         if called in (PARTIAL, MAP) and given and chain(given[0]):
             self._read(given.pop(0))
         if called == MAP and given and isinstance(first := given[0], ast.Lambda):
