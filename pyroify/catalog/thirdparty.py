@@ -63,6 +63,9 @@ WITHOUT_PARAMETERS: Final = re.compile(
 )
 """Calls that make a module without parameters, whatever they are given."""
 
+SEQUENTIAL: Final = re.compile(r"torch_einops_utils\.(nn\.)?Sequential")
+"""Functions that make an ``nn.Sequential`` of what they are given, without None."""
+
 HOLDING: Final = re.compile(r"torchmetrics\.(\w+\.)*(MetricCollection|MetricTracker|wrappers\.\w+)")
 """Calls that make a module whose parameters are those of what they are given."""
 

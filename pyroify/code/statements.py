@@ -322,8 +322,11 @@ Loop = tuple[str, str]
 
 
 def guarded(test: Test, statements: Iterable[Statement]) -> Block:
-    """Statements under a test, if there is one, and there are any."""
+    """Statements under a test, if there is one and there are any, unless they are already."""
     block = tuple(statements)
+    match block:
+        case (If(arms=((same, _),), otherwise=()),) if same == test:
+            return block
     return (If(((test, block),)),) if test and block else block
 
 

@@ -26,6 +26,7 @@ from pyroify.decide.redeclare import (
 from pyroify.decide.run_time import (
     CONVERTED,
     HANDED_IN,
+    convert_plain,
     declare_at_run_time,
     name_children,
     note_past_returns,
@@ -47,8 +48,8 @@ from pyroify.program.summary import ClassSummary, OwnParameter, summary_of
 from pyroify.program.values import LayerInstance, is_opaque
 from pyroify.spec.expressions import to_text
 from pyroify.spec.match import SiteKey
-from pyroify.spec.model import Spec
-from pyroify.spec.render import Place
+from pyroify.spec.model import Latent, Spec
+from pyroify.spec.render import Place, attributes_read
 from pyroify.syntax.facts import Function
 
 
@@ -131,7 +132,10 @@ class Declarer:
             if is_late := not is_by_hand and (moves or takes):
                 statements.append(CONVERTED if moves else HANDED_IN)
             seen = [item for item in attributes if not is_opaque(item.node)]  # others are by hand
-            statements.extend(declare_visible(seen, sites))
+            declared = tuple(declare_visible(seen, sites))
+            if declared and not is_late:
+                statements.extend(convert_plain(seen))
+            statements.extend(declared)
             if is_late:
                 statements.extend(name_children(covered, self.summary))
         if is_by_hand:
@@ -167,9 +171,12 @@ class Declarer:
         for latent in sorted(sites.latents, key=lambda latent: "." in latent.name):
             if latent.name in own:
                 continue
-            if obstacle := self._obstacle(latent.name):
+            obstacle, help = self._obstacle(latent.name), "choose another name"
+            if not obstacle and (missing := self._missing(latent, sites)):
+                obstacle = f"has a size self.{missing}, which the class does not assign"
+                help = "assign it in the class, or give a number"
+            if obstacle:
                 message = f"latent {latent.index + 1} ({cls.cls.name}.{latent.name}) {obstacle}"
-                help = "choose another name"
                 sites.report(cls.cls.line, cls.cls.column, "PYR151", message, help)
                 continue
             target = f"self.{latent.name}"
@@ -179,6 +186,12 @@ class Declarer:
             if made:
                 sites.record_latent(latent, made[-1].value)
             yield from made
+
+    def _missing(self, latent: Latent, sites: Sites) -> str:
+        """An attribute that a size reads, and the class surely has not; empty if there is none."""
+        others = {other.name for other in sites.latents}
+        read = (path.partition(".")[0] for size in latent.shape for path in attributes_read(size))
+        return next((n for n in read if n not in others and self.summary.surely_misses(n)), "")
 
     def _obstacle(self, name: str) -> str:
         """Why there cannot be a new attribute of this name, if it cannot."""

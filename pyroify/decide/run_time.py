@@ -50,7 +50,13 @@ from pyroify.program.placements import (
     subpath,
 )
 from pyroify.program.summary import Attribute, ClassSummary, summary_of
-from pyroify.program.values import ClassInstance, is_certain, is_opaque
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    LayerInstance,
+    is_certain,
+    is_opaque,
+)
 from pyroify.spec.match import has_wildcard, spells_out
 from pyroify.spec.model import Keep, Param
 from pyroify.syntax.facts import Assignment, Function
@@ -79,6 +85,19 @@ CONVERTED = For("_", Undeclared((Root("self"),)), (), "# Members are exchanged b
 """The statement that converts what is below ``self``, once it has its final structure."""
 HANDED_IN = replace(CONVERTED, comment="# Containers that are handed in may be plain ones.")
 """The same, where all that is not converted yet is what callers have made."""
+
+
+def convert_plain(attributes: Sequence[Attribute]) -> Iterator[Statement]:
+    """The statement that converts what is made where it cannot be wrapped, if anything is."""
+    made = [item for item in attributes if any(map(_is_plain, walk(item.node)))]
+    names = tuple(dict.fromkeys(item.name.partition(".")[0] for item in made))
+    if names:
+        root = Root("self", () if "" in names else names)
+        yield For("_", Undeclared((root,)), (), "# These layers are made as plain ones.")
+
+
+def _is_plain(node: Value) -> bool:
+    return isinstance(node, LayerInstance | ContainerInstance) and node.plain
 
 
 def name_children(covered: Sequence[Function], summary: ClassSummary) -> Iterator[Statement]:

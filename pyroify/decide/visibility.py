@@ -351,6 +351,7 @@ def _misses_layer(
     }
     seen = {n.call.place for n in _nodes(attributes) if isinstance(n, LayerInstance) and n.call}
     seen.update(*(_handed_over(summary, method) for method in covered))
+    seen |= summary.taken_apart
     seen.update(call.place for put in puts for call in calls_in(put.value))
     seen.update(call.place for item in attributes for call in _made_within(item, summary))
     return not layers <= seen

@@ -222,6 +222,7 @@ def _kept_calls(candidate: Candidate, resolver: Resolver, refused: Container[Key
     random = with_copied(candidate.summary, random)
     calls = [call for method in candidate.cls.cls.methods for call in method.layer_calls]
     kept = set(_handed_to(calls, candidate.cls.file.path, resolver, refused))
+    kept |= candidate.summary.taken_apart
     made = made_to_copy(candidate.summary, random)
     listed = _listed(candidate)
     for attribute in candidate.summary.everything:

@@ -2,6 +2,7 @@
 
 An argument that nothing annotates is known if every call of the constructor is, and each gives it
 instances of the project's classes, what holds no parameters, or one of some classes to be called.
+Where nobody builds the class, it is the class to be called that it is by default.
 One that all leave at None is there for code outside of the project, and not known.
 A class that is handed on, looked up by a text or made by a decorator may be called by anyone.
 """
@@ -28,13 +29,14 @@ from pyroify.program.values import (
     without_call,
 )
 from pyroify.syntax.facts import ATTACHING, Function
-from pyroify.syntax.interpret.collections import element_of
+from pyroify.syntax.interpret.collections import element_of, substitute
 from pyroify.syntax.source import chain
 from pyroify.syntax.values import (
     NOTHING,
     Argument,
     Call,
     Element,
+    Items,
     Name,
     Nothing,
     OneOf,
@@ -52,6 +54,7 @@ from pyroify.syntax.values import (
 Key = tuple[str, str]
 PARTIAL = Name("functools.partial")
 CONSTRUCTOR = "__init__"
+LOCALS = ".<locals>."
 
 
 @dataclass
@@ -219,13 +222,21 @@ class Callers:
     def _find(self, cls: ModuleClass) -> Iterator[tuple[str, Value]]:
         method = cls.cls.method(CONSTRUCTOR)
         calls = self._calls.get(cls.key, ())
-        if method is None or not calls or self._may_be_missed(cls):
+        if method is None or self._may_be_missed(cls):
             return
         for position, name in enumerate(method.arguments):
             values = [self._passed(name, position, cls, method, *call) for call in calls]
+            values = values or [self._left_alone(name, cls, method)]
             known = [value for value in values if value is not None]
             if len(known) == len(values) and set(known) != {NOTHING}:
                 yield name, join(*known)
+
+    def _left_alone(self, name: str, cls: ModuleClass, method: Function) -> Value | None:
+        """The class or function that an argument is by default, where nobody builds the class."""
+        default = dict(method.defaults).get(name)
+        value = self._default(default, cls) if default is not None else None
+        made = options_of(value) if value is not None else ()
+        return value if made and all(isinstance(item, Name) for item in made) else None
 
     def _passed(
         self, name: str, position: int, cls: ModuleClass, method: Function, call: Call, at: CallSite
@@ -247,10 +258,20 @@ class Callers:
                 return literal(text)
             case ast.Name() | ast.Attribute() if chain(node):
                 return self._known(self._name(chain(node), cls), scope)
-            case ast.Call(func=func, args=[], keywords=[]) if chain(func):
-                call = Call(self._name(chain(func), cls), 0, 0, (), ast.unparse(func))
-                return self._known(call, scope)
+            case ast.Call(func=func, args=args, keywords=keywords) if chain(func):
+                name = self._name(chain(func), cls)
+                if (args or keywords) and not self._makes_the_same(name, scope):
+                    return None
+                return self._known(Call(name, 0, 0, (), ast.unparse(func)), scope)
         return None
+
+    def _makes_the_same(self, name: Name, scope: Scope) -> bool:
+        """Whether what is made holds the same, whatever is given: of a class, or without any."""
+        layer = self.index.layer(name.dotted, scope.path)
+        if layer is not None:
+            return layer.kind == "stateless"
+        cls = self.index.resolve(name.dotted, scope.path).module_class
+        return cls is not None and not cls.library_base
 
     def _name(self, names: tuple[str, ...], cls: ModuleClass) -> Name:
         head = dict(cls.file.imports).get(names[0], f"{cls.file.module}.{names[0]}")
@@ -260,7 +281,7 @@ class Callers:
         """Instances, what has no parameters, or classes to be called; None for all else."""
         node = join(*(self._instances(option, scope) for option in options_of(value)))
         known = (ClassInstance, Plain, Nothing, ContainerInstance)
-        if not all(isinstance(item, known) for item in options_of(node)):
+        if not all(isinstance(item, known) or _lists_instances(item) for item in options_of(node)):
             return None
         if isinstance(node, Plain) and not node.is_module:
             makers = self._makers(value, scope)
@@ -314,10 +335,12 @@ class Callers:
         found: dict[Key, list[tuple[Call, CallSite]]] = {}
         for file in self.index.files:
             for at in code_of(file):
+                around = _around(at)
                 for call, cls in self._called(at):
                     owner = cls.find_method(CONSTRUCTOR)
                     if owner is not None:
-                        found.setdefault(owner[0].key, []).append((call, at))
+                        placed = (_seen_from(around, call), around) if around else (call, at)
+                        found.setdefault(owner[0].key, []).append(placed)
         return found
 
     def _called(self, at: CallSite) -> Iterator[tuple[Call, ModuleClass]]:
@@ -390,6 +413,47 @@ def with_arguments(scope: Scope, known: Mapping[str, Value]) -> Scope:
         return scope
     passed = {name: Passed(value, name, stable=True) for name, value in known.items()}
     return replace(scope, arguments={name: (item, scope) for name, item in passed.items()})
+
+
+def _lists_instances(node: Value) -> bool:
+    """Whether it is a list of instances of the project, and of what has no parameters."""
+    if not isinstance(node, Items) or node.keys:
+        return False
+    has_one = any(isinstance(item, ClassInstance) for item in walk(node))
+    return has_one and all(map(holds_only_instances, node.items))
+
+
+def _around(at: CallSite) -> CallSite | None:
+    """The method that a function is defined in, unless it has arguments of the same names."""
+    if at.function is None or at.function.name.count(LOCALS) != 1:
+        return None
+    name, line = at.function.name.partition(LOCALS)[0], at.function.line
+    found = [
+        CallSite(at.file, method, cls)
+        for cls in at.file.classes
+        for method in cls.methods
+        if method.name == name and method.line < line <= cls.end_line
+    ]
+    around = max(found, key=_line, default=None)
+    own = {*at.function.arguments, *at.function.rest}
+    if around is None or around.function is None or own.intersection(around.function.arguments):
+        return None
+    return around
+
+
+def _line(at: CallSite) -> int:
+    return at.function.line if at.function is not None else 0
+
+
+def _seen_from(around: CallSite, call: Call) -> Call:
+    """A call in a function within a method, with arguments of the method as what they are."""
+    method, module = around.function, around.file.module
+    found: Value = call
+    for name in method.arguments if method is not None else ():
+        if method is not None and name not in method.rebound:
+            for spelling in (name, f"{module}.{name}"):
+                found = substitute(found, spelling, Argument(name))
+    return found if isinstance(found, Call) else call
 
 
 def _callees(callee: Value, args: tuple[Passed, ...]) -> Iterator[tuple[Name, tuple[Passed, ...]]]:

@@ -29,9 +29,9 @@ from pyroify.catalog.calls import (
     computes_weight,
     makes_function,
 )
-from pyroify.catalog.layers import KEYED, Layer
+from pyroify.catalog.layers import KEYED, LAYERS, Layer
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED, RETURNING_SELF
-from pyroify.catalog.thirdparty import HOLDING
+from pyroify.catalog.thirdparty import HOLDING, SEQUENTIAL
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.unknown import Contents
 from pyroify.program.values import (
@@ -531,12 +531,17 @@ class Resolver:
     ) -> Value:
         """What a call makes; its layers are hidden where it may as well make something else.
 
-        A class of the project cannot be wrapped there, and so the layers are not either.
+        A class of the project cannot be wrapped there, and so the layers are not either. What is
+        made by a class that is handed in stays plain at first.
         """
         if self.layers_called(callee, scope):
             return join(*nodes)
+        is_handed_in = isinstance(callee, Argument)
         return join(
-            *(Unknown(call.text, sure=True) if _is_made_by(node, call) else node for node in nodes)
+            *(
+                _left_plain(node, call, is_handed_in) if _is_made_by(node, call) else node
+                for node in nodes
+            )
         )
 
     def layers_called(self, callee: Value, scope: Scope) -> tuple[Layer, ...]:
@@ -604,6 +609,9 @@ class Resolver:
 
     def _is_own(self, maker: Value, scope: Scope) -> bool:
         """Whether something makes instances of a class of the project, whatever it is given."""
+        if isinstance(maker, Call) and maker.args:
+            inner = self.makers(maker.args[0].value, replace(scope, depth=scope.depth + 1))
+            return bool(inner) and all(self._is_own(*each) for each in inner or ())
         name = maker.dotted if isinstance(maker, Name) else ""
         cls = self.index.resolve(name, scope.path).module_class
         base = cls.library_base if cls is not None else None
@@ -765,12 +773,16 @@ class Resolver:
             return self._copied(call, call.args[0].value, scope)
         if name in NORMED:
             return self._normed(call, scope)
+        if SEQUENTIAL.fullmatch(name):
+            return self._sequential(call, scope)
         target = index.resolve(dotted, scope.path)
         if target.module_class is not None:
             return self._instance(call, target.module_class, scope)
         if target.plain_class is not None and target.file is not None:
             return self._plain_instance(call, target.plain_class, target.file, scope)
         if target.function is not None and target.file is not None:
+            if _lacks_arguments(target.function, call):
+                return PLAIN  # it is not reached with this function
             node = self._returned(target.function, call, replace(scope, cls=None), target.file.path)
             if holds_parameters(node) and not is_data(node):
                 place = (target.file.path, target.function.name)
@@ -782,6 +794,12 @@ class Resolver:
         if (made := self._member_call(call, dotted, scope)) is not None:
             return made
         return self._outside_call(call, name, scope)
+
+    def _sequential(self, call: Call, scope: Scope) -> ContainerInstance:
+        """What a library's function makes of layers: a plain container of those that are there."""
+        container = self.container(call, LAYERS["Sequential"], scope)
+        items = tuple(_if_any(item) for item in container.items if item != NOTHING)
+        return replace(container, call=None, items=items, plain=True)
 
     def _normed(self, call: Call, scope: Scope) -> Value:
         """A layer with other parameters; an instance of the project keeps those it declares."""
@@ -989,6 +1007,12 @@ def _without_none(node: Value, passed: Passed) -> Value:
     return join(*options)
 
 
+def _if_any(node: Value) -> Value:
+    """A member that is left out where it is None: how many there are of it is not known then."""
+    there = [option for option in options_of(node) if option != NOTHING]
+    return Many(join(*there)) if 0 < len(there) < len(options_of(node)) else node
+
+
 def _with_more(value: Value, text: str) -> Value:
     """A list or dict that gets more members than are seen."""
     if not isinstance(value, Items):
@@ -1076,6 +1100,15 @@ def _any_of(nodes: Sequence[Value], text: str) -> Value:
     return hidden(text, *nodes)
 
 
+def _lacks_arguments(function: Function, call: Call) -> bool:
+    """Whether a function cannot be called so: an argument without a default is not given."""
+    defaults = dict(function.defaults)
+    return not (call.starred or call.indirect or function.decorators) and any(
+        call.argument(name, position) is None and name not in defaults
+        for position, name in enumerate(function.arguments)
+    )
+
+
 def _is_class_name(name: str) -> bool:
     return name.rpartition(".")[2][:1].isupper()
 
@@ -1096,6 +1129,13 @@ def _is_made_by(node: Value, call: Call) -> bool:
     """Whether there is a layer or container in a structure that a call itself makes."""
     made = (item for item in walk(node) if isinstance(item, LayerInstance | ContainerInstance))
     return any(item.call is not None and item.call.place == call.place for item in made)
+
+
+def _left_plain(node: Value, call: Call, is_handed_in: bool) -> Value:
+    """What a call makes where it cannot be wrapped: a single layer is declared all the same."""
+    if is_handed_in and isinstance(node, LayerInstance):
+        return replace(node, call=None, plain=True)
+    return Unknown(call.text, sure=True)
 
 
 def is_literal(text: str) -> bool:

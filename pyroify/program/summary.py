@@ -9,12 +9,13 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pyroify.catalog.calls import computes_weight
-from pyroify.catalog.layers import NUMBERED
-from pyroify.catalog.module import MODULE
+from pyroify.catalog.layers import NUMBERED, Layer, names_parameter
+from pyroify.catalog.module import MODULE, MODULE_NAMES
 from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.index import ModuleClass
 from pyroify.program.ownership import UserDeclarations, by_hand
+from pyroify.program.placements import presence
 from pyroify.program.resolve import Resolver
 from pyroify.program.roles import module_uses
 from pyroify.program.values import (
@@ -36,6 +37,7 @@ from pyroify.syntax.values import (
     Constant,
     Declared,
     Items,
+    Location,
     Many,
     MethodCall,
     Name,
@@ -855,8 +857,9 @@ class ClassSummary:
             )
             if item.how in ("register", "setattr") or is_module:
                 return self._added_by_name(node, made, item)
-        if item.how == "setitem" and len(item.path) > 1 and not holds_parameters(made):
-            return node
+        if item.how == "setitem" and len(item.path) > 1:
+            if _names_values(item.path) or not holds_parameters(made):
+                return node
         if item.how == "insert" and _is_numbered(node) and len(item.path) == 1:
             return replace(node, items=(Many(join(made, *map(member_of, node.items))),))
         if item.how in (*UNNAMED, "insert") or len(item.path) > 1:
@@ -916,10 +919,48 @@ class ClassSummary:
         if item in self.elsewhere:
             scope = replace(scope, inside=False)
         value = item.value if item in self.late else _as_made(item)
+        if (taken := self._taken_from_layer(value)) is not None:
+            return taken
         node = self.resolver.resolve(value, scope)
         if isinstance(node, Unknown) and isinstance(item.value, Argument):
             return self._as_annotated(item.value.name, node)
         return Plain() if isinstance(node, Items) and is_data(node) else node
+
+    def _taken_from_layer(self, value: Value) -> Value | None:
+        """``nn.Linear(3, 1).weight``: the parameter of a layer that is made for nothing else."""
+        match value:
+            case Unknown(owner=Call() as made, path=(name,)) if made.place in self.taken_apart:
+                layer = self._layer_called(made)
+            case _:
+                return None
+        found = [item for item in layer.parameters if item.name == name] if layer else []
+        if not found:
+            return None
+        there = presence(found[0], made)
+        parameter = Parameter(made.line, made.column, value.text, None, False)
+        return NOTHING if there is False else parameter if there else join(parameter, NOTHING)
+
+    @cached_property
+    def taken_apart(self) -> frozenset[Location]:
+        """Where layers are made of which nothing but attributes is kept."""
+        methods = self.cls.cls.methods
+        values = [item.value for method in methods for item in method.assignments]
+        values += [value for method in methods for value in (*method.returns, *method.yields)]
+        values += [p.value for m in methods for call in m.layer_calls for p in call.args]
+        taken, held = set[Location](), set[Location]()
+        for value in values:
+            match value:
+                case Unknown(owner=Call() as made, path=(_,)) if self._layer_called(made):
+                    taken.add(made.place)
+                case _:
+                    held.update(call.place for call in calls_in(value))
+        return frozenset(taken - held)
+
+    def _layer_called(self, call: Call) -> Layer | None:
+        """The layer of torch that is called by its name."""
+        if not isinstance(call.callee, Name):
+            return None
+        return self.resolver.index.layer(call.callee.dotted, self.cls.file.path)
 
     def _as_annotated(self, name: str, node: Unknown) -> Unknown | Plain:
         """What an argument is, as far as its annotation and its default tell."""
@@ -1210,6 +1251,25 @@ class ClassSummary:
             return None
         return self.resolver.index.resolve(call.callee.dotted, self.cls.file.path).module_class
 
+    def surely_misses(self, name: str) -> bool:
+        """Whether no instance has an attribute: all bases are known, and no code here sets it."""
+        family = (*self.cls.lineage, *self.relatives)
+        bases = [base for cls in family for base in cls.bases if base.local is None]
+        methods = [method for cls in family for method in cls.cls.methods]
+        handled = [use for method in methods for use in method.handled]
+        known = {method.name for method in methods} | MODULE_NAMES
+        known |= {item.path[0] for method in methods for item in method.assignments if item.path}
+        known |= {use.path[0] for method in methods for use in method.uses if use.how != "read"}
+        known |= {key for cls in family for key, _ in cls.cls.class_attributes}
+        known |= {key for cls in family for key in summary_of(cls, self.resolver).buffers}
+        known |= {key for base in bases if base.layer for key in base.layer.names}
+        return (
+            name not in known
+            and known.isdisjoint(("*", "__dict__", "__getattr__", "__getattribute__"))
+            and all(base.kind in ("module", "layer", "pyro") for base in bases)
+            and not any(use.name == "self" and use.how == "given" for use in handled)
+        )
+
     @cached_property
     def has_parameters(self) -> bool:
         """Whether it has parameters of its own, of a base or in what it holds, or may have."""
@@ -1229,6 +1289,11 @@ def _any_left(node: ContainerInstance) -> ContainerInstance:
         return node
     anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.items)
     return replace(node, items=tuple(anywhere), keys=())
+
+
+def _names_values(path: Path) -> bool:
+    """Whether a path leads to numbers of a parameter: ``self.fc.weight.data``."""
+    return path[-1] == "data" or names_parameter(path[-1])
 
 
 def _is_tie(instance: LayerInstance, item: Assignment) -> bool:

@@ -28,12 +28,14 @@ from pyroify.syntax.values import (
 class LayerInstance(Value):
     """A layer of torch.nn that owns its parameters; ``call`` is None where it is not seen.
 
-    ``partial`` is the ``functools.partial`` that makes it, with the path of its file.
+    ``partial`` is the ``functools.partial`` that makes it, with the path of its file. ``plain``: it
+    is made where it cannot be wrapped, so that it still has to become a Pyro module.
     """
 
     layer: Layer
     call: Call | None = None
     partial: tuple[str, Call] | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class ContainerInstance(Value):
     keys: tuple[str, ...] = ()
     cls: ModuleClass | None = None
     """The class of the project it is an instance of, where that adds no children itself."""
+    plain: bool = False
+    """It is made where it cannot be wrapped, so that it still has to become a Pyro module."""
 
     @property
     def components(self) -> tuple[Value, ...]:

@@ -221,6 +221,8 @@ class Function:
     arguments: tuple[str, ...]
     rest: tuple[str, ...] = ()
     """What takes all other arguments: ``*args``, ``**kwargs``."""
+    rebound: frozenset[str] = frozenset()
+    """Arguments that get another value, here or in a function within."""
     defaults: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     decorators: tuple[str, ...] = ()

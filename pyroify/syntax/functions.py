@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pyroify.code.names import DECLARING_FUNCTION
@@ -86,6 +86,7 @@ def _read(
         column=source.column(node),
         arguments=tuple(arguments),
         rest=tuple(item.arg for item in rest),
+        rebound=frozenset(filter(_stored(everything).__contains__, arguments)),
         defaults=tuple((key, source.source(value)) for key, value in _defaults(node.args)),
         annotations=tuple((p.arg, source.source(p.annotation)) for p in given if p.annotation),
         decorators=tuple(map(source.dotted, node.decorator_list)),
@@ -121,6 +122,12 @@ def _instance(source: Source, node: Definition) -> str | None:
     if not positional or "staticmethod" in map(source.dotted, node.decorator_list):
         return None
     return positional[0].arg
+
+
+def _stored(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names that are given a value."""
+    names = (item for item in nodes if isinstance(item, ast.Name))
+    return {item.id for item in names if not isinstance(item.ctx, ast.Load)}
 
 
 def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:

@@ -16,6 +16,8 @@ from pyroify.syntax.source import Source, chain
 
 TESTS = {"isinstance": 1, "issubclass": 1, "super": 0}
 """Functions that only look at a class, and which of their arguments that is."""
+ASSERTIONS = frozenset(("assertIsInstance", "assertNotIsInstance"))
+"""Methods of test cases that do so with the second of theirs."""
 PARTIAL = "functools.partial"
 MAP = "map"
 BY_TEXT = frozenset(("globals", "locals", "eval", "exec"))
@@ -148,13 +150,15 @@ class _Mentions:
             self._names.add(called.removesuffix(".__init__"))
         if called in TESTS and len(given) == 2:
             given.pop(TESTS[called])
+        if called.rpartition(".")[2] in ASSERTIONS and len(given) > 1:
+            given.pop(1)
         if called in (PARTIAL, MAP) and given and chain(given[0]):
             self._read(given.pop(0))
         if called == MAP and given and isinstance(first := given[0], ast.Lambda):
             self._look_at(first.body)  # what it is called with is seen
             given.remove(first)
         if called in self._tests and given and chain(given[0]):
-            self._read(given.pop(0))
+            given.pop(0)  # which is not called there
         self.look_at_all([*given, *node.keywords])
 
     def _lambda(self, node: ast.Lambda) -> None:
