@@ -237,9 +237,11 @@ class Verifier:
         self, target: Target, rehearsal: OriginalRun, result: VerifyResult
     ) -> VerifyResult:
         """Compare every call of a class that is built in one way."""
+        with self._side(ORIGINAL):  # code that makes them imports what it needs
+            built = f"{target.qualname}({rehearsal.arguments}){self._without()}"
         result = replace(
             result,
-            built=f"{target.qualname}({rehearsal.arguments}){self._without()}",
+            built=built,
             way=rehearsal.way,
             place=rehearsal.place,
         )
