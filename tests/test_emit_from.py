@@ -424,6 +424,12 @@ IN_THE_WAY = {
         "PYR422",
         "no likelihood is known for the loss weird(net(a), b)",
     ),
+    "its own loss": (
+        "x = y = torch.ones(4, 1)\nnet = Net()\n"
+        + STEP.replace("loss = nn.functional.mse_loss(net(a), b)", "out, loss = net(a, b)"),
+        "PYR422",
+        "the network computes its loss itself: net(a, b)",
+    ),
     "two losses in turn": (
         "x = y = torch.ones(4, 1)\nnet = Net()\n"
         + STEP

@@ -124,7 +124,7 @@ WRONG_IN_TORCH = {"GeneralizedPareto"}
 def test_every_distribution_moves(row: Any, written: ModuleType) -> None:
     torch.manual_seed(0)
     prior = build(row).expand([2]).to_event(1)
-    moved = written.Following(prior).move(prior, "cpu", torch.float64)
+    moved = written.Following(prior, torch.float32).move(prior, "cpu", torch.float64)
     value = prior.sample()
     wide = value.double() if value.is_floating_point() else value
     assert moved.sample().dtype == wide.dtype
@@ -150,6 +150,14 @@ def test_the_first_dtype_is_that_of_what_is_kept(written: ModuleType) -> None:
     layer.weight = PyroSample(dist.Normal(0.0, 1.0).expand([4, 3]).to_event(2))
     written.follow_module(layer)
     assert layer.weight.dtype == torch.float64
+
+
+def test_a_prior_in_a_dtype_of_its_own_keeps_it(written: ModuleType) -> None:
+    layer = PyroModule[nn.Linear](3, 4)
+    layer.weight = PyroSample(dist.Normal(torch.tensor(0.0).double(), 1.0).expand([4, 3]))
+    written.follow_module(layer)
+    assert layer.weight.dtype == torch.float64
+    assert layer.half().weight.dtype == torch.float16
 
 
 def test_a_second_call_changes_nothing(written: ModuleType) -> None:

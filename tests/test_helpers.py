@@ -27,6 +27,20 @@ class %s(nn.Module):
     def forward(self, x):
         return self.body(x)
 """
+WHOLE = """\
+from torch import nn
+from %(package)sa import A
+from %(package)sb import B
+
+
+class Whole(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleList([A(), B()])
+
+    def forward(self, x):
+        return self.parts[0](x)
+"""
 FILES = {
     "net/__init__.py": "",
     "net/sizes.py": "WIDTH = 3\n",
@@ -90,6 +104,43 @@ class TestWhereTheyStand:
         root = lay_out(files)
         assert run("rewrite").code == 0
         assert name in holders(root)
+
+    def test_a_file_that_its_package_imports_is_no_script(self, lay_out: LayOut, run: Run) -> None:
+        alone = PART.replace("from . import sizes\n", "")
+        root = lay_out(
+            {
+                "net/__init__.py": "",
+                "net/all.py": WHOLE % {"package": "."},
+                "net/a.py": alone % "A",
+                "net/b.py": alone % "B",
+                "net/c.py": alone % "C" + '\n\nif __name__ == "__main__":\n    print(C())\n',
+                "net/d.py": alone % "D",
+                "pyroify.yaml": SPEC,
+            }
+        )
+        assert run("rewrite").code == 0
+        assert holders(root) == ["net/c.py", "net/d.py", MODULE]
+        assert IMPORT in (root / "net/a.py").read_text()
+
+    def test_a_package_without_dots_is_named(self, lay_out: LayOut, run: Run) -> None:
+        alone = PART.replace("from . import sizes\n", "")
+        files = {"net/__init__.py": "", "net/a.py": alone % "A", "net/b.py": alone % "B"}
+        root = lay_out({**files, "use.py": WHOLE % {"package": "net."}, "pyroify.yaml": SPEC})
+        assert run("rewrite").code == 0
+        assert holders(root) == [MODULE]
+        assert "from net.pyro_helpers import undeclared\n" in (root / "net/a.py").read_text()
+
+    def test_what_only_another_helper_needs_is_not_imported(
+        self, lay_out: LayOut, run: Run
+    ) -> None:
+        root = lay_out({**FILES, "pyroify.yaml": f"{SPEC}options: {{follow_module: true}}\n"})
+        assert run("rewrite").code == 0
+        assert (
+            "from .pyro_helpers import follow_module, undeclared\n"
+            in (root / "net/a.py").read_text()
+        )
+        assert "class Following:" in (root / MODULE).read_text()
+        assert run("rewrite", "--check").code == 0
 
     def test_a_name_that_is_taken_stays_in_its_file(self, lay_out: LayOut, run: Run) -> None:
         taken = PART % "B" + "\n\nundeclared = None\n"

@@ -250,12 +250,20 @@ class Noisy(Net):
         return super().forward(x) + torch.randn(len(x), 1)
 
 
+class Huge(Net):
+    """Predicts billions, rounded one way in the first place and another in the second."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        place = torch.arange(len(x)).unsqueeze(-1)
+        return 1e9 * (2 + super().forward(x).tanh()) * (1 + 4e-7 * place)
+
+
 def test_an_audit_refuses_a_network_whose_first_axis_is_not_the_rows() -> None:
     rows = Rows((torch.tensor([[1.0, 2.0], [3.0, -1.0]]),), torch.zeros(2))
     [fault] = audit(Model(StepsFirst(), 2), rows)
     assert fault.startswith("what is predicted of a row depends on its place in the batch")
     assert audit(Model(StepsFirst(), 1), rows[:1]) == []  # one row shows nothing
-    for net in (Net(), Noisy()):
+    for net in (Net(), Noisy(), Huge()):
         assert audit(Model(net, 2), rows) == []
 
 

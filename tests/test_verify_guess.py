@@ -14,7 +14,7 @@ from torch import nn
 
 from pyroify.decide.model import ClassPlan
 from pyroify.verify.making import guess
-from pyroify.verify.making.guess import Arguments, complete_arguments, guess_arguments
+from pyroify.verify.making.guess import Arguments, Recipe, complete_arguments, guess_arguments
 from pyroify.verify.making.inputs import NoCall, find_call, given_call
 
 
@@ -131,6 +131,20 @@ def test_both_sides_get_modules_of_their_own():
     assert type(plain.fn) is nn.Linear
     assert type(converted.fn).__name__ == "PyroLinear"
     assert torch.equal(plain.fn.weight, converted.fn.weight)
+
+
+class Meta(type):
+    """What cannot be joined with the metaclass of PyroModule."""
+
+
+class Apart(nn.Linear, metaclass=Meta):
+    pass
+
+
+def test_a_module_that_cannot_be_one_of_pyros_is_handed_over_as_it_is():
+    arguments = Arguments((8, Recipe("Apart(8, 8)", lambda: Apart(8, 8))))
+    made = arguments.construct(Wrapper, converted=True)
+    assert type(made.fn) is Apart
 
 
 class HandsOn(Wrapper):

@@ -157,6 +157,29 @@ def deleted_parameter(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+def registered_again(subject: Subject) -> Iterator[Finding]:
+    """A name that only run time shows, registered where the parameters of a class have priors."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        for call in method.layer_calls:
+            match call:
+                case Call(callee=SelfRead(path=(*owner, "register_parameter")), args=(name, *_)):
+                    looped = ".".join((*owner, "**"))
+                case _:
+                    continue
+            holders = [c for c in subject.cls.lineage if looped in subject.project.of(c).declared]
+            if holders and not isinstance(name.value, Constant):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR020",
+                    f"{call.text} fails for a name that has a prior by then, as {name.text} may be",
+                    "keep the parameters, or write setattr(self, name, nn.Parameter(value))",
+                    [f"{holder.name}.{looped.removesuffix('*')}" for holder in holders],
+                )
+
+
 def weight_computed_later(subject: Subject) -> Iterator[Finding]:
     """``remove_weight_norm(self.conv)``, or ``prune``, in a method that runs after construction."""
     for method in subject.methods:

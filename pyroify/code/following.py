@@ -9,9 +9,9 @@ FOLLOWING = '''\
 class {following}:
     """A prior that follows its module to another device or dtype."""
 
-    def __init__(self, prior):
+    def __init__(self, prior, dtype):
         self.prior = self.moved = prior
-        self.place = None
+        self.place, self.dtype = None, dtype
 
     def __call__(self, module):
         place = module._prior_anchor.device, module._prior_anchor.dtype
@@ -23,7 +23,8 @@ class {following}:
         """A distribution with its tensors on a device, in a dtype; or a part of one."""
         if isinstance(value, {torch}.Tensor):
             once = value[tuple(slice(None if step else 1) for step in value.stride())]
-            dtype = dtype if value.is_floating_point() else value.dtype
+            is_own = dtype == self.dtype and value.dtype != {torch}.get_default_dtype()
+            dtype = value.dtype if is_own or not value.is_floating_point() else dtype
             return once.to(device, dtype).expand(value.shape)
         if isinstance(value, list):
             return [self.move(item, device, dtype) for item in value]
@@ -35,7 +36,8 @@ class {following}:
         return value
 '''
 """A prior is constant; its tensors have to be moved one by one, as it has no ``.to()``. Expanded
-ones stay expanded, or a prior would take as much memory as the weights."""
+ones stay expanded, or a prior would take as much memory as the weights. One that is made in a dtype
+of its own, as its parameter was, keeps it until the module is moved to another than its first."""
 
 FOLLOW_MODULE = '''\
 def {follow_module}(root):
@@ -47,7 +49,7 @@ def {follow_module}(root):
                 anchor = next(value for value in values if value.is_floating_point())
                 anchor = anchor.detach().new_empty(0)
                 module.register_buffer("_prior_anchor", anchor, persistent=False)
-                setattr(module, name, {sample}({following}(prior)))
+                setattr(module, name, {sample}({following}(prior, anchor.dtype)))
 '''
 """The anchor, an empty buffer that no state_dict holds, tells where the module is."""
 
@@ -62,7 +64,7 @@ def following_call(names: FileNames) -> CallStatement:
         "sample": names.local("PyroSample"),
     }
     following = spelled["following"]
-    names.define(following, FOLLOWING.format(**spelled), needs=("copy", "torch"))
+    names.define(following, FOLLOWING.format(**spelled), needs=("copy", "torch"), inner=True)
     source = FOLLOW_MODULE.format(**spelled)
     names.define(spelled["follow_module"], source, needs=("torch", "PyroSample", following))
     return CallStatement(spelled["follow_module"], "self")

@@ -115,6 +115,8 @@ class FileNames:
     helpers: Mapping[str, str] = field(default_factory=dict)
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     """What it imports from a module for helpers: module, name, alias."""
+    inner: set[str] = field(default_factory=set)
+    """Definitions that only others of these are written with."""
     foreign: frozenset[str] = frozenset()
     """Definitions under names of the rewrite that the user wrote, or has edited."""
 
@@ -162,6 +164,7 @@ class FileNames:
         """Need what other declarations of the same file need, too."""
         self.used |= other.used
         self.definitions |= other.definitions
+        self.inner |= other.inner
         self.helpers = {**self.helpers, **other.helpers}
 
     def own(self, name: str) -> str:
@@ -170,11 +173,15 @@ class FileNames:
         written = dict(self.file.definitions).keys() | self.helpers.keys()
         return f"_{name}" if name in taken - written else name
 
-    def define(self, name: str, source: str, needs: tuple[str, ...] | None = None) -> None:
+    def define(
+        self, name: str, source: str, needs: tuple[str, ...] | None = None, inner: bool = False
+    ) -> None:
         """Note that the file needs a definition of its own, unless it is there already.
 
-        One that the user has edited is his, and serves as it is.
+        One that the user has edited is his, and serves as it is. ``inner``: no declaration calls
+        it, only another definition.
         """
+        self.inner |= {name} if inner else set()
         there = {**self.helpers, **dict(self.file.definitions)}.get(name)
         if name not in self.foreign and there != normalised(source):
             self.definitions[name] = Definition(source, needs)

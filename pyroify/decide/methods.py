@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.catalog.calls import PROPERTIES
+from pyroify.catalog.module import MODULE_NAMES
 from pyroify.code.read import DECLARING
 from pyroify.decide.randomness import Randomness, gives_nothing
 from pyroify.program.summary import ClassSummary
@@ -12,6 +13,8 @@ from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstan
 from pyroify.syntax.facts import Function
 
 DECORATED = {"pyro.nn.pyro_method", "pyro.nn.module.pyro_method"}
+NO_ENTRIES = MODULE_NAMES - {"apply"}
+"""What every module has is no way to call it: printing, moving or saving it takes no draw."""
 NEVER = {"staticmethod", "classmethod", "abc.abstractmethod", "abstractmethod"}
 
 
@@ -28,7 +31,7 @@ def methods_to_decorate(
         if name != method.name
     }
     for method in summary.cls.cls.methods:
-        if method.name == "forward" or method.name in building or method.generator:
+        if method.name in NO_ENTRIES or method.name in building or method.generator:
             continue
         if method.name.startswith("__") and method.name != "__call__":
             continue

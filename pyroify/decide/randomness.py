@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pyroify.catalog.members import METADATA
+from pyroify.catalog.module import RETURNING_SELF
 from pyroify.decide.project import Candidates, Chosen, own, random
 from pyroify.program.attributes.aliases import other_names
 from pyroify.program.calls import ENTRIES
@@ -19,7 +20,7 @@ from pyroify.syntax.values import NOTHING, Argument, Constant, Name, Path
 HANDLING = {
     *("parameters", "named_parameters", "buffers", "named_buffers", "state_dict"),
     *("load_state_dict", "modules", "named_modules", "children", "named_children"),
-    *("train", "eval", "to", "cuda", "cpu", "requires_grad_", "zero_grad"),
+    *("zero_grad", *RETURNING_SELF),
 }
 """Methods of every module that draw nothing."""
 
@@ -75,7 +76,8 @@ class Randomness:
             return False
         if len(use.path) == 1 and (called := tuple(self.summary.calls.methods(use.path[0]))):
             return any(self.is_drawing(method) for _, method in called)
-        return use.path[0] in self.names and not METADATA & set(use.path)
+        known = METADATA & set(use.path) or self._handles(use)
+        return use.path[0] in self.names and not known
 
     def is_drawing(self, method: Function) -> bool:
         """Whether a method draws: it reads what is random, or calls a method that does."""
@@ -84,19 +86,24 @@ class Randomness:
             (current.self_calls | current.super_calls).intersection(ENTRIES)
             or _reads_layers(current)
             or (self.names and _reads_by_computed_name(current))
-            or any(is_read(use, self.names) for use in current.uses)
+            or any(map(self._touches, current.uses))
             for _, current in reached
         )
 
+    def _touches(self, use: Use) -> bool:
+        """Whether a use reads values of what is random or holds it, not only shape or device."""
+        if use.path[0] not in self.names or use.how in ("store", "delete") or use.within == "is":
+            return False
+        if self._handles(use):
+            return False
+        is_method = use.how == "call" and use.path[-1] not in METADATA
+        return is_method or not METADATA.intersection(use.path[1:])
 
-def is_read(use: Use, names: frozenset[str]) -> bool:
-    """Whether a use of one of these attributes reads values, not only their shape or device."""
-    if use.path[0] not in names or use.how in ("store", "delete"):
-        return False
-    if use.how == "call" and use.path[-1] in HANDLING:
-        return False
-    is_method = use.how == "call" and use.path[-1] not in METADATA
-    return is_method or not METADATA.intersection(use.path[1:])
+    def _handles(self, use: Use) -> bool:
+        """Whether a use calls a method that every module has, of a module and not of a draw."""
+        if use.how != "call" or use.path[-1] not in HANDLING:
+            return False
+        return not any(self.is_random(use.path[:length]) for length in range(1, len(use.path)))
 
 
 def _reads_layers(method: Function) -> bool:

@@ -153,8 +153,9 @@ def declare_at_run_time(
             return
         if not unseen.layers or own.default.other != tables.default.other:
             note_own(own, sites, line)
-        root = Root("self", itself=True)
-        parts = (LoopedPart("", own), *parts) if own != tables else parts
+        if not own.default.keeps_all:
+            root = Root("self", itself=True)
+            parts = (LoopedPart("", own), *parts) if own != tables else parts
     elif not unseen.layers and [part.path for part in parts[-1:] if not part.alone] == names:
         parts, tables = parts[:-1], parts[-1].tables  # there is nothing else
     # What takes the place of what another class declares is out of reach of the loop.

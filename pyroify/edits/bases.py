@@ -87,7 +87,7 @@ def initialiser_edits(candidate: Candidate, has_subclasses: bool) -> Iterator[Ed
     constructor = candidate.cls.cls.method("__init__")
     called = constructor.super_init if constructor else None
     alone = [base.kind for base in candidate.cls.bases] == ["module"] and not has_subclasses
-    if called is not None and called.args and alone:
+    if called is not None and alone and any(passed.star != "**" for passed in called.args):
         # nn.Module takes no arguments; PyroModule would take the first for a prefix of all sites.
         old, new = _call_source(called), f"{called.text}()"
         yield kinds.Expressions(called.line, called.column, old, new)

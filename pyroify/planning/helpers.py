@@ -6,6 +6,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyroify.code.names import HELPERS, SOURCES, Definition, FileNames, normalised
 from pyroify.globs import compile_globs
@@ -60,8 +61,8 @@ def share_helpers(
 
     ``names`` are those of the files that change, by path; those of ``modules`` come beside them. A
     definition stays in its file if it is written with names of that file, and unless ``mode`` is
-    "module" if only one file needs it, or if the file imports nothing from its own package: it may
-    be run as a script.
+    "module" if only one file needs it, or if the file may be run as a script: it imports nothing
+    from its own package, and is not imported as a part of it, or says what to do when it is run.
     """
     by_module: dict[str, list[str]] = {}
     for path in names:
@@ -102,11 +103,17 @@ class _Package:
             if there.get(name) != normalised(made.source):
                 names.definitions[name] = made
         for path, member in self.members.items():
-            for name, made in list(member.definitions.items()):
-                if made == chosen.get(name) and self._can_move(path, name, mode):
-                    del member.definitions[name]
-                    if name not in member.helpers:
-                        member.moved.append((self._imported_from(path), name, ""))
+            moved = [
+                name
+                for name, made in member.definitions.items()
+                if made == chosen.get(name) and self._can_move(path, name, mode)
+            ]
+            left = {n: made for n, made in member.definitions.items() if n not in moved}
+            needed = {need for made in left.values() for need in made.needs or ()}
+            member.definitions = left
+            for name in moved:
+                if name not in member.helpers and (name not in member.inner or name in needed):
+                    member.moved.append((self._imported_from(path), name, ""))
         return names if names.definitions else None
 
     def _chosen(self, mode: Helpers, there: Mapping[str, str]) -> Iterator[tuple[str, Definition]]:
@@ -149,7 +156,22 @@ class _Package:
         if file.imports_by_dots:
             return "dots"
         top = file.module.partition(".")[0]
-        return "name" if any(used.partition(".")[0] == top for used in file.modules) else ""
+        if any(used.partition(".")[0] == top for used in file.modules):
+            return "name"
+        return "" if file.is_run or file.module not in self._imported else self._usual_style
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        """The modules that some file imports, or names of them, each by its whole name."""
+        used = {name for file in self.index.files for name in file.modules}
+        return frozenset(used | {name.rpartition(".")[0] for name in used})
+
+    @cached_property
+    def _usual_style(self) -> str:
+        """How files of the package import from it."""
+        folder = posixpath.dirname(self.path) + "/"
+        own = (file for file in self.index.files if file.path.startswith(folder))
+        return "dots" if any(file.imports_by_dots for file in own) else "name"
 
     def _imported_from(self, path: str) -> str:
         """What a file calls the module in an import."""

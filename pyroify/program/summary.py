@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED, Layer, names_parameter
-from pyroify.catalog.module import MODULE, MODULE_NAMES
+from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED
 from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CONSTRUCTORS, CallGraph
 from pyroify.program.index import ModuleClass
@@ -739,7 +739,13 @@ class ClassSummary:
         return own if is_set and len(own) == len(nodes) else []
 
     def gives_itself(self, item: Assignment) -> bool:
-        """``self.fc = frozen(self.fc)``, where the function gives back what it is given."""
+        """``self.fc = frozen(self.fc)``, where the function gives back what it is given.
+
+        Or ``self.fc = self.fc.to(device)``.
+        """
+        match item.value:
+            case Call(callee=SelfRead(path=(*path, name))) if tuple(path) == item.path:
+                return name in RETURNING_IT_UNCHANGED
         function = self._function_called(item.value)
         if function is None or self.node(item) != Unknown(f"self.{item.path[0]}"):
             return False

@@ -15,7 +15,7 @@ from pyroify.syntax.functions import Definition, read_function, read_method
 from pyroify.syntax.interpret.collections import element_of, merged, substitute, taken_from
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.liftings import bound_networks, liftings
-from pyroify.syntax.nodes import children, walk
+from pyroify.syntax.nodes import children, is_main_guard, walk
 from pyroify.syntax.observe.class_names import dispatches
 from pyroify.syntax.observe.growth import grown
 from pyroify.syntax.observe.mentions import mentions
@@ -47,6 +47,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         stars=tuple(source.stars),
         modules=tuple(source.modules),
         imports_by_dots=source.imports_by_dots,
+        is_run=any(isinstance(node, ast.If) and is_main_guard(node.test) for node in tree.body),
         classes=tuple(found.classes),
         functions=tuple(found.functions),
         aliases=tuple(found.aliases.items()),

@@ -462,3 +462,5 @@ class File:
     networks: tuple[BoundNetwork, ...] = ()
     imports_by_dots: bool = False
     """Whether it imports from its own package relatively."""
+    is_run: bool = False
+    """Whether it says what to do when it is run, rather than imported."""

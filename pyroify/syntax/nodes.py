@@ -16,6 +16,14 @@ def walk(node: ast.AST) -> list[ast.AST]:
     return found
 
 
+def is_main_guard(test: ast.expr) -> bool:
+    """Whether a condition is ``__name__ == "__main__"``."""
+    return ast.unparse(test).replace('"', "'") in (
+        "__name__ == '__main__'",
+        "'__main__' == __name__",
+    )
+
+
 def children(node: ast.AST) -> tuple[ast.AST, ...]:
     """What is directly below a node."""
     try:

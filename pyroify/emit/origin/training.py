@@ -281,6 +281,14 @@ class Finder:
 
     def _loss_call(self, call: ast.Call, place: Place) -> Loss:
         """``criterion(output, target)``, or a function of ``torch.nn.functional``."""
+        if self.network(call.func, place.frame) is not None:
+            raise place.module.in_the_way(
+                call,
+                f"the network computes its loss itself: {ast.unparse(call)}",
+                "let forward give the output alone; or set svi in the spec, with a factor that "
+                "returns minus the loss of each row",
+                NO_LIKELIHOOD,
+            )
         made = self.constants.locate(call.func, place.frame) if chain(call.func) else None
         if isinstance(call.func, ast.Call):
             made = Located(call.func, place.frame)

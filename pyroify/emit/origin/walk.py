@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyroify.emit.origin.code import Definition, Scope, blocks, bound_by, flat, headers, reads
 from pyroify.emit.origin.text import Writer
+from pyroify.syntax.nodes import is_main_guard
 from pyroify.syntax.source import chain
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Walk:
                 return []
             case ast.FunctionDef() | ast.ClassDef():
                 return self._definition(node, needed) if node.name in needed else []
-            case ast.If(test=test, body=body) if _is_guard(test):
+            case ast.If(test=test, body=body) if is_main_guard(test):
                 return self.block(body, needed, None)
             case ast.Match():
                 return []
@@ -301,13 +302,6 @@ def _is_exhaustive(node: ast.stmt) -> bool:
 
 def _contains(body: Sequence[ast.stmt], at: ast.stmt) -> bool:
     return any(statement is at for statement in flat(body))
-
-
-def _is_guard(test: ast.expr) -> bool:
-    return ast.unparse(test).replace('"', "'") in (
-        "__name__ == '__main__'",
-        "'__main__' == __name__",
-    )
 
 
 def _stored(node: ast.AST) -> set[str]:

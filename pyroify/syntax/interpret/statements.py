@@ -373,6 +373,8 @@ class Statements:
                 value = call.argument("param", 1) or call.argument("module", 1)
                 if name is not None and value is not None:
                     given = _argument(statement, node, call, value)
+                    if how == "register_parameter" and not isinstance(name.value, Constant):
+                        given = _parameter_in(given)
                     self._register(owner, _owner(call.callee), name, value, given)
             case ast.Attribute(value=owner, attr="update") if node.args:
                 if path := self.expressions.path(owner):
@@ -448,6 +450,15 @@ def _argument(statement: ast.stmt, node: ast.Call, call: Call, passed: Passed) -
     nodes = [*node.args, *(keyword.value for keyword in node.keywords)]
     position = next(index for index, item in enumerate(call.args) if item is passed)
     return _Given(statement, nodes[position], passed.value)
+
+
+def _parameter_in(given: _Given) -> _Given:
+    """What ``register_parameter`` is given: a parameter, wherever it is from, or None."""
+    if not isinstance(given.value, Argument | Unknown | SelfRead):
+        return given
+    place = given.node.lineno, given.node.col_offset
+    made = Parameter(*place, initial="", shape=None, stable=False, frozen=None)
+    return replace(given, value=made)
 
 
 def _owner(callee: Value) -> Value:

@@ -24,7 +24,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pyro
 import torch
 import torch.nn.functional as F
-from pyro.nn.module import to_pyro_module_
+from pyro.nn.module import PyroModule, to_pyro_module_
 from torch import nn
 
 from pyroify.decide.model import ClassPlan
@@ -110,9 +110,15 @@ def _follow(value: Any, converted: bool) -> Any:
     if type(value) is dict:
         return dict(value)
     made = value.make() if isinstance(value, Recipe) else value
-    if converted and isinstance(made, nn.Module):
+    if converted and isinstance(made, nn.Module) and all(map(_can_be_random, made.modules())):
         to_pyro_module_(made)
     return made
+
+
+def _can_be_random(module: nn.Module) -> bool:
+    """Whether a class can derive from PyroModule too; one with another metaclass stays as it is."""
+    meta = type(type(module))
+    return issubclass(meta, type(PyroModule)) or issubclass(type(PyroModule), meta)
 
 
 def guess_arguments(cls: Callable[..., Any], nested: int = 0) -> Iterator[Arguments]:
