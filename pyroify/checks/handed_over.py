@@ -8,10 +8,12 @@ from collections.abc import Iterator, Set
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.project import Candidates
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.summary import ClassSummary
 from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
+from pyroify.syntax.traits import anywhere, called, early
 from pyroify.syntax.values import Path, walk
 
 OPTIMIZER = re.compile(r"^torch\.optim\.|[oO]ptim")
@@ -21,6 +23,7 @@ LISTS = {"", "list", "tuple", "dict"}
 ADDING = {"append", "extend", "add", "insert", "update", "setdefault"}
 
 
+@needs(*early((Use, "given to a method"), *called(*PARAMETERS)))
 def parameters_kept(subject: Subject) -> Iterator[Finding]:
     """Parameters that something keeps from before declarations replace them."""
     for method, use in _handed_over(subject):
@@ -33,6 +36,7 @@ def parameters_kept(subject: Subject) -> Iterator[Finding]:
             yield _finding(subject, use, "PYR010", "keeps what is no longer trained")
 
 
+@needs(*anywhere((Use, "given to a method"), *called(*PARAMETERS)), nothing=())
 def stale_methods(project: Candidates, summary: ClassSummary) -> tuple[str, ...]:
     """Methods of a class that go on with parameters kept from its construction."""
     subjects = [

@@ -459,7 +459,10 @@ class _Planner:
                 stale = stale_methods(self.project, candidate.summary)
             candidate.findings = list(self.suppressions.filter(found))
             candidate.refused = any(_refuses(finding) for finding in candidate.findings)
-            candidate.stale_methods = (*stale, *sorted(gone_over[candidate.key] - {*stale}))
+            candidate.stale_methods = (
+                *stale,
+                *sorted(gone_over.get(candidate.key, frozenset()) - {*stale}),
+            )
             candidate.findings += [item for item in barring if item not in candidate.findings]
             if candidate.ignored:
                 candidate.refused, candidate.findings = True, []

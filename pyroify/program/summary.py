@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED, Layer, names_parameter
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED
+from pyroify.dispatch import Trait
 from pyroify.program.callers import known_arguments, with_arguments
-from pyroify.program.calls import CONSTRUCTORS, CallGraph
-from pyroify.program.index import ModuleClass
+from pyroify.program.calls import CallGraph
+from pyroify.program.index import Base, ModuleClass
 from pyroify.program.ownership import UserDeclarations, by_hand
 from pyroify.program.placements import presence
 from pyroify.program.resolve import Resolver
@@ -29,7 +30,8 @@ from pyroify.program.values import (
     is_opaque,
     without_call,
 )
-from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
+from pyroify.syntax.facts import ATTACHING, Assignment, Class, Freeze, Function, Use
+from pyroify.syntax.traits import CONSTRUCTORS, early, later
 from pyroify.syntax.values import (
     NOTHING,
     Argument,
@@ -256,6 +258,21 @@ class ClassSummary:
         default_factory=dict, repr=False, compare=False
     )
     """What was found of some methods, beside these."""
+
+    @cached_property
+    def traits(self) -> frozenset[Trait]:
+        """What there is in its own source, and when that runs; and in the project."""
+        return self.resolver.index.traits.union(self._traits())
+
+    def _traits(self) -> Iterator[Trait]:
+        cls = self.cls.cls
+        yield from ((Base, base.kind) for base in self.cls.bases)
+        if cls.is_generic or cls.metaclass or cls.decorators or cls.registered:
+            yield Class
+        for method in cls.methods:
+            found = self.resolver.index.traits_of(method)
+            yield from found
+            yield from early(*found) if method.name in self.calls.building else later(*found)
 
     @cached_property
     def calls(self) -> CallGraph:
