@@ -124,7 +124,7 @@ def _may_hold_random(subject: Subject, node: Value) -> bool:
     )
 
 
-@needs(*early((Use, "read"), (Use, "call"), (Use, "augmented"), (Use, "setitem")))
+@needs(*early(Use))
 def kept_value(subject: Subject) -> Iterator[Finding]:
     """A value computed from a random parameter in the constructor, or the parameter itself."""
     late = [tie.late for tie in find_ties(subject.summary) if tie.late is not None]

@@ -78,6 +78,8 @@ def traits_of(function: Function) -> Iterator[Trait]:
         yield from _traits_of_values(item.value)
     for use in function.uses:
         yield Use, use.how
+        if use.how not in ("store", "delete"):
+            yield Use
         if use.how == "call":
             yield Call, use.path[-1]
             if len(use.path) > 1:
