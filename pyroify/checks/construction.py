@@ -21,7 +21,7 @@ from pyroify.program.values import (
     may_be_any_class,
 )
 from pyroify.syntax.facts import Assignment, EarlyReturn, Function, Use
-from pyroify.syntax.traits import called, early
+from pyroify.syntax.traits import BEYOND_LAYERS, called, early
 from pyroify.syntax.values import (
     Call,
     Declared,
@@ -154,7 +154,7 @@ def _is_put_aside(subject: Subject, item: Assignment) -> bool:
     return item.how in ADDING and subject.summary.container(item.path[0]) is None
 
 
-@needs((Assignment, Value))
+@needs(BEYOND_LAYERS)
 def put_aside(subject: Subject) -> Iterator[Finding]:
     """A parameter that a list or a dict keeps as it is made, beside its name in the module."""
     summary = subject.summary

@@ -19,13 +19,13 @@ from pyroify.program.values import (
     holds_parameters,
 )
 from pyroify.syntax.facts import Assignment, Observation, Use
-from pyroify.syntax.traits import called, later
-from pyroify.syntax.values import Many, OneOf, Plain, Unknown, Value, walk
+from pyroify.syntax.traits import BEYOND_LAYERS, called, later
+from pyroify.syntax.values import Many, OneOf, Plain, Unknown, walk
 
 EDITS = {"insert", "pop", "__delitem__"}
 
 
-@needs((Assignment, Value))
+@needs(BEYOND_LAYERS)
 def python_list(subject: Subject) -> Iterator[Finding]:
     """Modules kept in a Python list or dict are not registered."""
     summary, project = subject.summary, subject.project

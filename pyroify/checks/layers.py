@@ -13,8 +13,8 @@ from pyroify.dispatch import needs
 from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep
-from pyroify.syntax.facts import Assignment, Function
-from pyroify.syntax.traits import anywhere, called, early
+from pyroify.syntax.facts import Function
+from pyroify.syntax.traits import BEYOND_LAYERS, anywhere, called, early
 from pyroify.syntax.values import Call, Name, SelfRead, Value, walk
 
 EMBEDDINGS = {"Embedding", "EmbeddingBag"}
@@ -35,7 +35,7 @@ def lazy_layer(subject: Subject) -> Iterator[Finding]:
             )
 
 
-@needs((Assignment, Value))
+@needs(BEYOND_LAYERS)
 def shapeless_parameter(subject: Subject) -> Iterator[Finding]:
     """A parameter that is made without data gets its shape later."""
     for own in subject.summary.all_parameters:
@@ -51,7 +51,7 @@ def shapeless_parameter(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-@needs((Assignment, Value), *called(*EMBEDDINGS))
+@needs(BEYOND_LAYERS, *called(*EMBEDDINGS))
 def renormalised_weight(subject: Subject) -> Iterator[Finding]:
     """An embedding with ``max_norm`` writes into its weight."""
     for call in _random_embeddings(subject, "max_norm"):
@@ -64,7 +64,7 @@ def renormalised_weight(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@needs((Assignment, Value), *called(*EMBEDDINGS))
+@needs(BEYOND_LAYERS, *called(*EMBEDDINGS))
 def padding_row(subject: Subject) -> Iterator[Finding]:
     """The padding row of an embedding is drawn like the others."""
     for call in _random_embeddings(subject, "padding_idx"):

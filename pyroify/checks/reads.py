@@ -31,7 +31,7 @@ from pyroify.syntax.facts import (
     Write,
 )
 from pyroify.syntax.liftings import KINDS
-from pyroify.syntax.traits import anywhere, called, later
+from pyroify.syntax.traits import BEYOND_LAYERS, anywhere, called, later
 from pyroify.syntax.values import (
     Call,
     Constant,
@@ -41,7 +41,6 @@ from pyroify.syntax.values import (
     Path,
     SelfRead,
     Unknown,
-    Value,
     calls_in,
     options_of,
     walk,
@@ -376,7 +375,7 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-@needs((Assignment, Value), AttributeStore, ExistingDeclaration, *anywhere(Freeze))
+@needs(BEYOND_LAYERS, AttributeStore, ExistingDeclaration, *anywhere(Freeze))
 def thawed_parameter(subject: Subject) -> Iterator[Finding]:
     """A frozen parameter that stays one, and that Pyro's global store makes trainable."""
     for name, line, column in _frozen_there(subject):

@@ -15,10 +15,11 @@ from pyroify.program.summary import ClassSummary, always_assigned, exclusive, su
 from pyroify.spec.match import Decision, SiteKey, decide, has_wildcard
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.facts import ATTACHING, Assignment, ExistingDeclaration
-from pyroify.syntax.values import Call, Declared, Path, SelfRead, Value
+from pyroify.syntax.traits import BEYOND_LAYERS
+from pyroify.syntax.values import Call, Declared, Path, SelfRead
 
 
-@needs((Assignment, Value), (Assignment, "below"), (Base, "local"), ExistingDeclaration)
+@needs(BEYOND_LAYERS, (Assignment, "below"), (Base, "local"), ExistingDeclaration)
 def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
     """A parameter with two names gives way to another under the one that the other name reads."""
     for item in _made(subject):
@@ -38,7 +39,7 @@ def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
                     )
 
 
-@needs((Assignment, Value), ExistingDeclaration)
+@needs(BEYOND_LAYERS, ExistingDeclaration)
 def tied_to_kept(subject: Subject) -> Iterator[Finding]:
     """A prior of what is, perhaps, a second name of a parameter that stays."""
     summary, sites = subject.summary, subject.project.of(subject.cls)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED, Layer, names_parameter
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED
-from pyroify.dispatch import Trait
+from pyroify.dispatch import Trait, needs
 from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CallGraph
 from pyroify.program.index import Base, ModuleClass
@@ -31,7 +31,7 @@ from pyroify.program.values import (
     without_call,
 )
 from pyroify.syntax.facts import ATTACHING, Assignment, Class, Freeze, Function, Use
-from pyroify.syntax.traits import CONSTRUCTORS, early, later
+from pyroify.syntax.traits import BEYOND_LAYERS, CONSTRUCTORS, anywhere, early, later
 from pyroify.syntax.values import (
     NOTHING,
     Argument,
@@ -366,10 +366,12 @@ class ClassSummary:
             for item in method.assignments
         )
 
+    @needs(BEYOND_LAYERS, *anywhere(Freeze), nothing=False)
     def is_frozen(self, path: str) -> bool:
         """Whether a site is frozen in any case while the class, or what holds it, is built."""
         return self.frozen_by(path) is not None or self.freezes_itself(path)
 
+    @needs((Assignment, "below"), nothing=None)
     def set_anew(self, path: str) -> Parameter | None:
         """The parameter that the constructor puts in place of a layer's own, whatever happens."""
         found: Parameter | None = None
@@ -410,6 +412,7 @@ class ClassSummary:
         states = [state for freeze in self.freezes if (state := self._frozen_at(freeze, path))]
         return "sure" in states and states[-1] == "sure"
 
+    @needs(BEYOND_LAYERS, *anywhere(Freeze), nothing=False)
     def may_be_frozen(self, path: str) -> bool:
         """Whether only run time knows if a site is frozen when the constructor has run."""
         if self.is_frozen(path):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pyroify.catalog.layers import Layer, lookup
+from pyroify.catalog.module import MODULE
+from pyroify.code.names import ANCHOR
 from pyroify.dispatch import Trait
 from pyroify.syntax.facts import (
+    ATTACHING,
     Assignment,
     AttributeStore,
     Dispatch,
@@ -33,10 +36,13 @@ from pyroify.syntax.values import (
     SelfRead,
     Unknown,
     Value,
+    calls_in,
     options_of,
 )
 
 CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
+BEYOND_LAYERS: Trait = "beyond layers"
+"""That something else may be attached than constants and layers of torch, each under its name."""
 DEPTH = 3
 """Containers within containers that are looked into, at most."""
 
@@ -75,6 +81,8 @@ def traits_of(function: Function) -> Iterator[Trait]:
         yield from ((str, word) for name in item.path[-1:] for word in name.split("_"))
         if len(item.path) > 1:
             yield Assignment, "below"
+        if item.how not in ATTACHING or len(item.path) != 1:
+            yield BEYOND_LAYERS
         yield from _traits_of_values(item.value)
     for use in function.uses:
         yield Use, use.how
@@ -84,6 +92,8 @@ def traits_of(function: Function) -> Iterator[Trait]:
             yield Call, use.path[-1]
             if len(use.path) > 1:
                 yield Use, "call below"
+        if use.path[0] == ANCHOR or use.path[-1] == "data":
+            yield Use, use.path[0] if use.path[0] == ANCHOR else "data"
         if use.within.startswith("self."):
             yield Use, "given to a method"
     yield from traits_of_calls(function.layer_calls)
@@ -98,6 +108,8 @@ def traits_of(function: Function) -> Iterator[Trait]:
         (function.freezes, Freeze),
         (function.declarations, ExistingDeclaration),
         (function.generator, (Function, "generator")),
+        (function.declared, (Function, "declared")),
+        (function.declaring, (Function, "declaring")),
         (function.coroutine, (Function, "coroutine")),
         (_may_end_early(function), EarlyReturn),
         (_may_miss_its_base(function), (Function, "no super().__init__()")),
@@ -121,11 +133,11 @@ def _may_miss_its_base(function: Function) -> bool:
 
 
 def _traits_of_values(value: Value) -> Iterator[Trait]:
-    """What an attribute may be set to, by form; of layers of torch and constants there is none."""
+    """What an attribute may be set to."""
     for option in options_of(value):
         yield Assignment, type(option)
         if not _is_in_sight(option):
-            yield Assignment, Value
+            yield BEYOND_LAYERS
 
 
 def _is_in_sight(value: Value, depth: int = 0) -> bool:
@@ -161,9 +173,21 @@ def traits_of_calls(calls: Iterable[Call]) -> Iterator[Trait]:
                     yield Call, name
 
 
+def _calls_outside(file: File) -> Iterator[bool]:
+    """For each place but the methods of what surely are modules: whether something is called."""
+    yield bool(file.module_calls)
+    yield from (bool(function.layer_calls) for function in file.functions)
+    for cls in file.classes:
+        yield any(True for _, value in cls.class_attributes for _ in calls_in(value))
+        if not any(dotted in MODULE for _, dotted, _, _ in cls.bases):
+            yield from (bool(method.layer_calls) for method in cls.methods)
+
+
 def traits_of_file(file: File) -> Iterator[Trait]:
     """The traits of a file itself, without its functions and classes."""
     yield from traits_of_calls(file.module_calls)
+    if any(_calls_outside(file)):
+        yield File, Call
     names = [cls.qualname for cls in file.classes]
     for there, trait in (
         (file.puts, AttributeStore),
