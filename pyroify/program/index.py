@@ -130,9 +130,10 @@ class Index:
         """What there is anywhere in the project, as far as any work asks for it."""
         found: set[Trait] = set()
         for file in self.files:
-            found.update(traits_of_file(file))
             methods = (method for cls in file.classes for method in cls.methods)
-            found.update(*map(self.traits_of, (*file.functions, *methods)))
+            with looking_at(file.path):
+                found.update(traits_of_file(file))
+                found.update(*map(self.traits_of, (*file.functions, *methods)))
         return frozenset(anywhere(*found))
 
     def traits_of(self, function: Function) -> frozenset[Trait]:

@@ -92,8 +92,7 @@ def traits_of(function: Function) -> Iterator[Trait]:
             yield Call, use.path[-1]
             if len(use.path) > 1:
                 yield Use, "call below"
-        if use.path[0] == ANCHOR or use.path[-1] == "data":
-            yield Use, use.path[0] if use.path[0] == ANCHOR else "data"
+        yield from ((Use, name) for name in {ANCHOR, "data"}.intersection(use.path))
         if use.within.startswith("self."):
             yield Use, "given to a method"
     yield from traits_of_calls(function.layer_calls)
