@@ -12,6 +12,9 @@ with every module loaded before. While that runs, what is written in pyroify is 
   are told by a call of ``__init__`` or ``__new__``, one that ``dataclass`` made too. Exceptions
   are left out.
 
+A second file differs by one more ``nn.Linear``. What that adds is counted beside it: the calls and
+changes that are made more often, and the modules and forms of which this is true.
+
 ``--figures`` writes them to ``benchmarks/walk.json``.
 """
 
@@ -24,6 +27,7 @@ import json
 import pkgutil
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
@@ -52,6 +56,10 @@ class Net(nn.Module):
     def forward(self, x):
         return self.fc(x)
 """
+TWO = NET.replace(
+    "self.fc = nn.Linear(3, 1)\n",
+    "self.fc = nn.Linear(3, 1)\n        self.out = nn.Linear(1, 1)\n",
+).replace("self.fc(x)", "self.out(self.fc(x))")
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
@@ -59,8 +67,10 @@ COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 class Walk:
     """What was seen so far; ``watch`` is for ``sys.setprofile``."""
 
-    modules: set[str] = field(default_factory=set)
-    forms: set[type] = field(default_factory=set)
+    modules: Counter[str] = field(default_factory=Counter)
+    """Calls by the file of what is called."""
+    forms: Counter[type] = field(default_factory=Counter)
+    """Instances by their class."""
     frames: set[FrameType] = field(default_factory=set)
     """Kept, so that a generator that is resumed is known."""
     changes: int = 0
@@ -74,7 +84,7 @@ class Walk:
         if not _is_counted(frame.f_code) or frame in self.frames:
             return
         self.frames.add(frame)
-        self.modules.add(frame.f_code.co_filename)
+        self.modules[frame.f_code.co_filename] += 1
         self.changes += _caller(frame) not in (None, frame.f_code.co_filename)
 
     def _note_form(self, frame: FrameType) -> None:
@@ -82,16 +92,22 @@ class Walk:
         made = first if isinstance(first, type) else type(first)
         is_own = made.__module__.partition(".")[0] == "pyroify"
         if is_own and not issubclass(made, BaseException):
-            self.forms.add(made)
+            self.forms[made] += 1
 
     def figures(self) -> dict[str, int]:
         """The counts, by the names of the docstring above."""
         return {
             "modules": len(self.modules),
-            "calls": len(self.frames),
+            "calls": self.modules.total(),
             "changes": self.changes,
             "forms": len(self.forms),
         }
+
+    def beyond(self, other: Walk) -> Walk:
+        """What is done more often than in another walk."""
+        more = Walk(self.modules - other.modules, self.forms - other.forms)
+        more.changes = self.changes - other.changes
+        return more
 
 
 def _is_counted(code: CodeType) -> bool:
@@ -111,12 +127,11 @@ def _caller(frame: FrameType) -> str | None:
     return above and above.f_code.co_filename
 
 
-def walk_of_one_layer() -> Walk:
-    """Rewrite the class while watching."""
-    _load_all()
+def walk_of(source: str) -> Walk:
+    """Rewrite a file while watching."""
     spec, walk = parse_spec(SPEC, "pyroify.yaml"), Walk()
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "net.py").write_text(NET)
+        (Path(folder) / "net.py").write_text(source)
         sys.setprofile(walk.watch)
         try:
             outcome = rewrite_project(Path(folder), ["net.py"], spec)
@@ -139,13 +154,17 @@ def main() -> None:
     parser.add_argument("--figures", action="store_true", help="write benchmarks/walk.json")
     parser.add_argument("--verbose", action="store_true", help="name the modules and the forms")
     options = parser.parse_args()
-    walk = walk_of_one_layer()
-    figures = walk.figures()
-    for name, figure in figures.items():
-        print(f"{name:8}{figure:6}")
-    if options.verbose:
+    _load_all()
+    one, two = walk_of(NET), walk_of(TWO)
+    again = walk_of(NET)  # without what is found out once in a process, as for the second file
+    walks = {"one": one, "more": two.beyond(again)}
+    figures = {name: walk.figures() for name, walk in walks.items()}
+    print(f"{'':8}{'one':>6}{'more':>6}")
+    for name in figures["one"]:
+        print(f"{name:8}{figures['one'][name]:6}{figures['more'][name]:6}")
+    for name, walk in walks.items() if options.verbose else ():
         forms = sorted(f"{form.__module__}.{form.__qualname__}" for form in walk.forms)
-        print(*sorted(walk.modules), *forms, sep="\n")
+        print(f"\n{name}:", *sorted(walk.modules), *forms, sep="\n")
     if options.figures:
         FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
 

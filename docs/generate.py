@@ -616,8 +616,11 @@ def walk_table() -> str:
     """What the last ``make walk`` counted, beside what is aimed at."""
     figures = json.loads(WALK.read_text())
     return _table(
-        ("", "one layer", "aim"),
-        ((label, str(figures[key]), aim) for key, (label, aim) in WALK_ROWS.items()),
+        ("", "one layer", "one layer more", "aim"),
+        (
+            (label, str(figures["one"][key]), str(figures["more"][key]), aim)
+            for key, (label, aim) in WALK_ROWS.items()
+        ),
     )
 
 

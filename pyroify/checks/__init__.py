@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from inspect import getmembers, isfunction
+from inspect import getmembers, isfunction, unwrap
 
 from pyroify.checks.instances import Script
 from pyroify.checks.subject import Subject
@@ -78,7 +78,7 @@ def checks(argument: str) -> tuple[Check, ...]:
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")
         for name, function in getmembers(module, isfunction):
-            code = function.__code__
+            code = unwrap(function).__code__
             if name[0] != "_" and code.co_argcount == 1 and code.co_varnames[0] == argument:
                 found[f"{function.__module__}.{name}"] = function
     return tuple(found.values())

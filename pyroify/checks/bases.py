@@ -7,19 +7,27 @@ from collections.abc import Iterator
 from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, INTERFACES, REMAKING, SCRIPTING
 from pyroify.catalog.module import PROTOCOL
 from pyroify.catalog.thirdparty import OWN_PROTOCOL
-from pyroify.checks.subject import Subject
+from pyroify.checks.subject import AT_RUN_TIME, Subject
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.edits.bases import (
     bases_beside,
     is_abstract_here,
     is_generic,
     is_generic_and_abstract,
 )
+from pyroify.program.index import Base
+from pyroify.syntax.facts import Class, Function
 from pyroify.syntax.values import Name
 
+BESIDE = ((Base, "plain"), (Base, "external"))
+"""Bases that are neither modules of the project nor layers."""
+OTHERS = (*BESIDE, (Base, "unresolved"), (Base, "local"), (Base, "layer"))
+"""All but nn.Module and PyroModule."""
 SCRIPTED = {"torch.jit.ScriptModule", "torch.jit._script.ScriptModule"}
 
 
+@needs((Base, "unresolved"))
 def unresolved_base(subject: Subject) -> Iterator[Finding]:
     """A base class that cannot be found may define anything."""
     for base in subject.cls.bases:
@@ -32,6 +40,7 @@ def unresolved_base(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs(Class, *BESIDE)
 def foreign_metaclass(subject: Subject) -> Iterator[Finding]:
     """A metaclass that would have to be joined with PyroModule's by somebody who knows it."""
     if reason := _foreign(subject):
@@ -65,6 +74,7 @@ def _joining(subject: Subject, metaclass: str, whose: str) -> str:
     return "" if known else f"{whose} metaclass {metaclass} cannot be joined with PyroModule's"
 
 
+@needs(*BESIDE)
 def unknown_mixin(subject: Subject) -> Iterator[Finding]:
     """A mixin of the project that derives from what is not known, and may have any metaclass."""
     for found in bases_beside(subject.cls, subject.project.index):
@@ -89,6 +99,7 @@ def _is_known(subject: Subject, metaclass: str) -> bool:
     return any("PyroModule" in text for text, _, _, _ in bases)
 
 
+@needs(Class, *OTHERS)
 def generic_base(subject: Subject) -> Iterator[Finding]:
     """A generic class with abstract relatives: their metaclasses would have to be one."""
     relatives = (subject.cls, *subject.summary.relatives)
@@ -104,6 +115,7 @@ def generic_base(subject: Subject) -> Iterator[Finding]:
         )
 
 
+@needs((Base, "external"))
 def pretrained_model(subject: Subject) -> Iterator[Finding]:
     """A class of transformers, which sets itself up after its constructor."""
     for base in subject.cls.bases:
@@ -116,6 +128,7 @@ def pretrained_model(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs(Class, *OTHERS)
 def scripted_base(subject: Subject) -> Iterator[Finding]:
     """A ScriptModule is compiled, and draws nothing."""
     for base in subject.cls.bases:
@@ -130,6 +143,7 @@ def scripted_base(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs((Function, "__setattr__"))
 def own_setattr(subject: Subject) -> Iterator[Finding]:
     """A ``__setattr__`` that never reaches PyroModule's."""
     method = subject.cls.cls.method("__setattr__")
@@ -150,6 +164,7 @@ def own_setattr(subject: Subject) -> Iterator[Finding]:
     )
 
 
+@needs(AT_RUN_TIME)
 def own_protocol(subject: Subject) -> Iterator[Finding]:
     """What a loop over modules and parameters goes by, done in another way by the class itself."""
     for cls in subject.cls.lineage if subject.at_run_time else ():
@@ -164,6 +179,7 @@ def own_protocol(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs((Base, "external"))
 def base_with_own_protocol(subject: Subject) -> Iterator[Finding]:
     """A base outside the project that does so, such as a metric."""
     for base in subject.cls.bases:
@@ -176,6 +192,7 @@ def base_with_own_protocol(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs((Base, "plain"))
 def mixin_in_between(subject: Subject) -> Iterator[Finding]:
     """A constructor of a mixin that would stand between a layer's and PyroModule's."""
     library = False

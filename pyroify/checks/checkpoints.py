@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.syntax.facts import Function
 from pyroify.syntax.values import Call, Constant, Name, SelfRead
 
@@ -15,6 +16,7 @@ OPTION = re.compile(r"\bself\.(?!training\b)\w+")
 """An attribute that a test reads; ``self.training`` is not for the user to leave off."""
 
 
+@needs((Call, Name))
 def checkpointed(subject: Subject) -> Iterator[Finding]:
     """Activation checkpointing of what draws: the backward pass would draw again."""
     for method in subject.methods:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from pyroify.checks.instances import Script
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
+from pyroify.syntax.facts import Dispatch
 
 
+@needs(Dispatch)
 def named_class(script: Script) -> Iterator[Finding]:
     """The name of a module's class, compared with that of a layer or used as a key."""
     for found in script.file.dispatches:

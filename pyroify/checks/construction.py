@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.edits.returns import (
     declared_names,
     returns_past_declarations,
@@ -19,7 +20,8 @@ from pyroify.program.values import (
     classes_in,
     may_be_any_class,
 )
-from pyroify.syntax.facts import Assignment, Use
+from pyroify.syntax.facts import Assignment, EarlyReturn, Function, Use
+from pyroify.syntax.traits import BEYOND_LAYERS, called, early
 from pyroify.syntax.values import (
     Call,
     Declared,
@@ -47,6 +49,7 @@ ANY = "**"
 """Names that only run time shows, as a site."""
 
 
+@needs((Function, "no super().__init__()"))
 def no_base_constructor(subject: Subject) -> Iterator[Finding]:
     """A constructor from which PyroModule's own is not reached."""
     constructor = subject.summary.constructor
@@ -70,6 +73,7 @@ def no_base_constructor(subject: Subject) -> Iterator[Finding]:
     )
 
 
+@needs(EarlyReturn)
 def early_return(subject: Subject) -> Iterator[Finding]:
     """Declarations in a method that returns early, before all that it has is made."""
     summary = subject.summary
@@ -120,6 +124,7 @@ def _may_hold_random(subject: Subject, node: Value) -> bool:
     )
 
 
+@needs(*early(Use))
 def kept_value(subject: Subject) -> Iterator[Finding]:
     """A value computed from a random parameter in the constructor, or the parameter itself."""
     late = [tie.late for tie in find_ties(subject.summary) if tie.late is not None]
@@ -149,6 +154,7 @@ def _is_put_aside(subject: Subject, item: Assignment) -> bool:
     return item.how in ADDING and subject.summary.container(item.path[0]) is None
 
 
+@needs(BEYOND_LAYERS)
 def put_aside(subject: Subject) -> Iterator[Finding]:
     """A parameter that a list or a dict keeps as it is made, beside its name in the module."""
     summary = subject.summary
@@ -190,6 +196,7 @@ def _names_of(subject: Subject, made: frozenset[Parameter]) -> Iterator[str]:
             yield ANY
 
 
+@needs((Assignment, "setattr"))
 def tied_by_computed_name(subject: Subject) -> Iterator[Finding]:
     """What a module with random parameters has, under a name that only run time shows."""
     for method in subject.methods:
@@ -229,6 +236,7 @@ def _kept(subject: Subject, use: Use, where: str) -> Finding:
     )
 
 
+@needs((Name, "pyro"))
 def own_guide(subject: Subject) -> Iterator[Finding]:
     """An autoguide of the model itself, as one of its attributes."""
     for method in subject.methods:
@@ -256,6 +264,7 @@ def _is_of_itself(subject: Subject, call: Call) -> bool:
     return model.text == "self" or subject.cls.find_method(method) is not None
 
 
+@needs((str, "pyro"), (str, "unconstrained"))
 def reserved_name(subject: Subject) -> Iterator[Finding]:
     """An attribute with a name that PyroModule keeps for itself."""
     parameters = {parameter.name for parameter in subject.summary.all_parameters}
@@ -275,6 +284,7 @@ def reserved_name(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs((Assignment, "below"), *called(*HOOKS))
 def hook_or_mark(subject: Subject) -> Iterator[Finding]:
     """A hook on a parameter that is replaced, or an attribute set on it."""
     for method in subject.methods:

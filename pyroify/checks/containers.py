@@ -8,19 +8,24 @@ from pyroify.catalog.layers import NUMBERED
 from pyroify.checks.subject import Subject
 from pyroify.decide.unregistered import has_random_layers
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.attributes.lists import is_registered, module_lists
 from pyroify.program.attributes.wrapped import made_by_bases
+from pyroify.program.index import Base
 from pyroify.program.values import (
     ContainerInstance,
     LayerInstance,
     classes_in,
     holds_parameters,
 )
+from pyroify.syntax.facts import Assignment, Observation, Use
+from pyroify.syntax.traits import BEYOND_LAYERS, called, later
 from pyroify.syntax.values import Many, OneOf, Plain, Unknown, walk
 
 EDITS = {"insert", "pop", "__delitem__"}
 
 
+@needs(BEYOND_LAYERS)
 def python_list(subject: Subject) -> Iterator[Finding]:
     """Modules kept in a Python list or dict are not registered."""
     summary, project = subject.summary, subject.project
@@ -40,6 +45,7 @@ def python_list(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs((Base, "local"))
 def kept_in_another_place(subject: Subject) -> Iterator[Finding]:
     """A parameter that a base declares, and that stays where the class puts it in a container."""
     project = subject.project
@@ -58,6 +64,7 @@ def kept_in_another_place(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs(*later((Use, "delete"), *called(*EDITS)))
 def edited_container(subject: Subject) -> Iterator[Finding]:
     """A numbered container whose members move when one is put in front or taken out."""
     for method in subject.methods:
@@ -74,6 +81,7 @@ def edited_container(subject: Subject) -> Iterator[Finding]:
                 yield _moved(subject, use.line, use.column, owner, what)
 
 
+@needs((Assignment, "setitem"), (Assignment, "below"))
 def replaced_member(subject: Subject) -> Iterator[Finding]:
     """A member that gives way to a module of Pyro, in a container that is one already."""
     summary = subject.summary
@@ -93,6 +101,7 @@ def replaced_member(subject: Subject) -> Iterator[Finding]:
                 yield _moved(subject, item.line, item.column, name, what)
 
 
+@needs(*later((Assignment, Unknown)))
 def replaced_slice(subject: Subject) -> Iterator[Finding]:
     """A slice of a ModuleList that takes its place, and counts the members anew."""
     for method in subject.methods:
@@ -111,6 +120,7 @@ def replaced_slice(subject: Subject) -> Iterator[Finding]:
                     yield _moved(subject, item.line, item.column, name, what)
 
 
+@needs((Observation, "slice"))
 def sliced_container(subject: Subject) -> Iterator[Finding]:
     """A slice that is a new root for Pyro, where layers lose the first part of their names."""
     for method in subject.methods:

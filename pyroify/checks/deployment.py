@@ -6,8 +6,10 @@ from collections.abc import Container, Iterator
 
 from pyroify.checks.instances import Script, dotted
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite, called_on
+from pyroify.syntax.traits import called
 from pyroify.syntax.values import Call, Passed, SelfRead
 
 SCRIPTING = {
@@ -25,6 +27,7 @@ DISTRIBUTED = {
 PICKLING = {"torch.save", "pickle.dump", "pickle.dumps", "joblib.dump"}
 
 
+@needs(*called("load_state_dict"))
 def loaded_state(script: Script) -> Iterator[Finding]:
     """A checkpoint of the original class, loaded into the converted one."""
     if script.project.spec.options.load_original_state_dict:
@@ -50,6 +53,7 @@ def _is_before_declaring(script: Script, call: Call, at: CallSite) -> bool:
     return summary is not None and at.function.name in summary.building
 
 
+@needs(*called(*PICKLING))
 def pickled_lambda(script: Script) -> Iterator[Finding]:
     """A module pickled whole although one of its priors is a lambda."""
     for call, cls in _given_instances(script, PICKLING):
@@ -62,6 +66,7 @@ def pickled_lambda(script: Script) -> Iterator[Finding]:
             )
 
 
+@needs(*called(*SCRIPTING))
 def scripted_instance(script: Script) -> Iterator[Finding]:
     """TorchScript, fx or ONNX of a module that draws."""
     for call, cls in _given_instances(script, SCRIPTING):
@@ -73,6 +78,7 @@ def scripted_instance(script: Script) -> Iterator[Finding]:
         )
 
 
+@needs(*called(*PARALLEL))
 def replicated_instance(script: Script) -> Iterator[Finding]:
     """Replicas in threads, which share one cache of draws."""
     for call, at in script.calls:
@@ -94,6 +100,7 @@ def _name_drawing(script: Script, module: Passed, at: CallSite) -> str:
     return module.text if is_part and script.is_random_part(module.value, at) else ""
 
 
+@needs(*called(*DISTRIBUTED))
 def distributed_instance(script: Script) -> Iterator[Finding]:
     """One replica a process, around a module whose guide stays outside."""
     for call, cls in _given_instances(script, DISTRIBUTED):

@@ -11,17 +11,21 @@ from pyroify.checks.subject import Subject, paths_of
 from pyroify.checks.training import asks_first_parameter, called_name
 from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.values import is_opaque
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
+from pyroify.syntax.traits import anywhere, called, later
 from pyroify.syntax.values import Items, Path, SelfRead, Unknown, Value, calls_in, member_of
 
 FOR_AN_OPTIMISER = re.compile(r"param|optim|decay|trainable")
 """Names of methods whose result is meant for an optimiser."""
+NONE: Mapping[Key, frozenset[str]] = {}
 OF_EVERY_MODULE = frozenset({*PARAMETERS, "forward", "__call__", "train", "eval", "state_dict"})
 """Names that say nothing of what is called."""
 
 
+@needs(*later(*called(*PARAMETERS)))
 def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
     """``parameters()`` in a method: refused where it is part of what the module computes."""
     for method, use in _goes_over(subject):
@@ -40,6 +44,7 @@ def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
         )
 
 
+@needs(*later(*called("requires_grad_", "getattr", "get_submodule")))
 def parameters_frozen(subject: Subject) -> Iterator[Finding]:
     """``requires_grad_`` of a module, which does not reach the random ones of its parameters."""
     for method in subject.methods:
@@ -65,6 +70,7 @@ def _may_be_module(subject: Subject, use: Use) -> bool:
     return len(use.path) == 1 or holds_class or any(map(is_opaque, nodes))
 
 
+@needs(*later((Function, Items)))
 def parameters_handed_out(subject: Subject) -> Iterator[Finding]:
     """A list of parameters for an optimiser, which are draws now."""
     for method in subject.methods:
@@ -82,6 +88,7 @@ def parameters_handed_out(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs(*anywhere(*called(*PARAMETERS, "state_dict", "next")), nothing=NONE)
 def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     """Methods of each class that go over parameters, or call one of a class that does.
 

@@ -10,8 +10,11 @@ from pyroify.checks.instances import Script, dotted
 from pyroify.decide.project import Key
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite, called_on, calls_of, code_of
+from pyroify.syntax.facts import Function
+from pyroify.syntax.traits import called
 from pyroify.syntax.values import Call, Constant, Name, Passed
 
 CODE = "PYR090"
@@ -20,6 +23,7 @@ Drawn = Mapping[Key, ModuleClass]
 """Classes of which some code draws the random parameters."""
 
 
+@needs((Name, "pyro"), (Function, "guide"), *called(*LOSSES))
 def guide_by_hand(script: Script) -> Iterator[Finding]:
     """A guide that a script pairs with a model that draws more than it did."""
     for pair in (*_pairs(script), *_named_pairs(script)):

@@ -6,21 +6,25 @@ import re
 from collections.abc import Iterator, Set
 
 from pyroify.checks.subject import Subject, uses_in
-from pyroify.decide.project import Candidates
 from pyroify.diagnostics import Finding
-from pyroify.program.summary import ClassSummary
+from pyroify.dispatch import needs
+from pyroify.program.index import Base
 from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
+from pyroify.syntax.traits import called, early
 from pyroify.syntax.values import Path, walk
 
 OPTIMIZER = re.compile(r"^torch\.optim\.|[oO]ptim")
 KEEPER = re.compile(rf"^filter$|^self\.|{OPTIMIZER.pattern}")
 """Calls that may keep the parameters they are given."""
 LISTS = {"", "list", "tuple", "dict"}
+HANDING = ((Use, "given to a method"), *called(*PARAMETERS))
+"""What gives parameters to what may keep them."""
 ADDING = {"append", "extend", "add", "insert", "update", "setdefault"}
 
 
+@needs(*early(*HANDING))
 def parameters_kept(subject: Subject) -> Iterator[Finding]:
     """Parameters that something keeps from before declarations replace them."""
     for method, use in _handed_over(subject):
@@ -33,11 +37,13 @@ def parameters_kept(subject: Subject) -> Iterator[Finding]:
             yield _finding(subject, use, "PYR010", "keeps what is no longer trained")
 
 
-def stale_methods(project: Candidates, summary: ClassSummary) -> tuple[str, ...]:
+@needs((Base, "local"), *early(*HANDING), nothing=())
+def stale_methods(own: Subject) -> tuple[str, ...]:
     """Methods of a class that go on with parameters kept from its construction."""
+    project = own.project
     subjects = [
         Subject(project, project.summaries[cls.key])
-        for cls in summary.cls.lineage
+        for cls in own.cls.lineage
         if cls.key in project.summaries
     ]
     holders = {

@@ -10,10 +10,12 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.project import Candidates, declared
 from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import called_on
 from pyroify.program.summary import summary_of
-from pyroify.syntax.facts import Function
+from pyroify.syntax.facts import Function, Use, Write
+from pyroify.syntax.traits import anywhere, called, early
 from pyroify.syntax.values import Argument, Call, Name, Path, SelfRead, Unknown, Value
 
 PARAMETRIZING = re.compile(r"torch\.nn\.utils\.parametriz(e|ations)\.")
@@ -22,6 +24,7 @@ OVER_MODULES = {"apply", "modules", "named_modules", "children", "named_children
 HELP = "move it into the class that declares the parameter, or give its values to the guide"
 
 
+@needs(*anywhere(Write))
 def late_write(subject: Subject) -> Iterator[Finding]:
     """A parameter written to after the base or the child that owns it has declared it."""
     for method in subject.methods:
@@ -47,6 +50,7 @@ def _runs_in_base(subject: Subject, method: Function) -> bool:
     )
 
 
+@needs(*early((Use, "call below")))
 def late_reset(subject: Subject) -> Iterator[Finding]:
     """A child told to initialise itself again, when its parameters are declared."""
     project = subject.project
@@ -64,6 +68,7 @@ def late_reset(subject: Subject) -> Iterator[Finding]:
                     break
 
 
+@needs(*called("apply", *EVERYWHERE))
 def late_sweep(subject: Subject) -> Iterator[Finding]:
     """An initialiser sent over all modules, of which some have declared their parameters."""
     project, cls = subject.project, subject.cls
@@ -97,6 +102,7 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs(*called("apply"))
 def instance_sweep(script: Script) -> Iterator[Finding]:
     """``net.apply(init)`` on a module that has declared its parameters by then."""
     project = script.project

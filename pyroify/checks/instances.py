@@ -10,10 +10,12 @@ from pyroify.catalog.module import RETURNING_SELF
 from pyroify.decide.project import Candidates, Key
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import Trait
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite, PointsTo, called_on, calls_of, code_of
 from pyroify.program.values import ClassInstance, Scope, is_opaque
 from pyroify.syntax.facts import AttributeStore, File
+from pyroify.syntax.traits import outside, traits_of_file
 from pyroify.syntax.values import Call, Name, SelfRead, Value
 
 
@@ -24,6 +26,17 @@ class Script:
     project: Candidates
     file: File
     converted: frozenset[Key]
+
+    @cached_property
+    def traits(self) -> frozenset[Trait]:
+        """What there is in the file, outside of the classes that are converted, and anywhere."""
+        file, index = self.file, self.project.index
+        beside = set(traits_of_file(file)).union(*map(index.traits_of, file.functions))
+        within: set[Trait] = set()
+        for cls in file.classes:
+            is_converted = (file.path, cls.qualname) in self.converted
+            (within if is_converted else beside).update(*map(index.traits_of, cls.methods))
+        return index.traits.union(within, beside, outside(*beside))
 
     @cached_property
     def calls(self) -> tuple[tuple[Call, CallSite], ...]:

@@ -9,16 +9,19 @@ from pyroify.catalog.layers import Layer
 from pyroify.checks.subject import Subject
 from pyroify.decide.wrappings import name_of_computed
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.values import LayerInstance
 from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep
 from pyroify.syntax.facts import Function
+from pyroify.syntax.traits import BEYOND_LAYERS, anywhere, called, early
 from pyroify.syntax.values import Call, Name, SelfRead, Value, walk
 
 EMBEDDINGS = {"Embedding", "EmbeddingBag"}
 SCRIPTING = {"torch.jit.script", "torch.jit.trace", "torch.fx.symbolic_trace"}
 
 
+@needs((Layer, "lazy"), (Call, Name))
 def lazy_layer(subject: Subject) -> Iterator[Finding]:
     """A lazy layer has no shape that a prior could have."""
     for call, layer in _layer_calls(subject):
@@ -32,6 +35,7 @@ def lazy_layer(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs(BEYOND_LAYERS)
 def shapeless_parameter(subject: Subject) -> Iterator[Finding]:
     """A parameter that is made without data gets its shape later."""
     for own in subject.summary.all_parameters:
@@ -47,6 +51,7 @@ def shapeless_parameter(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs(BEYOND_LAYERS, *called(*EMBEDDINGS))
 def renormalised_weight(subject: Subject) -> Iterator[Finding]:
     """An embedding with ``max_norm`` writes into its weight."""
     for call in _random_embeddings(subject, "max_norm"):
@@ -59,6 +64,7 @@ def renormalised_weight(subject: Subject) -> Iterator[Finding]:
         )
 
 
+@needs(BEYOND_LAYERS, *called(*EMBEDDINGS))
 def padding_row(subject: Subject) -> Iterator[Finding]:
     """The padding row of an embedding is drawn like the others."""
     for call in _random_embeddings(subject, "padding_idx"):
@@ -90,6 +96,7 @@ def _random_embeddings(subject: Subject, argument: str) -> Iterator[Call]:
                 yield item.call
 
 
+@needs((Call, Name))
 def computed_weight(subject: Subject) -> Iterator[Finding]:
     """A rule for a weight that a wrapper of torch computes from other parameters."""
     for method in subject.methods:
@@ -105,6 +112,7 @@ def computed_weight(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs(*anywhere((Call, Name)))
 def weight_computed_later(subject: Subject) -> Iterator[Finding]:
     """A weight that other code has computed, when the class has declared it."""
     declared = sorted(subject.project.of(subject.cls).declared)
@@ -164,6 +172,7 @@ def _layer_calls(subject: Subject) -> Iterator[tuple[Call, Layer]]:
                     yield call, layer
 
 
+@needs(*early(*called(*SCRIPTING)))
 def scripted_child(subject: Subject) -> Iterator[Finding]:
     """A scripted or traced child has no attributes that could draw."""
     for method in subject.methods:

@@ -9,13 +9,16 @@ from pyroify.catalog.bayesian import Library, converter_of, layer_of
 from pyroify.checks.instances import Script, dotted
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import Index, Target
-from pyroify.syntax.values import Call
+from pyroify.syntax.facts import Class
+from pyroify.syntax.values import Call, Name
 
 SHAPING = re.compile(r"(?!prior_|posterior_|freeze$|moped).*")
 """Keywords that the layer of torch has as well."""
 
 
+@needs((Call, Name))
 def layer_of_another_library(subject: Subject) -> Iterator[Finding]:
     """A layer that has a posterior of its own: its means and scales are no weights."""
     index, path = subject.project.index, subject.cls.file.path
@@ -33,6 +36,7 @@ def layer_of_another_library(subject: Subject) -> Iterator[Finding]:
                 yield subject.finding(call.line, call.column, "PYR094", what, help)
 
 
+@needs(Class)
 def decorated_for_another_library(subject: Subject) -> Iterator[Finding]:
     """A class that another library gives a loss of its own."""
     cls, index, path = subject.cls.cls, subject.project.index, subject.cls.file.path
@@ -46,6 +50,7 @@ def decorated_for_another_library(subject: Subject) -> Iterator[Finding]:
             yield subject.finding(cls.line, cls.column, "PYR094", what, help)
 
 
+@needs((Call, Name))
 def converter_of_another_library(script: Script) -> Iterator[Finding]:
     """A converter that goes over parameters or names of layers which are gone."""
     for call, at in script.calls:

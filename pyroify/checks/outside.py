@@ -8,11 +8,14 @@ from pyroify.catalog.members import METADATA
 from pyroify.checks.instances import Script
 from pyroify.decide.project import random
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite
+from pyroify.syntax.traits import outside
 from pyroify.syntax.values import Call, Name, Path, Unknown, Value
 
 
+@needs(*outside(Call))
 def draw_handed_on(script: Script) -> Iterator[Finding]:
     """A random parameter of an instance, given to a function: to print, log or store it."""
     for call, at in script.calls:

@@ -9,6 +9,7 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.added import put_message
 from pyroify.decide.sites import OTHER
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.attributes.puts import put_into_instances
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
@@ -21,6 +22,7 @@ from pyroify.syntax.facts import AttributeStore
 from pyroify.syntax.values import Argument, Value
 
 
+@needs(AttributeStore)
 def put_when_called(subject: Subject) -> Iterator[Finding]:
     """What a method puts into an instance, whose end has no declarations."""
     summary, spec = subject.summary, subject.project.spec
@@ -36,6 +38,7 @@ def put_when_called(subject: Subject) -> Iterator[Finding]:
                     break
 
 
+@needs(AttributeStore)
 def put_into_instance(script: Script) -> Iterator[Finding]:
     """What a script or a function puts into an instance."""
     for put, at in script.puts:

@@ -11,16 +11,27 @@ from pyroify.decide.project import declared
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.visibility import find_unseen, unseen_of
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.edits.reads import movable
 from pyroify.program.attributes.copies import with_copied
 from pyroify.program.attributes.frozen import FrozenBy
 from pyroify.program.attributes.puts import put_into_instances
 from pyroify.program.attributes.ties import Tie, find_ties
-from pyroify.program.index import ModuleClass
+from pyroify.program.index import Base, ModuleClass
 from pyroify.program.summary import ClassSummary, declared_in
 from pyroify.program.values import ClassInstance, is_opaque
-from pyroify.syntax.facts import Assignment, AttributeStore, Function
+from pyroify.syntax.facts import (
+    Assignment,
+    AttributeStore,
+    ExistingDeclaration,
+    Freeze,
+    Function,
+    Plate,
+    Use,
+    Write,
+)
 from pyroify.syntax.liftings import KINDS
+from pyroify.syntax.traits import BEYOND_LAYERS, anywhere, called, later
 from pyroify.syntax.values import (
     Call,
     Constant,
@@ -39,6 +50,7 @@ CACHES = {"functools.lru_cache", "functools.cache"}
 STATEMENTS = {"pyro.sample", "pyro.primitives.sample", "pyro.param", "pyro.primitives.param"}
 
 
+@needs(Plate)
 def late_child(subject: Subject) -> Iterator[Finding]:
     """A layer that becomes random, called first inside a plate, on what is made inside."""
     # What was random before is drawn there on purpose.
@@ -67,6 +79,7 @@ def late_child(subject: Subject) -> Iterator[Finding]:
                     )
 
 
+@needs(*called(*STATEMENTS))
 def same_site(subject: Subject) -> Iterator[Finding]:
     """A statement of Pyro with the name of a random parameter."""
     calls = [call for method in subject.methods for call in method.layer_calls]
@@ -95,6 +108,7 @@ def _statement_name(call: Call) -> str:
     return name.unquoted if isinstance(name, Constant) else ""
 
 
+@needs((Function, "generator"), (Function, "coroutine"))
 def late_body(subject: Subject) -> Iterator[Finding]:
     """A generator or coroutine that draws: its body runs after the call that Pyro sees."""
     called = {name for method in subject.methods for name in method.self_calls}
@@ -114,6 +128,7 @@ def late_body(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs((Assignment, "below"), (Base, "local"), *later(Assignment), *anywhere(AttributeStore))
 def hidden_by_value(subject: Subject) -> Iterator[Finding]:
     """A plain value set over a parameter that has been declared."""
     ties = {tie.left for tie in find_ties(subject.summary)}
@@ -140,6 +155,7 @@ def hidden_by_value(subject: Subject) -> Iterator[Finding]:
                 yield from _hiding(subject, (*owner, put.name), put, building)
 
 
+@needs((Use, "delete"))
 def deleted_parameter(subject: Subject) -> Iterator[Finding]:
     """A parameter that a method deletes, and its prior with it."""
     for method in subject.methods:
@@ -157,6 +173,7 @@ def deleted_parameter(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs(*later(*called("register_parameter")))
 def registered_again(subject: Subject) -> Iterator[Finding]:
     """A name that only run time shows, registered where the parameters of a class have priors."""
     for method in subject.methods:
@@ -180,6 +197,7 @@ def registered_again(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs(*later((Call, Name)))
 def weight_computed_later(subject: Subject) -> Iterator[Finding]:
     """``remove_weight_norm(self.conv)``, or ``prune``, in a method that runs after construction."""
     for method in subject.methods:
@@ -218,6 +236,7 @@ def _hiding(
         )
 
 
+@needs((Assignment, SelfRead))
 def tied_too_late(subject: Subject) -> Iterator[Finding]:
     """A tie to what another class has declared, made where no declaration can stand yet."""
     for tie in find_ties(subject.summary):
@@ -241,6 +260,7 @@ def _sides(subject: Subject, tie: Tie) -> tuple[str, ...]:
     return (*left, *right) if right else ()
 
 
+@needs(*later(Assignment))
 def cached_draw(subject: Subject) -> Iterator[Finding]:
     """A value of random parameters that the first call stores for the others."""
     for method in subject.methods:
@@ -263,6 +283,7 @@ def cached_draw(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs((Assignment, Unknown))
 def draw_of_another(subject: Subject) -> Iterator[Finding]:
     """``self.scale = other.scale``, where the other instance draws it: one draw, kept for good."""
     summary = subject.summary
@@ -322,6 +343,7 @@ def _always_runs(method: Function, item: Assignment) -> bool:
     return is_unconditional and not any(line < item.line for line in method.return_lines)
 
 
+@needs(*((Function, decorator) for decorator in CACHES))
 def cached_method(subject: Subject) -> Iterator[Finding]:
     """A method whose result is cached, with the draws in it."""
     for method in subject.methods:
@@ -335,6 +357,7 @@ def cached_method(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs(*anywhere(Write))
 def written_draw(subject: Subject) -> Iterator[Finding]:
     """A write in place into a parameter while the module is called."""
     for method in subject.methods:
@@ -352,6 +375,7 @@ def written_draw(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+@needs(BEYOND_LAYERS, AttributeStore, ExistingDeclaration, *anywhere(Freeze))
 def thawed_parameter(subject: Subject) -> Iterator[Finding]:
     """A frozen parameter that stays one, and that Pyro's global store makes trainable."""
     for name, line, column in _frozen_there(subject):

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from pyroify.checks.instances import Script
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
+from pyroify.syntax.facts import File
 
 
+@needs((File, "a class defined again"))
 def class_defined_again(script: Script) -> Iterator[Finding]:
     """A module class with parameters, of whose name only the last definition is converted."""
     index = script.project.index

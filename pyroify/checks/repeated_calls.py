@@ -10,9 +10,11 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.methods import methods_to_decorate
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite, calls_of, code_of
-from pyroify.syntax.facts import Function
+from pyroify.syntax.facts import Function, Repeat
+from pyroify.syntax.traits import anywhere, called
 from pyroify.syntax.values import Argument, Call, SelfRead
 
 AGAIN = {
@@ -24,6 +26,7 @@ TAKEN = "is called again in a Pyro function, where the names of its sites are ta
 ONE_MODULE = "make these calls in the forward of one PyroModule: what it holds draws once a call"
 
 
+@needs(Repeat)
 def called_again(script: Script) -> Iterator[Finding]:
     """A network that is called several times for one loss, outside of any module of Pyro."""
     how = {(one.line, one.column): AGAIN.get(one.how) for one in script.file.repeats}
@@ -37,6 +40,7 @@ def called_again(script: Script) -> Iterator[Finding]:
             yield script.finding(call, "PYR092", message, ONE_MODULE)
 
 
+@needs(*called("sample", "plate", "factor", "deterministic", "markov"))
 def colliding_roots(script: Script) -> Iterator[Finding]:
     """Two networks in one Pyro function, whose sites have the same names."""
     for at in code_of(script.file):
@@ -85,6 +89,7 @@ def _names(classes: tuple[ModuleClass, ...]) -> str:
     return ", ".join(dict.fromkeys(cls.cls.name for cls in classes))
 
 
+@needs(*anywhere(Repeat))
 def draws_of_one_call(subject: Subject) -> Iterator[Finding]:
     """A loop for many draws within one call, which has one draw of each parameter."""
     same = {(one.line, one.column) for one in subject.cls.file.repeats if one.how == "same"}

@@ -9,6 +9,7 @@ from functools import cached_property
 from pyroify.decide.project import Candidates, declared, matches
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import Trait
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary
 from pyroify.syntax.facts import Assignment, AttributeStore, Function, Use, Write
@@ -30,6 +31,9 @@ from pyroify.syntax.values import (
     walk,
 )
 
+AT_RUN_TIME: Trait = "at run time"
+"""That a loop over what is there converts the layers of a class."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -38,6 +42,11 @@ class Subject:
     project: Candidates
     summary: ClassSummary
     at_run_time: bool = False
+
+    @cached_property
+    def traits(self) -> frozenset[Trait]:
+        """What there is in the source of the class, and in the project."""
+        return self.summary.traits.union([AT_RUN_TIME] if self.at_run_time else ())
 
     @property
     def cls(self) -> ModuleClass:

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.attributes.ties import Tie
-from pyroify.program.index import ModuleClass
+from pyroify.program.index import Base, ModuleClass
 from pyroify.program.placements import AccessPath, Single, place
 from pyroify.program.summary import ClassSummary, always_assigned, exclusive, summary_of
 from pyroify.spec.match import Decision, SiteKey, decide, has_wildcard
 from pyroify.spec.model import Keep, Spec
-from pyroify.syntax.facts import ATTACHING, Assignment
+from pyroify.syntax.facts import ATTACHING, Assignment, ExistingDeclaration
+from pyroify.syntax.traits import BEYOND_LAYERS
 from pyroify.syntax.values import Call, Declared, Path, SelfRead
 
 
+@needs(BEYOND_LAYERS, (Assignment, "below"), (Base, "local"), ExistingDeclaration)
 def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
     """A parameter with two names gives way to another under the one that the other name reads."""
     for item in _made(subject):
@@ -36,6 +39,7 @@ def replaced_under_one_name(subject: Subject) -> Iterator[Finding]:
                     )
 
 
+@needs(BEYOND_LAYERS, ExistingDeclaration)
 def tied_to_kept(subject: Subject) -> Iterator[Finding]:
     """A prior of what is, perhaps, a second name of a parameter that stays."""
     summary, sites = subject.summary, subject.project.of(subject.cls)

@@ -10,10 +10,12 @@ from pyroify.checks.instances import Script, dotted
 from pyroify.decide.model import Training
 from pyroify.decide.project import Key, kept
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite, called_on, calls_of, code_of
 from pyroify.syntax.facts import Function, Sweep
 from pyroify.syntax.observe.observations import PARAMETERS
+from pyroify.syntax.traits import anywhere, called, outside
 from pyroify.syntax.values import (
     Argument,
     Call,
@@ -32,8 +34,11 @@ from pyroify.syntax.values import (
 
 LOCAL_PARAMETERS = "module_local_params"
 SHOWN = 3
+MOVING = ("double", "half", "bfloat16", "cuda")
+"""Methods that change the dtype or device of a module, besides ``to``."""
 
 
+@needs(*outside(Call))
 def second_instance(script: Script) -> Iterator[Finding]:
     """Two instances at the top of a script, which share what the global store keeps."""
     if _has_call(script, "pyro.settings.set", LOCAL_PARAMETERS):
@@ -57,6 +62,7 @@ def second_instance(script: Script) -> Iterator[Finding]:
             )
 
 
+@needs((Call, Name), *called(*TRAINING), *anywhere(*called(*PARAMETERS)))
 def consumed_parameters(script: Script) -> Iterator[Finding]:
     """Optimisers, clipping and averages over the parameters that are left, or may be."""
     for call, at in script.calls:
@@ -66,6 +72,7 @@ def consumed_parameters(script: Script) -> Iterator[Finding]:
             yield script.finding(call, "PYR010", message, help)
 
 
+@needs(Sweep)
 def swept_parameters(script: Script) -> Iterator[Finding]:
     """Loops over the parameters that are left: averages, penalties, target networks."""
     sweeps = {(sweep.line, sweep.column): sweep for sweep in script.file.sweeps}
@@ -81,6 +88,7 @@ def swept_parameters(script: Script) -> Iterator[Finding]:
             yield script.finding(call, "PYR010", message, help)
 
 
+@needs((Call, Name), *called(*TRAINING), nothing=None)
 def first_training(code: Script) -> Training | None:
     """Where code first makes an optimiser, or calls a trainer, that misses random parameters.
 
@@ -220,6 +228,7 @@ def called_name(call: Call) -> str:
     return dotted(call)
 
 
+@needs(*called("next"))
 def first_parameter(script: Script) -> Iterator[Finding]:
     """``next(module.parameters())`` of whatever module a function is given, for its device say."""
     for call, at in script.calls:
@@ -238,6 +247,7 @@ def asks_first_parameter(call: Call) -> bool:
     return isinstance(asked, Call) and called_on(asked)[1] == "parameters"
 
 
+@needs(*called("to", *MOVING))
 def moved_instance(script: Script) -> Iterator[Finding]:
     """A module that goes to a dtype or device where constant priors do not follow."""
     if script.project.spec.options.follow_module:
@@ -265,9 +275,10 @@ def _moves(call: Call) -> bool:
             if passed.keyword not in ("memory_format", "non_blocking")
         ]
         return any(passed.text not in ("'cpu'", '"cpu"', "torch.float32") for passed in given)
-    return method in ("double", "half", "bfloat16", "cuda")
+    return method in MOVING
 
 
+@needs(*called("to"))
 def memory_format(script: Script) -> Iterator[Finding]:
     """Parameters laid out in another way than the global store keeps them."""
     if _has_call(script, "pyro.settings.set", LOCAL_PARAMETERS):
@@ -285,6 +296,7 @@ def memory_format(script: Script) -> Iterator[Finding]:
             )
 
 
+@needs((Passed, "vectorize_particles"), (Passed, "parallel"))
 def vectorised_particles(script: Script) -> Iterator[Finding]:
     """Draws with one more dimension than layers of torch take."""
     if not script.concerned:
@@ -302,6 +314,7 @@ def vectorised_particles(script: Script) -> Iterator[Finding]:
                 )
 
 
+@needs((Call, Name))
 def weight_decay(script: Script) -> Iterator[Finding]:
     """Weight decay beside priors."""
     for call, at in script.calls:

@@ -140,9 +140,10 @@ class Declarer:
                 statements.extend(name_children(covered, self.summary))
         if is_by_hand:
             leave_unnamed(attributes, sites)
-        statements.extend(declare_instances(attributes, sites))
-        statements.extend(declare_added(puts, sites))
-        report_unreached(attributes, sites)
+        statements.extend(declare_instances(sites, attributes))
+        if puts:
+            statements.extend(declare_added(puts, sites))
+        report_unreached(sites, attributes)
         statements.extend(leave_unseen(sites))
         report_by_hand(sites)
         left = leaves_all(sites)

@@ -16,6 +16,7 @@ from pyroify.code.statements import Statement, guarded, nested
 from pyroify.decide.redeclare import leave, redeclare
 from pyroify.decide.sites import InstanceSite, Sites, needs_first_value
 from pyroify.decide.visible import placements_of
+from pyroify.dispatch import needs
 from pyroify.program.attributes.cleared import is_present
 from pyroify.program.placements import AccessPath, Instance, Single, place, subpath
 from pyroify.program.present import present_at_end
@@ -23,6 +24,7 @@ from pyroify.program.summary import Attribute, ClassSummary, OwnParameter, summa
 from pyroify.spec.match import Decision, SiteKey, decide, spells_out
 from pyroify.spec.model import Action, Deterministic, Keep, Sample
 from pyroify.spec.render import NOISE, Place
+from pyroify.syntax.traits import BEYOND_LAYERS
 from pyroify.syntax.values import Declared
 
 
@@ -55,7 +57,8 @@ class PartSite:
         return self.summary.cls.cls.qualname
 
 
-def declare_instances(attributes: Sequence[Attribute], sites: Sites) -> Iterator[Statement]:
+@needs(BEYOND_LAYERS)
+def declare_instances(sites: Sites, attributes: Sequence[Attribute]) -> Iterator[Statement]:
     """Declarations of the parameters of instances that rules name, or that are there already."""
     replaced = [attribute.name for attribute in attributes if "." in attribute.name]
     found = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pyroify.decide.wrappings import Wrapping, find_wrappings
+from pyroify.dispatch import Trait
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import Pointers
 from pyroify.program.resolve import Resolver
@@ -84,6 +85,11 @@ class Candidates:
     _below: dict[Key, tuple[Declared, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    @property
+    def traits(self) -> frozenset[Trait]:
+        """What there is in the project."""
+        return self.index.traits
 
     @cached_property
     def pointers(self) -> Pointers:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from pyroify.decide.candidate import Candidate, Key
+from pyroify.dispatch import needs
 from pyroify.program.index import Index, ModuleClass
+from pyroify.syntax.traits import anywhere
 from pyroify.syntax.values import Call, Name, calls_in
 
 
@@ -77,6 +79,10 @@ def _made_by_methods(
                     yield candidate.cls, made
 
 
+NONE: Mapping[Key, tuple[ModuleClass, ...]] = {}
+
+
+@needs(*anywhere((Call, Name)), nothing=NONE)
 def receivers(index: Index) -> Mapping[Key, tuple[ModuleClass, ...]]:
     """The classes whose instances each class is seen to be given; it hands them on to its bases."""
     found: dict[Key, dict[Key, ModuleClass]] = {}

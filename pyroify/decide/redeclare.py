@@ -12,12 +12,14 @@ from dataclasses import replace
 from pyroify.code import statements as code
 from pyroify.code.read import normal
 from pyroify.decide.sites import Sites
+from pyroify.dispatch import needs
 from pyroify.program.summary import Attribute
 from pyroify.program.values import is_opaque
 from pyroify.spec.match import Decision
 from pyroify.spec.model import Action, Deterministic, Keep, Param, Sample
 from pyroify.spec.render import NOISE, Place, RenderError, render_sample
-from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.facts import Assignment, ExistingDeclaration, Function
+from pyroify.syntax.traits import anywhere
 from pyroify.syntax.values import Declared
 
 IN_A_LOOP = (
@@ -106,6 +108,7 @@ def _returns_the_prior(sites: Sites, declared: Declared, action: Action, place: 
     return found in [code.Declare(place.target, code.PyroSample(form)) for form in forms]
 
 
+@needs(ExistingDeclaration)
 def leave_unseen(sites: Sites) -> Iterator[code.Statement]:
     """Declarations at the end of the method of what the source does not show to be a parameter."""
     seen = {site.path for site in sites.plans} | sites.tied
@@ -131,6 +134,7 @@ def leave_unnamed(attributes: Iterable[Attribute], sites: Sites) -> None:
             sites.record(f"{attribute.name}.**", decision, None, attribute.line)
 
 
+@needs(*anywhere(ExistingDeclaration, (Function, "declaring")), nothing=None)
 def report_by_hand(sites: Sites) -> None:
     """Say that the user's own loops decide what of a class is random, where rules would."""
     by_hand = sites.summary.by_hand
@@ -141,6 +145,7 @@ def report_by_hand(sites: Sites) -> None:
     sites.report(*by_hand.loops[0], "PYR078", message, IN_A_LOOP)
 
 
+@needs(ExistingDeclaration, nothing=False)
 def leaves_all(sites: Sites) -> bool:
     """Whether no rule is about any site of a method that declares some in a loop; it is said."""
     loops = [
@@ -156,6 +161,7 @@ def leaves_all(sites: Sites) -> bool:
     return True
 
 
+@needs(ExistingDeclaration, nothing=None)
 def report_dropped(sites: Sites, statements: Iterable[code.Statement]) -> None:
     """Say which sites a loop declared so far, and does no longer as no rule is about them."""
     loops = list(_loops(sites))

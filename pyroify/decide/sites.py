@@ -28,6 +28,7 @@ from pyroify.decide.model import Action as ActionName
 from pyroify.decide.model import RuleRef, SitePlan
 from pyroify.decide.starts import Start, starts_of
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import Trait
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import subpath
 from pyroify.program.present import Present, present_at_end
@@ -148,6 +149,11 @@ class Sites:
     """Whether the prior of a site is a lambda."""
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The attributes that the prior of each site reads, by path."""
+
+    @property
+    def traits(self) -> frozenset[Trait]:
+        """What there is in the source of the class, and in the project."""
+        return self.summary.traits
 
     @cached_property
     def present(self) -> Mapping[str, Present]:

@@ -14,12 +14,14 @@ from pyroify.decide.loops import spelled_names
 from pyroify.decide.sites import OTHER, Sites
 from pyroify.decide.visibility import hides_parts
 from pyroify.decide.visible import named_in
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import AccessPath, Instance, Single, place, subpath
 from pyroify.program.summary import Attribute, ClassSummary, summary_of
 from pyroify.program.values import classes_in, is_opaque
 from pyroify.spec.match import SiteKey, decide, has_wildcard, spells_out
 from pyroify.spec.model import Rule
+from pyroify.syntax.traits import BEYOND_LAYERS
 from pyroify.syntax.values import Argument, Name, walk
 
 WILDCARD = re.compile(r"\*+|\?|\[[^\]]*\]")
@@ -48,7 +50,8 @@ class _Site:
     layer: str = ""
 
 
-def report_unreached(attributes: Sequence[Attribute], sites: Sites) -> None:
+@needs(BEYOND_LAYERS, nothing=None)
+def report_unreached(sites: Sites, attributes: Sequence[Attribute]) -> None:
     """Report the rules for instances in these attributes that are not carried out."""
     for attribute in attributes:
         told: set[Rule] = set()

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pyroify.catalog.calls import computes_weight
+from pyroify.dispatch import needs
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import CallSite, Pointers, calls_of, code_of
+from pyroify.syntax.traits import anywhere
 from pyroify.syntax.values import Call, Element, Name
 
 Key = tuple[str, str]
@@ -35,6 +37,10 @@ class Wrapping:
                 yield site
 
 
+NONE: Mapping[Key, tuple[Wrapping, ...]] = {}
+
+
+@needs(*anywhere((Call, Name)), nothing=NONE)
 def find_wrappings(
     index: Index, pointers: Pointers, reached: Reached
 ) -> Mapping[Key, tuple[Wrapping, ...]]:

@@ -6,12 +6,19 @@ from collections.abc import Iterator, Sequence, Set
 
 from pyroify.code.names import ANCHOR, FileNames
 from pyroify.decide.model import Edit
+from pyroify.dispatch import needs
 from pyroify.edits import kinds
 from pyroify.program.summary import ClassSummary
-from pyroify.syntax.facts import Class, File, Function, Plate, Use
+from pyroify.syntax.facts import Class, File, Function, Observation, Plate, Use
 from pyroify.syntax.liftings import KINDS
 
+OBSERVED = tuple(
+    (Observation, kind) for kind in ("anchor", "members", "parameters_dict", "transposed")
+)
+DECORATED = ((Function, "functools.cached_property"), (Function, "torch.jit.export"))
 
+
+@needs(Plate, *OBSERVED, (Use, "data"), *DECORATED)
 def read_edits(
     summary: ClassSummary, random: frozenset[str], own: frozenset[str], by_hand: frozenset[str]
 ) -> Iterator[Edit]:
@@ -57,6 +64,7 @@ def _transposed(summary: ClassSummary, method: Function, random: frozenset[str])
             yield kinds.Expressions(seen.line, seen.column, seen.source, new)
 
 
+@needs((Observation, "anchor"), (Use, ANCHOR), nothing=False)
 def needs_anchor(summary: ClassSummary) -> bool:
     """Whether a method asks the first parameter for its device: there may be none left."""
     return any(

@@ -18,6 +18,7 @@ from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit, LiftedPrior, SitePlan
 from pyroify.decide.project import Candidates, matches
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import needs
 from pyroify.edits import kinds
 from pyroify.migration.old_priors import as_spec, is_same, spec_rule, write_distribution
 from pyroify.program.faults import looking_at
@@ -28,6 +29,7 @@ from pyroify.spec.model import Sample
 from pyroify.spec.render import RenderError
 from pyroify.syntax import values
 from pyroify.syntax.facts import File, LiftCall, LiftedModule, OldPrior
+from pyroify.syntax.traits import anywhere
 from pyroify.syntax.values import Location
 
 LEFT = "PYR043"
@@ -69,6 +71,7 @@ class _Left(Exception):
         self.help, self.code = help, code
 
 
+@needs(*anywhere(LiftCall))
 def migrate(
     project: Candidates,
     candidates: Mapping[Key, Candidate],

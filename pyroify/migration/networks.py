@@ -13,6 +13,7 @@ from pyroify.checks.networks import CODE, Network, Networks
 from pyroify.code.names import FileNames
 from pyroify.code.statements import Draw
 from pyroify.code.write import write_draw
+from pyroify.dispatch import needs
 from pyroify.edits import kinds
 from pyroify.migration.migrate import Migration
 from pyroify.program.faults import looking_at
@@ -24,6 +25,7 @@ from pyroify.spec.match import SiteKey, decide
 from pyroify.spec.model import Keep, Sample, Spec
 from pyroify.spec.render import Place, RenderError, render_sample
 from pyroify.syntax.facts import BoundNetwork, File
+from pyroify.syntax.traits import anywhere
 from pyroify.syntax.values import Call
 
 
@@ -31,6 +33,7 @@ class _Left(Exception):
     """Why a network stays as it is, where there is more to say than that no class makes it."""
 
 
+@needs(*anywhere((File, Call)))
 def convert_networks(
     index: Index, spec: Spec, selected: frozenset[str], limit: int | None
 ) -> Iterator[Migration]:

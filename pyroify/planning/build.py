@@ -9,6 +9,7 @@ from functools import cached_property
 from pyroify.checks import check_class, check_files, find_trainings, once_per_file
 from pyroify.checks.gone_over import methods_gone_over
 from pyroify.checks.handed_over import stale_methods
+from pyroify.checks.subject import Subject
 from pyroify.checks.suppressions import Suppressions
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.declare import Declarer
@@ -456,10 +457,13 @@ class _Planner:
                     *(f for _, declared in candidate.stages for f in declared.findings),
                     *check_class(self.project, candidate.summary, candidate.at_run_time),
                 ]
-                stale = stale_methods(self.project, candidate.summary)
+                stale = stale_methods(Subject(self.project, candidate.summary))
             candidate.findings = list(self.suppressions.filter(found))
             candidate.refused = any(_refuses(finding) for finding in candidate.findings)
-            candidate.stale_methods = (*stale, *sorted(gone_over[candidate.key] - {*stale}))
+            candidate.stale_methods = (
+                *stale,
+                *sorted(gone_over.get(candidate.key, frozenset()) - {*stale}),
+            )
             candidate.findings += [item for item in barring if item not in candidate.findings]
             if candidate.ignored:
                 candidate.refused, candidate.findings = True, []

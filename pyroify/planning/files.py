@@ -88,7 +88,7 @@ class EditPlanner:
             self._of_partials(edits, names)
         if edits:
             for file in self.resolver.index.files:
-                if file.path not in self.paths:
+                if file.path not in self.paths or not file.type_tests:
                     continue
                 left = [
                     self.candidates[key].cls.cls for key in self._refused if key[0] == file.path
@@ -170,7 +170,7 @@ class EditPlanner:
         found = {}
         for path, tails in by_file.items():
             file = self.resolver.index.file(path)
-            conversion = shared_conversion(file, tails) if file else ()
+            conversion = shared_conversion(file, tails) if file and len(tails) > 1 else ()
             if file and conversion and not self._is_edited(file, conversion):
                 found[path] = conversion
         return found
@@ -219,9 +219,9 @@ class EditPlanner:
             if declared.left:
                 continue
             tail = self._tails[candidate.key, method.name if method else ""]
-            yield from self._at_end(
-                candidate, method, with_call(tail, self._shared.get(candidate.key[0], ()))
-            )
+            shared = self._shared.get(candidate.key[0])
+            tail = with_call(tail, shared) if shared else tail
+            yield from self._at_end(candidate, method, tail)
         yield from class_wraps(
             candidate, self.resolver, self._limit(candidate.cls.file), self._plain
         )
@@ -244,12 +244,19 @@ class EditPlanner:
         last: list[Statement] = [following_call(candidate.names)] if follows else []
         if method is not None and method is not candidate.summary.constructor:
             return (*declared.latents, *declared.statements, *last)
-        before, after = tie_statements(candidate.read_ties, candidate.names, candidate.late_ties)
+        before, after = self._tie_statements(candidate)
         if self.spec.options.load_original_state_dict and _has(declared, "sample", "param"):
             last += loading_statements(candidate.names, declared.sites, self.spec)
         if needs_anchor(candidate.summary):
             before.insert(0, AnchorBuffer())
         return (*declared.latents, *before, *declared.statements, *after, *last)
+
+    @staticmethod
+    def _tie_statements(candidate: Candidate) -> tuple[list[Statement], list[Statement]]:
+        """What makes second names read what is declared: before the declarations, and after."""
+        if not candidate.ties:
+            return [], []
+        return tie_statements(candidate.read_ties, candidate.names, candidate.late_ties)
 
     def _in_place(
         self, candidate: Candidate, method: Function | None, declared: MethodDeclarations
@@ -320,7 +327,9 @@ class EditPlanner:
 
 def _position(candidate: Candidate, method: Function) -> int | None:
     """How many statements stand before the declarations; None for all."""
-    if method.exit and method.declarations:
+    if method.exit is None:
+        return None
+    if method.declarations:
         return method.exit.before if method.declarations[0].line < method.exit.line else None
     declared = declared_names(candidate.summary, candidate.sites)
     return statements_before_declarations(candidate.summary, method, declared)

@@ -60,7 +60,7 @@ def know(index: Index) -> Known:
                 # What others ask of it is found out here, where a fault is known to be its own.
                 _ = (summary.held, summary.handed_on, summary.has_parameters)
     resolver.handed_over = receivers(index)
-    resolver.frozen = frozen_from_outside({key: summaries[key] for key in ties})
+    resolver.frozen = frozen_from_outside(index, {key: summaries[key] for key in ties})
     resolver.summaries.clear()
     return Known(index, resolver, subclasses, summaries, ties, _touched(classes))
 

@@ -12,9 +12,9 @@ from functools import cached_property
 
 from pyroify.program.index import ModuleClass
 from pyroify.syntax.facts import Function
+from pyroify.syntax.traits import CONSTRUCTORS
 from pyroify.syntax.values import Call, SelfRead
 
-CONSTRUCTORS = ("__init__", "__post_init__", "__attrs_post_init__")
 ENTRIES = ("forward", "__call__")
 """Methods that run when a module is called."""
 

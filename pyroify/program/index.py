@@ -13,11 +13,13 @@ from pyroify.catalog.layers import Layer, lookup
 from pyroify.catalog.module import MODULE, PYRO_MODULE
 from pyroify.catalog.thirdparty import is_module, is_no_module
 from pyroify.diagnostics import Finding
+from pyroify.dispatch import Trait
 from pyroify.lock import Lock
 from pyroify.program.faults import FileFault, looking_at
 from pyroify.program.load import Loaded, facts_of
 from pyroify.source import decode_source
 from pyroify.syntax.facts import Class, File, Function
+from pyroify.syntax.traits import anywhere, traits_of, traits_of_file
 from pyroify.syntax.values import Call, Name, Value
 
 PLAIN_BASES = {
@@ -115,9 +117,30 @@ class Index:
     """Files on which pyroify itself failed: they stay as they are, and what needs them too."""
     _uses: dict[str, frozenset[str]] = field(default_factory=dict)
     _left_modules: set[tuple[str, str]] = field(default_factory=set)
+    _traits: dict[int, tuple[Function, frozenset[Trait]]] = field(default_factory=dict)
+    """By identity, of functions that are kept: to compare all that is in them would take longer."""
 
     def __post_init__(self) -> None:
         self._files.update(self.loaded.files)
+
+    # What there is
+
+    @cached_property
+    def traits(self) -> frozenset[Trait]:
+        """What there is anywhere in the project, as far as any work asks for it."""
+        found: set[Trait] = set()
+        for file in self.files:
+            methods = (method for cls in file.classes for method in cls.methods)
+            with looking_at(file.path):
+                found.update(traits_of_file(file))
+                found.update(*map(self.traits_of, (*file.functions, *methods)))
+        return frozenset(anywhere(*found))
+
+    def traits_of(self, function: Function) -> frozenset[Trait]:
+        """What there is in a function, found once."""
+        if id(function) not in self._traits:
+            self._traits[id(function)] = function, frozenset(traits_of(function))
+        return self._traits[id(function)][1]
 
     # Files
 
@@ -180,7 +203,7 @@ class Index:
         self._left_modules.update(key for key, made in self._classes.items() if made)
         for cache in (self._classes, self._stars, self._targets, self._members):
             cache.clear()
-        for name in ("files", "modules"):
+        for name in ("files", "modules", "traits"):
             self.__dict__.pop(name, None)
 
     def used_by_left(self, path: str) -> Iterator[ModuleClass]:

@@ -20,11 +20,13 @@ from pyroify.code.statements import (
     walk,
 )
 from pyroify.code.write import write, write_value
+from pyroify.dispatch import Trait, needs
 from pyroify.lock import Entry
 from pyroify.program.index import Index
 from pyroify.program.present import present_at_end
 from pyroify.syntax.declarations import reached_by
-from pyroify.syntax.facts import Class, ExistingDeclaration, File, Function
+from pyroify.syntax.facts import Assignment, Class, ExistingDeclaration, File, Function
+from pyroify.syntax.traits import anywhere
 from pyroify.syntax.values import Declared as There
 from pyroify.syntax.values import Location, Name, Value, options_of
 
@@ -168,6 +170,17 @@ class UserDeclarations:
         return path in self.sites or not self.below.isdisjoint(("", path.partition(".")[0]))
 
 
+NONE = UserDeclarations()
+BY_HAND: tuple[Trait, ...] = (
+    ExistingDeclaration,
+    (Assignment, There),
+    (Function, "declared"),
+    (Function, "declaring"),
+)
+"""What declares something."""
+
+
+@needs(*anywhere(*BY_HAND), nothing=NONE)
 def by_hand(index: Index, file: File, cls: Class) -> UserDeclarations:
     """What of a class is declared by hand."""
     written = list(written_by(cls))

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pyroify.catalog.calls import NO_MODULES, PROPERTIES
 from pyroify.catalog.members import DATA_MEMBERS
-from pyroify.program.calls import CONSTRUCTORS
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.syntax.facts import Function, ValueUse
+from pyroify.syntax.traits import CONSTRUCTORS
 from pyroify.syntax.values import Element, SelfRead
 
 MODULE_MEMBERS = frozenset(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import NUMBERED, Layer, names_parameter
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED
+from pyroify.dispatch import Trait, needs
 from pyroify.program.callers import known_arguments, with_arguments
-from pyroify.program.calls import CONSTRUCTORS, CallGraph
-from pyroify.program.index import ModuleClass
+from pyroify.program.calls import CallGraph
+from pyroify.program.index import Base, ModuleClass
 from pyroify.program.ownership import UserDeclarations, by_hand
 from pyroify.program.placements import presence
 from pyroify.program.resolve import Resolver
@@ -29,7 +30,8 @@ from pyroify.program.values import (
     is_opaque,
     without_call,
 )
-from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
+from pyroify.syntax.facts import ATTACHING, Assignment, Class, Freeze, Function, Use
+from pyroify.syntax.traits import BEYOND_LAYERS, CONSTRUCTORS, anywhere, early, later
 from pyroify.syntax.values import (
     NOTHING,
     Argument,
@@ -258,6 +260,21 @@ class ClassSummary:
     """What was found of some methods, beside these."""
 
     @cached_property
+    def traits(self) -> frozenset[Trait]:
+        """What there is in its own source, and when that runs; and in the project."""
+        return self.resolver.index.traits.union(self._traits())
+
+    def _traits(self) -> Iterator[Trait]:
+        cls = self.cls.cls
+        yield from ((Base, base.kind) for base in self.cls.bases)
+        if cls.is_generic or cls.metaclass or cls.decorators or cls.registered:
+            yield Class
+        for method in cls.methods:
+            found = self.resolver.index.traits_of(method)
+            yield from found
+            yield from early(*found) if method.name in self.calls.building else later(*found)
+
+    @cached_property
     def calls(self) -> CallGraph:
         """Which of its methods run when."""
         return CallGraph(self.cls, self.relatives)
@@ -349,10 +366,12 @@ class ClassSummary:
             for item in method.assignments
         )
 
+    @needs(BEYOND_LAYERS, *anywhere(Freeze), nothing=False)
     def is_frozen(self, path: str) -> bool:
         """Whether a site is frozen in any case while the class, or what holds it, is built."""
         return self.frozen_by(path) is not None or self.freezes_itself(path)
 
+    @needs((Assignment, "below"), nothing=None)
     def set_anew(self, path: str) -> Parameter | None:
         """The parameter that the constructor puts in place of a layer's own, whatever happens."""
         found: Parameter | None = None
@@ -393,6 +412,7 @@ class ClassSummary:
         states = [state for freeze in self.freezes if (state := self._frozen_at(freeze, path))]
         return "sure" in states and states[-1] == "sure"
 
+    @needs(BEYOND_LAYERS, *anywhere(Freeze), nothing=False)
     def may_be_frozen(self, path: str) -> bool:
         """Whether only run time knows if a site is frozen when the constructor has run."""
         if self.is_frozen(path):

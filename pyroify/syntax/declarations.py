@@ -18,9 +18,10 @@ from pyroify.code.names import (
     WEIGHT_OF,
 )
 from pyroify.code.read import DECLARING, declares, read_statement
+from pyroify.dispatch import needs
 from pyroify.syntax.facts import EarlyReturn, ExistingDeclaration
 from pyroify.syntax.nodes import children, walk
-from pyroify.syntax.source import Source, chain
+from pyroify.syntax.source import Body, Source, chain
 
 WRITTEN = {
     "TiedTo": "self.module",
@@ -43,8 +44,10 @@ GOES_OVER = {
 """Members of a module that lead to all it holds."""
 
 
-def find_exit(body: Sequence[ast.stmt]) -> EarlyReturn | None:
+@needs(ast.Return, nothing=None)
+def find_exit(code: Body) -> EarlyReturn | None:
     """Where a function may return before its end; of one that gives a value, its last statement."""
+    body = code.statements
     index = exiting_index(body)
     if index is None:
         return None
@@ -88,19 +91,18 @@ def _is_written(node: ast.ClassDef | ast.FunctionDef) -> bool:
     return first == ["module"] and isinstance(node.body[0], ast.Return)
 
 
-def unnamed_declarations(
-    file: Source, body: Sequence[ast.stmt], this: str | None
-) -> Iterator[tuple[int, frozenset[str]]]:
+@needs("PyroSample", "PyroParam")
+def unnamed_declarations(body: Body, this: str | None) -> Iterator[tuple[int, frozenset[str]]]:
     """Statements that declare by ``setattr``, or on something with another name than ``self``."""
+    file = body.source
     made = {
         target.id
-        for statement in body
-        for node in walk(statement)
-        if isinstance(node, ast.Assign) and _is_declaration(file, node.value)
+        for node in body.nodes_of(ast.Assign)
+        if _is_declaration(file, node.value)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for statement in body:
+    for statement in body.statements:
         if any(_declares_unnamed(file, node, this, made) for node in walk(statement)):
             yield statement.lineno, reached_by(statement)
 
@@ -124,7 +126,7 @@ def _is_declaration(file: Source, value: ast.expr) -> bool:
 
 def names_with_noise(body: Sequence[ast.stmt], this: str) -> Iterator[str]:
     """What is there before its noise is declared, which has its shape: ``self.w_noise = ...``."""
-    for node in (inner for statement in body for inner in ast.walk(statement)):
+    for node in (inner for statement in body for inner in walk(statement)):
         if isinstance(node, ast.Assign):
             owner, *rest = chain(node.targets[0]) or ("",)
             name = rest[0].removesuffix(NOISE) if owner == this and len(rest) == 1 else ""

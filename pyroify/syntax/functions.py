@@ -27,7 +27,7 @@ from pyroify.syntax.observe.steady import moving_names
 from pyroify.syntax.observe.uses import collect_uses
 from pyroify.syntax.observe.value_uses import collect_value_uses
 from pyroify.syntax.observe.writes import collect_writes, collect_writes_into
-from pyroify.syntax.source import Source
+from pyroify.syntax.source import Body, Source
 from pyroify.syntax.values import Argument
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -35,7 +35,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 def read_function(source: Source, node: Definition, name: str) -> Function:
     """The facts of a function; those of functions and classes within it are left out."""
-    function = _read(source, node, name, None, node.body)
+    function = _read(Body(source, node.body), node, name, None)
     return replace(function, writes=collect_writes_into(source, node.body, function.arguments))
 
 
@@ -44,10 +44,10 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
     this = _instance(source, node)
     if this is None:
         return read_function(source, node, node.name)
-    body, declarations = _split_declarations(source, node.body, this, known)
-    function = _read(source, node, node.name, this, body)
-    nodes = [inner for statement in body for inner in walk(statement)]
-    uses = collect_uses(source, body, this)
+    statements, declarations = _split_declarations(source, node.body, this, known)
+    body = Body(source, statements)
+    function = _read(body, node, node.name, this)
+    uses = collect_uses(source, statements, this)
     return replace(
         function,
         arguments=function.arguments[1:],
@@ -57,20 +57,21 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
         self_calls=frozenset(
             use.path[0] for use in uses if use.how == "call" and len(use.path) == 1
         ),
-        writes=collect_writes(source, body, this),
+        writes=collect_writes(source, statements, this),
         observations=(
-            *observe(source, nodes, this),
-            *observe_members(source, nodes, this),
-            *observe_slices(source, nodes, this),
+            *observe(body, this),
+            *observe_members(body, this),
+            *observe_slices(body, this),
         ),
-        plates=plates(source, nodes),
-        declared=read_decorated(source, node) if isinstance(node, ast.FunctionDef) else None,
+        plates=tuple(plates(body)),
+        declared=read_decorated(source, node)
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+        else None,
     )
 
 
-def _read(
-    source: Source, node: Definition, name: str, this: str | None, body: Sequence[ast.stmt]
-) -> Function:
+def _read(body: Body, node: Definition, name: str, this: str | None) -> Function:
+    source = body.source
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     arguments = [parameter.arg for parameter in parameters]
     rest = [parameter for parameter in (node.args.vararg, node.args.kwarg) if parameter]
@@ -78,7 +79,7 @@ def _read(
     given = [*parameters, *rest]
     expressions.scope.update((item.arg, Argument(item.arg)) for item in given)
     statements = Statements(source, name, expressions)
-    statements.run(body)
+    statements.run(body.statements)
     everything = list(walk(node))
     return Function(
         name=name,
@@ -96,7 +97,7 @@ def _read(
         base_calls=tuple(expressions.base_calls),
         returns=tuple(statements.returns),
         yields=tuple(expressions.yields),
-        handled=collect_value_uses(source, body, this, arguments),
+        handled=collect_value_uses(body, this, arguments),
         return_lines=tuple(statements.return_lines),
         generator=any(isinstance(item, ast.Yield | ast.YieldFrom) for item in everything),
         coroutine=isinstance(node, ast.AsyncFunctionDef),
@@ -109,10 +110,10 @@ def _read(
         puts=tuple(statements.puts),
         fills=frozenset(statements.fills),
         reshapes=statements.reshapes,
-        freezes=find_freezes(source, body, this),
+        freezes=find_freezes(body, this),
         cleared=frozenset(statements.cleared),
         shared=read_block(node.body, source.dotted) if node.name == DECLARING_FUNCTION else (),
-        declaring=tuple(unnamed_declarations(source, body, this)),
+        declaring=tuple(unnamed_declarations(body, this)),
     )
 
 

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pyroify.dispatch import needs
 from pyroify.syntax.facts import BoundNetwork, LiftCall, LiftedModule, OldPriors, Sampling
 from pyroify.syntax.observe.observations import plates
 from pyroify.syntax.old_priors import read_priors
 from pyroify.syntax.scopes import FUNCTIONS, Scopes
-from pyroify.syntax.source import Source
+from pyroify.syntax.source import Body, Source
 from pyroify.syntax.values import Location
 
 KINDS = {
@@ -40,6 +41,7 @@ class _Tangled(Exception):
     """Why code cannot be rewritten."""
 
 
+@needs(*KINDS.values(), nothing=())
 def liftings(file: Source) -> tuple[LiftCall, ...]:
     """Every call in a file that lifts or registers a module, in the order of the source."""
     if not any(dotted.partition(".")[0] == "pyro" for dotted in file.imports.values()):
@@ -365,7 +367,9 @@ class _Reader:
         if not blocks:
             return None
         place = self._spot(blocks[0]) if isinstance(blocks[0], ast.stmt) else None
-        known = plates(self.file, function.body)  # type: ignore[attr-defined]
+        body: list[ast.stmt] = function.body  # type: ignore[attr-defined]
+        outer = [self._spot(statement) for statement in body]
+        known = plates(Body(self.file, body)) if place in outer else ()
         for plate in known if len(blocks) == 1 else ():
             if (plate.line, plate.column) == place:
                 for count, (first, last) in enumerate(plate.movable, 1):

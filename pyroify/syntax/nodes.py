@@ -12,7 +12,10 @@ def walk(node: ast.AST) -> list[ast.AST]:
     """A node and all that is below it."""
     found = [node]
     for item in found:
-        found += children(item)
+        try:
+            found += item._children  # type: ignore[attr-defined]
+        except AttributeError:
+            found += children(item)
     return found
 
 

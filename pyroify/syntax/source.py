@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TypeVar
 
 from pyroify.catalog.layers import LAYERS
+from pyroify.dispatch import Trait
 from pyroify.syntax.nodes import walk
 from pyroify.syntax.values import Path
 
+N = TypeVar("N", bound=ast.AST)
 PLATES = {"pyro.plate", "pyro.primitives.plate"}
+
+
+class Body:
+    """Statements of a file: the nodes in them, walked once, and what there is among these."""
+
+    def __init__(self, source: Source, statements: Sequence[ast.stmt]) -> None:
+        self.source = source
+        self.statements = statements
+        self.nodes = tuple(node for statement in statements for node in walk(statement))
+
+    @cached_property
+    def traits(self) -> frozenset[Trait]:
+        """What there is among its nodes."""
+        return traits_among(self.nodes, self.source.imports)
+
+    def nodes_of(self, *forms: type[N]) -> list[N]:
+        """Its nodes of some forms, in order."""
+        return [node for node in self.nodes if isinstance(node, forms)]
 
 
 class Source:
@@ -40,6 +62,11 @@ class Source:
             elif isinstance(node, ast.ImportFrom):
                 self._import_from(node, package)
         self._plates = frozenset(self._plate_names())
+
+    @cached_property
+    def traits(self) -> frozenset[Trait]:
+        """What there is among its nodes."""
+        return traits_among(self.nodes, self.imports)
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -133,6 +160,19 @@ class Source:
 
     def _makes_plate(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and self.dotted(node.func) in PLATES
+
+
+def traits_among(nodes: Sequence[ast.AST], imports: Mapping[str, str]) -> frozenset[Trait]:
+    """The forms of nodes, their names and texts; what is imported has the name of what it is."""
+    found: set[Trait] = set(map(type, nodes))
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            found.add(imports.get(node.id, node.id).rpartition(".")[2])
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return frozenset(found)
 
 
 def chain(node: ast.AST | None) -> Path:

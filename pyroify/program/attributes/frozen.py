@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from pyroify.dispatch import needs
 from pyroify.program.attributes.wrapped import places_inside, wrapped_of_bases
+from pyroify.program.index import Index
 from pyroify.program.summary import PARAMETERS, ClassSummary, always_assigned, summary_of
 from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.syntax.facts import ATTACHING, Assignment, Freeze, Function, Use
+from pyroify.syntax.traits import anywhere
 from pyroify.syntax.values import Name, Path, SelfRead, walk
 
 Key = tuple[str, str]
@@ -32,6 +35,10 @@ class FrozenBy:
     line: int
 
 
+NONE: Mapping[Key, tuple[FrozenBy, ...]] = {}
+
+
+@needs(*anywhere(Freeze))
 def freezes_of(summary: ClassSummary) -> Iterator[tuple[Function, Freeze]]:
     """What a class freezes while it is built, itself or by functions that it calls."""
     for method in summary.cls.cls.methods:
@@ -53,6 +60,7 @@ def freezes_of(summary: ClassSummary) -> Iterator[tuple[Function, Freeze]]:
                 yield method, Freeze((), call.line, False)
 
 
+@needs(*anywhere(Freeze))
 def freezes_in_the_end(summary: ClassSummary) -> Iterator[Freeze]:
     """What a class freezes while it is built, by where that is when the class is complete.
 
@@ -128,7 +136,10 @@ def _is_freezing(summary: ClassSummary, dotted: str) -> bool:
     return target.function is not None and bool(target.function.freezes)
 
 
-def frozen_from_outside(summaries: Mapping[Key, ClassSummary]) -> dict[Key, tuple[FrozenBy, ...]]:
+@needs(*anywhere(Freeze), nothing=NONE)
+def frozen_from_outside(
+    index: Index, summaries: Mapping[Key, ClassSummary]
+) -> Mapping[Key, tuple[FrozenBy, ...]]:
     """By class, what other classes freeze of the parameters that it declares."""
     found: dict[Key, dict[FrozenBy, None]] = {}
     waiting: list[tuple[Key, FrozenBy]] = []

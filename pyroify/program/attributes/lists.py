@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.catalog.layers import KEYED, NUMBERED, OF_PARAMETERS
+from pyroify.dispatch import needs
 from pyroify.program.summary import Attribute, ClassSummary
 from pyroify.program.values import (
     ClassInstance,
@@ -14,6 +15,7 @@ from pyroify.program.values import (
     places,
 )
 from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.traits import BEYOND_LAYERS
 from pyroify.syntax.values import (
     Call,
     Items,
@@ -34,6 +36,7 @@ REGISTERING = {f"torch.nn.{name}" for name in NUMBERED | KEYED - OF_PARAMETERS}
 """Calls that register the modules they are handed."""
 
 
+@needs(BEYOND_LAYERS, nothing=())
 def module_lists(summary: ClassSummary) -> tuple[Attribute, ...]:
     """Attributes that hold, in a list or dict, modules that no other attribute is seen to make."""
     lists = [item for item in summary.everything if any(_lists(item.node))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.placements import AccessPath, Instance, place
 from pyroify.program.summary import (
@@ -34,6 +35,7 @@ from pyroify.syntax.values import (
 )
 
 ADDED = (*ATTACHING, "setattr")
+NONE: Mapping[str, ModuleClass] = {}
 EACH = frozenset(("values", "children"))
 """Methods that give what a container holds."""
 
@@ -77,6 +79,7 @@ class InstanceStore:
         return self.sure and (self.instance is not None or isinstance(self.value, Parameter))
 
 
+@needs((Assignment, "below"), AttributeStore)
 def put_into_instances(
     summary: ClassSummary, covered: Sequence[Function], attributes: Sequence[Attribute]
 ) -> Iterator[InstanceStore]:
@@ -89,6 +92,7 @@ def put_into_instances(
                 yield from _put_elsewhere(summary, method, put, attributes)
 
 
+@needs((Assignment, "below"), AttributeStore, nothing=NONE)
 def instances_put_into(
     summary: ClassSummary, attributes: Sequence[Attribute], puts: Sequence[InstanceStore]
 ) -> Mapping[str, ModuleClass]:

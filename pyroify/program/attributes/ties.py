@@ -18,6 +18,7 @@ from pyroify.code.statements import (
     tie_of,
 )
 from pyroify.code.write import write_value
+from pyroify.dispatch import needs
 from pyroify.program.placements import presence
 from pyroify.program.summary import (
     ClassSummary,
@@ -28,8 +29,8 @@ from pyroify.program.summary import (
     summary_of,
 )
 from pyroify.program.values import ClassInstance, LayerInstance
-from pyroify.syntax.facts import Assignment, Function
-from pyroify.syntax.values import Parameter, Path, SelfRead, Unknown, Value, walk
+from pyroify.syntax.facts import Assignment, ExistingDeclaration, Function
+from pyroify.syntax.values import Declared, Parameter, Path, SelfRead, Unknown, Value, walk
 
 TYING = ("assign", "chain", "register")
 
@@ -67,6 +68,13 @@ class Tie:
     """Whether the right side may be None, so that there is nothing to read."""
 
 
+@needs(
+    (Assignment, SelfRead),
+    (Assignment, Parameter),
+    (Assignment, Declared),
+    ExistingDeclaration,
+    nothing=(),
+)
 def find_ties(summary: ClassSummary) -> tuple[Tie, ...]:
     """Ties made during construction between parameters the source shows.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary, summary_of
 from pyroify.program.values import ContainerInstance
 from pyroify.syntax.facts import ATTACHING, Assignment
+from pyroify.syntax.traits import BEYOND_LAYERS
 from pyroify.syntax.values import Call, Path, SelfRead
 
 
+@needs(BEYOND_LAYERS, nothing=frozenset())
 def wrapped_of_bases(summary: ClassSummary) -> frozenset[Path]:
     """Attributes of bases that the class puts into a container of the same name."""
     made = [item for method in summary.cls.cls.methods for item in method.assignments]
@@ -31,6 +34,7 @@ def places_inside(summary: ClassSummary, item: Assignment) -> tuple[str, ...]:
     return tuple(str(i) for i, read in enumerate(reads) if read and is_container)
 
 
+@needs(BEYOND_LAYERS)
 def made_by_bases(summary: ClassSummary, path: str) -> Iterator[tuple[ModuleClass, str]]:
     """The base that makes what is at a path in such a container, with the path it has there."""
     name, _, inside = path.partition(".")

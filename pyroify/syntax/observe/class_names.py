@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyroify.catalog.layers import LAYERS
+from pyroify.dispatch import needs
 from pyroify.syntax.facts import Dispatch
 from pyroify.syntax.source import Source, chain
 
@@ -14,10 +15,9 @@ PICKING = {"startswith", "endswith", "get"}
 """Methods of a name, or of a dict that is given one, which tell ``PyroLinear`` from ``Linear``."""
 
 
+@needs("__name__", "_get_name", nothing=())
 def dispatches(file: Source) -> tuple[Dispatch, ...]:
     """Where a name of a layer is compared with that of a class, or is the key to something."""
-    if not any("__name__" in line or "_get_name" in line for line in file.lines):
-        return ()
     return tuple(_Finder(file, frozenset(_named(file))).find())
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from pyroify.dispatch import needs
 from pyroify.syntax.facts import Freeze
 from pyroify.syntax.nodes import children, walk
-from pyroify.syntax.source import Source, chain
+from pyroify.syntax.source import Body, Source, chain
 from pyroify.syntax.values import Path
 
 PARAMETERS = {"parameters", "named_parameters"}
@@ -18,21 +19,14 @@ WHOLE = {"list", "tuple", "iter", "reversed", "enumerate", "set"}
 """Functions that leave nothing out of what they are given."""
 
 
-def find_freezes(file: Source, body: Sequence[ast.stmt], this: str | None) -> tuple[Freeze, ...]:
+@needs("requires_grad", "requires_grad_", nothing=())
+def find_freezes(body: Body, this: str | None) -> tuple[Freeze, ...]:
     """What a function freezes, or may freeze, in the order of the source.
 
     Of a function that has no ``self`` only whether it freezes anything at all is of use.
     """
-    if not any(_names_it(node) for statement in body for node in walk(statement)):
-        return ()
     names = {this: _Held(())} if this else {}
-    return tuple(_Walk(file, {**_attached(body, this), **names}).run(body))
-
-
-def _names_it(node: ast.AST) -> bool:
-    if isinstance(node, ast.Attribute):
-        return node.attr in ("requires_grad", "requires_grad_")
-    return isinstance(node, ast.Constant) and node.value == "requires_grad"
+    return tuple(_Walk(body.source, {**_attached(body, this), **names}).run(body.statements))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +41,14 @@ NOWHERE = _Held((), False)
 """Something that may be anything below ``self``, or nothing of it."""
 
 
-def _attached(body: Sequence[ast.stmt], this: str | None) -> dict[str, _Held]:
+def _attached(body: Body, this: str | None) -> dict[str, _Held]:
     """Local names of what becomes an attribute: ``self.w = w``."""
     found = {}
-    for statement in body:
-        for node in walk(statement):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
-                parts = chain(node.targets[0])
-                if len(parts) > 1 and parts[0] == this:
-                    found[node.value.id] = _Held(parts[1:])
+    for node in body.nodes_of(ast.Assign):
+        if isinstance(node.value, ast.Name):
+            parts = chain(node.targets[0])
+            if len(parts) > 1 and parts[0] == this:
+                found[node.value.id] = _Held(parts[1:])
     return found
 
 
@@ -64,11 +57,11 @@ class _Walk:
     file: Source
     names: dict[str, _Held] = field(default_factory=dict)
 
-    def run(self, body: Iterable[ast.stmt], sure: bool = True) -> Iterator[Freeze]:
+    def run(self, body: Iterable[ast.AST], sure: bool = True) -> Iterator[Freeze]:
         for node in body:
             yield from self._statement(node, sure)
 
-    def _statement(self, node: ast.stmt, sure: bool) -> Iterator[Freeze]:
+    def _statement(self, node: ast.AST, sure: bool) -> Iterator[Freeze]:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return
@@ -111,7 +104,7 @@ class _Walk:
             if any(self._is_of_what_it_makes(m) and not _is_true(_flag(m)) for m in made):
                 yield Freeze(held.path, line, sure=False)  # a part of it
 
-    def _expressions(self, node: ast.stmt, sure: bool) -> Iterator[Freeze]:
+    def _expressions(self, node: ast.AST, sure: bool) -> Iterator[Freeze]:
         """Calls that freeze, in the expressions of a statement itself."""
         own = [child for child in children(node) if isinstance(child, ast.expr)]
         inner = [item for child in own for item in walk(child)]

@@ -108,7 +108,8 @@ class _Mentions:
                 self._look_at_unread([*node.decorator_list, *node.args.defaults])
                 self._look_at_unread([item for item in node.args.kw_defaults if item])
                 self._around = (*self._around, node)
-                if sum(map(_builds_base, walk(node))) > 1:
+                calls = (item for item in walk(node) if isinstance(item, ast.Call))
+                if sum(map(_builds_base, calls)) > 1:
                     self._names.add("*")
                 self.look_at_all(node.body)
                 self._around = self._around[:-1]

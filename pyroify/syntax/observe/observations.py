@@ -7,24 +7,32 @@ from collections.abc import Iterator, Sequence, Set
 from typing import TypeGuard
 
 from pyroify.catalog.layers import LAYERS, lookup
+from pyroify.dispatch import needs
 from pyroify.syntax.facts import Observation, Plate, Sweep, TypeTest
 from pyroify.syntax.nodes import walk
 from pyroify.syntax.observe.slices import ITERATING
 from pyroify.syntax.observe.uses import SIZES
 from pyroify.syntax.parameters import PARAMETER
-from pyroify.syntax.source import Source, chain
+from pyroify.syntax.source import Body, Source, chain
 
 PARAMETERS = {"parameters", "named_parameters"}
 """Methods of a module that give its parameters."""
 MODULES = {"modules", "named_modules", "children", "named_children"}
+TRANSPOSING = ("t", "transpose", "permute", "swapaxes", "movedim")
+TRANSPOSED = (*TRANSPOSING, "T", "mT")
+"""What gives a view whose numbers stand in another order, called or not."""
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
-def observe(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
+@needs("next", "fit", "_parameters", ast.For, ast.While, *TRANSPOSED)
+def observe(body: Body, this: str) -> Iterator[Observation]:
     """What the nodes of a method do that depends on parameters being parameters.
 
     ``training``: step after step, or by a trainer.
     """
-    return tuple(found for node in nodes if (found := _observation(file, node, this)))
+    for node in body.nodes_of(ast.Call, ast.For, ast.While, ast.Subscript):
+        if found := _observation(body.source, node, this):
+            yield found
 
 
 def _observation(file: Source, node: ast.AST, this: str) -> Observation | None:
@@ -56,15 +64,17 @@ def _calls(node: ast.AST, method: str) -> TypeGuard[ast.Call]:
     )
 
 
-def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterator[Observation]:
+@needs(ast.For, *COMPREHENSIONS, ast.Subscript)
+def observe_members(body: Body, this: str) -> Iterator[Observation]:
     """What a method does with the parameters and the modules it goes over, or takes by number.
 
     ``sizes``: only sizes and the like of the parameters. ``layers``: it calls the modules, or reads
     their weights.
     """
-    for node in nodes:
-        for target, over, body in _loops(node):
-            inner = [item for statement in body for item in walk(statement)]
+    file = body.source
+    for node in body.nodes_of(ast.For, *COMPREHENSIONS, ast.Call, ast.Attribute):
+        for target, over, seeing in _loops(node):
+            inner = [item for statement in seeing for item in walk(statement)]
             names = [item.id for item in walk(target) if isinstance(item, ast.Name)]
             if _asks(over, this, PARAMETERS) and names and not _values_read(inner, names[-1]):
                 yield _seen(file, "sizes", over)
@@ -75,6 +85,7 @@ def observe_members(file: Source, nodes: Sequence[ast.AST], this: str) -> Iterat
             yield _seen(file, "layers", node)
 
 
+@needs(*PARAMETERS, nothing=())
 def parameter_sweeps(file: Source) -> tuple[Sweep, ...]:
     """Loops over ``parameters()`` of modules that do more than ask for sizes, or list them.
 
@@ -186,10 +197,11 @@ def _values_read(nodes: Sequence[ast.AST], name: str) -> bool:
 def _is_transposed(node: ast.expr) -> bool:
     """Whether a tensor is a view whose numbers stand in another order."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        return node.func.attr in ("t", "transpose", "permute", "swapaxes", "movedim")
+        return node.func.attr in TRANSPOSING
     return isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
 
 
+@needs(ast.Compare, nothing=())
 def type_tests(file: Source) -> tuple[TypeTest, ...]:
     """Comparisons of a module's exact class with layers of torch."""
     return tuple(
@@ -253,13 +265,12 @@ def _torch_nn(file: Source) -> str:
     return ""
 
 
-def plates(file: Source, nodes: Sequence[ast.AST]) -> tuple[Plate, ...]:
+@needs(ast.With)
+def plates(body: Body) -> Iterator[Plate]:
     """The plates of a method, and which of their first statements could as well stand before."""
-    return tuple(
-        _plate(file, node)
-        for node in nodes
-        if isinstance(node, ast.With) and any(file.is_plate(e.context_expr) for e in node.items)
-    )
+    for node in body.nodes_of(ast.With):
+        if any(body.source.is_plate(item.context_expr) for item in node.items):
+            yield _plate(body.source, node)
 
 
 def _plate(file: Source, node: ast.With) -> Plate:

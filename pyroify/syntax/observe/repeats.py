@@ -23,6 +23,8 @@ STEPS = {"backward", "step"}
 def repeats(file: Source) -> tuple[Repeat, ...]:
     """The calls in a file that are made again, each once."""
     found = _Calls(file)
+    if file.traits.isdisjoint((*LOOPS, *COMPREHENSIONS)) and not found.has_equal_callees():
+        return ()
     found.collect(file.tree, _Here(file.tree, file.tree))
     made = (Repeat(c.lineno, file.column(c), how) for c, how in found.repeated())
     return tuple(sorted(set(made)))
@@ -50,6 +52,12 @@ class _Calls:
     calls: dict[tuple[ast.AST, str], list[tuple[ast.Call, _Here]]] = field(default_factory=dict)
     ends: list[tuple[ast.Call, _Here]] = field(default_factory=list)
     _stored: dict[ast.AST, frozenset[str]] = field(default_factory=dict)
+
+    def has_equal_callees(self) -> bool:
+        """Whether the file calls one thing in two places."""
+        calls = (node.func for node in self.file.nodes if isinstance(node, ast.Call))
+        callees = [chain(callee) for callee in calls if self._may_be_network(callee)]
+        return len(set(callees)) < len(callees)
 
     def collect(self, node: ast.AST, here: _Here) -> None:
         """Find the calls below a node."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from pyroify.dispatch import needs
 from pyroify.syntax.facts import Observation
-from pyroify.syntax.source import Source, chain
+from pyroify.syntax.source import Body, chain
 
 ITERATING = {"enumerate", "zip", "reversed", "len", "list", "tuple", "iter", "any", "all", "map"}
 
 
-def observe_slices(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[Observation, ...]:
+@needs(ast.Slice, nothing=())
+def observe_slices(body: Body, this: str) -> tuple[Observation, ...]:
     """Slices of attributes, or of the instance, in a method that are not set to ``self`` again.
 
     ``detail`` is the attribute, empty for the instance. Kind ``members``: it is iterated over,
     counted or indexed, and nothing else. ``slice``: it may be called.
     """
-    found = {id(item): item for item in nodes if _is_slice(item, this)}
+    file, nodes = body.source, body.nodes
+    found = {id(item): item for item in body.nodes_of(ast.Subscript) if _is_slice(item, this)}
     if not found:
         return ()
     attached = {id(item) for node in nodes for item in _attached(node, this)}
@@ -32,12 +35,12 @@ def observe_slices(file: Source, nodes: Sequence[ast.AST], this: str) -> tuple[O
             "".join(chain(item.value)[1:]),
         )
         for key, item in found.items()
-        if key not in attached and isinstance(item, ast.Subscript)
+        if key not in attached
     )
 
 
-def _is_slice(node: ast.AST, this: str) -> bool:
-    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Slice):
+def _is_slice(node: ast.Subscript, this: str) -> bool:
+    if not isinstance(node.slice, ast.Slice):
         return False
     parts = chain(node.value)
     return len(parts) in (1, 2) and parts[0] == this and isinstance(node.ctx, ast.Load)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from itertools import chain
 
 from pyroify.syntax.nodes import walk
+from pyroify.syntax.source import Body
 
 SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator, ast.expr_context)
 TESTS = (*SIZES, ast.UnaryOp, ast.Not, ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop)
@@ -36,11 +36,11 @@ def _is_steady(
     )
 
 
-def moving_names(body: Sequence[ast.stmt], arguments: Sequence[str]) -> frozenset[str]:
+def moving_names(body: Body, arguments: Sequence[str]) -> frozenset[str]:
     """Names of a function that do not keep one value from their first use to its end."""
     counts = dict.fromkeys(arguments, 1)
     moving: set[str] = set()
-    for item in chain.from_iterable(map(walk, body)):
+    for item in body.nodes:
         if isinstance(item, ast.For | ast.AsyncFor | ast.comprehension):
             moving |= {n.id for n in walk(item.target) if isinstance(n, ast.Name)}
         if isinstance(item, ast.For | ast.AsyncFor | ast.While):

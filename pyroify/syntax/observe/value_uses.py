@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pyroify.syntax.facts import ValueUse
 from pyroify.syntax.nodes import walk
-from pyroify.syntax.source import Source, chain
+from pyroify.syntax.source import Body, Source, chain
 
 PASSING = {"enumerate", "zip", "reversed", "list", "tuple", "iter", "next", "sorted", "filter"}
 """Builtins whose results are, or hold, what they are given."""
@@ -27,17 +27,27 @@ HOLDING = {
 }
 """Methods that give what a container holds."""
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+BINDING: tuple[type[ast.AST], ...] = (
+    *(ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.AsyncFor),
+    *(ast.comprehension, ast.withitem),
+)
+"""The nodes that give names a value."""
+USING: tuple[type[ast.AST], ...] = (
+    *(ast.Call, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript),
+    *(ast.AugAssign, ast.Return),
+)
+"""The nodes that do something with a value."""
 LONGEST = 4
 """Names that stand for names that stand for ..., at most."""
 
 
 def collect_value_uses(
-    source: Source, body: Sequence[ast.stmt], this: str | None, arguments: Sequence[str]
+    body: Body, this: str | None, arguments: Sequence[str]
 ) -> tuple[ValueUse, ...]:
     """All that a body does with attributes of ``this`` and with arguments, each once."""
-    nodes = [node for statement in body for node in walk(statement)]
-    reader = _Reader(source, this, {name: frozenset([name]) for name in arguments})
-    reader.follow(nodes)
+    reader = _Reader(body.source, this, {name: frozenset([name]) for name in arguments})
+    reader.follow(body.nodes_of(*BINDING))
+    nodes = body.nodes_of(*USING)
     return tuple(dict.fromkeys(found for node in nodes for found in reader.read(node)))
 
 
