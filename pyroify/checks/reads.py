@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pyroify.catalog.calls import computes_weight, uncomputes_weight
-from pyroify.checks.subject import Subject, paths_of, uses_in
+from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.project import declared
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.visibility import find_unseen, unseen_of
@@ -24,6 +24,7 @@ from pyroify.program.values import (
     is_opaque,
     is_plain_throughout,
 )
+from pyroify.syntax.access_paths import paths_of
 from pyroify.syntax.facts import Assignment, AttributeStore, Function
 from pyroify.syntax.liftings import KINDS
 from pyroify.syntax.values import (

@@ -146,8 +146,7 @@ def is_plain_throughout(node: Value, plain: Container[tuple[str, str]] = ()) -> 
     Else Pyro has to see what is in its containers, which become PyroModules with their layers.
     """
     return not any(
-        isinstance(item, Unknown)
-        or (isinstance(item, ClassInstance) and item.cls.key not in plain)
+        isinstance(item, Unknown) or (isinstance(item, ClassInstance) and item.cls.key not in plain)
         for item in walk(node)
     )
 
