@@ -634,6 +634,39 @@ WRITES = {
     ),
     "in a comprehension": ("[m.zero_() for m in self.a]", ["a.* method"]),
     "not in a function within": ("def f():\n    self.a.zero_()", []),
+    "a case that is always met leaves nothing of what was before": (
+        "w = self.c\nmatch d:\n    case 1:\n        w = self.a\n    case _:\n        w = self.b\n"
+        "w.zero_()",
+        ["a method", "b method"],
+    ),
+    "not always, with a guard": (
+        "w = self.c\nmatch d:\n    case _ if given:\n        w = self.a\nw.zero_()",
+        ["c method", "a method"],
+    ),
+    "into a slice": ("w = self.a[1:]\nw.zero_()", ["a.* method"]),
+    "each of a list that has a name": (
+        "layers = [self.a, self.b]\nfor m in layers:\n    m.weight.zero_()",
+        ["a.weight method", "b.weight method"],
+    ),
+    "each value of a dict": ("for m in self.a.values():\n    m.zero_()", ["a.* method"]),
+    "each value beside its key": ("for k, m in self.a.items():\n    m.zero_()", ["a.* method"]),
+    "not a key": ("for k, m in self.a.items():\n    k.zero_()", []),
+    "what getattr gives": ("getattr(self.a, 'b').zero_()", ["a.b method"]),
+    "under any name": ("getattr(self, given).zero_()", ["* method"]),
+    "what is attached afterwards": (
+        "w = nn.Linear(d, d)\nnn.init.zeros_(w.bias)\nself.a = w",
+        ["a.bias init"],
+    ),
+    "what is attached in a list": (
+        "w = nn.Linear(d, d)\nw.bias.zero_()\nself.a = [d, w]",
+        ["a.*.bias method"],
+    ),
+    "what is put in a container": (
+        "w = nn.Linear(d, d)\nw.bias.data = d\nself.a['w'] = w",
+        ["a.*.bias data", "a item"],
+    ),
+    "not what is never attached": ("w = nn.Linear(d, d)\nw.bias.zero_()", []),
+    "an entry of a dict of its own": ("self.a = {'c': d}\nself.a['b'] = d", []),
 }
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Set
 
 from pyroify.catalog.training import CONSUMERS
 from pyroify.checks.instances import dotted
-from pyroify.checks.subject import Subject, paths_of
+from pyroify.checks.subject import Subject
 from pyroify.checks.training import asks_first_parameter, called_name
 from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
 from pyroify.dispatch import needs
 from pyroify.program.values import is_opaque
+from pyroify.syntax.access_paths import paths_of
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
 from pyroify.syntax.traits import anywhere, called, later

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pyroify.catalog.calls import computes_weight, uncomputes_weight
-from pyroify.checks.subject import Subject, paths_of, uses_in
+from pyroify.checks.subject import Subject, uses_in
 from pyroify.decide.project import declared
 from pyroify.decide.replaceable import becomes_buffer
 from pyroify.decide.visibility import find_unseen, unseen_of
@@ -19,7 +19,13 @@ from pyroify.program.attributes.puts import put_into_instances
 from pyroify.program.attributes.ties import Tie, find_ties
 from pyroify.program.index import Base, ModuleClass
 from pyroify.program.summary import ClassSummary, declared_in
-from pyroify.program.values import ClassInstance, is_opaque
+from pyroify.program.values import (
+    ClassInstance,
+    ContainerInstance,
+    is_opaque,
+    is_plain_throughout,
+)
+from pyroify.syntax.access_paths import paths_of
 from pyroify.syntax.facts import (
     Assignment,
     AttributeStore,
@@ -41,6 +47,7 @@ from pyroify.syntax.values import (
     Path,
     SelfRead,
     Unknown,
+    Value,
     calls_in,
     options_of,
     walk,
@@ -437,9 +444,11 @@ def _frozen_in_sight(subject: Subject) -> Iterator[tuple[str, Assignment]]:
             yield f"self.{own.name}", own.assignments[0]
     for tie in summary.ties:
         frozen = summary.is_frozen(tie.left) or summary.may_be_frozen(tie.left)
-        there = [item for item in summary.attached_as(tie.left) if item.path == (tie.left,)]
+        names = tuple(tie.left.split("."))
+        there = [item for item in summary.attached_as(names[0]) if item.path == names]
         if frozen and there and tie.left not in sites.declared:
-            yield f"self.{tie.left}", there[-1]
+            if len(names) == 1 or _is_converted(subject, tie.left):
+                yield f"self.{tie.left}", there[-1]
     seen = {""}
     for held in summary.everything:
         made = [item for item in walk(held.node) if isinstance(item, Parameter)]
@@ -465,12 +474,20 @@ def _is_converted(subject: Subject, path: str) -> bool:
     name, _, _ = path.partition(".")
     if name in with_copied(summary, declared) or _is_made_by_function(summary, name):
         return True
+    if any(held.name == name and _is_mixed(held.node) for held in summary.everything):
+        return True
     owner = path.rpartition(".")[0]
     beside = [site for site in sites.kept if site.rpartition(".")[0] == owner]
     whole = all(map(summary.is_frozen, beside))
     if subject.at_run_time and (not whole or summary.frozen_by(path)):
         return True
     return any(_is_converted_before(subject, by, whole) for by in summary.all_frozen_by(path))
+
+
+def _is_mixed(node: Value) -> bool:
+    """Whether a structure has containers that are converted for what else is in them."""
+    is_container = any(isinstance(item, ContainerInstance) for item in walk(node))
+    return is_container and not is_plain_throughout(node)
 
 
 def _is_made_by_function(summary: ClassSummary, name: str) -> bool:

@@ -12,22 +12,18 @@ from pyroify.diagnostics import Finding
 from pyroify.dispatch import Trait
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary
+from pyroify.syntax.access_paths import paths_of
 from pyroify.syntax.facts import Assignment, AttributeStore, Function, Use, Write
 from pyroify.syntax.observe.observations import MODULES
 from pyroify.syntax.values import (
     Argument,
     Call,
-    Constant,
     Element,
-    Items,
     MethodCall,
     Name,
-    Passed,
     Path,
     SelfRead,
-    Unknown,
     Value,
-    options_of,
     walk,
 )
 
@@ -166,33 +162,6 @@ class Subject:
         lengths = range(1, len(path) + 1)
         read = (path[:length] for length in lengths if self.is_declared(path[:length]))
         return self.sites_at(next(read, path[:1]))
-
-
-def paths_of(value: Value) -> Iterator[Path]:
-    """Where a value may be below ``self``; nowhere for anything else."""
-    for option in options_of(value):
-        match option:
-            case SelfRead(path=path):
-                yield path
-            case Unknown(owner=Value() as owner, path=names):
-                yield from ((*path, *names) for path in paths_of(owner))
-            case Element(of=SelfRead(path=path)):
-                yield (*path, "*")
-            case Element(of=Items(items=items)):
-                for item in items:
-                    yield from paths_of(item)
-            case Call(
-                callee=Name(dotted="getattr"), args=[Passed(value=owner), Passed(value=name)]
-            ):
-                below = ((),) if owner == Argument("self") else paths_of(owner)
-                yield from ((*path, _said(name)) for path in below)
-            case MethodCall(name="get_submodule", call=Call(args=[Passed(value=name)])):
-                yield tuple(_said(name).split("."))
-
-
-def _said(name: Value) -> str:
-    """The text that a value is; ``*`` where it is computed."""
-    return name.unquoted if isinstance(name, Constant) else "*"
 
 
 def _gives_modules(value: Value) -> bool:

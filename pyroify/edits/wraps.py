@@ -16,11 +16,11 @@ from pyroify.program.attributes.lists import is_registered, module_lists
 from pyroify.program.placements import AccessPath, place
 from pyroify.program.resolve import Resolver
 from pyroify.program.values import (
-    ClassInstance,
     ContainerInstance,
     LayerInstance,
     Scope,
     holds_parameters,
+    is_plain_throughout,
     places,
 )
 from pyroify.spec.match import has_wildcard
@@ -31,9 +31,9 @@ from pyroify.syntax.values import (
     Location,
     Name,
     SelfRead,
-    Unknown,
     Value,
     calls_in,
+    options_of,
     walk,
 )
 
@@ -224,23 +224,19 @@ def _kept_calls(candidate: Candidate, resolver: Resolver, refused: Container[Key
     kept = set(_handed_to(calls, candidate.cls.file.path, resolver, refused))
     kept |= candidate.summary.taken_apart
     made = made_to_copy(candidate.summary, random)
-    listed = _listed(candidate)
+    frozen = _frozen(candidate)
+    listed = _listed(candidate) - frozen
     for attribute in candidate.summary.everything:
         spots = {spot for item in walk(attribute.node) for spot in places(item)}
         if listed & spots:
-            made |= spots
+            made |= spots - frozen
             continue
         if attribute.name.partition(".")[0] in random or candidate.summary.is_container:
             made.update(places(attribute.node))
             continue
-        nodes = tuple(walk(attribute.node))
-        whole = not any(
-            isinstance(item, Unknown)
-            or (isinstance(item, ClassInstance) and item.cls.key not in refused)
-            for item in nodes
-        )
-        if not whole:
+        if not is_plain_throughout(attribute.node, refused):
             # Pyro does not see plain layers in a container, which becomes a PyroModule here.
+            nodes = tuple(walk(attribute.node))
             given = () if attribute.name else nodes
             containers = (item for item in nodes if isinstance(item, ContainerInstance))
             made.update(spot for item in (*given, *containers) for spot in places(item))
@@ -253,8 +249,7 @@ def _put_into_containers(candidate: Candidate, resolver: Resolver) -> Iterator[s
 
     Those that are frozen stay plain: there is nothing in them that Pyro has to see.
     """
-    sites = candidate.all_sites
-    trained = {site.path.partition(".")[0] for site in sites if site.spared != "frozen"}
+    trained = _trained(candidate)
     for cls in (candidate.cls, *candidate.summary.relatives):
         for call in (call for method in cls.cls.methods for call in method.layer_calls):
             if not isinstance(call.callee, Name):
@@ -266,6 +261,19 @@ def _put_into_containers(candidate: Candidate, resolver: Resolver) -> Iterator[s
                 yield from (name for name in names if name in trained)
 
 
+def _trained(candidate: Candidate) -> set[str]:
+    """Attributes in which not everything is frozen."""
+    sites = candidate.all_sites
+    return {site.path.partition(".")[0] for site in sites if site.spared != "frozen"}
+
+
+def _frozen(candidate: Candidate) -> set[Location]:
+    """Layers in attributes of which everything is frozen: nobody has to see their parameters."""
+    names = {site.path.partition(".")[0] for site in candidate.all_sites} - _trained(candidate)
+    held = (a.node for a in candidate.summary.everything if a.name.partition(".")[0] in names)
+    return {spot for node in held for item in walk(node) for spot in places(item)}
+
+
 def _listed(candidate: Candidate) -> set[Location]:
     """Layers that the class keeps in a Python list as well: Pyro does not see who reads that.
 
@@ -273,6 +281,7 @@ def _listed(candidate: Candidate) -> set[Location]:
     """
     summary = candidate.summary
     nameless = {item.name for item in module_lists(summary) if not is_registered(summary, item)}
+    nameless.update(item.name for item in summary.everything if _is_container(item.node))
     return {
         call.place
         for method in candidate.cls.cls.methods
@@ -280,6 +289,11 @@ def _listed(candidate: Candidate) -> set[Location]:
         if isinstance(item.value, Items) and len(item.path) == 1 and item.path[0] not in nameless
         for call in calls_in(item.value)
     }
+
+
+def _is_container(node: Value) -> bool:
+    """Whether a value is surely a container of torch, which is no list, whatever extends it."""
+    return all(isinstance(option, ContainerInstance) for option in options_of(node))
 
 
 def _handed_to(

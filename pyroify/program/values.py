@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.layers import OF_PARAMETERS, Layer
@@ -138,6 +138,17 @@ def places(node: Value) -> Iterator[Location]:
     for item in walk(node):
         if isinstance(item, LayerInstance | ContainerInstance) and item.call:
             yield item.call.place
+
+
+def is_plain_throughout(node: Value, plain: Container[tuple[str, str]] = ()) -> bool:
+    """Whether a structure is all seen, and has no instances of classes but those that stay plain.
+
+    Else Pyro has to see what is in its containers, which become PyroModules with their layers.
+    """
+    return not any(
+        isinstance(item, Unknown) or (isinstance(item, ClassInstance) and item.cls.key not in plain)
+        for item in walk(node)
+    )
 
 
 def holds_parameters(node: Value) -> bool:

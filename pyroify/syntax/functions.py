@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pyroify.code.names import DECLARING_FUNCTION
 from pyroify.code.read import read_block
+from pyroify.syntax.access_paths import Roots
 from pyroify.syntax.declarations import (
     exiting_index,
     find_exit,
@@ -26,7 +27,7 @@ from pyroify.syntax.observe.slices import observe_slices
 from pyroify.syntax.observe.steady import moving_names
 from pyroify.syntax.observe.uses import collect_uses
 from pyroify.syntax.observe.value_uses import collect_value_uses
-from pyroify.syntax.observe.writes import collect_writes, collect_writes_into
+from pyroify.syntax.observe.writes import collect_writes
 from pyroify.syntax.source import Body, Source
 from pyroify.syntax.values import Argument
 
@@ -35,8 +36,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 def read_function(source: Source, node: Definition, name: str) -> Function:
     """The facts of a function; those of functions and classes within it are left out."""
-    function = _read(Body(source, node.body), node, name, None)
-    return replace(function, writes=collect_writes_into(source, node.body, function.arguments))
+    return _read(Body(source, node.body), node, name, None)
 
 
 def read_method(source: Source, node: Definition, known: frozenset[str]) -> Function:
@@ -57,7 +57,6 @@ def read_method(source: Source, node: Definition, known: frozenset[str]) -> Func
         self_calls=frozenset(
             use.path[0] for use in uses if use.how == "call" and len(use.path) == 1
         ),
-        writes=collect_writes(source, statements, this),
         observations=(
             *observe(body, this),
             *observe_members(body, this),
@@ -80,6 +79,7 @@ def _read(body: Body, node: Definition, name: str, this: str | None) -> Function
     expressions.scope.update((item.arg, Argument(item.arg)) for item in given)
     statements = Statements(source, name, expressions)
     statements.run(body.statements)
+    roots: Roots = {this: ()} if this else {name: (name,) for name in arguments}
     everything = list(walk(node))
     return Function(
         name=name,
@@ -108,6 +108,7 @@ def _read(body: Body, node: Definition, name: str, this: str | None) -> Function
         guards=tuple(statements.guards),
         choices=tuple(statements.expressions.choices),
         puts=tuple(statements.puts),
+        writes=collect_writes(expressions.calls, statements.stores, statements.assignments, roots),
         fills=frozenset(statements.fills),
         reshapes=statements.reshapes,
         freezes=find_freezes(body, this),

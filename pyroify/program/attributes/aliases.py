@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from pyroify.catalog.layers import lookup
 from pyroify.program.summary import ClassSummary
 from pyroify.program.values import places
-from pyroify.syntax.values import Items, Many, OneOf, SelfRead, Value
+from pyroify.syntax.values import Call, Items, Many, Name, OneOf, SelfRead, Value
 
 
 def other_names(summary: ClassSummary, names: Collection[str]) -> frozenset[str]:
@@ -24,6 +25,22 @@ def other_names(summary: ClassSummary, names: Collection[str]) -> frozenset[str]
             if hidden or (len(item.path) == 1 and known.intersection(_members(item.value))):
                 found.update(path)
     return frozenset(found)
+
+
+def names_of_members(summary: ClassSummary, name: str) -> frozenset[str]:
+    """Attributes that give what a list, or a container, has for members."""
+    read: set[str] = set()
+    is_list = False
+    for item in summary.attached_as(name):
+        match item.value:
+            case Items():
+                is_list = True
+                read.update(_members(item.value))
+            case Call(callee=Name(dotted=dotted), args=args):
+                layer = lookup(dotted)
+                if layer is not None and layer.kind == "container":
+                    read.update(inner for passed in args for inner in _members(passed.value))
+    return (other_names(summary, [name]) | read if is_list else frozenset(read)) - {name}
 
 
 def _members(value: Value) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pyroify.dispatch import needs
+from pyroify.program.attributes.aliases import names_of_members
 from pyroify.program.attributes.wrapped import places_inside, wrapped_of_bases
 from pyroify.program.index import Index
 from pyroify.program.summary import PARAMETERS, ClassSummary, always_assigned, summary_of
@@ -73,6 +74,13 @@ def freezes_in_the_end(summary: ClassSummary) -> Iterator[Freeze]:
     for method, freeze in freezes_of(summary):
         is_sure = freeze.sure and summary.calls.surely_runs(method)
         yield from _in_the_end(summary, replace(freeze, sure=is_sure))
+        yield from _of_members(summary, freeze)
+
+
+def _of_members(summary: ClassSummary, freeze: Freeze) -> Iterator[Freeze]:
+    """What a freeze of the modules in a list may be about under names of their own."""
+    for name in sorted(names_of_members(summary, freeze.path[0]) if freeze.path else ()):
+        yield replace(freeze, path=(name, *freeze.path[1:]), sure=False)
 
 
 def _of_base(base: ClassSummary, wrapped: frozenset[Path]) -> Iterator[Freeze]:

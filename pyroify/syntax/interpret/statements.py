@@ -55,6 +55,16 @@ class _Given:
     value: Value
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where a statement writes in place into a value; ``how`` as in ``Write``."""
+
+    into: Value
+    how: str
+    line: int
+    column: int
+
+
 @dataclass
 class Statements:
     """The statements of one function so far. ``name`` is the function's."""
@@ -68,6 +78,7 @@ class Statements:
     conditions: list[tuple[int, str]] = field(default_factory=list)
     guards: list[tuple[int, int, str]] = field(default_factory=list)
     puts: list[AttributeStore] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
     fills: set[str] = field(default_factory=set)
     reshapes: bool = False
     """Whether members of a local container are replaced or taken out."""
@@ -127,9 +138,7 @@ class Statements:
             case ast.Try():
                 self._try(node)
             case ast.Match():
-                self.expressions.evaluate(node.subject)
-                for arm, case in enumerate(node.cases):
-                    self._arm(case.body, ("if", node.lineno, arm))
+                self._match(node)
             case _:
                 self.expressions.evaluate_within(node)
 
@@ -158,6 +167,18 @@ class Statements:
         self._arm(node.orelse, ("if", node.lineno, 1))
         for name, value in after_body.items():
             values.scope[name] = _joined(value, values.scope.get(name))
+
+    def _match(self, node: ast.Match) -> None:
+        values = self.expressions
+        values.evaluate(node.subject)
+        before = values.scope
+        after = {} if any(map(_is_always_met, node.cases)) else dict(before)
+        for arm, case in enumerate(node.cases):
+            values.scope = dict(before)
+            self._arm(case.body, ("if", node.lineno, arm))
+            for name, value in values.scope.items():
+                after[name] = _joined(after[name], value) if name in after else value
+        values.scope = after
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
         skips = any(isinstance(inner, ast.Break | ast.Continue) for inner in walk(node))
@@ -217,8 +238,13 @@ class Statements:
             case _ if path := self.expressions.path(target):
                 self._attach(path, how, given)
                 self.expressions.hold(target, self._held(given))
+                if path[-1] == "data":
+                    self._store(SelfRead(path[:-1]), "data", given.statement)
             case ast.Attribute():
-                self._note_put(self.expressions.evaluate(target.value), target.attr, given)
+                owner = self.expressions.evaluate(target.value)
+                if target.attr == "data":
+                    self._store(owner, "data", given.statement)
+                self._note_put(owner, target.attr, given)
                 self._attach_elsewhere(target, given)
                 if given.value == NOTHING:
                     self.cleared.add(target.attr)
@@ -232,6 +258,9 @@ class Statements:
         if not isinstance(given.value, Items):
             return given.value
         return Building(self._depth, list(given.value.items), list(given.value.keys))
+
+    def _store(self, into: Value, how: str, statement: ast.stmt) -> None:
+        self.stores.append(Store(into, how, statement.lineno, self.source.column(statement)))
 
     def _note_put(self, owner: Value, name: str, given: _Given) -> None:
         if isinstance(given.value, Parameter | Call | MethodCall | OneOf | Argument | Unknown):
@@ -274,6 +303,7 @@ class Statements:
     def _assign_item(self, target: ast.Subscript, given: _Given) -> None:
         key = self.source.source(target.slice)
         self.expressions.evaluate(target.slice)
+        self._store(self.expressions.evaluate(target.value), "item", given.statement)
         building = self._building(target.value)
         if building is not None and not building.is_mapping:
             building.mix(given.value)
@@ -345,6 +375,8 @@ class Statements:
 
     def _augment(self, node: ast.AugAssign) -> None:
         given = self._given(node, node.value)
+        written = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+        self._store(self.expressions.evaluate(written), "augmented", node)
         local = node.target.id if isinstance(node.target, ast.Name) else ""
         is_known = self._building(node.target) or self._container(local)
         if is_known and isinstance(given.value, Items):
@@ -443,6 +475,11 @@ class Statements:
                 self._attach((*path, key), "register", replace(given, value=value))
         else:
             self._attach((*path, "*"), "setattr", given)
+
+
+def _is_always_met(case: ast.match_case) -> bool:
+    """``case _:`` and ``case name:``."""
+    return isinstance(case.pattern, ast.MatchAs) and not case.pattern.pattern and not case.guard
 
 
 def _argument(statement: ast.stmt, node: ast.Call, call: Call, passed: Passed) -> _Given:

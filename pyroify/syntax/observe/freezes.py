@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pyroify.dispatch import needs
 from pyroify.syntax.facts import Freeze
@@ -25,37 +25,70 @@ def find_freezes(body: Body, this: str | None) -> tuple[Freeze, ...]:
 
     Of a function that has no ``self`` only whether it freezes anything at all is of use.
     """
-    names = {this: _Held(())} if this else {}
-    return tuple(_Walk(body.source, {**_attached(body, this), **names}).run(body.statements))
+    names: dict[str, _Any] = {this: (_Held(()),)} if this else {}
+    walker = _Walk(body.source, names, _attached(body, this), _last_reads(body))
+    for name in {name for name, _ in walker.attached} - {this}:
+        names[name] = walker.attached_from(name, 0)
+    return tuple(walker.run(body.statements))
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What an expression stands for: something below ``self``. ``whole``: all there is there."""
+    """What an expression stands for: something below ``self``. ``whole``: all there is there.
+
+    ``line``: where it is attached, if that is later.
+    """
 
     path: Path
     whole: bool = True
+    line: int = 0
 
 
-NOWHERE = _Held((), False)
-"""Something that may be anything below ``self``, or nothing of it."""
+_Any = tuple[_Held, ...]
+"""What an expression stands for, or has for elements; none for what is not seen below ``self``."""
 
 
-def _attached(body: Body, this: str | None) -> dict[str, _Held]:
-    """Local names of what becomes an attribute: ``self.w = w``."""
-    found = {}
-    for node in body.nodes_of(ast.Assign):
-        if isinstance(node.value, ast.Name):
+def _attached(body: Body, this: str | None) -> dict[tuple[str, int], Path | None]:
+    """What becomes of local names by line: ``self.w = w``, or None where it is bound anew."""
+    found: dict[tuple[str, int], Path | None] = {}
+    for node in body.nodes_of(ast.Name, ast.Assign):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found[node.id, node.lineno] = None
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
             parts = chain(node.targets[0])
             if len(parts) > 1 and parts[0] == this:
-                found[node.value.id] = _Held(parts[1:])
-    return found
+                found[node.value.id, node.lineno] = parts[1:]
+    return dict(sorted(found.items(), key=lambda item: item[0][1]))
+
+
+def _last_reads(body: Body) -> dict[str, int]:
+    read = (node for node in body.nodes_of(ast.Name) if isinstance(node.ctx, ast.Load))
+    return {node.id: node.lineno for node in sorted(read, key=lambda node: node.lineno)}
 
 
 @dataclass
 class _Walk:
+    """``names``: what local names stand for. ``attached``, ``last_reads``: what becomes of them."""
+
     file: Source
-    names: dict[str, _Held] = field(default_factory=dict)
+    names: dict[str, _Any]
+    attached: dict[tuple[str, int], Path | None]
+    last_reads: dict[str, int]
+
+    def attached_from(self, name: str, line: int) -> _Any:
+        """Where that is attached later which a local name is bound to on a line."""
+        found = []
+        for (other, at), path in self.attached.items():
+            if other == name and at > line:
+                if path is None:
+                    break
+                found.append(_Held(path, line=at))
+        return tuple(found)
+
+    def nowhere(self, node: ast.expr) -> _Any:
+        """Something that may be anything below ``self`` once its name is not read any more."""
+        read = (item.id for item in walk(node) if isinstance(item, ast.Name))
+        return (_Held((), False, max((self.last_reads.get(name, 0) for name in read), default=0)),)
 
     def run(self, body: Iterable[ast.AST], sure: bool = True) -> Iterator[Freeze]:
         for node in body:
@@ -66,7 +99,7 @@ class _Walk:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return
             case ast.For(target=target, iter=over, body=body):
-                self._bind(target, self._held(over))
+                self._bind(target, self._held(over) or self.nowhere(over))
                 leaves = any(isinstance(item, ast.Break | ast.Continue) for item in walk(node))
                 yield from self.run([*body, *node.orelse], sure and not leaves)
             case ast.With(body=body):
@@ -92,17 +125,17 @@ class _Walk:
         self, target: ast.expr, value: ast.expr, line: int, sure: bool
     ) -> Iterator[Freeze]:
         if isinstance(target, ast.Name):
-            if held := self._held(value):
-                self.names[target.id] = held
+            held = self._held(value) or self.attached_from(target.id, line)
+            self.names[target.id] = held
         elif isinstance(target, ast.Attribute) and target.attr == "requires_grad":
-            yield self._freeze(target.value, value, line, sure)
+            yield from self._freeze(target.value, value, line, sure)
         elif isinstance(value, ast.Call) and self._is_of_what_it_makes(value):
-            if self._held(target) is not None and not _is_true(_flag(value)):
-                yield self._freeze(target, _flag(value), line, sure)
-        elif held := self._held(target):
-            made = (item for item in walk(value) if isinstance(item, ast.Call))
+            if self._held(target) and not _is_true(_flag(value)):
+                yield from self._freeze(target, _flag(value), line, sure)
+        else:
+            made = [item for item in walk(value) if isinstance(item, ast.Call)]
             if any(self._is_of_what_it_makes(m) and not _is_true(_flag(m)) for m in made):
-                yield Freeze(held.path, line, sure=False)  # a part of it
+                yield from (Freeze(part.path, line, sure=False) for part in self._held(target))
 
     def _expressions(self, node: ast.AST, sure: bool) -> Iterator[Freeze]:
         """Calls that freeze, in the expressions of a statement itself."""
@@ -110,7 +143,7 @@ class _Walk:
         inner = [item for child in own for item in walk(child)]
         for item in inner:
             if isinstance(item, ast.comprehension):
-                self._bind(item.target, self._held(item.iter))
+                self._bind(item.target, self._held(item.iter) or self.nowhere(item.iter))
         for item in inner:
             if isinstance(item, ast.Call):
                 alone = isinstance(node, ast.Expr) and node.value is item
@@ -120,51 +153,58 @@ class _Walk:
         match node:
             case ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_")):
                 if not self._is_of_what_it_makes(node):
-                    yield self._freeze(owner, _flag(node), node.lineno, sure)
+                    yield from self._freeze(owner, _flag(node), node.lineno, sure)
             case ast.Call(
                 func=ast.Name(id="setattr"),
                 args=[owner, ast.Constant(value="requires_grad"), value],
             ):
-                yield self._freeze(owner, value, node.lineno, sure)
+                yield from self._freeze(owner, value, node.lineno, sure)
 
     def _is_of_what_it_makes(self, node: ast.Call) -> bool:
         """``nn.Linear(d, d).requires_grad_(False)``: it is about nothing that was there before."""
         match node.func:
             case ast.Attribute(value=ast.Call() as made, attr="requires_grad_"):
-                return self._held(made) is None
+                return not self._held(made)
         return False
 
-    def _freeze(self, owner: ast.expr, value: ast.expr, line: int, sure: bool) -> Freeze:
-        held = self._held(owner) or NOWHERE
+    def _freeze(self, owner: ast.expr, value: ast.expr, line: int, sure: bool) -> Iterator[Freeze]:
         is_false = isinstance(value, ast.Constant) and value.value is False
-        return Freeze(held.path, line, sure and held.whole and is_false)
+        for held in self._held(owner) or self.nowhere(owner):
+            is_sure = sure and held.whole and is_false
+            yield Freeze(held.path, max(line, held.line), is_sure)
 
-    def _bind(self, target: ast.expr, held: _Held | None) -> None:
+    def _bind(self, target: ast.expr, held: _Any) -> None:
         for item in walk(target):
             if isinstance(item, ast.Name):
-                self.names[item.id] = held or NOWHERE
+                self.names[item.id] = held
 
-    def _held(self, node: ast.expr) -> _Held | None:
-        """What an expression stands for; None for what is not below ``self``, as far as seen."""
+    def _held(self, node: ast.expr) -> _Any:
         match node:
             case ast.Name(id=name):
-                return self.names.get(name)
+                return self.names.get(name, ())
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                each = [self._held(item) for item in items]
+                unseen = self.nowhere(node) if any(each) and not all(each) else ()
+                return tuple(dict.fromkeys(held for found in (*each, unseen) for held in found))
             case ast.Attribute(value=owner, attr=name):
-                held = self._held(owner)
-                if held is None or not held.whole:
-                    return held
-                return _Held((*held.path, name))
+                return tuple(
+                    replace(held, path=(*held.path, name)) if held.whole else held
+                    for held in self._held(owner)
+                )
             case ast.Subscript(value=owner):
-                held = self._held(owner)
-                return held and replace(held, whole=False)
+                return _parts(self._held(owner))
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 held = self._held(owner)
-                is_whole = name in PARAMETERS | MODULES
-                return held if held is None or is_whole else replace(held, whole=False)
+                return held if name in PARAMETERS | MODULES else _parts(held)
             case ast.Call(func=ast.Name(id=name), args=[first, *_]):
                 held = self._held(first)
-                return held if held is None or name in WHOLE else replace(held, whole=False)
-        return None
+                return held if name in WHOLE else _parts(held)
+        return ()
+
+
+def _parts(held: _Any) -> _Any:
+    """Something in what an expression stands for."""
+    return tuple(replace(item, whole=False) for item in held)
 
 
 def _flag(node: ast.Call) -> ast.expr:

@@ -1,194 +1,116 @@
-"""Where a method writes into what hangs below ``self``, directly or by a local name for it."""
+"""Where a function writes in place into what hangs below ``self``, or into what it is given."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
-from pyroify.syntax.facts import Write
-from pyroify.syntax.nodes import walk
-from pyroify.syntax.values import Path
+from pyroify.catalog.layers import lookup
+from pyroify.syntax.access_paths import Made, Roots, paths_of
+from pyroify.syntax.facts import ATTACHING, Assignment, Write
+from pyroify.syntax.interpret.statements import Store
+from pyroify.syntax.values import (
+    Call,
+    Items,
+    Location,
+    Name,
+    Parameter,
+    Passed,
+    Path,
+    SelfRead,
+    Unknown,
+    Value,
+    member_of,
+    options_of,
+)
 
 SAME_STORAGE = ("data", "T", "mT")
 """Attributes that give the same numbers under another name."""
-VIEWS = frozenset(
-    [
-        *("detach", "view", "view_as", "t", "transpose", "permute", "squeeze", "unsqueeze"),
-        *("narrow", "select", "expand", "diagonal", "movedim", "swapaxes", "unfold", "ravel"),
-        *("reshape", "flatten"),
-    ]
-)
-"""Methods that give, or may give, the same numbers in another shape."""
 INITIALISERS = "torch.nn.init."
 
-Names = dict[str, tuple[Path, ...]]
-"""Local names, each with the places below ``self`` that it may stand for."""
 
-
-class Source(Protocol):
-    """What is needed of a file: columns in characters, dotted names and sources."""
-
-    def column(self, node: ast.expr | ast.stmt) -> int: ...
-    def dotted(self, node: ast.AST) -> str: ...
-    def source(self, node: ast.AST) -> str: ...
-
-
-def collect_writes(file: Source, body: Sequence[ast.stmt], this: str) -> tuple[Write, ...]:
-    """Every write in place into something below ``this``, in the order of the source."""
-    return tuple(_run(file, body, {this: ((),)}))
-
-
-def collect_writes_into(
-    file: Source, body: Sequence[ast.stmt], arguments: Sequence[str]
+def collect_writes(
+    calls: Iterable[Call], stores: Iterable[Store], assignments: Iterable[Assignment], roots: Roots
 ) -> tuple[Write, ...]:
-    """The same for what a function is given; the name of the argument comes first in a path."""
-    return tuple(_run(file, body, {name: ((name,),) for name in arguments}))
+    """Every write in place into something below the ``roots``, in the order of the source."""
+    made = _made(assignments)
+    found = [*_by_calls(calls, roots, made), *_by_statements(stores, roots, made)]
+    return tuple(sorted(found, key=lambda write: (write.line, write.column)))
 
 
-def _run(file: Source, body: Sequence[ast.stmt], names: Names) -> Iterator[Write]:
-    """Walk statements in order; ``names`` are brought up to date on the way."""
-    for node in body:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                continue
-            case ast.If(test=test, body=then, orelse=otherwise):
-                yield from _in_expression(file, test, names)
-                yield from _branch(file, (then, otherwise), names)
-            case ast.Match(subject=subject, cases=cases):
-                yield from _in_expression(file, subject, names)
-                yield from _branch(file, ([], *(case.body for case in cases)), names)
-            case ast.For(target=target, iter=over) | ast.AsyncFor(target=target, iter=over):
-                yield from _in_expression(file, over, names)
-                _bind_element(target, over, names)
-                yield from _run(file, [*node.body, *node.orelse], names)
-            case ast.While(test=test):
-                yield from _in_expression(file, test, names)
-                yield from _run(file, [*node.body, *node.orelse], names)
-            case ast.With(items=items) | ast.AsyncWith(items=items):
-                for item in items:
-                    yield from _in_expression(file, item.context_expr, names)
-                yield from _run(file, node.body, names)
-            case ast.Try():
-                for part in (
-                    node.body,
-                    *(h.body for h in node.handlers),
-                    node.orelse,
-                    node.finalbody,
-                ):
-                    yield from _run(file, part, names)
-            case _:
-                yield from _in_statement(file, node, names)
+def _by_calls(calls: Iterable[Call], roots: Roots, made: Made) -> Iterator[Write]:
+    for call in calls:
+        for written, how in _written(call):
+            for path in _storages(written, roots, made):
+                yield Write(path, how, call.line, call.column, _source(call))
 
 
-def _branch(file: Source, arms: Sequence[Sequence[ast.stmt]], names: Names) -> Iterator[Write]:
-    """Walk statements of which one arm runs: after them a name stands for what it is in any."""
-    merged: Names = {}
-    for arm in arms:
-        inside = dict(names)
-        yield from _run(file, arm, inside)
-        for name, paths in inside.items():
-            merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *paths)))
-    names.clear()
-    names.update(merged)
+def _by_statements(stores: Iterable[Store], roots: Roots, made: Made) -> Iterator[Write]:
+    for store in stores:
+        for path in _storages(store.into, roots, made):
+            yield Write(path, store.how, store.line, store.column)
 
 
-def _in_statement(file: Source, node: ast.stmt, names: Names) -> Iterator[Write]:
-    yield from _in_expression(file, node, names)
-    if isinstance(node, ast.AugAssign):
-        target = node.target.value if isinstance(node.target, ast.Subscript) else node.target
-        for path in _paths(target, names):
-            yield Write(path, "augmented", node.lineno, file.column(node))
-    elif isinstance(node, ast.Assign):
-        for assigned in node.targets:
-            yield from _in_target(file, node, assigned, names)
-        paths = _paths(node.value, names)
-        for assigned in node.targets:
-            _forget(assigned, names)
-            if isinstance(assigned, ast.Name) and paths:
-                names[assigned.id] = paths
-
-
-def _in_target(file: Source, node: ast.stmt, target: ast.expr, names: Names) -> Iterator[Write]:
-    """``w[0] = x``, ``w.data = x``, and several of them at once."""
-    match target:
-        case ast.Subscript(value=written):
-            how = "item"
-        case ast.Attribute(value=written, attr="data"):
-            how = "data"
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            for part in parts:
-                yield from _in_target(file, node, part, names)
-            return
-        case _:
-            return
-    for path in _paths(written, names):
-        yield Write(path, how, node.lineno, file.column(node))
-
-
-def _in_expression(file: Source, node: ast.AST, names: Names) -> Iterator[Write]:
-    names = dict(names)
-    for item in walk(node):
-        if isinstance(item, ast.comprehension):
-            _bind_element(item.target, item.iter, names)
-    for item in walk(node):
-        if not isinstance(item, ast.Call):
-            continue
-        written, how = None, "init"
-        if file.dotted(item.func).startswith(INITIALISERS):
-            written = item.args[0] if item.args else None
-        elif isinstance(item.func, ast.Attribute) and _is_in_place(item.func.attr):
-            written, how = item.func.value, "method"
-        for path in _paths(written, names) if written is not None else ():
-            yield Write(path, how, item.lineno, file.column(item), file.source(item))
+def _written(call: Call) -> Iterator[tuple[Value, str]]:
+    """What a call writes into, and how."""
+    match call.callee:
+        case Name(dotted=dotted) if dotted.startswith(INITIALISERS):
+            if tensor := call.argument("tensor", 0):
+                yield tensor.value, "init"
+        case SelfRead(path=(*path, method)) if _is_in_place(method):
+            yield SelfRead(tuple(path)), "method"
+        case Unknown(owner=Value() as owner, path=(*path, method)) if _is_in_place(method):
+            yield Unknown("", owner, tuple(path)), "method"
 
 
 def _is_in_place(method: str) -> bool:
     return method.endswith("_") and not method.startswith("_") and method != "requires_grad_"
 
 
-def _bind_element(target: ast.expr, over: ast.expr, names: Names) -> None:
-    """``for layer in self.layers``, also with ``enumerate`` or ``zip`` around it."""
-    match over, target:
-        case ast.Call(func=ast.Name(id="enumerate"), args=[over, *_]), ast.Tuple(elts=[_, target]):
-            pass
-        case ast.Call(func=ast.Name(id="zip"), args=each), ast.Tuple(elts=targets):
-            for one, other in zip(targets, each, strict=False):
-                _bind_element(one, other, names)
-            return
-    if isinstance(over, ast.Tuple | ast.List):  # for layer in (self.a, self.b)
-        paths = tuple(path for item in over.elts for path in _paths(item, names))
-    else:
-        paths = tuple((*path, "*") for path in _paths(over, names))
-    _forget(target, names)
-    if isinstance(target, ast.Name) and paths:
-        names[target.id] = paths
-
-
-def _forget(target: ast.expr, names: Names) -> None:
-    for item in walk(target):
-        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
-            names.pop(item.id, None)
-
-
-def _paths(node: ast.expr, names: Names) -> tuple[Path, ...]:
-    """What an expression may stand for below ``self``; nothing for anything else."""
+def _storages(value: Value, roots: Roots, made: Made) -> Iterator[Path]:
+    """The paths of what holds the numbers of a value, each once."""
     found = (
-        tuple(name for name in path if name not in SAME_STORAGE) for path in _chains(node, names)
+        tuple(name for name in path if name not in SAME_STORAGE)
+        for path in paths_of(value, roots, made)
     )
-    return tuple(path for path in dict.fromkeys(found) if path)
+    yield from filter(None, dict.fromkeys(found))
 
 
-def _chains(node: ast.expr, names: Names) -> Iterator[Path]:
-    match node:
-        case ast.Name(id=name):
-            yield from names.get(name, ())
-        case ast.Attribute(value=value, attr=attr):
-            yield from ((*owner, attr) for owner in _chains(value, names))
-        case ast.Subscript(value=value):
-            yield from ((*owner, "*") for owner in _chains(value, names) if owner)
-        case ast.IfExp(body=value, orelse=otherwise):
-            yield from _chains(value, names)
-            yield from _chains(otherwise, names)
-        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in VIEWS:
-            yield from _chains(value, names)
+def _made(assignments: Iterable[Assignment]) -> Made:
+    """Where that is made which is attached to ``self``, be it by a local name for it."""
+    found: dict[Location, list[Path]] = {}
+    for item in assignments:
+        is_whole = item.how in (*ATTACHING, "extend")
+        path = item.path if is_whole else (*item.path, "*")
+        for place, attached in _places(item.value, path):
+            found.setdefault(place, []).append(attached)
+    return found
+
+
+def _places(value: Value, path: Path) -> Iterator[tuple[Location, Path]]:
+    """Where a value is made that is found at a path, and where its members are."""
+    for option in options_of(value):
+        match option:
+            case Call(line=line, column=column) | Parameter(line=line, column=column):
+                yield (line, column), path
+        for member in _members(option):
+            yield from _places(member_of(member), (*path, "*"))
+
+
+def _members(value: Value) -> Iterator[Value]:
+    """What a list holds, or a container of torch that is given it."""
+    match value:
+        case Items(items=items):
+            yield from items
+        case Call(callee=Name(dotted=dotted), args=args):
+            layer = lookup(dotted)
+            for passed in args if layer is not None and layer.kind == "container" else ():
+                listed = isinstance(passed.value, Items)
+                yield from _members(passed.value) if listed else (passed.value,)
+
+
+def _source(call: Call) -> str:
+    return f"{call.text}({', '.join(map(_argument, call.args))})"
+
+
+def _argument(passed: Passed) -> str:
+    return f"{passed.keyword}={passed.text}" if passed.keyword else f"{passed.star}{passed.text}"
