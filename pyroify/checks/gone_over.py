@@ -52,10 +52,7 @@ def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
 
 
 def parameters_frozen(subject: Subject) -> Iterator[Finding]:
-    """``requires_grad_`` of a module, which does not reach the random ones of its parameters.
-
-    Nor does a function of the project that sets ``requires_grad`` of all that it is given.
-    """
+    """What freezes a module, a method or a function, and does not reach its random parameters."""
     for _, call in _freezes(subject):
         yield subject.finding(
             call.line,
