@@ -11,6 +11,7 @@ import yaml
 from conftest import LayOut, Run
 from test_fixtures import FIXTURES, Case
 
+from pyroify import planning
 from pyroify.decide.model import Plan
 from pyroify.diagnostics import lookup
 from pyroify.pipeline import survey
@@ -261,3 +262,13 @@ def test_a_schema_that_is_there_stays(run: Run, lay_out: LayOut) -> None:
     root = lay_out({"net.py": MLP, "pyroify.schema.json": "{}"})
     written(run, root)
     assert (root / "pyroify.schema.json").read_text() == "{}"
+
+
+def test_two_plans_are_enough_where_no_offer_meets_another(
+    run: Run, lay_out: LayOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out({"net.py": NORM.replace("RMSNorm", "Scaled")})
+    plans, made = [], planning.build_plan
+    monkeypatch.setattr(planning, "build_plan", lambda *given: plans.append(0) or made(*given))
+    assert run("init").code == 0
+    assert len(plans) == 2

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from pyro.nn import PyroModule, PyroParam, PyroSample, pyro_method
 from torch import nn
 
+from pyroify.verify.compare.draws import SameDraws
 from pyroify.verify.compare.outputs import difference
 from pyroify.verify.compare.pin import Comparison, OriginalError, Site, compare, pin
 
@@ -682,3 +683,13 @@ def test_nan_equals_nan_and_infinities_keep_their_sign():
 )
 def test_other_shape_type_or_structure_is_a_mismatch(expected, actual):
     assert difference(expected, actual).mismatches != ()
+
+
+def test_memory_without_values_is_no_difference():
+    like = torch.ones(4096)
+    with SameDraws():
+        for _ in range(20):
+            made = torch.empty(4096), like.new_empty(4096), torch.empty_like(like)
+            assert not any(part.any() for part in (*made, torch.Tensor(4096)))
+            del made
+            torch.full((4096,), 7.0)

@@ -287,6 +287,20 @@ def test_sizes_by_dimension_and_states_that_a_method_makes(cls, arguments, call)
     assert (str(tries[-1]), find_call(module, "forward", math.inf)[1]) == (arguments, call)
 
 
+class Reordered(nn.Module):
+    def __init__(self, conv, permutation):
+        super().__init__()
+        self.conv = conv
+        self.register_buffer("permutation", permutation)
+
+    def forward(self, image):
+        return torch.index_select(self.conv(image), 1, self.permutation)
+
+
+def test_indices_and_convolutions_are_known_by_their_names():
+    assert found_call(Reordered)[0] == "conv=nn.Conv2d(8, 8, 1), permutation=torch.arange(8)"
+
+
 class OfOptions(nn.Module):
     def __init__(self, width, mode):
         super().__init__()

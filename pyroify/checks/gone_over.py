@@ -12,13 +12,26 @@ from pyroify.checks.training import asks_first_parameter, called_name
 from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
 from pyroify.dispatch import needs
+from pyroify.program.attributes.frozen import is_freezing
 from pyroify.program.values import is_opaque
 from pyroify.syntax.access_paths import paths_of
-from pyroify.syntax.facts import Function, Use
+from pyroify.syntax.facts import Freeze, Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
 from pyroify.syntax.traits import anywhere, called, later
-from pyroify.syntax.values import Items, Path, SelfRead, Unknown, Value, calls_in, member_of
+from pyroify.syntax.values import (
+    Call,
+    Items,
+    Name,
+    Path,
+    SelfRead,
+    Unknown,
+    Value,
+    calls_in,
+    member_of,
+)
 
+FREEZING = (Freeze, *called("requires_grad_", "getattr", "get_submodule"))
+"""What freezes something, by itself or for what calls it."""
 FOR_AN_OPTIMISER = re.compile(r"param|optim|decay|trainable")
 """Names of methods whose result is meant for an optimiser."""
 NONE: Mapping[Key, frozenset[str]] = {}
@@ -45,23 +58,43 @@ def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@needs(*later(*called("requires_grad_", "getattr", "get_submodule")))
+@needs(*anywhere(*FREEZING))
 def parameters_frozen(subject: Subject) -> Iterator[Finding]:
-    """``requires_grad_`` of a module, which does not reach the random ones of its parameters."""
+    """What freezes a module, a method or a function, and does not reach its random parameters."""
+    for _, call in _freezes(subject):
+        yield subject.finding(
+            call.line,
+            call.column,
+            "PYR010",
+            f"{call.text} does not reach random parameters: the guide learns them",
+            "keep what is to be frozen, or hide its sites from the guide with pyro.poutine.block",
+        )
+
+
+def _freezes(subject: Subject) -> Iterator[tuple[Function, Call]]:
+    """Calls that freeze the module, or what it holds, once it is built."""
     for method in subject.methods:
         if method.name in subject.building:
             continue
         for call in method.layer_calls:
-            for *path, name in paths_of(call.callee):
-                if name == "requires_grad_" and _reaches(subject, tuple(path)):
-                    yield subject.finding(
-                        call.line,
-                        call.column,
-                        "PYR010",
-                        f"{call.text} does not reach random parameters: the guide learns them",
-                        "keep what is to be frozen, or hide its sites from the guide with "
-                        "pyro.poutine.block",
-                    )
+            paths = [*_frozen_itself(call), *_frozen_by_function(subject, call)]
+            if any(_reaches(subject, path) for path in paths):
+                yield method, call
+
+
+def _frozen_itself(call: Call) -> Iterator[Path]:
+    yield from (tuple(path) for *path, name in paths_of(call.callee) if name == "requires_grad_")
+
+
+def _frozen_by_function(subject: Subject, call: Call) -> Iterator[Path]:
+    """What is given to a function that freezes it, below ``self``; empty for all of it."""
+    if not isinstance(call.callee, Name) or not is_freezing(subject.summary, call.callee.dotted):
+        return
+    for passed in call.args:
+        if passed.text == "self":
+            yield ()
+        elif isinstance(passed.value, SelfRead):
+            yield passed.value.path
 
 
 def _may_be_module(subject: Subject, use: Use) -> bool:
@@ -89,7 +122,7 @@ def parameters_handed_out(subject: Subject) -> Iterator[Finding]:
             )
 
 
-@needs(*anywhere(*called(*PARAMETERS, "state_dict", "next")), nothing=NONE)
+@needs(*anywhere(*FREEZING, *called(*PARAMETERS, "state_dict", "next")), nothing=NONE)
 def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     """Methods of each class that go over parameters, or call one of a class that does.
 
@@ -99,6 +132,7 @@ def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     found = {
         key: {method.name for method, _ in _goes_over(subject)}
         | {method.name for method in subject.methods if "state_dict" in method.self_calls}
+        | ({method.name for method, _ in _freezes(subject)} - subject.calling)
         for key, subject in subjects.items()
     }
     functions = _functions_asking(project)

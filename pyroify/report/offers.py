@@ -82,11 +82,15 @@ def usable(
 
 
 def _may_meet(offer: Offer, others: Sequence[Offer]) -> bool:
-    """Whether another one of its class is about a part of it, or about what it is a part of."""
-    stem = offer.path.removesuffix("**")
+    """Whether another one of its class is about a part of it, or about what it is a part of.
+
+    With a wildcard, any may be.
+    """
+    if any("*" in other.path for other in others):
+        return True
     return any(
         other is not offer
-        and (offer.path.startswith(other.path.removesuffix("**")) or other.path.startswith(stem))
+        and (offer.path.startswith(f"{other.path}.") or other.path.startswith(f"{offer.path}."))
         for other in others
     )
 

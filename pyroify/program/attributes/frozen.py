@@ -48,16 +48,16 @@ def freezes_of(summary: ClassSummary) -> Iterator[tuple[Function, Freeze]]:
         for freeze in method.freezes:
             yield method, freeze
         for use in method.uses:
-            if use.how in ("read", "call") and _is_freezing(summary, use.within):
+            if use.how in ("read", "call") and is_freezing(summary, use.within):
                 yield method, Freeze(_given(use), use.line, False)
         for call in method.layer_calls:
             wholly = any(passed.text == "self" for passed in call.args)
             named = call.callee.dotted if isinstance(call.callee, Name) else ""
             applied = call.callee == SelfRead(("apply",)) and any(
-                isinstance(passed.value, Name) and _is_freezing(summary, passed.value.dotted)
+                isinstance(passed.value, Name) and is_freezing(summary, passed.value.dotted)
                 for passed in call.args
             )
-            if applied or (wholly and _is_freezing(summary, named)):
+            if applied or (wholly and is_freezing(summary, named)):
                 yield method, Freeze((), call.line, False)
 
 
@@ -134,7 +134,7 @@ def _given(use: Use) -> Path:
     return use.path[:-1] if use.how == "call" and use.path[-1] in PARAMETERS else use.path
 
 
-def _is_freezing(summary: ClassSummary, dotted: str) -> bool:
+def is_freezing(summary: ClassSummary, dotted: str) -> bool:
     """Whether a function of the project sets ``requires_grad`` of what it is given."""
     owner, _, name = dotted.partition(".")
     if owner == "self":

@@ -21,14 +21,30 @@ _ALIKE = 10_000
 """As many draws are alike; a loop that waits for other numbers is to end."""
 
 
-class SameDraws(TorchDispatchMode):
+_WITHOUT_VALUES = frozenset(("empty", "empty_like", "empty_strided", "new_empty"))
+
+
+class FilledMemory(TorchDispatchMode):
+    """What is made without values is zero, not what the memory happens to hold."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def __torch_dispatch__(
+        self, func: Any, types: Collection[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        return made.zero_() if func.overloadpacket.__name__ in _WITHOUT_VALUES else made
+
+
+class SameDraws(FilledMemory):
     """Every random operation starts from one seed: its result depends on its arguments alone.
 
     So two constructors that draw in another order, or draw less, give the same values.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._left = _ALIKE
 
     def __torch_dispatch__(
@@ -38,7 +54,7 @@ class SameDraws(TorchDispatchMode):
         if torch.Tag.nondeterministic_seeded in func.tags and self._left:
             self._left -= 1
             (given.get("generator") or torch.default_generator).manual_seed(7)
-        return func(*args, **given)
+        return super().__torch_dispatch__(func, types, args, given)
 
 
 @contextmanager
@@ -98,11 +114,11 @@ def audit_construction(build: Callable[[], nn.Module]) -> nn.Module:
     numbers: what differs is computed from them. Drawing as such is harmless: a mere
     ``self.weight.shape`` draws. Raises :class:`KeptDraw` with the names of such tensors.
     """
-    with watch_draws(seed=0) as draws:
+    with FilledMemory(), watch_draws(seed=0) as draws:
         module = build()
     if not draws:
         return module
-    with watch_draws(seed=1 << 16):
+    with FilledMemory(), watch_draws(seed=1 << 16):
         before, after = _fixed(module), _fixed(build())
     where = f"is computed from a draw of {' or '.join(sorted(set(draws)))} in the constructor"
     kept = [name for name in before if name in after and not _same(before[name], after[name])]

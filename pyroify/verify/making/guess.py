@@ -391,10 +391,12 @@ def _layer(label: str, make: Callable[[], nn.Module]) -> Recipe:
 
 
 _LINEAR = _layer("Linear(8, 8)", partial(nn.Linear, SIZE, SIZE))
+_CONV = _layer("Conv2d(8, 8, 1)", partial(nn.Conv2d, SIZE, SIZE, 1))
+_ORDER = Recipe("torch.arange(8)", partial(torch.arange, SIZE))
 _MODULES = (
     _LINEAR,
     _layer("Identity()", nn.Identity),
-    _layer("Conv2d(8, 8, 1)", partial(nn.Conv2d, SIZE, SIZE, 1)),
+    _CONV,
     _layer("Conv1d(8, 8, 1)", partial(nn.Conv1d, SIZE, SIZE, 1)),
 )
 
@@ -430,6 +432,8 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"ratio|expan|reduction|mult|factor|scale", (2, 0.5)),
     (r"depth|layers?$|blocks?$|repeats?$|stages?$", (2, [2, 2, 2, 2], _LINEAR)),
     (r"^categories$", ([SIZE, SIZE],)),
+    (r"permut|^perm$|^(index|indices|idx)$", (_ORDER, 0)),
+    (r"^conv(_?transposed?|_?layer|_?op|\dd)?$", (_CONV, nn.Conv2d)),
     (r"vocab|num_(tokens|embeddings|words)|n_tokens|codebook|categories|cardinality", (16,)),
     (r"(seq|context|max).*(len|length)$|^length|window|num_(frames|patches|latents)|steps$", (16,)),
     (r"(image|img|input)_?(size|res)|resolution|height|^h$|^w$", (16, (16, 16), (3, 16, 16))),

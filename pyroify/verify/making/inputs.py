@@ -289,8 +289,8 @@ def _own(module: nn.Module) -> Iterator[nn.Parameter]:
 def _of_width(width: int) -> list[Shape]:
     """Rows, sequences, signals, images, heads, images with channels last, volumes, films."""
     flat = ((2, width), (2, 5, width), (2, width, 16), (width,))
-    deep = ((2, width, 16, 16), (2, 2, 5, width), (2, 8, 8, width), (2, width, 4, 16, 16))
-    deep = (*deep, (2, 5, width, 16, 16))
+    images = ((2, width, 16, 16), (2, 2, 5, width), (2, 8, 8, width))
+    deep = (*images, (2, width, 4, 16, 16), (2, 5, width, 16, 16))
     return [Shape(sizes) for sizes in (*flat[:3], *deep, *flat[3:])]
 
 
