@@ -928,6 +928,8 @@ class ClassSummary:
         if (taken := self._taken_from_layer(value)) is not None:
             return taken
         node = self.resolver.resolve(value, scope)
+        if isinstance(value, Argument) and any(isinstance(i, Items) for i in options_of(node)):
+            node = Unknown(value.name)  # torch does not look into a list
         if isinstance(node, Unknown) and isinstance(item.value, Argument):
             return self._as_annotated(item.value.name, node)
         return Plain() if isinstance(node, Items) and is_data(node) else node
