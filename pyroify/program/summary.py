@@ -953,16 +953,27 @@ class ClassSummary:
         """Where layers are made of which nothing but attributes is kept."""
         methods = self.cls.cls.methods
         values = [item.value for method in methods for item in method.assignments]
+        taken = {id(value): made for value in values if (made := self._layer_read(value))}
+        if not taken:
+            return frozenset()
         values += [value for method in methods for value in (*method.returns, *method.yields)]
         values += [p.value for m in methods for call in m.layer_calls for p in call.args]
-        taken, held = set[Location](), set[Location]()
-        for value in values:
-            match value:
-                case Unknown(owner=Call() as made, path=(_,)) if self._layer_called(made):
-                    taken.add(made.place)
-                case _:
-                    held.update(call.place for call in calls_in(value))
-        return frozenset(taken - held)
+        waiting, seen, held = [v for v in values if id(v) not in taken], set[int](), set[Location]()
+        while waiting:  # values may hold each other many times over
+            value = waiting.pop()
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting.extend(value.components)
+                if isinstance(value, Call):
+                    held.add(value.place)
+        return frozenset({made.place for made in taken.values()} - held)
+
+    def _layer_read(self, value: Value) -> Call | None:
+        """The layer that is made where an attribute of it is read: ``nn.Linear(3, 1).weight``."""
+        match value:
+            case Unknown(owner=Call() as made, path=(_,)) if self._layer_called(made):
+                return made
+        return None
 
     def _layer_called(self, call: Call) -> Layer | None:
         """The layer of torch that is called by its name."""
