@@ -15,7 +15,7 @@ from pyroify.program import build_index
 from pyroify.program.callers import Callers
 from pyroify.program.index import ModuleClass
 from pyroify.program.values import ClassInstance, ContainerInstance
-from pyroify.syntax.values import Name, Nothing, Value, options_of
+from pyroify.syntax.values import Items, Name, Nothing, Value, options_of
 
 START = """
 from functools import partial
@@ -69,6 +69,12 @@ KNOWN = {
     ),
     "a container of instances": ("W(nn.ModuleList([A(), nn.ReLU()]))", "ModuleList"),
     "one within another": ("W(nn.ModuleList([nn.Sequential(A())]))", "ModuleList"),
+    "a list of instances": ("W([A(), nn.ReLU()])", "list"),
+    "a variable that is tested before": (
+        "def exists(x): return x is not None\ndef f():\n  w = None\n"
+        "  if exists(w): pass\n  w = W\n  return w(A())",
+        "A",
+    ),
     "by map": ("list(map(W, [A(), B()]))", "A, B"),
     "by map, under a name": (
         "def f(x):\n  w = partial(W, more=3) if x else W\n  return list(map(w, (A(), B())))",
@@ -90,6 +96,15 @@ KNOWN = {
         "H(nn.ModuleList([nn.ModuleList([A(), B()]) for _ in range(3)]))",
         "B",
     ),
+    "a function within, which sees the arguments around it": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    def make(): return W(x)\n"
+        "    self.w = make()\nH(A())",
+        "A",
+    ),
+    "assertions": (
+        "W(A())\nclass T:\n  def test(self): self.assertIsInstance(3, W)",
+        "A",
+    ),
     "tests and annotations": (
         "W(A())\ndef f(x: W) -> W: return isinstance(x, W) or type(x) is W or type(x) in (W, A)",
         "A",
@@ -98,7 +113,8 @@ KNOWN = {
 UNKNOWN = {
     "nobody": "A()",
     "a layer": "W(A()); W(nn.Linear(3, 3))",
-    "a list of instances": "W([A()])",
+    "a list with a layer": "W([A(), nn.Linear(3, 3)])",
+    "a dict of instances": "W({'a': A()})",
     "a container with a layer": "W(nn.ModuleList([A(), nn.Linear(3, 3)]))",
     "a container that a caller holds": (
         "class H(nn.Module):\n  def __init__(self):\n    self.a = nn.ModuleList([A()])\n"
@@ -115,6 +131,14 @@ UNKNOWN = {
     "an argument of a function": "W(A())\ndef f(x): return W(x)",
     "an argument of a caller that nobody calls": (
         "W(A())\nclass H(nn.Module):\n  def __init__(self, x):\n    self.w = W(x)"
+    ),
+    "an argument that a function within sees, and that is given another value": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    x = x or nn.Linear(3, 3)\n"
+        "    def make(): return W(x)\n    self.w = make()\nH(A())"
+    ),
+    "an argument of a function within of the same name": (
+        "class H(nn.Module):\n  def __init__(self, x):\n    def make(x): return W(x)\n"
+        "    self.w = make(nn.Linear(3, 3))\nH(A())"
     ),
     "a layer that a caller holds": (
         "class H(nn.Module):\n  def __init__(self):\n    self.a = nn.Linear(3, 3)\n"
@@ -240,6 +264,8 @@ def described(value: Value) -> str:
             return "None"
         case ContainerInstance(layer=layer):
             return layer.name
+        case Items():
+            return "list"
     return "plain"
 
 
@@ -256,6 +282,11 @@ def test_what_others_may_give_is_not(lay_out: LayOut, code: str) -> None:
 def test_what_nobody_gives_is_the_default_unless_that_is_none(lay_out: LayOut) -> None:
     assert given(lay_out, "W(A())", "norm") == "torch.nn.LayerNorm"
     assert given(lay_out, "W(A())", "more") == ""
+
+
+def test_where_nobody_builds_it_a_class_to_be_called_is_the_default(lay_out: LayOut) -> None:
+    assert given(lay_out, "A()", "norm") == "torch.nn.LayerNorm"
+    assert given(lay_out, "KINDS = [W]", "norm") == ""
 
 
 def is_foreign(lay_out: LayOut, code: str, body: str) -> bool:

@@ -154,7 +154,7 @@ EXPRESSIONS = (
         "x.0.* x.1.weight x.1.bias",
     ),
     ('self.x = nn.ModuleDict({"a": nn.ParameterDict({"b": parameter(d)})})', "x.a.*"),
-    ("self.x = nn.Linear(d, d).weight", "x.**"),
+    ("self.x = nn.Linear(d, d).weight", "x"),
     ("self.x = parameter(d) if d else nn.Linear(d, d)", "** x.weight x.bias"),
     ("self.x = self.layer", "x.weight x.bias"),
     ("self.x = layers(d)", "PYR002"),

@@ -29,7 +29,7 @@ from pyroify.program.values import (
     without_call,
 )
 from pyroify.syntax.facts import ATTACHING, Function
-from pyroify.syntax.interpret.collections import element_of, substitute
+from pyroify.syntax.interpret.collections import element_of
 from pyroify.syntax.source import chain
 from pyroify.syntax.values import (
     NOTHING,
@@ -446,14 +446,17 @@ def _line(at: CallSite) -> int:
 
 
 def _seen_from(around: CallSite, call: Call) -> Call:
-    """A call in a function within a method, with arguments of the method as what they are."""
+    """A call in a function within a method, given arguments of the method as what they are."""
     method, module = around.function, around.file.module
-    found: Value = call
-    for name in method.arguments if method is not None else ():
-        if method is not None and name not in method.rebound:
-            for spelling in (name, f"{module}.{name}"):
-                found = substitute(found, spelling, Argument(name))
-    return found if isinstance(found, Call) else call
+    steady = set(method.arguments) - method.rebound if method is not None else set()
+    names = {spelling: name for name in steady for spelling in (name, f"{module}.{name}")}
+    args = (
+        replace(passed, value=Argument(names[passed.value.dotted]))
+        if isinstance(passed.value, Name) and passed.value.dotted in names
+        else passed
+        for passed in call.args
+    )
+    return replace(call, args=tuple(args))
 
 
 def _callees(callee: Value, args: tuple[Passed, ...]) -> Iterator[tuple[Name, tuple[Passed, ...]]]:

@@ -948,6 +948,8 @@ class ClassSummary:
         if (taken := self._taken_from_layer(value)) is not None:
             return taken
         node = self.resolver.resolve(value, scope)
+        if isinstance(value, Argument) and any(isinstance(i, Items) for i in options_of(node)):
+            node = Unknown(value.name)  # torch does not look into a list
         if isinstance(node, Unknown) and isinstance(item.value, Argument):
             return self._as_annotated(item.value.name, node)
         return Plain() if isinstance(node, Items) and is_data(node) else node
@@ -971,16 +973,27 @@ class ClassSummary:
         """Where layers are made of which nothing but attributes is kept."""
         methods = self.cls.cls.methods
         values = [item.value for method in methods for item in method.assignments]
+        taken = {id(value): made for value in values if (made := self._layer_read(value))}
+        if not taken:
+            return frozenset()
         values += [value for method in methods for value in (*method.returns, *method.yields)]
         values += [p.value for m in methods for call in m.layer_calls for p in call.args]
-        taken, held = set[Location](), set[Location]()
-        for value in values:
-            match value:
-                case Unknown(owner=Call() as made, path=(_,)) if self._layer_called(made):
-                    taken.add(made.place)
-                case _:
-                    held.update(call.place for call in calls_in(value))
-        return frozenset(taken - held)
+        waiting, seen, held = [v for v in values if id(v) not in taken], set[int](), set[Location]()
+        while waiting:  # values may hold each other many times over
+            value = waiting.pop()
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting.extend(value.components)
+                if isinstance(value, Call):
+                    held.add(value.place)
+        return frozenset({made.place for made in taken.values()} - held)
+
+    def _layer_read(self, value: Value) -> Call | None:
+        """The layer that is made where an attribute of it is read: ``nn.Linear(3, 1).weight``."""
+        match value:
+            case Unknown(owner=Call() as made, path=(_,)) if self._layer_called(made):
+                return made
+        return None
 
     def _layer_called(self, call: Call) -> Layer | None:
         """The layer of torch that is called by its name."""
