@@ -41,7 +41,7 @@ DEPENDENCIES = WORK / "dependencies"
 """What all projects import, and beside it a folder for those that need older releases."""
 
 PROCESSES = 2
-SECONDS = 900
+SECONDS = 1800
 MEMORY = 8 << 30
 """Bytes that a process may allocate."""
 
@@ -144,20 +144,20 @@ def main(arguments: Sequence[str]) -> int:
     install(DEPENDENCIES, wanted["needs"])
     for project in chosen:
         install(own_dependencies(project), project.needs)
-    rows = {row["name"]: row for row in json.loads(TABLE.read_text())} if TABLE.exists() else {}
     wrong = False
     with ProcessPoolExecutor(PROCESSES) as pool:
         for row in pool.map(partial(take_through, checkouts=options.checkouts), chosen):
             if row is not None:
                 print(json.dumps(asdict(row)), flush=True)
-                rows[row.name] = asdict(row)
                 wrong |= bool(row.faults)
-                write(rows, wanted["projects"])
+                put(row, wanted["projects"])
     return int(wrong)
 
 
-def write(rows: Mapping[str, Mapping[str, Any]], listed: Sequence[Mapping[str, Any]]) -> None:
-    """The rows of the projects that are listed, in the order of the list."""
+def put(row: Row, listed: Sequence[Mapping[str, Any]]) -> None:
+    """Write a row among those that are there, in the order of the list."""
+    rows = {old["name"]: old for old in json.loads(TABLE.read_text())} if TABLE.exists() else {}
+    rows[row.name] = asdict(row)
     table = [rows[entry["name"]] for entry in listed if entry["name"] in rows]
     TABLE.write_text(json.dumps(table, indent=1) + "\n")
 
