@@ -48,6 +48,9 @@ MEMORY = 8 << 30
 AT_RUN_TIME = "**"
 """In the path of a site: which layers there are, only run time shows."""
 
+FAILING = r"^(?:FAILED|ERROR|SUBFAILED.*) (\S+\.py\S*)"
+"""How pytest sums up a test that fails; those of parts say more before the name."""
+
 SHORT_TRAINING = ("--epochs", "3", "--samples", "5", "--no-baseline", "--resume", "never")
 
 
@@ -96,6 +99,11 @@ class Done:
         except ValueError:
             return {}
         return document
+
+    def finding(self) -> str:
+        """The first line with the code of a rule, or else the last one."""
+        found = re.search(r"^.* PYR\d+ .*$", self.output + self.errors, re.MULTILINE)
+        return found[0].strip() if found else self.last_line()
 
     def last_line(self) -> str:
         lines = [line for line in (self.output + self.errors).splitlines() if line.strip()]
@@ -264,7 +272,7 @@ def own_tests(project: Project, here: Here, *options: str) -> tuple[str, set[str
     always = ("-q", "-rfE", "--tb=line", "--color=no", "-p", "no:cacheprovider")
     done = run(here, sys.executable, "-m", "pytest", *always, *options, *project.tests.split())
     (WORK / f"{project.name}.tests{''.join(options)}.txt").write_text(done.output + done.errors)
-    failing = set(re.findall(r"^(?:FAILED|ERROR) (\S+)", done.output, re.MULTILINE))
+    failing = set(re.findall(FAILING, done.output, re.MULTILINE))
     found = re.findall(r"(\d+) (passed|failed|errors?)\b", done.last_line())
     return ", ".join(f"{count} {what}" for count, what in found) or done.last_line(), failing
 
@@ -312,10 +320,10 @@ def train(project: Project, here: Here) -> str:
     """Emit the script and train for a moment; "yes", or why not."""
     emit = pyroify(here, "emit")
     if emit.code not in (0, 1):
-        return f"emit: {emit.last_line()}"
+        return f"emit: {emit.finding()}"
     script = project.svi.get("output", "train_svi.py")
     if not (here.folder / script).exists():
-        return f"emit: {emit.last_line()}"
+        return f"emit: {emit.finding()}"
     done = run(here, sys.executable, script, *SHORT_TRAINING)
     (WORK / f"{project.name}.train.txt").write_text(done.output + done.errors)
     return "yes" if done.code == 0 else f"exit code {done.code}: {done.last_line()}"
