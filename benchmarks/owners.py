@@ -41,12 +41,15 @@ DEPENDENCIES = WORK / "dependencies"
 """What all projects import, and beside it a folder for those that need older releases."""
 
 PROCESSES = 2
-SECONDS = 900
+SECONDS = 1800
 MEMORY = 8 << 30
 """Bytes that a process may allocate."""
 
 AT_RUN_TIME = "**"
 """In the path of a site: which layers there are, only run time shows."""
+
+FAILING = r"^(?:FAILED|ERROR|SUBFAILED.*) (\S+\.py\S*)"
+"""How pytest sums up a test that fails; those of parts say more before the name."""
 
 SHORT_TRAINING = ("--epochs", "3", "--samples", "5", "--no-baseline", "--resume", "never")
 
@@ -97,6 +100,11 @@ class Done:
             return {}
         return document
 
+    def finding(self) -> str:
+        """The first line with the code of a rule, or else the last one."""
+        found = re.search(r"^.* PYR\d+ .*$", self.output + self.errors, re.MULTILINE)
+        return found[0].strip() if found else self.last_line()
+
     def last_line(self) -> str:
         lines = [line for line in (self.output + self.errors).splitlines() if line.strip()]
         return "out of time" if self.code is None else lines[-1].strip() if lines else ""
@@ -144,20 +152,20 @@ def main(arguments: Sequence[str]) -> int:
     install(DEPENDENCIES, wanted["needs"])
     for project in chosen:
         install(own_dependencies(project), project.needs)
-    rows = {row["name"]: row for row in json.loads(TABLE.read_text())} if TABLE.exists() else {}
     wrong = False
     with ProcessPoolExecutor(PROCESSES) as pool:
         for row in pool.map(partial(take_through, checkouts=options.checkouts), chosen):
             if row is not None:
                 print(json.dumps(asdict(row)), flush=True)
-                rows[row.name] = asdict(row)
                 wrong |= bool(row.faults)
-                write(rows, wanted["projects"])
+                put(row, wanted["projects"])
     return int(wrong)
 
 
-def write(rows: Mapping[str, Mapping[str, Any]], listed: Sequence[Mapping[str, Any]]) -> None:
-    """The rows of the projects that are listed, in the order of the list."""
+def put(row: Row, listed: Sequence[Mapping[str, Any]]) -> None:
+    """Write a row among those that are there, in the order of the list."""
+    rows = {old["name"]: old for old in json.loads(TABLE.read_text())} if TABLE.exists() else {}
+    rows[row.name] = asdict(row)
     table = [rows[entry["name"]] for entry in listed if entry["name"] in rows]
     TABLE.write_text(json.dumps(table, indent=1) + "\n")
 
@@ -264,7 +272,7 @@ def own_tests(project: Project, here: Here, *options: str) -> tuple[str, set[str
     always = ("-q", "-rfE", "--tb=line", "--color=no", "-p", "no:cacheprovider")
     done = run(here, sys.executable, "-m", "pytest", *always, *options, *project.tests.split())
     (WORK / f"{project.name}.tests{''.join(options)}.txt").write_text(done.output + done.errors)
-    failing = set(re.findall(r"^(?:FAILED|ERROR) (\S+)", done.output, re.MULTILINE))
+    failing = set(re.findall(FAILING, done.output, re.MULTILINE))
     found = re.findall(r"(\d+) (passed|failed|errors?)\b", done.last_line())
     return ", ".join(f"{count} {what}" for count, what in found) or done.last_line(), failing
 
@@ -312,10 +320,10 @@ def train(project: Project, here: Here) -> str:
     """Emit the script and train for a moment; "yes", or why not."""
     emit = pyroify(here, "emit")
     if emit.code not in (0, 1):
-        return f"emit: {emit.last_line()}"
+        return f"emit: {emit.finding()}"
     script = project.svi.get("output", "train_svi.py")
     if not (here.folder / script).exists():
-        return f"emit: {emit.last_line()}"
+        return f"emit: {emit.finding()}"
     done = run(here, sys.executable, script, *SHORT_TRAINING)
     (WORK / f"{project.name}.train.txt").write_text(done.output + done.errors)
     return "yes" if done.code == 0 else f"exit code {done.code}: {done.last_line()}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.dispatch import needs
 from pyroify.program.index import Index, ModuleClass
+from pyroify.program.points_to import CallSite, calls_of, code_of
+from pyroify.syntax.facts import File, Function
 from pyroify.syntax.traits import anywhere
-from pyroify.syntax.values import Call, Name, calls_in
+from pyroify.syntax.values import Argument, Call, Name, walk
+
+Place = tuple[str, int, int]
+"""Where a function stands: its file, line and column."""
 
 
 def left_alone(index: Index, candidates: Mapping[Key, Candidate]) -> Mapping[str, frozenset[str]]:
@@ -93,20 +98,60 @@ def receivers(index: Index) -> Mapping[Key, tuple[ModuleClass, ...]]:
 
 
 def _handed_over(index: Index) -> Iterator[tuple[ModuleClass, ModuleClass]]:
-    """Classes that are called with instances of others, each with the class of such an instance."""
-    for file in index.files:
-        methods = (method for cls in file.classes for method in cls.methods)
-        functions = (*file.functions, *methods)
-        calls: Iterable[Call] = (call for item in functions for call in item.layer_calls)
-        for call in (*file.module_calls, *calls):
-            receiver = _class_called(call, index, file.path)
-            for passed in call.args if receiver else ():
-                for inner in calls_in(passed.value):
-                    if receiver and (given := _class_called(inner, index, file.path)):
-                        yield receiver, given
+    """Classes that are called with others, or instances of others, each with one of these.
+
+    What a function or constructor is called with it may hand on.
+    """
+    calls = [(at, call) for file in index.files for at in code_of(file) for call in calls_of(at)]
+    inside: dict[Place, list[tuple[CallSite, Call]]] = {}
+    for at, call in calls:
+        if at.function is not None:
+            inside.setdefault(_place(at.file, at.function), []).append((at, call))
+    given: dict[Place, dict[str, dict[Key, ModuleClass]]] = {}
+    while calls:
+        grown: dict[Place, None] = {}
+        for at, call in calls:
+            known = given.get(_place(at.file, at.function), {}) if at.function else {}
+            for receiver, callee, name, cls in _passed(call, at, known, index):
+                if receiver is not None:
+                    yield receiver, cls
+                classes = given.setdefault(callee, {}).setdefault(name, {}) if callee else {}
+                if callee and cls.key not in classes:
+                    classes[cls.key] = cls
+                    grown[callee] = None
+        calls = [found for callee in grown for found in inside.get(callee, ())]
 
 
-def _class_called(call: Call, index: Index, path: str) -> ModuleClass | None:
+def _place(file: File, function: Function) -> Place:
+    return file.path, function.line, function.column
+
+
+def _passed(
+    call: Call, at: CallSite, known: Mapping[str, Mapping[Key, ModuleClass]], index: Index
+) -> Iterator[tuple[ModuleClass | None, Place | None, str, ModuleClass]]:
+    """Classes that a call passes: the class it is of, the function that runs, and its argument.
+
+    ``known`` are those that the arguments of the function around may be, or be instances of.
+    """
     if not isinstance(call.callee, Name):
-        return None
-    return index.resolve(call.callee.dotted, path).module_class
+        return
+    target = index.resolve(call.callee.dotted, at.file.path)
+    receiver, function, file = target.module_class, target.function, target.file
+    if receiver is not None and (found := receiver.find_method("__init__")) is not None:
+        file, function = found[0].file, found[1]
+    if receiver is None and function is None:
+        return
+    callee = _place(file, function) if file is not None and function is not None else None
+    for number, passed in enumerate(call.args):
+        arguments = function.arguments[number : number + 1] if function is not None else ()
+        name = passed.keyword or "".join(arguments)
+        for inner in walk(passed.value):
+            match inner:
+                case Name(dotted=dotted):
+                    cls = index.resolve(dotted, at.file.path).module_class
+                    classes = [cls] if cls is not None else []
+                case Argument(name=own):
+                    classes = list(known.get(own, {}).values())
+                case _:
+                    continue
+            yield from ((receiver, callee, name, cls) for cls in classes)

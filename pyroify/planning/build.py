@@ -349,10 +349,9 @@ class _Planner:
         return Graph({key: self._vertex(candidate) for key, candidate in self.candidates.items()})
 
     def _vertex(self, candidate: Candidate) -> ClassNode:
-        reached = (
-            self.known.resolver.handed_over.get(candidate.key, ()) if candidate.at_run_time else ()
-        )
-        handed = [cls.key for cls in self.handed_on.get(candidate.key, ())]
+        over = self.known.resolver.handed_over.get(candidate.key, ())
+        reached = over if candidate.at_run_time else ()
+        handed = [cls.key for cls in (*self.handed_on.get(candidate.key, ()), *over)]
         if self._is_left(candidate):  # all that it may hold
             handed += [cls.key for cls in self.index.used_by_left(candidate.cls.file.path)]
         changed = candidate.changed_names

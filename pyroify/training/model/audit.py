@@ -223,7 +223,8 @@ def _rounding(likelihood: Any, targets: Tensor, one: Tensor) -> Tensor:
     near = targets * (1 - ROUNDED)
     if not likelihood.support.check(near).all():  # whole numbers, shares that sum to one
         return torch.zeros_like(one)
-    return (likelihood.log_prob(near) - one).abs()
+    moved: Tensor = (likelihood.log_prob(near) - one).abs()
+    return moved
 
 
 def print_check(model: nn.Module, rows: Rows) -> None:
