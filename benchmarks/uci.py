@@ -56,6 +56,8 @@ ENGINES: dict[str, dict[str, Any]] = {
     "engine: svi": {"engine": "svi"},
     "engine: lightning": {"engine": "lightning"},
     "engine: nuts": {"engine": "nuts"},
+    "engine: laplace": {"engine": "laplace"},
+    "engine: laplace, prior: evidence": {"engine": "laplace", "laplace": {"prior": "evidence"}},
     "guide: last_layer": {"guide": {"family": "last_layer", "head": "net.fc2*"}},
     "guide: AutoDelta": {"guide": {"family": "AutoDelta"}},
     "guide: AutoLowRankMultivariateNormal": {"guide": {"family": "AutoLowRankMultivariateNormal"}},
@@ -212,6 +214,9 @@ GUIDES: dict[str, dict[str, Any]] = {
     "guide: AutoLowRankMultivariateNormal": {"guide": {"family": "AutoLowRankMultivariateNormal"}},
     "guide: AutoMultivariateNormal": {"guide": {"family": "AutoMultivariateNormal"}},
     "guide: AutoLaplaceApproximation": {"guide": {"family": "AutoLaplaceApproximation"}},
+    "engine: laplace": {"engine": "laplace"},
+    "engine: laplace, structure: kron": {"engine": "laplace", "laplace": {"structure": "kron"}},
+    "engine: laplace, last layer": {"engine": "laplace", "laplace": {"sites": "net.fc2*"}},
     "engine: ensemble": {"engine": "ensemble"},
 }
 

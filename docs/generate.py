@@ -40,7 +40,17 @@ from pyroify.cli import cli
 from pyroify.diagnostics import all_codes, lookup
 from pyroify.emit import emit_script
 from pyroify.emit.family import facts, names
-from pyroify.emit.keys import DATA, ELBO, ENSEMBLE, HANDLERS, MODEL, NUTS, OPTIMIZER, SVI
+from pyroify.emit.keys import (
+    DATA,
+    ELBO,
+    ENSEMBLE,
+    HANDLERS,
+    LAPLACE,
+    MODEL,
+    NUTS,
+    OPTIMIZER,
+    SVI,
+)
 from pyroify.emit.schema import whole_schema
 from pyroify.report.schema import report_schema
 from pyroify.spec.keys import EXAMPLE as EXAMPLE_KEYS
@@ -818,7 +828,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "example": partial(keys_table, EXAMPLE_KEYS),
     **{
         f"svi_{table.what}": partial(settings_table, table)
-        for table in (SVI, MODEL, DATA, OPTIMIZER, ELBO, NUTS, ENSEMBLE, HANDLERS)
+        for table in (SVI, MODEL, DATA, OPTIMIZER, ELBO, NUTS, ENSEMBLE, LAPLACE, HANDLERS)
     },
     "distributions": distributions_table,
     "constraints": constraints_table,

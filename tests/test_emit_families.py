@@ -120,8 +120,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lightning_several": {"engine": "lightning", "devices": "several"},
     **{
         f"lean_{engine}": {"engine": engine, "leave_out": ["baseline", "export", "plots"]}
-        for engine in ("torch", "svi", "lightning", "nuts", "ensemble")
+        for engine in ("torch", "svi", "lightning", "nuts", "ensemble", "laplace")
     },
+    "laplace": {
+        "engine": "laplace",
+        "laplace": {"structure": "full", "sites": "net.*", "prior": "evidence", "draws": 50},
+    },
+    "laplace_constant": {"engine": "laplace", "optimizer": {"schedule": "constant"}},
     "ensemble_unclipped": {"engine": "ensemble", "optimizer": {"clip_norm": 0}},
     "at_once": {"elbo": {"kl_warmup": 0}},
     "at_once_lightning": {"elbo": {"kl_warmup": 0}, "engine": "lightning"},

@@ -119,8 +119,8 @@ def test_all_faults_are_found_at_once() -> None:
         (
             {"trainer": 1},
             "svi.trainer: no such key; choose from output, model, data, likelihood, guide, "
-            "optimizer, elbo, nuts, ensemble, handlers, engine, devices, epochs, steps, choose, "
-            "patience, arviz, logger, leave_out, seed",
+            "optimizer, elbo, nuts, ensemble, laplace, handlers, engine, devices, epochs, steps, "
+            "choose, patience, arviz, logger, leave_out, seed",
         ),
         (
             {"data": {"source": "synthetic", "weights": "w"}},

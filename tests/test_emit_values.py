@@ -222,6 +222,7 @@ FULL: dict[str, Any] = {
     },
     "nuts": {"samples": 10, "warmup": 10},
     "ensemble": {"members": 3},
+    "laplace": {"structure": "full", "sites": ["net.a"], "prior": "evidence", "draws": 9},
     "handlers": {"condition": {"net.a": 1.0}, "reparam": ["net.b"], "do": ["net.c"]},
     "engine": "torch",
     "devices": "one",

@@ -217,6 +217,7 @@ MODEL = "model: {class: 'a.b:Net'}\n"
         MODEL + "engine: lightning\nlogger: csv\ndevices: several",
         MODEL + "engine: nuts\nnuts: {samples: 10, warmup: 10}",
         MODEL + "engine: ensemble\nensemble: {members: 2}",
+        MODEL + "engine: laplace\nlaplace: {structure: full, sites: [net.a, net.b], draws: 2}",
     ],
 )
 def test_good_svi(text):
@@ -265,6 +266,8 @@ def test_good_svi(text):
         MODEL + "elbo: {local_reparametrization: 1}",
         MODEL + "nuts: {samples: 3}",
         MODEL + "ensemble: {members: 1}",
+        MODEL + "laplace: {structure: diagonal}",
+        MODEL + "laplace: {draws: 1}",
         MODEL + "handlers: {condition: {net.a: much}}",
         MODEL + "handlers: {lift: a}",
         MODEL + "leave_out: test",

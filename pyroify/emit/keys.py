@@ -28,12 +28,14 @@ from pyroify.spec.kinds import (
 
 OPTIMIZERS: Final = ("Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 SCHEDULES: Final = ("constant", "cosine", "linear", "exponential")
-ENGINES: Final = ("torch", "svi", "lightning", "nuts", "ensemble")
+ENGINES: Final = ("torch", "svi", "lightning", "nuts", "ensemble", "laplace")
 ELBOS: Final = ("auto", "Trace_ELBO")
 EVERYWHERE: Final = "everywhere"
 CHOICES: Final = ("last", "best")
 DEVICES: Final = ("one", "several")
 PARTS: Final = ("baseline", "export", "plots")
+STRUCTURES: Final = ("auto", "full", "kron")
+PRIORS: Final = ("kept", "evidence")
 FORMS: Final = ("flat", "kept")
 STANDARDIZE: Final = ("columns", "together", "none")
 LOGGERS: Final = {
@@ -327,6 +329,35 @@ ENSEMBLE: Final = Table(
     is_optional=True,
 )
 
+LAPLACE: Final = Table(
+    "laplace",
+    "Of `engine: laplace`.",
+    (
+        Key(
+            "structure",
+            "What is kept of the curvature: all of it (`full`), Kronecker factors of each layer "
+            "(`kron`), or `auto`: all of up to 1,000 weights.",
+            Choice(STRUCTURES),
+            default="auto",
+        ),
+        Key(
+            "sites",
+            "The sites that have a posterior, as patterns of their names: those of the last layer, "
+            "for instance. All others keep one value.",
+            Texts(),
+            default="*",
+        ),
+        Key(
+            "prior",
+            "`kept` as it is declared, or with its precision scaled by the `evidence`.",
+            Choice(PRIORS),
+            default="kept",
+        ),
+        Key("draws", "Draws of the weights that are kept.", Count(least=2), default=200),
+    ),
+    is_optional=True,
+)
+
 HANDLERS: Final = Table(
     "handlers",
     "Effect handlers on latent sites, by patterns of their names.",
@@ -367,11 +398,12 @@ SVI: Final = Table(
         Key("elbo", ELBO.says, ELBO),
         Key("nuts", NUTS.says, NUTS),
         Key("ensemble", ENSEMBLE.says, ENSEMBLE),
+        Key("laplace", LAPLACE.says, LAPLACE),
         Key("handlers", HANDLERS.says, HANDLERS),
         Key(
             "engine",
-            "What trains: a loop of plain torch, Pyro's SVI, Lightning, NUTS, or one network after "
-            "the other.",
+            "What trains: a loop of plain torch, Pyro's SVI, Lightning, NUTS, one network after "
+            "the other, or one with laplace-torch around it.",
             Choice(ENGINES),
             default="torch",
         ),

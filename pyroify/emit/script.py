@@ -108,7 +108,7 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "output": _output(settings),
         "left_out": (*settings.leave_out, *(["predict"] if settings.is_whole else [])),
         "several": settings.devices == "several" and settings.engine == "torch",
-        "validates": not hasattr(guide, "finish"),
+        "validates": not settings.ends_after_training,
         "noise": _begins_noise(settings),
         "until_flat": _ends_when_flat(settings),
         "logger": LOGGERS.get(settings.logger, "False"),
@@ -175,7 +175,7 @@ def _begins_noise(settings: Settings) -> bool:
     if not is_scaled or settings.data.standardize == "none":
         return False
     is_begun = settings.guide.init in ("module", "checkpoint")
-    starts = settings.engine in ("torch", "lightning")
+    starts = settings.engine in ("torch", "lightning", "laplace")
     return starts and ("PyroParam" in scale or ("PyroSample" in scale and is_begun))
 
 

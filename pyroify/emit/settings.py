@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -15,6 +15,7 @@ from pyroify.emit.keys import (
     ENSEMBLE,
     EVERYWHERE,
     HANDLERS,
+    LAPLACE,
     MODEL,
     NUTS,
     OPTIMIZER,
@@ -97,6 +98,16 @@ class Ensemble:
 
 
 @dataclass(frozen=True, slots=True)
+class Laplace:
+    """``structure`` is one of STRUCTURES, ``prior`` of PRIORS; ``sites`` are patterns."""
+
+    structure: str
+    sites: tuple[str, ...]
+    prior: str
+    draws: int
+
+
+@dataclass(frozen=True, slots=True)
 class Handlers:
     """Effect handlers on latent sites, each a pattern of their names.
 
@@ -130,6 +141,7 @@ class Settings:
     elbo: Elbo
     nuts: Nuts
     ensemble: Ensemble
+    laplace: Laplace
     handlers: Handlers
     engine: str
     devices: str
@@ -147,8 +159,13 @@ class Settings:
     @property
     def is_exact(self) -> bool:
         """Whether the KL divergence is taken in closed form."""
-        asked = self.elbo.name == "auto" and self.engine != "svi"
+        asked = self.elbo.name == "auto" and self.engine not in ("svi", "laplace")
         return asked and self.guide.family == "AutoNormal"
+
+    @property
+    def ends_after_training(self) -> bool:
+        """Whether the posterior is found at the end of the training, not in its steps."""
+        return self.engine == "laplace" or hasattr(facts(GUIDES, self.guide.family), "finish")
 
     @property
     def is_whole(self) -> bool:
@@ -164,8 +181,7 @@ class Settings:
     def can_stream(self) -> bool:
         """Whether training and evaluation need no more than one batch at a time."""
         goes_by_batches = self.engine in ("torch", "svi") and self.devices == "one"
-        has_end = self.engine != "nuts" and hasattr(facts(GUIDES, self.guide.family), "finish")
-        return goes_by_batches and not has_end and not self.arviz
+        return goes_by_batches and not self.ends_after_training and not self.arviz
 
     @property
     def is_stream(self) -> bool:
@@ -224,6 +240,7 @@ def read_settings(svi: Mapping[str, Any], origin: Origin | None = None) -> Setti
         elbo=_elbo(section.section(ELBO)),
         nuts=Nuts(**_plain(section.section(NUTS))),
         ensemble=Ensemble(**_plain(section.section(ENSEMBLE))),
+        laplace=Laplace(**_plain(section.section(LAPLACE))),
         handlers=Handlers(**_plain(section.section(HANDLERS))),
         engine=section.read("engine"),
         devices=section.read("devices"),
@@ -352,6 +369,8 @@ def refusals(settings: Settings, svi: Mapping[str, Any]) -> list[Problem]:
         found += _refused_keys(svi, "an ensemble has no {}")
     if settings.engine == "nuts":
         found += _refused_by_nuts(settings, svi)
+    if settings.engine == "laplace":
+        found += _refused_by_laplace(settings, svi)
     if settings.devices == "several" and settings.engine not in ("torch", "lightning"):
         message = f"engine {settings.engine} trains in one process"
         hint = "use engine torch or lightning, or leave devices out"
@@ -414,10 +433,10 @@ def _refused_with_patience(settings: Settings) -> list[Problem]:
     if not settings.data.validation:
         message = "without validation rows nothing says when to stop"
         return [Problem("svi.patience", message, "set svi.data.validation", "PYR406")]
-    validates = settings.engine not in ("nuts", "ensemble")
-    if validates and not hasattr(facts(GUIDES, settings.guide.family), "finish"):
+    has_guide = settings.engine not in ("nuts", "ensemble", "laplace")
+    if has_guide and not settings.ends_after_training:
         return []
-    what = f"guide {settings.guide.family}" if validates else f"engine {settings.engine}"
+    what = f"guide {settings.guide.family}" if has_guide else f"engine {settings.engine}"
     message = f"{what} does not validate while it trains"
     return [Problem("svi.patience", message, "leave it out", "PYR406")]
 
@@ -439,3 +458,28 @@ def _refused_by_nuts(settings: Settings, svi: Mapping[str, Any]) -> list[Problem
         message = f"NUTS draws latents and learns nothing, but {what} is learned"
         found.append(Problem("svi.likelihood", message, "give it a prior", "PYR402"))
     return found
+
+
+def _refused_by_laplace(settings: Settings, svi: Mapping[str, Any]) -> Iterator[Problem]:
+    kept = {"guide": ("init",), "elbo": ("kl_weight", "kl_warmup")}
+    for section, keys in kept.items():
+        given = svi.get(section)
+        for key in sorted({*given} - {*keys}) if isinstance(given, Mapping) else ():
+            message = f"a Laplace approximation around one network has no {key}"
+            yield Problem(f"svi.{section}.{key}", message, "leave it out", "PYR402")
+    likelihood = settings.likelihood
+    gives = getattr(likelihood.facts, "laplace", ())
+    if likelihood.options.get("gives") not in gives:
+        message = f"laplace-torch knows no likelihood {likelihood.name}"
+        hint = "write normal, categorical or bernoulli, or take another engine"
+        if gives:
+            message = f"laplace-torch takes {likelihood.name} by {' or '.join(gives)} alone"
+            hint = "have the network give these, or take another engine"
+        yield Problem("svi.likelihood", message, hint, "PYR407")
+    if settings.data.weights:
+        message = "laplace-torch does not weigh rows"
+        yield Problem("svi.data.weights", message, "take another engine", "PYR407")
+    for handler in ("reparam", "do"):
+        if getattr(settings.handlers, handler):
+            message = f"a Laplace approximation around one network has no {handler}"
+            yield Problem(f"svi.handlers.{handler}", message, "leave it out", "PYR402")

@@ -12,8 +12,10 @@ from .data.rows import Parts, Rows, as_inputs, as_one_batch, as_rows
 from .data.sources import Source
 from .errors import Abort
 from .inference.chain import begins_chain, finish_chain, stopping_chain
+from .inference.curvature import Curvature
 from .inference.ensemble import keep_member, members_left
 from .inference.guides import Chain, Laplace, MeanField, Members
+from .inference.linearised import Linearised
 from .inference.loop import Loop, StoredOptimizer
 from .inference.noise import begin_noise
 from .inference.objectives import (
@@ -70,12 +72,14 @@ __all__ = [
     "CensoredWeibull",
     "Chain",
     "Classification",
+    "Curvature",
     "Density",
     "Draw",
     "Flags",
     "ForAllRows",
     "Handled",
     "Laplace",
+    "Linearised",
     "Loop",
     "MeanField",
     "MeanFieldElbo",

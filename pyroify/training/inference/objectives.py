@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from ..data.rows import Rows
-from ..model.sites import is_likelihood, likelihood_sites, observed, pinned_sites
+from ..model.sites import Draw, is_likelihood, likelihood_sites, observed, pinned_sites
 from .guides import Chain, MeanField
+from .linearised import Linearised
 from .reparametrization import LocalMeans, NoisyLayers, local_sites
 
 Predict = Callable[[tuple[Any, ...]], list[Any]]
@@ -180,7 +181,7 @@ class Terms(Messenger):
 
 def posterior_draws(guide: nn.Module, count: int) -> Iterator[dict[str, Tensor]]:
     """The same draws at each call, one in memory at a time; no more than a chain has."""
-    if isinstance(guide, Chain):
+    if isinstance(guide, Chain | Linearised):
         yield from guide.spread(count)
         return
     for number in range(count):
@@ -199,7 +200,14 @@ def posterior(objective: Objective, count: int) -> Predict:
 
     def predict(args: tuple[Any, ...]) -> list[Any]:
         draws = posterior_draws(objective.guide, count)
-        likelihoods = [observed(objective.model, draw, args) for draw in draws]
+        likelihoods = [likelihood_at(objective, draw, args) for draw in draws]
         return likelihoods * (count // len(likelihoods))
 
     return predict
+
+
+def likelihood_at(objective: Objective, draw: Draw, args: tuple[Any, ...]) -> Any:
+    """The likelihood of each row under one draw of the guide."""
+    if isinstance(objective.guide, Linearised):
+        return objective.guide.observed(objective.model, draw, args)
+    return observed(objective.model, draw, args)

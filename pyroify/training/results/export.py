@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from ..checkpoints import State, save
 from ..data.rows import Rows
 from ..errors import first_line
+from ..inference.linearised import Linearised
 from ..inference.objectives import Objective, posterior_draws
 from ..model.sites import Draw, observed, whole_draw
 from ..run import Flags, example_rows
@@ -40,6 +41,8 @@ def export(
             draws.append(whole_draw(model, draw, rows))
             states.append(original_state(model, draws[-1], rows.args))
         means = {n: torch.stack([d[n] for d in draws]).mean(0) for n in draws[0]}
+        if isinstance(objective.guide, Linearised):  # draws are moves away from there
+            means = whole_draw(model, objective.guide.mode(), rows)
         mean, _ = original_state(model, means, rows.args)
     exported = {
         "draws": [network for network, _ in states],
@@ -48,6 +51,8 @@ def export(
         "dtype": torch.get_default_dtype(),
         "keywords": list(keywords),
     }
+    if isinstance(objective.guide, Linearised):
+        exported["mode"] = mean
     save(out / "draws.pt", exported)
     save(out / "mean.pt", mean)
     (out / "serve.py").write_text(serving_text())

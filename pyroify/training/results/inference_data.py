@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import Abort
-from ..inference.objectives import Objective, posterior_draws
-from ..model.sites import observed
+from ..inference.objectives import Objective, likelihood_at, posterior_draws
 from ..run import Run
 
 
@@ -23,7 +22,7 @@ def write_arviz(objective: Objective, run: Run) -> None:
     xarray = load_xarray()
     with torch.no_grad():
         draws = list(posterior_draws(objective.guide, run.flags.samples))
-        likelihoods = [observed(objective.model, draw, rows.args) for draw in draws]
+        likelihoods = [likelihood_at(objective, draw, rows.args) for draw in draws]
         log_probs = [p.log_prob(rows.targets) for p in likelihoods]
         predicted = [p.sample() for p in likelihoods]
     groups = {

@@ -6,11 +6,12 @@ Each draw is one plausible network: the mean of the outputs is the prediction, t
 spread the uncertainty about it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import functional_call, jvp
 
 
 def load(path: str) -> dict[str, Any]:
@@ -31,8 +32,23 @@ def predict(network: nn.Module, exported: dict[str, Any], *inputs: Tensor) -> Te
     names = [name for name, _ in network.named_parameters()]
     names += [name for name, _ in network.named_buffers() if name in draws[0]]
     states = [{name: draw[name] for name in names} for draw in draws]
+
+    def outputs(state: dict[str, Tensor]) -> Any:
+        return functional_call(network, state, args, named)
+
     with torch.no_grad():
-        return torch.stack([functional_call(network, state, args, named) for state in states])
+        if "mode" not in exported:
+            return torch.stack([outputs(state) for state in states])
+        mode = {name: exported["mode"][name] for name in names}
+        return torch.stack([expand(outputs, mode, state) for state in states])
+
+
+def expand(outputs: Callable[..., Any], mode: dict[str, Tensor], state: dict[str, Tensor]) -> Any:
+    """What a draw of a Laplace approximation gives: the outputs to first order at the mode."""
+    moves = {n: state[n] - at for n, at in mode.items() if not torch.equal(state[n], at)}
+    start = {name: mode[name] for name in moves}
+    value, change, *_ = jvp(lambda values: outputs(mode | values), (start,), (moves,))
+    return value + change
 
 
 def scale(values: Tensor, by: dict[str, Tensor]) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from ..inference.guides import Chain
+from ..inference.linearised import Linearised
 from ..inference.objectives import Objective
 from ..inference.plateau import was_flat
 from ..model.sites import latent_sites
@@ -24,6 +25,9 @@ COSTLY = 3.0
 WIDE = 10
 """Weights a row from which on a mean-field guide tends to fall back on the prior."""
 
+LITTLE = 0.02
+"""Of the weights, or of the rows where those are fewer: data that settle less tell nothing."""
+
 BETTER = "engine: ensemble"
 """What to take where a posterior does not pay."""
 
@@ -33,15 +37,23 @@ HONEST = (0.82, 0.97)
 
 def verdicts(objective: Objective, results: Summary, run: Run) -> list[str]:
     """One line for each thing to look at."""
-    found = [] if isinstance(objective.guide, Chain) else list(of_training(run))
+    guide = objective.guide
+    found = (
+        [] if isinstance(guide, Chain) else list(of_training(run, isinstance(guide, Linearised)))
+    )
     if run.chosen:
         which = "the best by validation" if run.flags.choose == "best" else "the last"
         found.insert(0, f"evaluated: epoch {run.chosen}, {which}")
+    if isinstance(guide, Linearised):
+        return [*found, *of_curvature(guide), *of_scores(results, run)]
     return [*found, *of_size(objective, run), *of_scores(results, run)]
 
 
-def of_training(run: Run) -> Iterator[str]:
-    """Whether loss and KL have stopped to fall, and whether the KL is small enough."""
+def of_training(run: Run, is_point: bool = False) -> Iterator[str]:
+    """Whether loss and KL have stopped to fall, and whether the KL is small enough.
+
+    Of one ``point`` there is no KL, and nothing begins narrow.
+    """
     path = run.flags.out / "metrics.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     rows = [json.loads(line) for line in lines]
@@ -51,6 +63,8 @@ def of_training(run: Run) -> Iterator[str]:
             yield f"ended by itself: the loss was flat after epoch {flags.flat}"
         else:
             yield f"not converged: the loss still fell after the most epochs, {len(rows)}; {more}"
+    if is_point:
+        return
     if len(rows) >= 10:
         share = share_of_last_tenth(rows)
         seen = f"{share:.0%} of the fall of the KL came in the last tenth of the training"
@@ -87,6 +101,24 @@ def of_size(objective: Objective, run: Run) -> Iterator[str]:
             f"wide: {size} random numbers for {len(run.rows)} rows; independent normals tend to "
             "fall back on the prior: try fan_in ** -0.5 as its scale, or guide last_layer"
         )
+
+
+def of_curvature(guide: Linearised) -> Iterator[str]:
+    """How much the data settled of the weights around the mode."""
+    facts = guide.facts
+    seen = (
+        f"the {facts['rows']:g} rows settled {facts['settled']:.3g} of {facts['weights']:g} weights"
+    )
+    evidence = f"the evidence is {facts['evidence']:.3f} nats a row"
+    if facts["factor"] != 1:
+        evidence += f", with {facts['factor'] ** -0.5:.3g} times the sds of the priors"
+    if facts["settled"] < LITTLE * min(facts["rows"], facts["weights"]):
+        yield (
+            f"nearly the prior: {seen}; {evidence}; try laplace: {{prior: evidence}} in the spec, "
+            "or fan_in ** -0.5 as the scale of the prior"
+        )
+    else:
+        yield f"learned: {seen}; {evidence}"
 
 
 def of_scores(results: Summary, run: Run) -> Iterator[str]:
