@@ -284,9 +284,9 @@ def test_what_nobody_gives_is_the_default_unless_that_is_none(lay_out: LayOut) -
     assert given(lay_out, "W(A())", "more") == ""
 
 
-def test_where_nobody_builds_it_a_class_to_be_called_is_the_default(lay_out: LayOut) -> None:
-    assert given(lay_out, "A()", "norm") == "torch.nn.LayerNorm"
-    assert given(lay_out, "KINDS = [W]", "norm") == ""
+@pytest.mark.parametrize("code", ["A()", "KINDS = [W]"])
+def test_where_nobody_is_seen_to_build_it_no_default_is_known(code: str, lay_out: LayOut) -> None:
+    assert given(lay_out, code, "norm") == ""
 
 
 def is_foreign(lay_out: LayOut, code: str, body: str) -> bool:

@@ -2,7 +2,6 @@
 
 An argument that nothing annotates is known if every call of the constructor is, and each gives it
 instances of the project's classes, what holds no parameters, or one of some classes to be called.
-Where nobody builds the class, it is the class to be called that it is by default.
 One that all leave at None is there for code outside of the project, and not known.
 A class that is handed on, looked up by a text or made by a decorator may be called by anyone.
 """
@@ -222,21 +221,13 @@ class Callers:
     def _find(self, cls: ModuleClass) -> Iterator[tuple[str, Value]]:
         method = cls.cls.method(CONSTRUCTOR)
         calls = self._calls.get(cls.key, ())
-        if method is None or self._may_be_missed(cls):
+        if method is None or not calls or self._may_be_missed(cls):
             return
         for position, name in enumerate(method.arguments):
             values = [self._passed(name, position, cls, method, *call) for call in calls]
-            values = values or [self._left_alone(name, cls, method)]
             known = [value for value in values if value is not None]
             if len(known) == len(values) and set(known) != {NOTHING}:
                 yield name, join(*known)
-
-    def _left_alone(self, name: str, cls: ModuleClass, method: Function) -> Value | None:
-        """The class or function that an argument is by default, where nobody builds the class."""
-        default = dict(method.defaults).get(name)
-        value = self._default(default, cls) if default is not None else None
-        made = options_of(value) if value is not None else ()
-        return value if made and all(isinstance(item, Name) for item in made) else None
 
     def _passed(
         self, name: str, position: int, cls: ModuleClass, method: Function, call: Call, at: CallSite
