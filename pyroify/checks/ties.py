@@ -8,15 +8,16 @@ from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
 from pyroify.diagnostics import Finding
 from pyroify.dispatch import needs
-from pyroify.program.attributes.ties import Tie
+from pyroify.program.attributes.ties import TYING, Tie, paths_of_layer
 from pyroify.program.index import Base, ModuleClass
 from pyroify.program.placements import AccessPath, Single, place
 from pyroify.program.summary import ClassSummary, always_assigned, exclusive, summary_of
 from pyroify.spec.match import Decision, SiteKey, decide, has_wildcard
 from pyroify.spec.model import Keep, Spec
-from pyroify.syntax.facts import ATTACHING, Assignment, ExistingDeclaration
+from pyroify.syntax.access_paths import paths_of
+from pyroify.syntax.facts import ATTACHING, Assignment, AttributeStore, ExistingDeclaration
 from pyroify.syntax.traits import BEYOND_LAYERS
-from pyroify.syntax.values import Call, Declared, Path, SelfRead
+from pyroify.syntax.values import Call, Declared, Element, Path, SelfRead, Unknown, Value
 
 
 @needs(BEYOND_LAYERS, (Assignment, "below"), (Base, "local"), ExistingDeclaration)
@@ -56,6 +57,56 @@ def tied_to_kept(subject: Subject) -> Iterator[Finding]:
                     "prior of its own",
                     "let one rule decide both",
                 )
+
+
+@needs((Assignment, Unknown), AttributeStore)
+def tied_by_place(subject: Subject) -> Iterator[Finding]:
+    """A second name of a parameter that has its first one by a place, not by names alone."""
+    known = {tie.left for tie in subject.summary.ties}
+    for method in subject.methods:
+        if method.name not in subject.building:
+            continue
+        for item in method.assignments:
+            if item.how in TYING and item.path and ".".join(item.path) not in known:
+                if not isinstance(item.value, SelfRead):
+                    yield from _tied_by_place(subject, item, (item.path,), item.value)
+        for put, owners in subject.puts(method):
+            exact = [*_places_of(put.owner)] or owners
+            places = tuple((*owner, put.name) for owner in exact)
+            yield from _tied_by_place(subject, put, places, put.value)
+
+
+def _tied_by_place(
+    subject: Subject, made: Assignment | AttributeStore, left: tuple[Path, ...], value: Value
+) -> Iterator[Finding]:
+    read = subject.summary.read_of_layer(value)
+    right = [*_places_of(value)]
+    if read is not None:
+        layers = paths_of_layer(subject.summary, read[0].place)
+        right += [(*path, read[1].name) for path, _ in layers]
+    sites = {site: None for path in right for site in subject.sites_at(path)}
+    if sites and left:
+        sites |= {site: None for path in left for site in subject.sites_at(path)}
+        name = ".".join(left[0])
+        yield subject.finding(
+            made.line,
+            made.column,
+            "PYR019",
+            f"self.{name} is another name of what may be random, which its place alone tells",
+            "give the module that has it a name of its own below self, before it gets a place",
+            tuple(sites),
+        )
+
+
+def _places_of(value: Value) -> Iterator[Path]:
+    """Where a value is below the class, with the numbers of members that are known."""
+    match value:
+        case Element(of=of, index=int(index)):
+            yield from ((*path, str(index)) for path in _places_of(of))
+        case Unknown(owner=Value() as owner, path=names):
+            yield from ((*path, *names) for path in _places_of(owner))
+        case _:
+            yield from paths_of(value)
 
 
 def _made(subject: Subject) -> Iterator[Assignment]:

@@ -9,7 +9,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pyroify.catalog.calls import computes_weight
-from pyroify.catalog.layers import NUMBERED, Layer, names_parameter
+from pyroify.catalog.layers import NUMBERED, Layer, LayerParameter, names_parameter
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED
 from pyroify.dispatch import Trait, needs
 from pyroify.program.callers import known_arguments, with_arguments
@@ -955,18 +955,39 @@ class ClassSummary:
         return Plain() if isinstance(node, Items) and is_data(node) else node
 
     def _taken_from_layer(self, value: Value) -> Value | None:
-        """``nn.Linear(3, 1).weight``: the parameter of a layer that is made for nothing else."""
-        match value:
-            case Unknown(owner=Call() as made, path=(name,)) if made.place in self.taken_apart:
-                layer = self._layer_called(made)
-            case _:
-                return None
-        found = [item for item in layer.parameters if item.name == name] if layer else []
-        if not found:
+        """``nn.Linear(3, 1).weight``: the parameter of a layer that is made for nothing else.
+
+        Of a layer that the class has, it is a second name.
+        """
+        if (read := self.read_of_layer(value)) is None:
             return None
-        there = presence(found[0], made)
-        parameter = Parameter(made.line, made.column, value.text, None, False)
-        return NOTHING if there is False else parameter if there else join(parameter, NOTHING)
+        made, parameter = read
+        if made.place in self.kept_whole:
+            return Plain()
+        if made.place not in self.taken_apart:
+            return None
+        there = presence(parameter, made)
+        own = Parameter(made.line, made.column, value.text, None, False)
+        return NOTHING if there is False else own if there else join(own, NOTHING)
+
+    def read_of_layer(self, value: Value) -> tuple[Call, LayerParameter] | None:
+        """The call that makes a layer, and the parameter that is read of it where it is made."""
+        made = self._layer_read(value)
+        layer = self._layer_called(made) if made is not None else None
+        name = value.path[0] if made is not None and isinstance(value, Unknown) else ""
+        found = [item for item in layer.parameters if item.name == name] if layer else []
+        return (made, found[0]) if made is not None and found else None
+
+    @cached_property
+    def kept_whole(self) -> frozenset[Location]:
+        """Where layers are made that the class has, in whatever it attaches."""
+        attached = [
+            item.value
+            for method in self.cls.cls.methods
+            for item in method.assignments
+            if item.path and item.how in ATTACHING and self._layer_read(item.value) is None
+        ]
+        return _places_made(attached)
 
     @cached_property
     def taken_apart(self) -> frozenset[Location]:
@@ -978,14 +999,7 @@ class ClassSummary:
             return frozenset()
         values += [value for method in methods for value in (*method.returns, *method.yields)]
         values += [p.value for m in methods for call in m.layer_calls for p in call.args]
-        waiting, seen, held = [v for v in values if id(v) not in taken], set[int](), set[Location]()
-        while waiting:  # values may hold each other many times over
-            value = waiting.pop()
-            if id(value) not in seen:
-                seen.add(id(value))
-                waiting.extend(value.components)
-                if isinstance(value, Call):
-                    held.add(value.place)
+        held = _places_made([value for value in values if id(value) not in taken])
         return frozenset({made.place for made in taken.values()} - held)
 
     def _layer_read(self, value: Value) -> Call | None:
@@ -1328,6 +1342,19 @@ def _any_left(node: ContainerInstance) -> ContainerInstance:
         return node
     anywhere = (item if isinstance(item, Plain | Many) else Many(item) for item in node.items)
     return replace(node, items=tuple(anywhere), keys=())
+
+
+def _places_made(values: Sequence[Value]) -> frozenset[Location]:
+    """Where the calls stand that values are made by."""
+    waiting, seen, found = [*values], set[int](), set[Location]()
+    while waiting:  # values may hold each other many times over
+        value = waiting.pop()
+        if id(value) not in seen:
+            seen.add(id(value))
+            waiting.extend(value.components)
+            if isinstance(value, Call):
+                found.add(value.place)
+    return frozenset(found)
 
 
 def _names_values(path: Path) -> bool:

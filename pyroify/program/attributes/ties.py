@@ -19,7 +19,7 @@ from pyroify.code.statements import (
 )
 from pyroify.code.write import write_value
 from pyroify.dispatch import needs
-from pyroify.program.placements import presence
+from pyroify.program.placements import AccessPath, Single, place, presence
 from pyroify.program.summary import (
     ClassSummary,
     always_assigned,
@@ -30,7 +30,16 @@ from pyroify.program.summary import (
 )
 from pyroify.program.values import ClassInstance, LayerInstance
 from pyroify.syntax.facts import Assignment, ExistingDeclaration, Function
-from pyroify.syntax.values import Declared, Parameter, Path, SelfRead, Unknown, Value, walk
+from pyroify.syntax.values import (
+    Declared,
+    Location,
+    Parameter,
+    Path,
+    SelfRead,
+    Unknown,
+    Value,
+    walk,
+)
 
 TYING = ("assign", "chain", "register")
 
@@ -72,6 +81,7 @@ class Tie:
     (Assignment, SelfRead),
     (Assignment, Parameter),
     (Assignment, Declared),
+    (Assignment, Unknown),
     ExistingDeclaration,
     nothing=(),
 )
@@ -86,7 +96,8 @@ def find_ties(summary: ClassSummary) -> tuple[Tie, ...]:
         late = list(_of_others(summary, method))
         places = {(tie.line, tie.left) for tie in late}
         found += [*late, *_written(method)]
-        for tie in chain(_of_locals(method), _of_reads(summary, method, owners)):
+        reads = (_of_reads(summary, method, owners), _of_layers(summary, method))
+        for tie in chain(_of_locals(method), *reads):
             if (tie.line, tie.left) in places:
                 continue
             right = owners.get(tie.right, tie.right)
@@ -165,6 +176,34 @@ def _of_reads(summary: ClassSummary, method: Function, aliases: Container[str]) 
             if is_seen or _may_be_parameter(summary, right, item):
                 tie = _tie(left, right, item, condition(method, item))
                 yield replace(tie, unseen=not is_seen)
+
+
+def _of_layers(summary: ClassSummary, method: Function) -> Iterator[Tie]:
+    """``self.left = layer.weight``, of a layer that has a local name as well as its place."""
+    for item in method.assignments:
+        if item.how not in TYING or not item.path or _is_replaced(method, item):
+            continue
+        if (read := summary.read_of_layer(item.value)) is None:
+            continue
+        made, parameter = read
+        for path, is_sure in paths_of_layer(summary, made.place):
+            there = [one.line for one in method.assignments if one.path == path[:1]]
+            if is_sure and there and max(there) < item.line and all(map(str.isidentifier, path)):
+                yield _tie(item.path, (*path, parameter.name), item, condition(method, item))
+                break
+
+
+def paths_of_layer(summary: ClassSummary, made: Location) -> Iterator[tuple[Path, bool]]:
+    """The names below the class of a layer that is made at a place, and whether it is sure there.
+
+    Members of containers have their number, or ``*`` where only run time knows it.
+    """
+    for attribute in summary.everything:
+        for found in place(attribute.node, AccessPath.of(attribute.name)):
+            if isinstance(found, Single) and found.instance.call is not None:
+                is_sure = not (found.where.loops or found.where.guards)
+                if found.instance.call.place == made:
+                    yield tuple(found.where.path.split(".")), is_sure
 
 
 def _may_be_parameter(summary: ClassSummary, path: Path, item: Assignment) -> bool:

@@ -263,7 +263,9 @@ class Statements:
         self.stores.append(Store(into, how, statement.lineno, self.source.column(statement)))
 
     def _note_put(self, owner: Value, name: str, given: _Given) -> None:
-        if isinstance(given.value, Parameter | Call | MethodCall | OneOf | Argument | Unknown):
+        if isinstance(
+            given.value, Parameter | Call | MethodCall | OneOf | Argument | SelfRead | Unknown
+        ):
             sure = not self._skipping and all(
                 kind in ("for", "with") for kind, *_ in self._branches
             )
