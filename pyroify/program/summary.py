@@ -967,7 +967,8 @@ class ClassSummary:
         if made.place not in self.taken_apart:
             return None
         there = presence(parameter, made)
-        own = Parameter(made.line, made.column, value.text, None, False)
+        text = value.text if isinstance(value, Unknown) else ""
+        own = Parameter(made.line, made.column, text, None, False)
         return NOTHING if there is False else own if there else join(own, NOTHING)
 
     def read_of_layer(self, value: Value) -> tuple[Call, LayerParameter] | None:
