@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+# It asks for torchvision, which does not need it, and whose wheel is for another build of torch.
+LAPLACE := laplace-torch==0.3 backpack-for-pytorch==1.7.1 curvlinops-for-pytorch==3.0.1 \
+  unfoldNd==0.2.3 opt_einsum==3.4.0 einconv==0.1.0 einops==0.8.2
 fuzz: N ?= 3000
 kills: N ?= 300
 mutants: N ?= 300
@@ -33,6 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt torch pyro-ppl --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(LAPLACE)
 	@touch $@
 
 demo: $(READY)  ## the whole tool on the example project: plan, rewrite, verify, emit, train
