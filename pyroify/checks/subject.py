@@ -127,6 +127,14 @@ class Subject:
                 name = passed.keyword or "".join(function.arguments[number : number + 1])
                 yield call, function, name, passed.value
 
+    def called(self, call: Call) -> Function | None:
+        """The function of the project, or the method of the class, that a call is of."""
+        match call.callee:
+            case SelfRead(path=(name,)):
+                found = self.cls.find_method(name)
+                return found[1] if found is not None else None
+        return self._function(call.callee)
+
     def _function(self, value: Value) -> Function | None:
         """The function of the project that a name stands for."""
         dotted = value.dotted if isinstance(value, Name) else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from pyroify.checks.subject import Subject
 from pyroify.decide.project import declared
@@ -15,9 +16,19 @@ from pyroify.program.summary import ClassSummary, always_assigned, exclusive, su
 from pyroify.spec.match import Decision, SiteKey, decide, has_wildcard
 from pyroify.spec.model import Keep, Spec
 from pyroify.syntax.access_paths import paths_of
-from pyroify.syntax.facts import ATTACHING, Assignment, AttributeStore, ExistingDeclaration
-from pyroify.syntax.traits import BEYOND_LAYERS
-from pyroify.syntax.values import Call, Declared, Element, Path, SelfRead, Unknown, Value
+from pyroify.syntax.facts import (
+    ATTACHING,
+    Assignment,
+    AttributeStore,
+    ExistingDeclaration,
+    Function,
+)
+from pyroify.syntax.traits import BEYOND_LAYERS, anywhere
+from pyroify.syntax.values import Argument, Call, Declared, Element, Path, SelfRead, Unknown, Value
+
+Given = Mapping[str, Value]
+"""What the arguments of a function are."""
+NOTHING_GIVEN: Given = MappingProxyType({})
 
 
 @needs(BEYOND_LAYERS, (Assignment, "below"), (Base, "local"), ExistingDeclaration)
@@ -59,52 +70,91 @@ def tied_to_kept(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-@needs((Assignment, Unknown), AttributeStore)
+@needs((Assignment, Unknown), *anywhere(AttributeStore))
 def tied_by_place(subject: Subject) -> Iterator[Finding]:
-    """A second name of a parameter that has its first one by a place, not by names alone."""
+    """A second name of a parameter, where a place or another function tells which it is."""
     known = {tie.left for tie in subject.summary.ties}
     for method in subject.methods:
         if method.name not in subject.building:
             continue
         for item in method.assignments:
             if item.how in TYING and item.path and ".".join(item.path) not in known:
-                if not isinstance(item.value, SelfRead):
-                    yield from _tied_by_place(subject, item, (item.path,), item.value)
+                if isinstance(item.value, Unknown):
+                    right = _places_of(item.value, subject)
+                    yield from _tied_by_place(subject, item, [item.path], right)
         for put, owners in subject.puts(method):
-            exact = [*_places_of(put.owner)] or owners
-            places = tuple((*owner, put.name) for owner in exact)
-            yield from _tied_by_place(subject, put, places, put.value)
+            left = [*_places_of(put.owner, subject)] or owners
+            yield from _tied_by_put(subject, put, put, left, {})
+        for call, put, given in _set_by_others(subject, method):
+            left = [*_places_of(put.owner, subject, given)]
+            yield from _tied_by_put(subject, call, put, left, given)
+
+
+def _set_by_others(
+    subject: Subject, method: Function
+) -> Iterator[tuple[Call, AttributeStore, Given]]:
+    """What the functions and methods that a method calls set in what they are given."""
+    for call in method.layer_calls:
+        if (function := subject.called(call)) is not None:
+            passed = {
+                name: call.argument(name, number) for number, name in enumerate(function.arguments)
+            }
+            given = {name: one.value for name, one in passed.items() if one is not None}
+            yield from ((call, put, given) for put in function.puts)
+
+
+def _tied_by_put(
+    subject: Subject,
+    made: AttributeStore | Call,
+    put: AttributeStore,
+    left: Iterable[Path],
+    given: Given,
+) -> Iterator[Finding]:
+    right = () if isinstance(put.value, Call) else _places_of(put.value, subject, given)
+    return _tied_by_place(subject, made, [(*owner, put.name) for owner in left], right)
 
 
 def _tied_by_place(
-    subject: Subject, made: Assignment | AttributeStore, left: tuple[Path, ...], value: Value
+    subject: Subject,
+    made: Assignment | AttributeStore | Call,
+    left: Sequence[Path],
+    right: Iterable[Path],
 ) -> Iterator[Finding]:
-    read = subject.summary.read_of_layer(value)
-    right = [*_places_of(value)]
-    if read is not None:
-        layers = paths_of_layer(subject.summary, read[0].place)
-        right += [(*path, read[1].name) for path, _ in layers]
-    sites = {site: None for path in right for site in subject.sites_at(path)}
+    sites = _parameters_at(subject, right)
     if sites and left:
-        sites |= {site: None for path in left for site in subject.sites_at(path)}
+        sites += _parameters_at(subject, left)
         name = ".".join(left[0])
         yield subject.finding(
             made.line,
             made.column,
             "PYR019",
-            f"self.{name} is another name of what may be random, which its place alone tells",
-            "give the module that has it a name of its own below self, before it gets a place",
-            tuple(sites),
+            f"self.{name} is another name of what may be random: neither is declared",
+            "give each module a name of its own below self, and write the tie by these names",
+            dict.fromkeys(sites),
         )
 
 
-def _places_of(value: Value) -> Iterator[Path]:
+def _parameters_at(subject: Subject, paths: Iterable[Path]) -> list[str]:
+    """The declared parameters that paths are; what they are below modules is left out."""
+    return [
+        site
+        for path in paths
+        for site in subject.sites_at(path)
+        if path[-1] in ("*", site.rpartition(".")[2])
+    ]
+
+
+def _places_of(value: Value, subject: Subject, given: Given = NOTHING_GIVEN) -> Iterator[Path]:
     """Where a value is below the class, with the numbers of members that are known."""
     match value:
+        case Argument(name=name) if name in given:
+            yield from _places_of(given[name], subject)
         case Element(of=of, index=int(index)):
-            yield from ((*path, str(index)) for path in _places_of(of))
+            yield from ((*path, str(index)) for path in _places_of(of, subject, given))
         case Unknown(owner=Value() as owner, path=names):
-            yield from ((*path, *names) for path in _places_of(owner))
+            yield from ((*path, *names) for path in _places_of(owner, subject, given))
+        case Call() if value.place in subject.summary.kept_whole:
+            yield from (path for path, _ in paths_of_layer(subject.summary, value.place))
         case _:
             yield from paths_of(value)
 
