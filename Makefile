@@ -7,7 +7,8 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 # It asks for torchvision, which does not need it, and whose wheel is for another build of torch.
 LAPLACE := laplace-torch==0.3 backpack-for-pytorch==1.7.1 curvlinops-for-pytorch==3.0.1 \
-  unfoldNd==0.2.3 opt_einsum==3.4.0 einconv==0.1.0 einops==0.8.2 asdfghjkl==0.1a4
+  unfoldNd==0.2.3 opt_einsum==3.4.0 einconv==0.1.0 einops==0.8.2 \
+  asdfghjkl==0.1a4 linear-operator==0.6.1 jaxtyping==0.3.11 wadler-lindig==0.1.8
 fuzz: N ?= 3000
 kills: N ?= 300
 mutants: N ?= 300
