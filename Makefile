@@ -22,7 +22,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format corpus survey owners proofs fuzz kills mutants bench compare bench-train bench-uci walk docs site wheel clean
+.PHONY: help setup demo test test-laplace coverage lint format corpus survey owners proofs fuzz kills mutants bench compare bench-train bench-uci walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,7 +37,6 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt torch pyro-ppl --editable '.[dev]'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(LAPLACE)
 	@touch $@
 
 demo: $(READY)  ## the whole tool on the example project: plan, rewrite, verify, emit, train
@@ -45,6 +44,10 @@ demo: $(READY)  ## the whole tool on the example project: plan, rewrite, verify,
 
 test: $(READY)  ## all tests
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-laplace: $(READY)  ## the tests of `engine: laplace`, with its library; without it they are skipped
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(LAPLACE)
+	@$(BIN)/python -m pytest tests/test_emit_laplace.py
 
 coverage: $(READY)  ## all tests, with a coverage report
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
