@@ -106,8 +106,7 @@ bench-train: $(READY)  ## quality and speed of the emitted training script, besi
 
 bench-uci: $(READY)  ## the UCI protocol, beside other libraries; DATA=DIR SPLITS=5 ONLY="yacht default"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-	  bayesian-torch==0.5.0 tyxe==0.0.2 laplace-torch==0.3 curvlinops-for-pytorch \
-	  backpack-for-pytorch asdfghjkl==0.1a4 opt-einsum einops linear-operator jaxtyping wadler-lindig
+	  bayesian-torch==0.5.0 tyxe==0.0.2 $(LAPLACE)
 	@$(BIN)/python benchmarks/uci.py --data "$(DATA)" --splits $(SPLITS) $(if $(ONLY),--only $(ONLY))
 	@$(BIN)/python docs/generate.py
 

@@ -11,7 +11,6 @@ from pyroify.diagnostics import Finding
 from pyroify.dispatch import needs
 from pyroify.program.attributes.ties import TYING, Tie, paths_of_layer
 from pyroify.program.index import Base, ModuleClass
-from pyroify.program.placements import AccessPath, Single, place
 from pyroify.program.summary import ClassSummary, always_assigned, exclusive, summary_of
 from pyroify.spec.match import Decision, SiteKey, decide, has_wildcard
 from pyroify.spec.model import Keep, Spec
@@ -84,7 +83,7 @@ def tied_by_place(subject: Subject) -> Iterator[Finding]:
                     yield from _tied_by_place(subject, item, [item.path], right)
         for put, owners in subject.puts(method):
             left = [*_places_of(put.owner, subject)] or owners
-            yield from _tied_by_put(subject, put, put, left, {})
+            yield from _tied_by_put(subject, put, put, left)
         for call, put, given in _set_by_others(subject, method):
             left = [*_places_of(put.owner, subject, given)]
             yield from _tied_by_put(subject, call, put, left, given)
@@ -108,7 +107,7 @@ def _tied_by_put(
     made: AttributeStore | Call,
     put: AttributeStore,
     left: Iterable[Path],
-    given: Given,
+    given: Given = NOTHING_GIVEN,
 ) -> Iterator[Finding]:
     right = () if isinstance(put.value, Call) else _places_of(put.value, subject, given)
     return _tied_by_place(subject, made, [(*owner, put.name) for owner in left], right)
@@ -216,15 +215,7 @@ def _is_spelled_out(subject: Subject, path: str) -> bool:
 def _decision(spec: Spec, summary: ClassSummary, path: str) -> Decision:
     owner = path.rpartition(".")[0]
     layer = next(
-        (single.instance.layer.name for single in _spots(summary) if single.where.path == owner), ""
+        (one.instance.layer.name for one in summary.single_layers if one.where.path == owner), ""
     )
     cls, frozen = summary.cls, summary.is_frozen(path)
     return decide(spec, SiteKey(cls.file.module, cls.cls.qualname, path, layer, frozen))
-
-
-def _spots(summary: ClassSummary) -> Iterator[Single]:
-    """The layers that a class makes, each with the way to it."""
-    for attribute in summary.everything:
-        for found in place(attribute.node, AccessPath.of(attribute.name)):
-            if isinstance(found, Single):
-                yield found

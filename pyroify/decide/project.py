@@ -18,7 +18,7 @@ from pyroify.syntax.values import Path
 
 Key = tuple[str, str]
 """A class: the path of its file and its qualified name."""
-Declared = tuple[ModuleClass, str]
+DeclaredSite = tuple[ModuleClass, str]
 """A parameter, with the class that declares it."""
 
 
@@ -82,7 +82,7 @@ class Candidates:
     _reached: dict[Key, tuple[ModuleClass, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _below: dict[Key, tuple[Declared, ...]] = field(
+    _below: dict[Key, tuple[DeclaredSite, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -162,14 +162,14 @@ class Candidates:
             for start in range(1, len(path))
         )
 
-    def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[Declared]:
+    def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[DeclaredSite]:
         """The declared parameters that a path below an instance of a class is, or holds.
 
         Where only run time shows them they end in ``**``.
         """
         yield from self._sites_at(cls, path, 0)
 
-    def _sites_at(self, cls: ModuleClass, path: Path, depth: int) -> Iterator[Declared]:
+    def _sites_at(self, cls: ModuleClass, path: Path, depth: int) -> Iterator[DeclaredSite]:
         if not path:
             yield from self._sites_below(cls)
             return
@@ -190,10 +190,10 @@ class Candidates:
                 if further:
                     break  # a shorter rest of the path would be that of anything in it
 
-    def _sites_below(self, cls: ModuleClass) -> tuple[Declared, ...]:
+    def _sites_below(self, cls: ModuleClass) -> tuple[DeclaredSite, ...]:
         """All declared parameters of a class and of what it holds, each once."""
         if cls.key not in self._below:
-            found: dict[Declared, None] = {}
+            found: dict[DeclaredSite, None] = {}
             seen: set[Key] = set()
             pending = [cls]
             while pending:
@@ -205,7 +205,7 @@ class Candidates:
             self._below[cls.key] = tuple(found)
         return self._below[cls.key]
 
-    def _sites_of(self, cls: ModuleClass) -> Iterator[Declared]:
+    def _sites_of(self, cls: ModuleClass) -> Iterator[DeclaredSite]:
         for item in cls.lineage:
             found = sorted(self.of(item).declared)
             seen = [site for site in found if "**" not in site]

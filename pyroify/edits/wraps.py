@@ -10,10 +10,8 @@ from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
-from pyroify.program import placements
 from pyroify.program.attributes.copies import made_to_copy, with_copied
 from pyroify.program.attributes.lists import is_registered, module_lists
-from pyroify.program.placements import AccessPath, place
 from pyroify.program.resolve import Resolver
 from pyroify.program.values import (
     ContainerInstance,
@@ -192,11 +190,8 @@ def _of_named_frozen(candidate: Candidate) -> set[Location]:
     }
     spots = {
         found.instance.call.place
-        for attribute in candidate.summary.everything
-        for found in place(attribute.node, AccessPath.of(attribute.name))
-        if isinstance(found, placements.Single)
-        and found.where.path in owners
-        and found.instance.call
+        for found in candidate.summary.single_layers
+        if found.where.path in owners and found.instance.call
     }
     names = {path.partition(".")[0] for path in owners}
     copied = with_copied(candidate.summary, names)

@@ -205,15 +205,16 @@ def _texts(
 
 def _read(texts: Sequence[_Text], jobs: int) -> Iterator[File | Finding]:
     """Facts of files, in order; a finding for each of which they cannot be told."""
-    kept = [_kept(text) for text in texts]
+    entries = [_entry(text) for text in texts]
+    kept = [_kept(text, entry) for text, entry in zip(texts, entries, strict=True)]
     unknown = [text for text, known in zip(texts, kept, strict=True) if known is None]
     size = sum(len(text.text) for text in unknown)
     found = each(_facts, unknown, min(jobs, size // SIZE_PER_PROCESS, len(unknown)), _died)
-    for text, known in zip(texts, kept, strict=True):
+    for entry, known in zip(entries, kept, strict=True):
         if known is None:
             facts = next(found)
             if isinstance(facts, File):
-                _keep(text, facts)
+                _keep(facts, entry)
             yield facts
         else:
             yield known
@@ -242,10 +243,11 @@ def _died(text: _Text) -> Finding:
 def facts_of(text: str, path: str, names: ModuleNames) -> File:
     """Facts of a file of the project with this text, known already or not. Raises SyntaxError."""
     code = _Text(path, names.module_name(path), text)
-    if (known := _kept(code)) is not None:
+    entry = _entry(code)
+    if (known := _kept(code, entry)) is not None:
         return known
     found = _extracted(code)
-    _keep(code, found)
+    _keep(found, entry)
     return found
 
 
@@ -253,9 +255,12 @@ def _extracted(text: _Text) -> File:
     return extract(text.text, text.path, text.module, text.path.endswith("__init__.py"))
 
 
-def _kept(text: _Text) -> File | None:
+def _entry(text: _Text) -> cache.Entry | None:
+    return cache.entry("facts", text.path, text.module, text.text)
+
+
+def _kept(text: _Text, entry: cache.Entry | None) -> File | None:
     """The facts of a file that an earlier run has found."""
-    entry = cache.entry("facts", text.path, text.module, text.text)
     if entry is not None and (kept := entry.get()) is not None:
         with suppress(CodecError):
             known = read(kept, File)
@@ -264,8 +269,7 @@ def _kept(text: _Text) -> File | None:
     return None
 
 
-def _keep(text: _Text, found: File) -> None:
-    entry = cache.entry("facts", text.path, text.module, text.text)
+def _keep(found: File, entry: cache.Entry | None) -> None:
     if entry is not None:
         with suppress(CodecError):
             entry.put(write(found).encode())

@@ -16,7 +16,7 @@ from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.calls import CallGraph
 from pyroify.program.index import Base, ModuleClass
 from pyroify.program.ownership import UserDeclarations, by_hand
-from pyroify.program.placements import presence
+from pyroify.program.placements import AccessPath, Single, place, presence
 from pyroify.program.resolve import Resolver
 from pyroify.program.roles import module_uses
 from pyroify.program.values import (
@@ -973,11 +973,19 @@ class ClassSummary:
 
     def read_of_layer(self, value: Value) -> tuple[Call, LayerParameter] | None:
         """The call that makes a layer, and the parameter that is read of it where it is made."""
-        made = self._layer_read(value)
-        layer = self._layer_called(made) if made is not None else None
-        name = value.path[0] if made is not None and isinstance(value, Unknown) else ""
-        found = [item for item in layer.parameters if item.name == name] if layer else []
-        return (made, found[0]) if made is not None and found else None
+        match value:
+            case Unknown(owner=Call() as made, path=(name,)) if layer := self._layer_called(made):
+                named = (item for item in layer.parameters if item.name == name)
+                return next(((made, item) for item in named), None)
+        return None
+
+    @property
+    def single_layers(self) -> Iterator[Single]:
+        """The layers of torch that it makes and the source can name, each with the way to it."""
+        for attribute in self.everything:
+            for found in place(attribute.node, AccessPath.of(attribute.name)):
+                if isinstance(found, Single):
+                    yield found
 
     @cached_property
     def kept_whole(self) -> frozenset[Location]:

@@ -19,7 +19,7 @@ from pyroify.code.statements import (
 )
 from pyroify.code.write import write_value
 from pyroify.dispatch import needs
-from pyroify.program.placements import AccessPath, Single, place, presence
+from pyroify.program.placements import presence
 from pyroify.program.summary import (
     ClassSummary,
     always_assigned,
@@ -198,12 +198,10 @@ def paths_of_layer(summary: ClassSummary, made: Location) -> Iterator[tuple[Path
 
     Members of containers have their number, or ``*`` where only run time knows it.
     """
-    for attribute in summary.everything:
-        for found in place(attribute.node, AccessPath.of(attribute.name)):
-            if isinstance(found, Single) and found.instance.call is not None:
-                is_sure = not (found.where.loops or found.where.guards)
-                if found.instance.call.place == made:
-                    yield tuple(found.where.path.split(".")), is_sure
+    for found in summary.single_layers:
+        if found.instance.call is not None and found.instance.call.place == made:
+            is_sure = not (found.where.loops or found.where.guards)
+            yield tuple(found.where.path.split(".")), is_sure
 
 
 def _may_be_parameter(summary: ClassSummary, path: Path, item: Assignment) -> bool:

@@ -25,7 +25,7 @@ def find_freezes(body: Body, this: str | None) -> tuple[Freeze, ...]:
 
     Of a function that has no ``self`` only whether it freezes anything at all is of use.
     """
-    names: dict[str, _Any] = {this: (_Held(()),)} if this else {}
+    names: dict[str, _Places] = {this: (_Held(()),)} if this else {}
     walker = _Walk(body.source, names, _attached(body, this), _last_reads(body))
     for name in {name for name, _ in walker.attached} - {this}:
         names[name] = walker.attached_from(name, 0)
@@ -44,7 +44,7 @@ class _Held:
     line: int = 0
 
 
-_Any = tuple[_Held, ...]
+_Places = tuple[_Held, ...]
 """What an expression stands for, or has for elements; none for what is not seen below ``self``."""
 
 
@@ -71,11 +71,11 @@ class _Walk:
     """``names``: what local names stand for. ``attached``, ``last_reads``: what becomes of them."""
 
     file: Source
-    names: dict[str, _Any]
+    names: dict[str, _Places]
     attached: dict[tuple[str, int], Path | None]
     last_reads: dict[str, int]
 
-    def attached_from(self, name: str, line: int) -> _Any:
+    def attached_from(self, name: str, line: int) -> _Places:
         """Where that is attached later which a local name is bound to on a line."""
         found = []
         for (other, at), path in self.attached.items():
@@ -85,7 +85,7 @@ class _Walk:
                 found.append(_Held(path, line=at))
         return tuple(found)
 
-    def nowhere(self, node: ast.expr) -> _Any:
+    def nowhere(self, node: ast.expr) -> _Places:
         """Something that may be anything below ``self`` once its name is not read any more."""
         read = (item.id for item in walk(node) if isinstance(item, ast.Name))
         return (_Held((), False, max((self.last_reads.get(name, 0) for name in read), default=0)),)
@@ -173,12 +173,12 @@ class _Walk:
             is_sure = sure and held.whole and is_false
             yield Freeze(held.path, max(line, held.line), is_sure)
 
-    def _bind(self, target: ast.expr, held: _Any) -> None:
+    def _bind(self, target: ast.expr, held: _Places) -> None:
         for item in walk(target):
             if isinstance(item, ast.Name):
                 self.names[item.id] = held
 
-    def _held(self, node: ast.expr) -> _Any:
+    def _held(self, node: ast.expr) -> _Places:
         match node:
             case ast.Name(id=name):
                 return self.names.get(name, ())
@@ -202,7 +202,7 @@ class _Walk:
         return ()
 
 
-def _parts(held: _Any) -> _Any:
+def _parts(held: _Places) -> _Places:
     """Something in what an expression stands for."""
     return tuple(replace(item, whole=False) for item in held)
 
