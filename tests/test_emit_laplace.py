@@ -79,13 +79,13 @@ KRON = {"structure": "kron"}
 
 
 def network(name: str, **kwargs: Any) -> dict[str, Any]:
-    module = "models.networks" if name in ("MLP", "Line", "Hierarchical") else "models.odd"
+    module = "models.networks" if name in ("MLP", "Line", "Hierarchical") else "odd"
     return {"class": f"{module}:{name}", "kwargs": kwargs}
 
 
 def script_of(folder: Path, **changes: Any) -> ModuleType:
     lay_out_project(folder)
-    (folder / "models/odd.py").write_text(ODD)
+    (folder / "odd.py").write_text(ODD)
     path = folder / "train_svi.py"
     path.write_text(emit(**{"engine": "laplace", "data": DATA, "epochs": 60, **changes}).script)
     return load_module(path)
