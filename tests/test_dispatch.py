@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -48,20 +45,9 @@ def test_what_comes_of_it_may_be_said() -> None:
 
 
 @pytest.mark.slow
-def test_plans_are_the_same_where_everything_is_entered(tmp_path: Path) -> None:
-    torch = find_spec("torch")
-    assert torch is not None and torch.origin is not None
-    folders = [Path(torch.origin).parent / "nn" / "modules", HERE.parent / "examples"]
-    dispatched = planned("dispatched", tmp_path / "dispatched.json", folders)
-    undispatched = planned("undispatched", tmp_path / "undispatched.json", folders)
-    assert dispatched.keys() == undispatched.keys()
-    assert [name for name in dispatched if dispatched[name] != undispatched[name]] == []
-
-
-def planned(how: str, out: Path, folders: Sequence[Path]) -> dict[str, str]:
-    """What ``plans.py`` writes, in a process where sets have one order."""
-    command = [sys.executable, str(HERE / "plans.py"), how, str(out), *map(str, folders)]
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    subprocess.run(command, check=True, env=environment, cwd=HERE.parent)
-    found: dict[str, str] = json.loads(out.read_text())
-    return found
+def test_fixtures_come_out_the_same_where_everything_is_entered() -> None:
+    plugins = ["-p", "undispatched", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    cases = "test_fixtures.py::test_output_and_findings"
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, cases]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]
