@@ -45,6 +45,7 @@ from pyroify.code.statements import (
     joined,
     leaves_kept,
     nested,
+    opposite,
     searches,
     tie_of,
 )
@@ -309,3 +310,32 @@ def test_neighbours_under_one_test_are_one() -> None:
     assert joined([one, other, a]) == (If((("on", (a, b)),)), a)
     assert joined([one, If((("on", (b,)),), (a,))]) == (one, If((("on", (b,)),), (a,)))
     assert joined([a, one]) == (a, one)
+
+
+def test_neighbours_under_a_test_and_its_opposite_are_one() -> None:
+    a, b, c = (Declare(target, PyroSample("x")) for target in ("self.a", "self.b", "self.c"))
+    positive, negative = If((("on", (a,)),)), If((("not on", (b,)),))
+    assert joined([positive, negative, c]) == (If((("on", (a,)),), (b,)), c)
+    assert joined([negative, positive]) == (If((("not on", (b,)),), (a,)),)
+    assert joined([positive, negative, If((("not on", (c,)),))]) == (If((("on", (a,)),), (b, c)),)
+    assert joined([positive, negative, If((("on", (c,)),))]) == (If((("on", (a, c)),), (b,)),)
+    assert joined([positive, If((("off", (b,)),))]) == (positive, If((("off", (b,)),)))
+
+
+@pytest.mark.parametrize(
+    ("test", "other"),
+    [
+        ("on", "not on"),
+        ("not on", "on"),
+        ("not (a and b)", "a and b"),
+        ("a or b", "not (a or b)"),
+        ("a > 3", "not a > 3"),
+        ("x is None", "x is not None"),
+        ("x is not None", "x is None"),
+        ('kind in ("a", "b")', 'kind not in ("a", "b")'),
+        ("a is b is c", "not a is b is c"),
+        ("a if b else c", "not (a if b else c)"),
+    ],
+)
+def test_opposites(test: str, other: str) -> None:
+    assert opposite(test) == other

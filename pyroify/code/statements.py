@@ -6,12 +6,20 @@ file spells it: a size, an owner, a start, a test that the code itself makes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 KEYS = str.maketrans({"[": ".", "]": None, "'": None, '"': None})
 """``self.blocks[0].scale`` to ``self.blocks.0.scale``."""
+
+OPPOSITES: Mapping[type[ast.cmpop], str] = {
+    ast.Is: " is not ",
+    ast.IsNot: " is ",
+    ast.In: " not in ",
+    ast.NotIn: " in ",
+}
 
 # Values of declarations
 
@@ -331,17 +339,43 @@ def guarded(test: Test, statements: Iterable[Statement]) -> Block:
 
 
 def joined(statements: Iterable[Statement]) -> Block:
-    """The statements, neighbours under the same test as one."""
+    """The statements, neighbours under the same test, or under it and its opposite, as one."""
     found: list[Statement] = []
     for statement in statements:
-        match found[-1:], statement:
-            case [If(arms=((test, above),), otherwise=())], If(
-                arms=((same, below),), otherwise=()
-            ) if test == same:
-                found[-1] = If(((test, (*above, *below)),))
-            case _:
-                found.append(statement)
+        if found and (both := _both(found[-1], statement)):
+            found[-1] = both
+        else:
+            found.append(statement)
     return tuple(found)
+
+
+def _both(first: Statement, second: Statement) -> If | None:
+    """Two statements as one, if their tests are the same or opposite."""
+    match first, second:
+        case If(arms=((test, block),), otherwise=rest), If(arms=((other, more),), otherwise=()):
+            if test == other:
+                return If(((test, (*block, *more)),), rest)
+            texts = isinstance(test, str) and isinstance(other, str)
+            if texts and (opposite(test) == other or test == opposite(other)):
+                return If(((test, block),), (*rest, *more))
+    return None
+
+
+def opposite(test: str) -> str:
+    """The test that holds where this one does not, as people write it."""
+    within = f"({test})"
+    node = ast.parse(within, mode="eval").body
+    match node:
+        case ast.UnaryOp(ast.Not(), operand):
+            return ast.get_source_segment(within, operand) or ""
+        case ast.Compare(
+            left, [ast.Is() | ast.IsNot() | ast.In() | ast.NotIn() as operator], [right]
+        ):
+            sides = (ast.get_source_segment(within, side) for side in (left, right))
+            return OPPOSITES[type(operator)].join(map(str, sides))
+        case ast.BoolOp() | ast.IfExp() | ast.Lambda() | ast.NamedExpr():
+            return f"not {within}"
+    return f"not {test}"
 
 
 def nested(loops: Sequence[Loop], guards: Sequence[str], statements: Iterable[Statement]) -> Block:

@@ -15,6 +15,7 @@ from pyroify.code.statements import (
     Statement,
     Tied,
     guarded,
+    opposite,
     tie_of,
 )
 from pyroify.code.write import write_value
@@ -315,7 +316,7 @@ def condition(method: Function, item: Assignment) -> str | None:
     kind, line, arm = deciding[0]
     if len(deciding) > 1 or kind != "if" or line not in tests:
         return None
-    return f"not ({tests[line]})" if arm else tests[line]
+    return opposite(tests[line]) if arm else tests[line]
 
 
 def _tied(tie: Tie, names: FileNames) -> PyroSample:
