@@ -203,6 +203,16 @@ HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
         },
         set(),
     ),
+    "set_when_run": (
+        "1-1.words/words.py",
+        {
+            "likelihood": {"family": "categorical"},
+            "optimizer": {"name": "Adam", "lr": 1e-2},
+            "epochs": 50,
+            "batch_size": None,
+        },
+        set(),
+    ),
 }
 """Of each script its name, what is taken of it, and the parts of its data; none: one part."""
 

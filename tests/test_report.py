@@ -21,7 +21,7 @@ from pyroify.report.plan import describe_action, render_plan
 from pyroify.report.run import Report, exit_code, make_report
 from pyroify.report.site import NamedSite, explain_site
 from pyroify.report.starter import default_spec, render_starter
-from pyroify.report.text import render_findings, render_run
+from pyroify.report.text import render_findings, render_run, render_scripts
 from pyroify.report.verification import verification_exit_code
 from pyroify.spec.load import parse_spec
 from pyroify.verify import Status, VerifyResult
@@ -245,6 +245,17 @@ class TestText:
             "  /project/train.py:7 Net, Deep",
             "  /project/tune.py:3 what it is given",
             "`pyroify emit --from /project/main.py` writes a script that trains them",
+        ]
+
+    def test_scripts_are_named_as_a_shell_reads_them_and_notebooks_are_none(self) -> None:
+        trainings = (
+            Training("Net (old).py", 7, ("Net",), "Net (old).py"),
+            Training("net.ipynb", 3, ("Net",), "net.ipynb"),
+        )
+        assert render_scripts(trainings, Path("/project")).splitlines() == [
+            "/project/Net (old).py:7 trains Net; `pyroify emit --from '/project/Net (old).py'` "
+            "takes network, data and loss from it",
+            "/project/net.ipynb:3 trains Net",
         ]
 
     def test_what_uses_the_classes_is_said_wherever_it_is(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
 from pyroify.decide.model import Training
 from pyroify.diagnostics import Finding
@@ -99,21 +100,20 @@ def _trainings(report: Report) -> Iterator[str]:
 
 def render_scripts(trainings: Sequence[Training], root: Path) -> str:
     """Which scripts `emit` may take network, data and loss from."""
-    return "".join(
-        printable(
-            f"{from_here(root / found.path)}:{found.line} trains "
-            f"{', '.join(found.classes[:SHOWN]) or 'what it is given'}; "
-            f"`pyroify emit{_from([found], root)}` takes network, data and loss from it"
-        )
-        + "\n"
-        for found in trainings
-    )
+    lines: list[str] = []
+    for found in trainings:
+        names = ", ".join(found.classes[:SHOWN]) or "what it is given"
+        line = f"{from_here(root / found.path)}:{found.line} trains {names}"
+        if option := _from([found], root):
+            line += f"; `pyroify emit{option}` takes network, data and loss from it"
+        lines.append(printable(line) + "\n")
+    return "".join(lines)
 
 
 def _from(trainings: Sequence[Training], root: Path) -> str:
-    """The option that takes from the first script of some."""
+    """The option that takes from the first script of some, as a shell reads it."""
     scripts = [found.script for found in trainings if found.script.endswith(".py")]
-    return f" --from {from_here(root / scripts[0])}" if scripts else ""
+    return f" --from {quote(str(from_here(root / scripts[0])))}" if scripts else ""
 
 
 def render_statuses(report: Report) -> str:

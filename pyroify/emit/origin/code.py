@@ -6,9 +6,11 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 
 from pyroify.diagnostics import Finding
+from pyroify.emit.values import is_name
 from pyroify.program import Index
 from pyroify.program.index import ModuleClass
 from pyroify.source import SourceError, read_source
@@ -34,8 +36,11 @@ class Module:
 
     @property
     def name(self) -> str:
-        """As an import names it."""
-        return self.source.module
+        """As an import names it, from the folder below which every name is one of Python's."""
+        stem = self.path.removesuffix(".py").removesuffix("/__init__")
+        tail = [*takewhile(is_name, reversed(stem.split("/")))]
+        whole = self.source.module
+        return whole if all(map(is_name, whole.split("."))) else ".".join(reversed(tail))
 
     @cached_property
     def definitions(self) -> Mapping[str, Definition]:

@@ -183,7 +183,8 @@ class Cutter:
             walk.defined.clear()
             mark = len(self.nodes)
             names = set(start)
-            lines = walk.block(body, names, need.at)
+            given = walk.handed_over(set(need.names), names)
+            lines = [*walk.block(body, names, need.at), *given]
             if walk.defined <= start:
                 break
             del self.nodes[mark:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -12,6 +13,7 @@ from pyroify.emit.origin.code import Code, Definition, Module, bound_by, flat, r
 from pyroify.emit.origin.options import PARSERS
 from pyroify.emit.origin.text import Writer
 from pyroify.emit.values import is_name
+from pyroify.syntax.nodes import is_main_guard
 
 QUIET: Final = re.compile(
     r"(torch|numpy|random|np)\.(\w+\.)*(manual_seed|seed|set_\w+|use_\w+)|warnings\.\w+"
@@ -21,7 +23,7 @@ QUIET: Final = re.compile(
 """Calls at the top of a file that leave it importable."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Importing:
     """Asks whether definitions work when they are imported; each is looked at once."""
 
@@ -35,6 +37,36 @@ class Importing:
             self.found[node] = self._find(module, node)
         return self.found[node]
 
+    def unset(self, module: Module, node: Definition) -> frozenset[str]:
+        """Names that a network's class reads, and that its file sets only where it is run.
+
+        Whoever imports the class has to set them.
+        """
+        if module is not self.code.script or not isinstance(node, ast.ClassDef):
+            return frozenset()
+        top = self.code.top(module)
+        found, waiting, seen = set[str](), [node], set[ast.AST]()
+        while waiting:
+            cls = waiting.pop()
+            if cls in seen or self.code.class_of(module, cls) is None:
+                continue
+            seen.add(cls)
+            read = reads(cls) & top.bound
+            found |= read & self._set_when_run
+            classes = (n for n in module.source.tree.body if isinstance(n, ast.ClassDef))
+            waiting += [other for other in classes if other.name in read]
+        return frozenset(found)
+
+    @cached_property
+    def _set_when_run(self) -> frozenset[str]:
+        """What the script binds below ``if __name__ == "__main__"``."""
+        guards = (
+            statement
+            for statement in self.code.script.source.tree.body
+            if isinstance(statement, ast.If) and is_main_guard(statement.test)
+        )
+        return frozenset(name for guard in guards for s in flat(guard.body) for name in bound_by(s))
+
     def _find(self, module: Module, node: Definition) -> bool:
         if not is_name(PurePosixPath(module.path).stem):
             return False  # train-gat.py: no import statement names it
@@ -43,7 +75,7 @@ class Importing:
         if isinstance(node, ast.FunctionDef) and self._reads_surroundings(module, node):
             return False
         top = self.code.top(module)
-        for name in reads(node) & top.bound:
+        for name in (reads(node) & top.bound) - self.unset(module, node):
             for statement in flat(module.source.tree.body):
                 if name not in bound_by(statement) or isinstance(statement, ast.Import):
                     continue

@@ -31,6 +31,15 @@ _HELD: Final = re.compile(r"val|dev", re.IGNORECASE)
 SHAPING: Final = frozenset("squeeze view reshape flatten float".split())
 """Methods after which the likelihood takes the output as before."""
 
+SAME_AGAIN: Final = frozenset(
+    """
+    arange array as_tensor asarray cat concatenate eye from_numpy full full_like linspace one_hot
+    ones ones_like stack tensor zeros zeros_like FloatTensor IntTensor LongTensor Tensor
+    float int len list max min range sum tuple zip
+    """.split()
+)
+"""Functions of torch, numpy and Python that make the same of the same."""
+
 
 def take_from(root: Path, index: Index, plan: Plan, path: str, svi: Mapping[str, Any]) -> Origin:
     """What the script at ``path`` trains on what; what ``svi`` says is not asked of it.
@@ -327,12 +336,7 @@ class _Taking:
                     continue
                 for part in headers(statement):
                     for call in (n for n in ast.walk(part) if isinstance(n, ast.Call)):
-                        if not isinstance(call.func, ast.Attribute) or chain(call.func)[:1] in (
-                            ("torch",),
-                            ("np",),
-                            ("random",),
-                            ("numpy",),
-                        ):
+                        if _may_differ(call.func):
                             raise step.called.place.module.in_the_way(
                                 statement,
                                 f"each step makes its rows anew: {ast.unparse(statement)}",
@@ -701,6 +705,14 @@ class _Taking:
             for node in module.source.nodes
             if isinstance(node, ast.Attribute) and chain(node)
         )
+
+
+def _may_differ(func: ast.expr) -> bool:
+    """Whether a function may give something else when it is called with the same again."""
+    if not isinstance(func, ast.Attribute):
+        return not (isinstance(func, ast.Name) and func.id in SAME_AGAIN)
+    library = chain(func)[:1] in (("torch",), ("np",), ("numpy",), ("random",))
+    return library and func.attr not in SAME_AGAIN
 
 
 def _whole(number: float | None) -> int | None:

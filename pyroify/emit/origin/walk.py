@@ -63,6 +63,18 @@ class Walk:
             lines = self._statement(statement, needed) + lines
         return lines
 
+    def handed_over(self, read: set[str], needed: set[str]) -> list[str]:
+        """Lines that give the file of each class that is read what the class reads of it."""
+        module, lines = self.scope.module, list[str]()
+        for node in module.source.tree.body if read else ():
+            if not isinstance(node, ast.ClassDef) or node.name not in read:
+                continue
+            if names := sorted(self.cutter.importing.unset(module, node)):
+                given = ", ".join(f"{name}={name}" for name in names)
+                lines.append(f"vars(sys.modules[{node.name}.__module__]).update({given})")
+                needed |= {*names, node.name}
+        return lines
+
     def _entered(self, statement: ast.stmt, needed: set[str]) -> list[str]:
         """What the header binds of a compound statement that the training is in."""
         names = {n for part in headers(statement) for n in _stored(part)} & needed
@@ -112,9 +124,15 @@ class Walk:
             return []
         text = self.writer.statement(node)
         tree = ast.parse(text)
-        self.defined |= reads(tree) - {node.name}
-        needed |= reads(tree) - {node.name}
+        read = reads(tree) - {node.name}
+        self.defined |= read
+        needed |= {name for name in read if not self._is_set_later(name, node)}
         return self._keep(tree, text)
+
+    def _is_set_later(self, name: str, node: Definition) -> bool:
+        """Whether a name is set in this scope, but only below a definition that reads it."""
+        lines = [s.lineno for s in flat(self.scope.node.body) if name in bound_by(s)]
+        return bool(lines) and min(lines) > node.lineno
 
     def _simple(self, node: ast.stmt, needed: set[str]) -> list[str]:
         names = bound_by(node)
@@ -135,7 +153,8 @@ class Walk:
         if isinstance(node, ast.AugAssign):
             needed |= hits
         self.cutter.kept.add(node)
-        return self._keep(tree, text)
+        kept = self._keep(tree, text)
+        return self.handed_over(reads(tree), needed) + kept
 
     def _is_super_init(self, node: ast.Expr) -> bool:
         return ast.unparse(node).startswith("super().__init__")
