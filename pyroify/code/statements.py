@@ -355,10 +355,13 @@ def _both(first: Statement, second: Statement) -> If | None:
         case If(arms=((test, block),), otherwise=rest), If(arms=((other, more),), otherwise=()):
             if test == other:
                 return If(((test, (*block, *more)),), rest)
-            texts = isinstance(test, str) and isinstance(other, str)
-            if texts and (opposite(test) == other or test == opposite(other)):
+            if isinstance(test, str) and isinstance(other, str) and _are_opposite(test, other):
                 return If(((test, block),), (*rest, *more))
     return None
+
+
+def _are_opposite(test: str, other: str) -> bool:
+    return opposite(test) == other or test == opposite(other)
 
 
 def opposite(test: str) -> str:
