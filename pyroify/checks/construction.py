@@ -36,10 +36,6 @@ from pyroify.syntax.values import (
     walk,
 )
 
-MODULE = {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
-PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
-BEFORE = {"__new__", "__attrs_pre_init__"}
-"""Where else a base's constructor may be called."""
 SNAPSHOTS = {"data", "detach", "item", "tolist", "numpy"}
 LIKE = re.compile(r"torch\.\w+_like|float|int|len|isinstance|hasattr|id|is|type|print")
 AUTOGUIDE = re.compile(r"pyro\.(infer|contrib)\..*\bAuto[A-Z]\w*")
@@ -53,17 +49,8 @@ ANY = "**"
 def no_base_constructor(subject: Subject) -> Iterator[Finding]:
     """A constructor from which PyroModule's own is not reached."""
     constructor = subject.summary.constructor
-    if constructor is None:
+    if constructor is None or subject.summary.calls_base_constructor:
         return
-    bases = MODULE | {dotted for _, dotted, _, _ in subject.cls.cls.bases}
-    for method in subject.methods:
-        if method.name not in subject.summary.building | BEFORE:
-            continue
-        passed_by = method.super_init and PAST_PYRO_MODULE.match(method.super_init.text)
-        if "__init__" in method.super_calls and not passed_by:
-            return
-        if any(target in bases for target, _, _ in method.base_calls):
-            return
     yield subject.finding(
         subject.cls.cls.line,
         subject.cls.cls.column,

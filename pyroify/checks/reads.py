@@ -361,6 +361,7 @@ def cached_method(subject: Subject) -> Iterator[Finding]:
                 "PYR021",
                 f"{method.name} keeps its first result, and with it the first draw",
                 "remove the cache",
+                subject.sites_drawn((method.name,)),
             )
 
 

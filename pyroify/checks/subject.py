@@ -10,6 +10,7 @@ from pyroify.decide.project import Candidates, declared, matches
 from pyroify.decide.randomness import Randomness
 from pyroify.diagnostics import Finding
 from pyroify.dispatch import Trait
+from pyroify.program.calls import Method
 from pyroify.program.index import ModuleClass
 from pyroify.program.summary import ClassSummary
 from pyroify.syntax.access_paths import paths_of
@@ -167,6 +168,19 @@ class Subject:
 
     def sites_drawn(self, path: Path) -> tuple[str, ...]:
         """The same, of what gives values where ``self.<path>`` is read or called."""
+        if len(path) == 1 and (called := tuple(self.summary.calls.methods(*path))):
+            return tuple(dict.fromkeys(self._drawn_by(called)))
+        return self._sites_read(path)
+
+    def _drawn_by(self, methods: Iterable[Method]) -> Iterator[str]:
+        """Those that methods read, directly or by what they call, each in the class it is in."""
+        for cls, method in self.summary.calls.reached(methods, reads=True):
+            if summary := self.project.summaries.get(cls.key):
+                inner = replace(self, summary=summary)
+                for use in filter(inner.randomness.touches, method.uses):
+                    yield from inner._sites_read(use.path)
+
+    def _sites_read(self, path: Path) -> tuple[str, ...]:
         lengths = range(1, len(path) + 1)
         read = (path[:length] for length in lengths if self.is_declared(path[:length]))
         return self.sites_at(next(read, path[:1]))

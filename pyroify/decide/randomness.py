@@ -86,11 +86,11 @@ class Randomness:
             (current.self_calls | current.super_calls).intersection(ENTRIES)
             or _reads_layers(current)
             or (self.names and _reads_by_computed_name(current))
-            or any(map(self._touches, current.uses))
+            or any(map(self.touches, current.uses))
             for _, current in reached
         )
 
-    def _touches(self, use: Use) -> bool:
+    def touches(self, use: Use) -> bool:
         """Whether a use reads values of what is random or holds it, not only shape or device."""
         if use.path[0] not in self.names or use.how in ("store", "delete") or use.within == "is":
             return False

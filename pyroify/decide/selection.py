@@ -27,6 +27,7 @@ class Reason(Enum):
     INHERITS = "{other} is not converted, and would inherit its priors"
     ADDS = "{other}, which is not converted, puts plain layers into its containers"
     TAKES_OVER = "{other}, which is not converted, takes over what it makes random"
+    UNCONSTRUCTED = "{other} does not call its constructor, which a PyroModule cannot do without"
     METACLASS = "{other} is not converted, and its metaclass is at odds with PyroModule's"
     HOLDER = "{other}, which holds it, is not converted: its sites would lose their prefix"
 
@@ -60,6 +61,8 @@ class ClassNode:
     has_parameters: bool = True
     needs_metaclass: bool = False
     """With a base that is a PyroModule it would need a metaclass of both."""
+    is_unconstructed: bool = False
+    """It does not call the constructor of its base."""
     adds_to_inherited: bool = False
     """It puts layers into containers that its bases make."""
     bases: tuple[Key, ...] = ()
@@ -231,5 +234,8 @@ class _State:
             yield Reason.ADDS, sub
         if vertex.is_random and sub in self.refused and key in other.takes_over:
             yield Reason.TAKES_OVER, sub
-        if not self.converts(sub) and not vertex.is_pyro and other.needs_metaclass:
-            yield Reason.METACLASS, sub
+        if not self.converts(sub) and not vertex.is_pyro:
+            if other.is_unconstructed:
+                yield Reason.UNCONSTRUCTED, sub
+            if other.needs_metaclass:
+                yield Reason.METACLASS, sub

@@ -181,7 +181,10 @@ def _endings(sites: Sites) -> Iterator[str]:
 
 
 def _not_followed(part: _Part, site: _Site, sites: Sites) -> Iterator[Rule]:
-    """The rules for a parameter of one instance of which its class says otherwise."""
+    """The rules for a parameter of one instance of which its class says otherwise.
+
+    What cannot be random is about the declarations of a class, and of none that it holds.
+    """
     cls, owner, summary = sites.summary.cls, site.summary.cls, site.summary
     frozen, own = summary.is_frozen(site.path), summary.by_hand.has(site.path)
     path, layer = subpath(part.path, site.path), site.layer
@@ -192,4 +195,4 @@ def _not_followed(part: _Part, site: _Site, sites: Sites) -> Iterator[Rule]:
         sites.keys.append(key)
     key = SiteKey(owner.file.module, owner.cls.qualname, site.path, layer, frozen, own=own)
     common = decide(sites.spec, key).action
-    return (rule for rule in rules if rule.action != common)
+    return (rule for rule in rules if rule.action != common and not rule.barred)

@@ -355,6 +355,7 @@ class _Planner:
         if self._is_left(candidate):  # all that it may hold
             handed += [cls.key for cls in self.index.used_by_left(candidate.cls.file.path)]
         changed = candidate.changed_names
+        is_no_module = candidate.summary.is_no_module
         return ClassNode(
             is_random=candidate.is_random,
             draws_own=bool(candidate.own_random),
@@ -365,12 +366,13 @@ class _Planner:
             is_suppressed=candidate.ignored,
             has_parameters=candidate.summary.has_parameters,
             needs_metaclass=needs_metaclass(candidate.cls, self.index),
+            is_unconstructed=not candidate.summary.calls_base_constructor,
             adds_to_inherited=candidate.summary.adds_to_inherited,
             bases=tuple(
                 base.key for base in candidate.cls.lineage[1:] if base.key in self.candidates
             ),
-            holds=tuple(cls.key for cls in candidate.summary.held),
-            handed=tuple(handed),
+            holds=() if is_no_module else tuple(cls.key for cls in candidate.summary.held),
+            handed=() if is_no_module else tuple(handed),
             holds_unknown=any(map(may_be_any_class, _all_nodes(candidate.summary))),
             reached=tuple(cls.key for cls in reached),
             declares=tuple(lent.key for lent in candidate.borrowed),

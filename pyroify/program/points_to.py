@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, reduce
 
 from pyroify.catalog.calls import LOADING, NO_MODULES, NUMBERS, PROPERTIES, TRANSPARENT
+from pyroify.catalog.layers import Kind, lookup
 from pyroify.catalog.module import MODULE_NAMES, RETURNING_SELF
 from pyroify.catalog.training import GUIDES, LIBRARIES
 from pyroify.program.index import Index, Target
@@ -44,6 +45,9 @@ MAX_NESTED = 30
 """Questions that one leads to, one within the other: more are not asked."""
 HOLDING = frozenset("parameters named_parameters children modules values items keys copy".split())
 """Methods that give what is in a module or a dict."""
+
+LEAVES: frozenset[Kind] = frozenset(("layer", "recurrent", "lazy", "stateless"))
+"""Layers of torch that hold no other module, whatever they are given."""
 
 Key = tuple[str, str]
 """A class: the path of its file and its qualified name."""
@@ -546,6 +550,9 @@ class Pointers:
             return self._looked_up(call, given)
         if name in LOADING:
             return ANYTHING
+        layer = lookup(name)
+        if layer is not None and layer.kind in LEAVES:
+            return NO_INSTANCE
         return given if self._is_outside(dotted, at) else given | ANYTHING
 
     def _looked_up(self, call: Call, given: PointsTo) -> PointsTo:

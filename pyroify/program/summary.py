@@ -72,6 +72,10 @@ ANNOTATED = re.compile(r"([\w.]+)|(?:typing\.)?Optional\[([\w.'\"]+)\]|([\w.]+) 
 """A class, or one of which there may be none."""
 PARAMETERS = frozenset(("parameters", "named_parameters"))
 """Methods of a module that give its parameters."""
+PAST_PYRO_MODULE = re.compile(r"super\((torch\.)?(nn\.)?Module,")
+BEFORE = {"__new__", "__attrs_pre_init__"}
+"""Where else a base's constructor may be called."""
+STORAGE = {("_parameters",), ("_modules",)}
 REMOVING = frozenset(("pop", "popitem", "clear", "__delitem__"))
 """Methods of containers after which a member is missing."""
 ADDING = ("append", "extend", "insert", "setitem")
@@ -637,7 +641,7 @@ class ClassSummary:
                 found += self._of_parts(inner)
         for name, items in entries.items():
             attribute = self._attribute(name, items)
-            if attribute is None:
+            if attribute is None or (self.is_no_module and is_opaque(attribute.node)):
                 continue
             made = {item.value for item in attribute.assignments if isinstance(item.value, Call)}
             if made and made <= seen:
@@ -645,6 +649,35 @@ class ClassSummary:
             seen |= made
             found.append(attribute)
         return tuple(found)
+
+    @cached_property
+    def calls_base_constructor(self) -> bool:
+        """Whether the constructor of PyroModule would be reached from that of the class."""
+        bases = MODULE | {dotted for _, dotted, _, _ in self.cls.cls.bases}
+        for method in self.cls.cls.methods if self.constructor else ():
+            if method.name in self.building | BEFORE:
+                passed_by = method.super_init and PAST_PYRO_MODULE.match(method.super_init.text)
+                if "__init__" in method.super_calls and not passed_by:
+                    return True
+                if any(target in bases for target, _, _ in method.base_calls):
+                    return True
+        return self.constructor is None
+
+    @cached_property
+    def is_no_module(self) -> bool:
+        """Whether torch attaches nothing to it: the constructor of nn.Module is never called."""
+        methods = [method for method in self.cls.cls.methods if method.name in self.building]
+        return (
+            not self.calls_base_constructor
+            and not any(method.super_init for method in methods)
+            and not any(item.path[:1] in STORAGE for m in methods for item in m.assignments)
+            and not any(
+                passed.value == Argument("self")
+                for method in methods
+                for call in method.layer_calls
+                for passed in call.args
+            )
+        )
 
     def attached(self, covered: tuple[Function, ...]) -> frozenset[str]:
         """Names of what these methods attach, modules and parameters; no values they keep."""
