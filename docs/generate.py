@@ -457,6 +457,19 @@ def owners_table() -> str:
     )
 
 
+def owners_failing_table() -> str:
+    """Tests of those projects that fail on the rewritten code alone, and why."""
+    rows = json.loads(OWNERS.read_text())
+    return _table(
+        ("project", "test", "why it fails"),
+        (
+            (row["name"], f"`{test}`", why or "not known")
+            for row in rows
+            for test, why in row["newly_failing"].items()
+        ),
+    )
+
+
 def proofs_table() -> str:
     """How much of each package the last ``make proofs`` verified."""
     rows = json.loads(PROOFS.read_text())
@@ -866,6 +879,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "walk": walk_table,
     "guarantees": guarantees_table,
     "owners": owners_table,
+    "owners_failing": owners_failing_table,
 }
 HOLD_TABLES = (
     "README.md",

@@ -120,11 +120,23 @@ ORIGINAL = {
     "shop/large.py": """
         from torch import nn
         class Large(nn.Module):
-            def __init__(self, width=200_000):
+            def __init__(self):
                 super().__init__()
-                self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+                self.layers = nn.ModuleList(nn.Linear(200_000, 200_000) for _ in range(2))
             def forward(self, x):
                 return self.layers[1](self.layers[0](x))
+        class Wide(nn.Module):
+            def __init__(self, width=200_000):
+                super().__init__()
+                self.layer = nn.Linear(width, width)
+            def forward(self, x):
+                return self.layer(x)
+        class Heavy(nn.Module):
+            def __init__(self, width=3_000):
+                super().__init__()
+                self.layer = nn.Linear(width, width)
+            def forward(self, x):
+                return self.layer(x)
         """,
     "plain/parts.py": """
         from torch import nn
@@ -306,6 +318,8 @@ TARGETS = [
     Target("shop.missing", "Net", "shop/missing.py"),
     Target("shop.missing", "Uses", "shop/missing.py"),
     Target("shop.large", "Large", "shop/large.py"),
+    Target("shop.large", "Wide", "shop/large.py"),
+    Target("shop.large", "Heavy", "shop/large.py"),
     Target("shop.layers", "Scale", "shop/layers.py"),
     Target("broken.whole", "Whole", "broken/whole.py"),
     Target("plain.net", "Net", "plain/net.py"),
@@ -353,6 +367,8 @@ def test_equal_class_names_what_was_compared(results):
         ("shop.missing:Net", "equal", ""),
         ("shop.missing:Uses", "not_verified", "a_package_that_is_not_there is not installed"),
         ("shop.large:Large", "not_verified", "build a smaller one"),
+        ("shop.large:Wide", "equal", ""),
+        ("shop.large:Heavy", "equal", ""),
         ("shop.layers:Scale", "equal", ""),
         ("broken.whole:Whole", "equal", ""),
         ("plain.net:Net", "equal", ""),
@@ -374,6 +390,11 @@ def test_what_is_stood_in_for_is_said(results):
     assert results["shop.missing:Net"].built.startswith(built)
 
 
+@pytest.mark.parametrize("name", ["Wide", "Heavy"])
+def test_a_large_default_is_built_smaller(results, name):
+    assert results[f"shop.large:{name}"].built == f"{name}(width=8)"
+
+
 def test_token_input_is_found(results):
     assert results["shop.nets:Tokens"].calls[0] == "forward(tokens=int[2, 5])"
 
@@ -388,7 +409,7 @@ def test_table_shows_every_class_and_the_counts(results):
     for name in results:
         assert name in table
     assert "shop.nets:Wrong           DIFFERENT" in table
-    total = "22 classes: 10 equal, 2 different, 4 failed, 5 not verified, 1 nothing to call\n"
+    total = "24 classes: 12 equal, 2 different, 4 failed, 5 not verified, 1 nothing to call\n"
     assert table.endswith(total)
 
 

@@ -214,6 +214,24 @@ def uneven_arguments(arguments: Arguments) -> Iterator[Arguments]:
         yield Arguments(arguments.args, kwargs)
 
 
+def smaller_arguments(cls: Callable[..., Any], arguments: object) -> list[Arguments]:
+    """The same arguments, with guesses in place of defaults that are larger.
+
+    Widths alone, and numbers of layers, too: the likeliest come last.
+    """
+    if not isinstance(arguments, Arguments):
+        return []
+    smaller = {
+        p.name: size
+        for p in inspect.signature(cls).parameters.values()
+        if type(p.default) is int and p.name not in arguments.kwargs
+        if p.default > (size := guess_values(p.name, int)[0])
+    }
+    widths = {name: size for name, size in smaller.items() if size == SIZE}
+    kinds = [changed for changed in (widths, smaller) if changed]
+    return [Arguments(arguments.args, {**arguments.kwargs, **changed}) for changed in kinds]
+
+
 def _siblings(
     cls: Callable[..., Any], name: str, hints: Mapping[str, Any], nested: int
 ) -> list[Recipe]:
