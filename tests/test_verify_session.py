@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +22,7 @@ from pyroify.verify import (
     changed_tree,
     original_tree,
     render_results,
+    session,
     verify,
 )
 
@@ -453,6 +457,27 @@ def test_what_hangs_is_ended(trees):
     assert before.status == "not_verified"
     assert before.reason == "the original takes longer than 20 s"
     assert after.status == "equal"
+
+
+@pytest.mark.parametrize(
+    ("computed", "is_over"),
+    [(None, True), (0.01, True), (0.5, False), (1.5, True)],
+    ids=["unknown", "stands still", "busy machine", "slow"],
+)
+def test_a_busy_machine_is_no_fault_of_a_class(monkeypatch, tmp_path, computed, is_over):
+    watch = session._Watch(SimpleNamespace(pid=0), tmp_path, {}, timeout=1.0)
+    watch._target, watch._since = 0, watch._since - 5.0
+    monkeypatch.setattr(session, "_seconds_computed", lambda process: computed)
+    assert watch._is_over() == is_over
+
+
+def test_the_time_that_a_process_computes_is_told():
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("this system does not tell it")
+    until = time.process_time() + 0.2
+    while time.process_time() < until:
+        pass
+    assert session._seconds_computed(os.getpid()) >= 0.2
 
 
 PARTS = {
