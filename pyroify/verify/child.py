@@ -37,7 +37,7 @@ from pyroify.verify.compare.fresh import compare_fresh
 from pyroify.verify.compare.lines import find_classes
 from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.pin import Comparison, OriginalError, compare_call, copy_values
-from pyroify.verify.compare.run import Call, describe, invoke
+from pyroify.verify.compare.run import Call, describe, invoke, set_seed
 from pyroify.verify.compare.sites import buffers, parameters
 from pyroify.verify.making.by_code import CodeCall, GuessedCode, within
 from pyroify.verify.making.guess import (
@@ -344,7 +344,7 @@ class Verifier:
         return functools.reduce(getattr, target.qualname.split("."), module)
 
     def _load_original(self, target: Target) -> type[nn.Module]:
-        pyro.set_rng_seed(0)  # for what is made as it is imported
+        set_seed(0)  # for what is made as it is imported
         try:
             cls = self._load(ORIGINAL, target)
         except (Exception, SystemExit) as error:
@@ -356,7 +356,7 @@ class Verifier:
         return cls
 
     def _load_rewritten(self, target: Target) -> type[nn.Module]:
-        pyro.set_rng_seed(0)
+        set_seed(0)
         try:
             cls: type[nn.Module] = self._load(REWRITTEN, target)
         except (Exception, SystemExit) as error:

@@ -8,11 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from pyroify.verify.compare.run import Given, kept_random_state
+from pyroify.verify.compare.run import Given, kept_random_state, set_seed
 from pyroify.verify.making.guess import Arguments
 
 
@@ -31,7 +30,7 @@ class GuessedCode:
 
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Do as arguments do; the code imports what the current version has."""
-        pyro.set_rng_seed(0)
+        set_seed(0)
         given = _given(self.run())
         made = Arguments(tuple(given.args), given.kwargs)
         return made.construct(cls, converted=converted, seed=seed)
@@ -66,7 +65,7 @@ class CodeCall:
         watched = register_module_parameter_registration_hook(refuse)
         try:
             with kept_random_state():
-                pyro.set_rng_seed(0)
+                set_seed(0)
                 return _given(GuessedCode(self.code).run())
         finally:
             watched.remove()

@@ -21,13 +21,13 @@ from functools import partial, reduce
 from itertools import islice
 from typing import Any, Literal, Union, get_args, get_origin
 
-import pyro
 import torch
 import torch.nn.functional as F
 from pyro.nn.module import PyroModule, to_pyro_module_
 from torch import nn
 
 from pyroify.decide.model import ClassPlan
+from pyroify.verify.compare.run import set_seed
 
 SIZE = 8
 """The width of everything: divisible by the usual numbers of heads and groups."""
@@ -71,10 +71,10 @@ class Arguments:
 
         With ``converted`` the modules it is given are PyroModules.
         """
-        pyro.set_rng_seed(0)
+        set_seed(0)
         args = [_follow(value, converted) for value in self.args]
         kwargs = {name: _follow(value, converted) for name, value in self.kwargs.items()}
-        pyro.set_rng_seed(seed)
+        set_seed(seed)
         return cls(*args, **kwargs)
 
 
@@ -91,7 +91,7 @@ class Maker:
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Call the function of the current version with ``seed``."""
         function = imported(self.function)
-        pyro.set_rng_seed(seed)
+        set_seed(seed)
         made = function()
         if not isinstance(made, cls):  # type: ignore[arg-type]
             raise TypeError(f"{self.function} returns {type(made).__name__}, not {cls.__name__}")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, product
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import torch
@@ -26,6 +26,8 @@ from pyroify.verify.making.guess import SIZE, guess_values
 from pyroify.verify.making.said import Said, shapes_said
 
 ATTEMPTS = 120
+LARGEST = 4_000_000
+"""Numbers that a tensor holds at most."""
 TOKENS = 4
 """Whole numbers in an input are below this: they index embeddings."""
 
@@ -90,7 +92,7 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
         if not queue or time.process_time() > deadline:
             break
         inputs = queue.pop(0)
-        if repr(inputs) in seen:
+        if repr(inputs) in seen or not all(map(_is_moderate, inputs.values())):
             continue
         seen.add(repr(inputs))
         call = _call(method, parameters, inputs, dtype)
@@ -104,6 +106,10 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
             return call, f"{method}({_labels(inputs)})"
         first_error = first_error or "it returns NaN"
     raise NoCall(first_error or "no arguments were found")
+
+
+def _is_moderate(value: Any) -> bool:
+    return not isinstance(value, Shape) or prod(value.sizes) <= LARGEST
 
 
 def given_call(inputs: Sequence[Any] | Mapping[str, Any]) -> tuple[EntryCall, str]:
