@@ -124,8 +124,7 @@ class Row:
 
     ``at_run_time`` are converted classes that leave part of their structure to run time.
     ``tests_before`` and ``tests_after`` are as pytest sums up; ``newly_failing`` are tests that
-    pass on the original each time, and not any more, each with why. ``trained`` is "yes", or the
-    reason.
+    pass on the original each time, and not any more. ``trained`` is "yes", or the reason.
     ``faults`` are those of pyroify: a crash, a difference, a second run that changes something, a
     test that fails for no known reason.
     """
@@ -143,7 +142,7 @@ class Row:
     not_verified: int
     tests_before: str
     tests_after: str
-    newly_failing: Mapping[str, str]
+    newly_failing: list[str]
     trained: str
     faults: list[str]
 
@@ -244,7 +243,7 @@ def take_through(project: Project, checkouts: Path | None) -> Row | None:
         not_verified=counts.get("not_verified", 0),
         tests_before=before,
         tests_after=after,
-        newly_failing={test: project.fails.get(test, "") for test in sorted(newly)},
+        newly_failing=sorted(newly),
         trained=train(project, here),
         faults=faults + [f"verify: {wrong} classes differ or fail"] * bool(wrong),
     )

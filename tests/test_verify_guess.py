@@ -165,6 +165,20 @@ def test_missing_keywords_are_read_from_the_error():
     longer[-1].construct(HandsOn)
 
 
+class Levels(nn.Module):
+    def __init__(self, net, width):
+        super().__init__()
+        self.nets = nn.ModuleList(net)
+
+
+def test_a_layer_is_given_twice_where_several_are_asked_for():
+    with pytest.raises(TypeError) as raised:
+        (first := next(guess_arguments(Levels))).construct(Levels)
+    able = complete_arguments(first, raised.value)
+    assert "net=[nn.Linear(8, 8), nn.Linear(8, 8)], width=8" in map(str, able)
+    able[-1].construct(Levels)
+
+
 class OfSettings(nn.Module):
     def __init__(self, config):
         super().__init__()

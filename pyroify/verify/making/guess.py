@@ -181,7 +181,7 @@ def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Argu
     values = next((given for asked, given in _COMPLAINTS if re.search(asked, message)), ())
     lines = [frame.line or "" for frame in traceback.extract_tb(error.__traceback__)]
     words = set(re.findall(r"\w+", " ".join(lines)))
-    able = [n for n, v in arguments.kwargs.items() if kind in ("", type(v).__name__)]
+    able = [n for n, v in arguments.kwargs.items() if kind in ("", _kind(v))]
     if listed := re.search(
         r"\b(?:one of|choose|expected|among|supported|valid)\b(.*)", message, re.S
     ):
@@ -193,9 +193,16 @@ def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Argu
             yield Arguments(arguments.args, {**arguments.kwargs, name: other})
 
 
+def _kind(value: Any) -> str:
+    """The class of a value, or of what a recipe makes."""
+    if not isinstance(value, Recipe):
+        return type(value).__name__
+    return value.label.partition("(")[0].rpartition(".")[2]
+
+
 def _regrouped(value: Any, message: str) -> Iterator[Any]:
-    """A number twice where several are asked for, and one of several where that is."""
-    if type(value) in (int, float) and re.search(_SEVERAL_ASKED, message):
+    """A value twice where several are asked for, and one of several where that is."""
+    if type(value) in (int, float, Recipe) and re.search(_SEVERAL_ASKED, message):
         yield from ((value, value), [value, value])
     if type(value) in (tuple, list) and value and re.search(_ONE_ASKED, message):
         yield value[0]
@@ -476,11 +483,11 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
 _OF_NO_TYPE = (SIZE, 2, 0.5, True, None, "relu", [SIZE, SIZE], nn.Identity, _LINEAR)
 
 _COMPLAINED_OF = (
-    r"'(\w+)' object|of type '(\w+)'|(\w+) is not a Module"
+    r"'(\w+)' object|of type '(\w+)'|(\w+) is not a Module|with an iterable, but got (\w+)"
     r"|(?:operand|instances) .*'(tuple|list)'"
 )
 _SEVERAL_ASKED = (
-    r"not subscriptable|not iterable|has no len\(\)|non-iterable"
+    r"not subscriptable|not iterable|has no len\(\)|non-iterable|called with an iterable"
     r"|must be (?:an? |of type )?(?:tuple|list|sequence|pair)"
 )
 _ONE_ASKED = (
