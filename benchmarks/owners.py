@@ -54,7 +54,7 @@ FAILING = r"^(?:FAILED|ERROR|SUBFAILED.*) (\S+\.py\S*)"
 
 PINNED = "pyroify.verify.own_runs.pinned_draws"
 
-RUNS_OF_SHAKY = 5
+RUNS_OF_SHAKY = 3
 """How often a test that fails now is run on the original: it may fail there now and then."""
 
 SHORT_TRAINING = ("--epochs", "3", "--samples", "5", "--no-baseline", "--resume", "never")

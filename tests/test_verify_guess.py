@@ -17,7 +17,7 @@ from torch import nn
 
 from pyroify.decide.model import ClassPlan
 from pyroify.verify.compare.run import set_seed
-from pyroify.verify.making import guess
+from pyroify.verify.making import guess, inputs
 from pyroify.verify.making.guess import Arguments, Recipe, complete_arguments, guess_arguments
 from pyroify.verify.making.inputs import LARGEST, NoCall, find_call, given_call
 
@@ -371,6 +371,18 @@ def test_no_input_of_millions_of_numbers_is_tried():
     with pytest.raises(NoCall, match="ValueError"):
         find_call(Grows(), "forward", math.inf)
     assert 100_000 < max(sizes) <= LARGEST
+
+
+class Searches(nn.Module):
+    def start(self):
+        while True:
+            pass
+
+
+def test_a_method_that_computes_too_long_is_no_entry_point(monkeypatch):
+    monkeypatch.setattr(inputs, "METHOD_SECONDS", 0.2)
+    with pytest.raises(NoCall, match=r"takes longer than 0\.2 s"):
+        find_call(Searches(), "start", math.inf)
 
 
 def test_seeds_draw_as_those_of_pyro_do():

@@ -39,7 +39,7 @@ from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.pin import Comparison, OriginalError, compare_call, copy_values
 from pyroify.verify.compare.run import Call, describe, invoke, set_seed
 from pyroify.verify.compare.sites import buffers, parameters
-from pyroify.verify.making.by_code import CodeCall, GuessedCode, within
+from pyroify.verify.making.by_code import CodeCall, GuessedCode
 from pyroify.verify.making.guess import (
     Arguments,
     Maker,
@@ -55,6 +55,7 @@ from pyroify.verify.making.own_uses import OwnUse, OwnUses
 from pyroify.verify.making.rows import rows_of
 from pyroify.verify.making.size import SizeLimit, TooLargeError
 from pyroify.verify.making.stand_in import load_without
+from pyroify.verify.making.time_limit import computing, within
 from pyroify.verify.making.tree import Imports, Tree
 from pyroify.verify.making.variants import Varied, vary
 from pyroify.verify.model import (
@@ -94,6 +95,9 @@ _COMPLETED = 150
 _RECORDED = 3
 _OWN = 2
 """In how many ways of the project's own code a class is built."""
+
+_CALL_SECONDS = 20.0
+"""How long a call that is known from elsewhere may compute: it is made many times."""
 
 _OWN_SECONDS = 30.0
 """How long these may take together to build it and to make the calls."""
@@ -554,7 +558,8 @@ def _as_noted(
     able: dict[str, Varied] = {}
     for call in calls:
         with suppress(Exception, SystemExit):
-            invoke(arguments.construct(cls), call)
+            with computing(_CALL_SECONDS):
+                invoke(arguments.construct(cls), call)
             able[call.label] = vary(arguments.construct(cls), call, deadline)
     done = {varied.call.method for varied in able.values()}
     others = [name for name in _entry_points(cls) if name not in done]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,22 +77,3 @@ class CodeCall:
 
 def _given(names: dict[str, Any]) -> Given:
     return Given(names.get("args", ()), names.get("kwargs", {}))
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """End Python code that takes longer, where the system can do that."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def end(number: int, frame: Any) -> None:
-        raise TimeoutError(f"takes longer than {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -24,10 +24,13 @@ from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.run import EntryCall, describe, invoke
 from pyroify.verify.making.guess import SIZE, guess_values
 from pyroify.verify.making.said import Said, shapes_said
+from pyroify.verify.making.time_limit import computing
 
 ATTEMPTS = 120
 LARGEST = 4_000_000
 """Numbers that a tensor holds at most."""
+FORWARD_SECONDS, METHOD_SECONDS = 20.0, 3.0
+"""How long forward, and another method, may compute; a method may be a whole search."""
 TOKENS = 4
 """Whole numbers in an input are below this: they index embeddings."""
 
@@ -97,7 +100,8 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
         seen.add(repr(inputs))
         call = _call(method, parameters, inputs, dtype)
         try:
-            output = invoke(module, call)
+            with computing(FORWARD_SECONDS if method == "forward" else METHOD_SECONDS):
+                output = invoke(module, call)
         except Exception as error:
             first_error = first_error or describe(error)
             queue = [*_mended(inputs, str(error), _widths(module)), *queue]
