@@ -21,9 +21,10 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ AT_RUN_TIME = "**"
 FAILING = r"^(?:FAILED|ERROR|SUBFAILED.*) (\S+\.py\S*)"
 """How pytest sums up a test that fails; those of parts say more before the name."""
 
+PINNED = "pyroify.verify.own_runs.pinned_draws"
+
+RUNS_OF_SHAKY = 3
+"""How often a test that fails now is run on the original: it may fail there now and then."""
+
 SHORT_TRAINING = ("--epochs", "3", "--samples", "5", "--no-baseline", "--resume", "never")
 
 
@@ -59,9 +65,10 @@ class Project:
     """One entry of the list.
 
     ``package`` is a pinned source distribution; without one it is a checkout, at ``commit``.
-    ``tests`` are the arguments of pytest, none if there are no tests. ``needs`` are releases that
-    it alone imports. The owner writes ``prior`` in place of the one that `init` proposes, the
-    section ``svi``, and ``files``, by path.
+    ``tests`` are the arguments of pytest, none if there are no tests; ``fails`` says of those that
+    have to fail on the rewritten code why. ``needs`` are releases that it alone imports. The owner
+    writes ``prior`` in place of the one that `init` proposes, the section ``svi``, and ``files``,
+    by path.
     """
 
     name: str
@@ -70,6 +77,7 @@ class Project:
     repository: str = ""
     commit: str = ""
     tests: str = ""
+    fails: Mapping[str, str] = field(default_factory=dict)
     needs: Sequence[str] = ()
     prior: str = ""
     svi: Mapping[str, Any] = field(default_factory=dict)
@@ -115,8 +123,10 @@ class Row:
     """What became of one project.
 
     ``at_run_time`` are converted classes that leave part of their structure to run time.
-    ``tests_before`` and ``tests_after`` are as pytest sums up. ``trained`` is "yes", or the reason.
-    ``faults`` are those of pyroify: a crash, a difference, a second run that changes something.
+    ``tests_before`` and ``tests_after`` are as pytest sums up; ``newly_failing`` are tests that
+    pass on the original each time, and not any more. ``trained`` is "yes", or the reason.
+    ``faults`` are those of pyroify: a crash, a difference, a second run that changes something, a
+    test that fails for no known reason.
     """
 
     name: str
@@ -217,7 +227,10 @@ def take_through(project: Project, checkouts: Path | None) -> Row | None:
         faults += crashes("verify", verify)
     (WORK / f"{project.name}.json").write_text(rewrite.output)
     (WORK / f"{project.name}.verify.json").write_text(verify.output)
-    after, newly = own_tests(project, here, "-p", "pyroify.verify.own_runs.pinned_draws")
+    after, failing_now = own_tests(project, here, "-p", PINNED)
+    newly = steady(project, here, failing_now - failing)
+    unknown = sorted(newly - project.fails.keys())
+    faults += [f"own tests: {test} fails now" for test in unknown]
     counts = proof.get("summary", {})
     wrong = counts.get("different", 0) + counts.get("failed", 0)
     return Row(
@@ -230,7 +243,7 @@ def take_through(project: Project, checkouts: Path | None) -> Row | None:
         not_verified=counts.get("not_verified", 0),
         tests_before=before,
         tests_after=after,
-        newly_failing=sorted(newly - failing),
+        newly_failing=sorted(newly),
         trained=train(project, here),
         faults=faults + [f"verify: {wrong} classes differ or fail"] * bool(wrong),
     )
@@ -269,12 +282,34 @@ def own_tests(project: Project, here: Here, *options: str) -> tuple[str, set[str
     """How the project's tests end, and which of them fail."""
     if not project.tests:
         return "", set()
-    always = ("-q", "-rfE", "--tb=line", "--color=no", "-p", "no:cacheprovider")
-    done = run(here, sys.executable, "-m", "pytest", *always, *options, *project.tests.split())
+    done = pytest(here, *options, *project.tests.split())
     (WORK / f"{project.name}.tests{''.join(options)}.txt").write_text(done.output + done.errors)
-    failing = set(re.findall(FAILING, done.output, re.MULTILINE))
+    failing = failed(done)
     found = re.findall(r"(\d+) (passed|failed|errors?)\b", done.last_line())
     return ", ".join(f"{count} {what}" for count, what in found) or done.last_line(), failing
+
+
+def steady(project: Project, here: Here, tests: set[str]) -> set[str]:
+    """Those of the tests that pass on the original each time."""
+    if not tests:
+        return tests
+    with tempfile.TemporaryDirectory(prefix=f"{project.name}-") as folder:
+        run(here, "git", "worktree", "add", "--detach", folder, "HEAD")
+        original = replace(here, folder=Path(folder))
+        for _ in range(RUNS_OF_SHAKY):
+            tests = tests - failed(pytest(original, *sorted(tests))) if tests else tests
+        run(here, "git", "worktree", "remove", "--force", folder)
+    return tests
+
+
+def pytest(here: Here, *arguments: str) -> Done:
+    always = ("-q", "-rfE", "--tb=line", "--color=no", "-p", "no:cacheprovider")
+    return run(here, sys.executable, "-m", "pytest", *always, *arguments)
+
+
+def failed(done: Done) -> set[str]:
+    """The tests that pytest says failed."""
+    return set(re.findall(FAILING, done.output, re.MULTILINE))
 
 
 def add_by_hand(project: Project, folder: Path) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import enum
 import math
+import random
 from collections.abc import Callable
 from itertools import islice
 from typing import Literal
 
+import numpy as np
+import pyro
 import pytest
 import torch
 from torch import nn
 
 from pyroify.decide.model import ClassPlan
-from pyroify.verify.making import guess
+from pyroify.verify.compare.run import set_seed
+from pyroify.verify.making import guess, inputs
 from pyroify.verify.making.guess import Arguments, Recipe, complete_arguments, guess_arguments
-from pyroify.verify.making.inputs import NoCall, find_call, given_call
+from pyroify.verify.making.inputs import LARGEST, NoCall, find_call, given_call
 
 
 def found_call(cls: type[nn.Module], method: str = "forward") -> tuple[str, str]:
@@ -159,6 +163,20 @@ def test_missing_keywords_are_read_from_the_error():
     longer = complete_arguments(arguments, raised.value)
     assert str(longer[-1]) == "dim=8, fn=nn.Linear(8, 8)"
     longer[-1].construct(HandsOn)
+
+
+class Levels(nn.Module):
+    def __init__(self, net, width):
+        super().__init__()
+        self.nets = nn.ModuleList(net)
+
+
+def test_a_layer_is_given_twice_where_several_are_asked_for():
+    with pytest.raises(TypeError) as raised:
+        (first := next(guess_arguments(Levels))).construct(Levels)
+    able = complete_arguments(first, raised.value)
+    assert "net=[nn.Linear(8, 8), nn.Linear(8, 8)], width=8" in map(str, able)
+    able[-1].construct(Levels)
 
 
 class OfSettings(nn.Module):
@@ -340,6 +358,39 @@ def test_tokens_masks_other_methods_and_properties():
 class Picky(nn.Module):
     def forward(self, x):
         raise ValueError("never")
+
+
+def test_no_input_of_millions_of_numbers_is_tried():
+    sizes = []
+
+    class Grows(nn.Module):
+        def forward(self, x):
+            sizes.append(x.numel())
+            raise ValueError(f"size {x.shape[0]} is not {x.shape[0] * 1000}")
+
+    with pytest.raises(NoCall, match="ValueError"):
+        find_call(Grows(), "forward", math.inf)
+    assert 100_000 < max(sizes) <= LARGEST
+
+
+class Searches(nn.Module):
+    def start(self):
+        while True:
+            pass
+
+
+def test_a_method_that_computes_too_long_is_no_entry_point(monkeypatch):
+    monkeypatch.setattr(inputs, "METHOD_SECONDS", 0.2)
+    with pytest.raises(NoCall, match=r"takes longer than 0\.2 s"):
+        find_call(Searches(), "start", math.inf)
+
+
+def test_seeds_draw_as_those_of_pyro_do():
+    drawn = []
+    for seed in (pyro.set_rng_seed, set_seed):
+        seed(3)
+        drawn.append((torch.rand(()).item(), random.random(), np.random.rand()))
+    assert drawn[0] == drawn[1]
 
 
 def test_first_error_is_told_if_nothing_runs():

@@ -36,6 +36,14 @@ class TestConstructions:
             ("given = dict(a=1)\nNet(**given)", ([], {"a": 1})),
             ("def make(n=4):\n    return Net(n)", ([4], {})),
             ("for n in (5, 6):\n    Net(n)", ([5], {})),
+            ("sizes = []\nfor n in (5, 6):\n    sizes += [n]\nNet(sizes)", ([[5, 6]], {})),
+            ("sizes = []\nfor n in (5, 6):\n    sizes.append(n)\nNet(sizes)", ([[5, 6]], {})),
+            ("for n in (5, 6):\n    size = n\n    train(n)\nNet(size)", ([5], {})),
+            (
+                "for k in (1, 2):\n    all = []\n    for n in range(2):\n        some = [n]\n"
+                "        some += [k]\n        all += [some]\n    Net(all)",
+                ([[[0, 1], [1, 1]]], {}),
+            ),
             ("if __name__ == '__main__':\n    n = 7\n    model = Net(n).eval()", ([7], {})),
             ("def half(n):\n    return n // 2\nNet(half(8))", ([4], {})),
             (

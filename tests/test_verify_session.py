@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +22,7 @@ from pyroify.verify import (
     changed_tree,
     original_tree,
     render_results,
+    session,
     verify,
 )
 
@@ -120,11 +124,23 @@ ORIGINAL = {
     "shop/large.py": """
         from torch import nn
         class Large(nn.Module):
-            def __init__(self, width=200_000):
+            def __init__(self):
                 super().__init__()
-                self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+                self.layers = nn.ModuleList(nn.Linear(200_000, 200_000) for _ in range(2))
             def forward(self, x):
                 return self.layers[1](self.layers[0](x))
+        class Wide(nn.Module):
+            def __init__(self, width=200_000):
+                super().__init__()
+                self.layer = nn.Linear(width, width)
+            def forward(self, x):
+                return self.layer(x)
+        class Heavy(nn.Module):
+            def __init__(self, width=3_000):
+                super().__init__()
+                self.layer = nn.Linear(width, width)
+            def forward(self, x):
+                return self.layer(x)
         """,
     "plain/parts.py": """
         from torch import nn
@@ -306,6 +322,8 @@ TARGETS = [
     Target("shop.missing", "Net", "shop/missing.py"),
     Target("shop.missing", "Uses", "shop/missing.py"),
     Target("shop.large", "Large", "shop/large.py"),
+    Target("shop.large", "Wide", "shop/large.py"),
+    Target("shop.large", "Heavy", "shop/large.py"),
     Target("shop.layers", "Scale", "shop/layers.py"),
     Target("broken.whole", "Whole", "broken/whole.py"),
     Target("plain.net", "Net", "plain/net.py"),
@@ -353,6 +371,8 @@ def test_equal_class_names_what_was_compared(results):
         ("shop.missing:Net", "equal", ""),
         ("shop.missing:Uses", "not_verified", "a_package_that_is_not_there is not installed"),
         ("shop.large:Large", "not_verified", "build a smaller one"),
+        ("shop.large:Wide", "equal", ""),
+        ("shop.large:Heavy", "equal", ""),
         ("shop.layers:Scale", "equal", ""),
         ("broken.whole:Whole", "equal", ""),
         ("plain.net:Net", "equal", ""),
@@ -374,6 +394,11 @@ def test_what_is_stood_in_for_is_said(results):
     assert results["shop.missing:Net"].built.startswith(built)
 
 
+@pytest.mark.parametrize("name", ["Wide", "Heavy"])
+def test_a_large_default_is_built_smaller(results, name):
+    assert results[f"shop.large:{name}"].built == f"{name}(width=8)"
+
+
 def test_token_input_is_found(results):
     assert results["shop.nets:Tokens"].calls[0] == "forward(tokens=int[2, 5])"
 
@@ -388,7 +413,7 @@ def test_table_shows_every_class_and_the_counts(results):
     for name in results:
         assert name in table
     assert "shop.nets:Wrong           DIFFERENT" in table
-    total = "22 classes: 10 equal, 2 different, 4 failed, 5 not verified, 1 nothing to call\n"
+    total = "24 classes: 12 equal, 2 different, 4 failed, 5 not verified, 1 nothing to call\n"
     assert table.endswith(total)
 
 
@@ -432,6 +457,27 @@ def test_what_hangs_is_ended(trees):
     assert before.status == "not_verified"
     assert before.reason == "the original takes longer than 20 s"
     assert after.status == "equal"
+
+
+@pytest.mark.parametrize(
+    ("computed", "is_over"),
+    [(None, True), (0.01, True), (0.5, False), (1.5, True)],
+    ids=["unknown", "stands still", "busy machine", "slow"],
+)
+def test_a_busy_machine_is_no_fault_of_a_class(monkeypatch, tmp_path, computed, is_over):
+    watch = session._Watch(SimpleNamespace(pid=0), tmp_path, {}, timeout=1.0)
+    watch._target, watch._since = 0, watch._since - 5.0
+    monkeypatch.setattr(session, "_seconds_computed", lambda process: computed)
+    assert watch._is_over() == is_over
+
+
+def test_the_time_that_a_process_computes_is_told():
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("this system does not tell it")
+    until = time.process_time() + 0.2
+    while time.process_time() < until:
+        pass
+    assert session._seconds_computed(os.getpid()) >= 0.2
 
 
 PARTS = {

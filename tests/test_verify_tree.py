@@ -23,3 +23,17 @@ def test_what_a_failed_package_lacks_is_the_reason_for_all_that_need_it(tmp_path
             with pytest.raises(ModuleNotFoundError, match="a_package_that_is_not_there"):
                 tree.load(f"shop_of_vaes/{name}.py", f"shop_of_vaes.{name}", name.title())
         assert tree.load("shop_of_vaes/alone.py", "shop_of_vaes.alone", "Alone").__name__ == "Alone"
+
+
+def test_modules_of_no_version_are_looked_at_once(tmp_path, monkeypatch):
+    looked = []
+    tree = Tree(tmp_path)
+    monkeypatch.setattr(tree, "_holds", lambda module: bool(looked.append(module)))
+    imports = Imports()
+    with imports.of(tree):
+        pass
+    assert looked
+    looked.clear()
+    with imports.of(tree):
+        pass
+    assert not looked

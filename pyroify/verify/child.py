@@ -29,6 +29,7 @@ import pyro
 import torch
 from pyro.nn import PyroModule
 from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 from pyroify.verify.compare.agreement import compare_with_plan
 from pyroify.verify.compare.draws import KeptDraw, SameDraws, audit_construction, values_replaced
@@ -36,23 +37,25 @@ from pyroify.verify.compare.fresh import compare_fresh
 from pyroify.verify.compare.lines import find_classes
 from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.pin import Comparison, OriginalError, compare_call, copy_values
-from pyroify.verify.compare.run import Call, describe, invoke
+from pyroify.verify.compare.run import Call, describe, invoke, set_seed
 from pyroify.verify.compare.sites import buffers, parameters
-from pyroify.verify.making.by_code import CodeCall, GuessedCode, within
+from pyroify.verify.making.by_code import CodeCall, GuessedCode
 from pyroify.verify.making.guess import (
     Arguments,
     Maker,
     complete_arguments,
     guess_arguments,
     imported,
+    smaller_arguments,
     take_given,
     uneven_arguments,
 )
 from pyroify.verify.making.inputs import NoCall, find_call, given_call
 from pyroify.verify.making.own_uses import OwnUse, OwnUses
 from pyroify.verify.making.rows import rows_of
-from pyroify.verify.making.size import SizeLimit
+from pyroify.verify.making.size import SizeLimit, TooLargeError
 from pyroify.verify.making.stand_in import load_without
+from pyroify.verify.making.time_limit import computing, within
 from pyroify.verify.making.tree import Imports, Tree
 from pyroify.verify.making.variants import Varied, vary
 from pyroify.verify.model import (
@@ -79,6 +82,12 @@ _VARIANT_SECONDS = 30.0
 _LARGEST = 500_000_000
 """Numbers that a class with guessed arguments may hold: defaults may be those of a large model."""
 
+_MODERATE = 4_000_000
+"""Numbers above which a class with guessed arguments is built smaller, if it can be."""
+
+_CLASS_SECONDS = 90.0
+"""After that much time a class is not compared in further ways of building it."""
+
 _BUILDS_CALLED = 12
 _COMPLETED = 150
 """How many arguments that do not do are mended by what the constructor says of them."""
@@ -86,6 +95,9 @@ _COMPLETED = 150
 _RECORDED = 3
 _OWN = 2
 """In how many ways of the project's own code a class is built."""
+
+_CALL_SECONDS = 20.0
+"""How long a call that is known from elsewhere may compute: it is made many times."""
 
 _OWN_SECONDS = 30.0
 """How long these may take together to build it and to make the calls."""
@@ -184,7 +196,10 @@ class Verifier:
         if around:
             return self._verify_within(target, around, result)
         done: list[VerifyResult] = []
+        until = time.process_time() + _CLASS_SECONDS
         for rehearsal in rehearsals:
+            if time.process_time() > until and any(each.status == "equal" for each in done):
+                break
             done.append(self._verify_as(target, rehearsal, result))
             if done[-1].status in ("different", "failed"):
                 return done[-1]
@@ -333,7 +348,7 @@ class Verifier:
         return functools.reduce(getattr, target.qualname.split("."), module)
 
     def _load_original(self, target: Target) -> type[nn.Module]:
-        pyro.set_rng_seed(0)  # for what is made as it is imported
+        set_seed(0)  # for what is made as it is imported
         try:
             cls = self._load(ORIGINAL, target)
         except (Exception, SystemExit) as error:
@@ -345,7 +360,7 @@ class Verifier:
         return cls
 
     def _load_rewritten(self, target: Target) -> type[nn.Module]:
-        pyro.set_rng_seed(0)
+        set_seed(0)
         try:
             cls: type[nn.Module] = self._load(REWRITTEN, target)
         except (Exception, SystemExit) as error:
@@ -543,7 +558,8 @@ def _as_noted(
     able: dict[str, Varied] = {}
     for call in calls:
         with suppress(Exception, SystemExit):
-            invoke(arguments.construct(cls), call)
+            with computing(_CALL_SECONDS):
+                invoke(arguments.construct(cls), call)
             able[call.label] = vary(arguments.construct(cls), call, deadline)
     done = {varied.call.method for varied in able.values()}
     others = [name for name in _entry_points(cls) if name not in done]
@@ -572,21 +588,30 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
     """Yield the arguments with which the class can be built; at least one."""
     guesses: Iterator[Built] = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
     first_error, any_built = "", False
-    completed: list[Built] = []
+    waiting: list[Built] = []
     tried = set[str]()
     while time.process_time() < deadline:
-        arguments = completed.pop() if completed else next(guesses, None)
+        arguments = waiting.pop() if waiting else next(guesses, None)
         if arguments is None:
             break
+        more: list[Arguments] = []
+        is_new = str(arguments) not in tried
+        tried.add(str(arguments))
         try:
             with SizeLimit(_LARGEST) if build.is_guessed else nullcontext():
-                arguments.construct(cls)
+                made = arguments.construct(cls)
+            if build.is_guessed and is_new and _numbers(made) > _MODERATE:
+                more = smaller_arguments(cls, arguments)
         except (Exception, SystemExit) as error:
             first_error = first_error or describe(error)
-            tried.add(str(arguments))
-            if len(tried) < _COMPLETED:
+            if isinstance(error, TooLargeError):
+                more = smaller_arguments(cls, arguments)
+            elif len(tried) < _COMPLETED:
                 more = complete_arguments(arguments, error)
-                completed += [other for other in more if str(other) not in tried]
+            waiting += [other for other in more if str(other) not in tried]
+            continue
+        if smaller := [other for other in more if str(other) not in tried]:
+            waiting += [arguments, *smaller]
             continue
         any_built = True
         yield arguments
@@ -594,6 +619,12 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
         which = "guessed" if build.is_guessed else "these"
         reason = first_error or "its signature is not known"
         raise NotVerified(f"cannot be built with {which} arguments: {reason}")
+
+
+def _numbers(module: nn.Module) -> int:
+    """How many numbers its parameters hold; those of a lazy layer have no size yet."""
+    sized = (p for p in module.parameters() if not isinstance(p, UninitializedTensorMixin))
+    return sum(parameter.numel() for parameter in sized)
 
 
 def _given(build: Build) -> Arguments | GuessedCode | Maker:

@@ -25,6 +25,8 @@ START_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 _SLOWDOWN = 20
 """The rewritten code may take that much longer than the original: it is also trained."""
+_IDLE = 0.05
+"""The share of the time that a child computes at least, on a machine that is busy otherwise."""
 
 _BOOTSTRAP = """\
 import runpy, sys
@@ -174,6 +176,8 @@ class _Watch:
         self._target: int | None = None
         self._stage = ""
         self._since = time.monotonic()
+        self._computed = 0.0
+        """Seconds that the child had computed when the stage began."""
         self._slowest_original, self._is_searching = 0.0, True
         self._noise = 0
         """Bytes that earlier targets have written to stderr."""
@@ -198,7 +202,7 @@ class _Watch:
                 has_ended = self._child.poll() is not None
                 *complete, rest = (rest + lines.read()).split("\n")
                 yield from map(json.loads, complete)
-                if has_ended or self._seconds() > self._limit():
+                if has_ended or self._is_over():
                     return
                 time.sleep(_POLL_SECONDS)
 
@@ -213,12 +217,20 @@ class _Watch:
             self._slowest_original = max(self._slowest_original, seconds)
             self._is_searching = False
         self._target, self._stage, self._since = number, stage, time.monotonic()
+        self._computed = _seconds_computed(self._child.pid) or 0.0
 
     def _seconds(self) -> float:
         return time.monotonic() - self._since
 
-    def _limit(self) -> float:
-        return START_SECONDS if self._target is None else self._timeout
+    def _is_over(self) -> bool:
+        """Whether the child has had its time, or stands still: a busy machine is no fault of it."""
+        limit = START_SECONDS if self._target is None else self._timeout
+        if (seconds := self._seconds()) <= limit:
+            return False
+        computed = _seconds_computed(self._child.pid)
+        if computed is None:
+            return True
+        return not _IDLE * seconds < computed - self._computed < limit
 
     def _blame(self) -> Iterator[tuple[int, VerifyResult]]:
         """Say what the target that was being verified did.
@@ -265,6 +277,16 @@ class _Watch:
         if "No module named 'torch'" in words or "No module named 'pyro'" in words:
             return "torch and pyro-ppl are needed to verify: pip install 'pyroify[run]'"
         return f"the child process {words}"
+
+
+def _seconds_computed(process: int) -> float | None:
+    """The processor time of a process and what it waited for; None where that cannot be told."""
+    try:
+        # The name comes second, in parentheses; it may hold spaces.
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _result(document: dict[str, Any]) -> VerifyResult:

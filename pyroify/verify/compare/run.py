@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import random
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import pyro
 import torch
 from pyro import poutine
@@ -43,6 +45,7 @@ def _short(value: Any) -> str:
     return reprlib.repr(value)
 
 
+_HAS_DEVICES = any(kind.is_available() for kind in (torch.cuda, torch.xpu, torch.backends.mps))
 _LONGEST = 400
 """Characters of a message that are shown."""
 
@@ -156,11 +159,21 @@ def run(module: nn.Module, call: Call, seed: int, pins: Pins = NO_PINS) -> Run:
         stack.enter_context(pyro.get_param_store().scope())
         trace = stack.enter_context(poutine.trace())
         stack.enter_context(_Pinned(pins))
-        pyro.set_rng_seed(seed)
+        set_seed(seed)
         if given.random is not None:
             torch.set_rng_state(given.random)
         output = invoke(module, call, given)
     return Run(output, dict(trace.trace.nodes), given)
+
+
+def set_seed(seed: int) -> None:
+    """As ``pyro.set_rng_seed``, which takes longer than most calls to note it for other devices."""
+    if _HAS_DEVICES:
+        pyro.set_rng_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def describe(error: BaseException) -> str:

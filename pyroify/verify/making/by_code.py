@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from pyroify.verify.compare.run import Given, kept_random_state
+from pyroify.verify.compare.run import Given, kept_random_state, set_seed
 from pyroify.verify.making.guess import Arguments
 
 
@@ -31,7 +29,7 @@ class GuessedCode:
 
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Do as arguments do; the code imports what the current version has."""
-        pyro.set_rng_seed(0)
+        set_seed(0)
         given = _given(self.run())
         made = Arguments(tuple(given.args), given.kwargs)
         return made.construct(cls, converted=converted, seed=seed)
@@ -66,7 +64,7 @@ class CodeCall:
         watched = register_module_parameter_registration_hook(refuse)
         try:
             with kept_random_state():
-                pyro.set_rng_seed(0)
+                set_seed(0)
                 return _given(GuessedCode(self.code).run())
         finally:
             watched.remove()
@@ -79,22 +77,3 @@ class CodeCall:
 
 def _given(names: dict[str, Any]) -> Given:
     return Given(names.get("args", ()), names.get("kwargs", {}))
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """End Python code that takes longer, where the system can do that."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def end(number: int, frame: Any) -> None:
-        raise TimeoutError(f"takes longer than {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

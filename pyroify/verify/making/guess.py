@@ -21,13 +21,13 @@ from functools import partial, reduce
 from itertools import islice
 from typing import Any, Literal, Union, get_args, get_origin
 
-import pyro
 import torch
 import torch.nn.functional as F
 from pyro.nn.module import PyroModule, to_pyro_module_
 from torch import nn
 
 from pyroify.decide.model import ClassPlan
+from pyroify.verify.compare.run import set_seed
 
 SIZE = 8
 """The width of everything: divisible by the usual numbers of heads and groups."""
@@ -71,10 +71,10 @@ class Arguments:
 
         With ``converted`` the modules it is given are PyroModules.
         """
-        pyro.set_rng_seed(0)
+        set_seed(0)
         args = [_follow(value, converted) for value in self.args]
         kwargs = {name: _follow(value, converted) for name, value in self.kwargs.items()}
-        pyro.set_rng_seed(seed)
+        set_seed(seed)
         return cls(*args, **kwargs)
 
 
@@ -91,7 +91,7 @@ class Maker:
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Call the function of the current version with ``seed``."""
         function = imported(self.function)
-        pyro.set_rng_seed(seed)
+        set_seed(seed)
         made = function()
         if not isinstance(made, cls):  # type: ignore[arg-type]
             raise TypeError(f"{self.function} returns {type(made).__name__}, not {cls.__name__}")
@@ -181,7 +181,7 @@ def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Argu
     values = next((given for asked, given in _COMPLAINTS if re.search(asked, message)), ())
     lines = [frame.line or "" for frame in traceback.extract_tb(error.__traceback__)]
     words = set(re.findall(r"\w+", " ".join(lines)))
-    able = [n for n, v in arguments.kwargs.items() if kind in ("", type(v).__name__)]
+    able = [n for n, v in arguments.kwargs.items() if kind in ("", _kind(v))]
     if listed := re.search(
         r"\b(?:one of|choose|expected|among|supported|valid)\b(.*)", message, re.S
     ):
@@ -193,9 +193,16 @@ def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Argu
             yield Arguments(arguments.args, {**arguments.kwargs, name: other})
 
 
+def _kind(value: Any) -> str:
+    """The class of a value, or of what a recipe makes."""
+    if not isinstance(value, Recipe):
+        return type(value).__name__
+    return value.label.partition("(")[0].rpartition(".")[2]
+
+
 def _regrouped(value: Any, message: str) -> Iterator[Any]:
-    """A number twice where several are asked for, and one of several where that is."""
-    if type(value) in (int, float) and re.search(_SEVERAL_ASKED, message):
+    """A value twice where several are asked for, and one of several where that is."""
+    if type(value) in (int, float, Recipe) and re.search(_SEVERAL_ASKED, message):
         yield from ((value, value), [value, value])
     if type(value) in (tuple, list) and value and re.search(_ONE_ASKED, message):
         yield value[0]
@@ -212,6 +219,24 @@ def uneven_arguments(arguments: Arguments) -> Iterator[Arguments]:
     for order in (sizes, sizes[::-1]):
         kwargs = {**arguments.kwargs, **dict(zip(alike, order, strict=True))}
         yield Arguments(arguments.args, kwargs)
+
+
+def smaller_arguments(cls: Callable[..., Any], arguments: object) -> list[Arguments]:
+    """The same arguments, with guesses in place of defaults that are larger.
+
+    Widths alone, and numbers of layers, too: the likeliest come last.
+    """
+    if not isinstance(arguments, Arguments):
+        return []
+    smaller = {
+        p.name: size
+        for p in inspect.signature(cls).parameters.values()
+        if type(p.default) is int and p.name not in arguments.kwargs
+        if p.default > (size := guess_values(p.name, int)[0])
+    }
+    widths = {name: size for name, size in smaller.items() if size == SIZE}
+    kinds = [changed for changed in (widths, smaller) if changed]
+    return [Arguments(arguments.args, {**arguments.kwargs, **changed}) for changed in kinds]
 
 
 def _siblings(
@@ -458,11 +483,11 @@ _BY_NAME: tuple[tuple[str, tuple[Any, ...]], ...] = (
 _OF_NO_TYPE = (SIZE, 2, 0.5, True, None, "relu", [SIZE, SIZE], nn.Identity, _LINEAR)
 
 _COMPLAINED_OF = (
-    r"'(\w+)' object|of type '(\w+)'|(\w+) is not a Module"
+    r"'(\w+)' object|of type '(\w+)'|(\w+) is not a Module|with an iterable, but got (\w+)"
     r"|(?:operand|instances) .*'(tuple|list)'"
 )
 _SEVERAL_ASKED = (
-    r"not subscriptable|not iterable|has no len\(\)|non-iterable"
+    r"not subscriptable|not iterable|has no len\(\)|non-iterable|called with an iterable"
     r"|must be (?:an? |of type )?(?:tuple|list|sequence|pair)"
 )
 _ONE_ASKED = (

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, product
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import torch
@@ -24,8 +24,13 @@ from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.run import EntryCall, describe, invoke
 from pyroify.verify.making.guess import SIZE, guess_values
 from pyroify.verify.making.said import Said, shapes_said
+from pyroify.verify.making.time_limit import computing
 
 ATTEMPTS = 120
+LARGEST = 4_000_000
+"""Numbers that a tensor holds at most."""
+FORWARD_SECONDS, METHOD_SECONDS = 20.0, 3.0
+"""How long forward, and another method, may compute; a method may be a whole search."""
 TOKENS = 4
 """Whole numbers in an input are below this: they index embeddings."""
 
@@ -90,12 +95,13 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
         if not queue or time.process_time() > deadline:
             break
         inputs = queue.pop(0)
-        if repr(inputs) in seen:
+        if repr(inputs) in seen or not all(map(_is_moderate, inputs.values())):
             continue
         seen.add(repr(inputs))
         call = _call(method, parameters, inputs, dtype)
         try:
-            output = invoke(module, call)
+            with computing(FORWARD_SECONDS if method == "forward" else METHOD_SECONDS):
+                output = invoke(module, call)
         except Exception as error:
             first_error = first_error or describe(error)
             queue = [*_mended(inputs, str(error), _widths(module)), *queue]
@@ -104,6 +110,10 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
             return call, f"{method}({_labels(inputs)})"
         first_error = first_error or "it returns NaN"
     raise NoCall(first_error or "no arguments were found")
+
+
+def _is_moderate(value: Any) -> bool:
+    return not isinstance(value, Shape) or prod(value.sizes) <= LARGEST
 
 
 def given_call(inputs: Sequence[Any] | Mapping[str, Any]) -> tuple[EntryCall, str]:

@@ -11,7 +11,8 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -194,11 +195,11 @@ class _Cut:
         bound = [s for key, s in scope.bindings() if key == name and (is_file or s.lineno < line)]
         if bound:
             before = [statement for statement in bound if statement.lineno < line]
-            self._take(name, (before or bound)[-1], scope)
+            self._take_whole(name, (before or bound)[-1], scope, line)
             is_imported = isinstance((before or bound)[-1], ast.Import | ast.ImportFrom)
             for statement in () if is_imported else _flat(scope.node.body):
                 if bound[-1].lineno < statement.lineno < line and _is_about(statement, name):
-                    self._take(name, statement, scope)
+                    self._take_whole(name, statement, scope, line)
             return
         if isinstance(scope.node, ast.FunctionDef | ast.AsyncFunctionDef):
             if given := _given(scope.node, name):
@@ -215,6 +216,18 @@ class _Cut:
             self._name(name, scope.outer, line)
         elif not hasattr(builtins, name):
             raise _Lost(name)
+
+    def _take_whole(self, name: str, statement: ast.stmt, scope: _Scope, line: int) -> None:
+        """Take a statement with the loop around it, if that ends before ``line`` and may be run."""
+        for loop in _flat(scope.node.body):
+            ends = getattr(loop, "end_lineno", 0)
+            if isinstance(loop, ast.For) and loop.lineno <= statement.lineno <= ends < line:
+                with suppress(_Lost):
+                    cut = replace(self, taken=dict(self.taken))
+                    cut._take(name, loop, scope)
+                    self.taken |= cut.taken
+                    return
+        self._take(name, statement, scope)
 
     def _take(self, name: str, statement: ast.stmt, scope: _Scope) -> None:
         is_definition = isinstance(statement, ast.FunctionDef | ast.ClassDef)
@@ -239,8 +252,12 @@ class _Cut:
                     self._name(read, scope, 1 << 30)
                 except _Lost:
                     continue
-        else:
-            self.need(_read_by(statement), scope, statement.lineno)
+            return
+        self.need(_read_by(statement), scope, statement.lineno)
+        inside = _flat(statement.body) if isinstance(statement, ast.For) else ()
+        for grown in sorted({key for part in inside for key, _ in _bound(part)}):
+            if any(key == grown and s.lineno < statement.lineno for key, s in scope.bindings()):
+                self._name(grown, scope, statement.lineno)
 
     def _absolute(self, statement: ast.ImportFrom) -> str:
         parents = self.package.split(".")[: -statement.level]

@@ -20,6 +20,8 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._modules: dict[str, ModuleType] = {}
+        self._others: dict[str, ModuleType] = {}
+        """Modules that are known to be of no version: there are thousands."""
         self._folders: list[str] = []
         self._passed_over: dict[str, Exception] = {}
         """What the ``__init__.py`` raised of packages whose modules are imported without it."""
@@ -33,7 +35,10 @@ class Tree:
 
     def leave(self) -> None:
         """Put the modules of this version out of sight."""
-        self._modules = {name: m for name, m in sys.modules.items() if self._holds(m)}
+        others = self._others
+        new = {name: m for name, m in sys.modules.items() if others.get(name) is not m}
+        self._modules = {name: m for name, m in new.items() if self._holds(m)}
+        others |= {name: m for name, m in new.items() if name not in self._modules}
         for name in self._modules:
             del sys.modules[name]
         sys.path[:] = [folder for folder in sys.path if folder not in self._folders]

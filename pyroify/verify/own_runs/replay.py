@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyro
 import torch
 from torch import nn
 
 from pyroify.verify.compare.pin import copy_values
-from pyroify.verify.compare.run import Given
+from pyroify.verify.compare.run import Given, set_seed
 from pyroify.verify.compare.sites import buffers, parameters
 from pyroify.verify.making.guess import Arguments
 from pyroify.verify.making.tree import Imports
@@ -78,7 +77,7 @@ class RecordedArguments:
 
     def construct(self, cls: Callable[..., Any], *, converted: bool = False, seed: int = 0) -> Any:
         """Call ``cls`` with ``seed``; what the arguments draw is always drawn with seed 0."""
-        pyro.set_rng_seed(0)
+        set_seed(0)
         _, (args, kwargs, _) = read_note(self.note, self.imports, converted)
         return Arguments(tuple(args), kwargs).construct(cls, converted=converted, seed=seed)
 
