@@ -52,7 +52,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         functions=tuple(found.functions),
         aliases=tuple(found.aliases.items()),
         grown=frozenset(grown(source, found.followed)),
-        bound=frozenset(_bound(source.nodes)) | source.names,
+        bound=frozenset(_bound(source)) | source.names,
         mentions=mentions(source),
         suppressed=tuple(_suppressions(source)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
@@ -288,19 +288,17 @@ def _declares_later(source: Source, value: ast.expr | None) -> bool:
     return isinstance(value, ast.Constant)
 
 
-def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
+def _bound(source: Source) -> Iterator[str]:
     """Names that are assigned, or are arguments, anywhere in a file."""
-    for node in nodes:
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.arg):
-            yield node.arg
+    names = source.nodes.of(ast.Name)
+    yield from (node.id for node in names if not isinstance(node.ctx, ast.Load))
+    yield from (node.arg for node in source.nodes.of(ast.arg))
 
 
 def _suppressions(source: Source) -> Iterator[Suppression]:
     first = {
         node.end_lineno: node.lineno
-        for node in source.nodes
+        for node in source.nodes.all
         if isinstance(node, ast.stmt) and not hasattr(node, "body")
         if not isinstance(node, ast.Match)
     }
