@@ -36,8 +36,8 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
 
     ``module`` is its dotted name, from which relative imports are resolved. Raises SyntaxError.
     """
-    tree = ast.parse(text, filename=path)
-    source = Source(text, tree, module, is_package)
+    source = _source(text, path, module, is_package)
+    tree = source.tree
     found = _Found(source)
     found.read_module(tree.body)
     return File(
@@ -66,6 +66,22 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         liftings=liftings(source),
         networks=bound_networks(source),
     )
+
+
+def extract_classes(text: str, path: str, module: str, is_package: bool = False) -> File:
+    """Of the facts of a file only those of its classes, and what a rewrite has defined in it.
+
+    Raises SyntaxError.
+    """
+    source = _source(text, path, module, is_package)
+    found = _Classes(source)
+    found.read_module(source.tree.body)
+    written = tuple(definitions(source.tree.body))
+    return File(path, module, classes=tuple(found.classes), definitions=written)
+
+
+def _source(text: str, path: str, module: str, is_package: bool) -> Source:
+    return Source(text, ast.parse(text, filename=path), module, is_package)
 
 
 @dataclass
@@ -222,6 +238,13 @@ class _Found:
                 end_line=node.end_lineno or node.lineno,
             )
         )
+
+
+class _Classes(_Found):
+    """Classes alone, those within functions included."""
+
+    def _read_function(self, node: Definition, name: str) -> None:
+        self._read_within(node, name)
 
 
 def _definitions(node: ast.AST) -> Iterator[ast.ClassDef | Definition]:
