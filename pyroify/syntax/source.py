@@ -159,7 +159,7 @@ class Source:
 
 def traits_among(nodes: Nodes, imports: Mapping[str, str]) -> frozenset[Trait]:
     """The forms of nodes, their names and texts; what is imported has the name of what it is."""
-    found: set[Trait] = {*nodes.forms}
+    found: set[Trait] = {*nodes.forms}  # type: ignore[arg-type]
     names = {node.id for node in nodes.of(ast.Name)}
     found.update(imports.get(name, name).rpartition(".")[2] for name in names)
     found.update(node.attr for node in nodes.of(ast.Attribute))
