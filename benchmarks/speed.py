@@ -24,7 +24,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from worst import CASES, CODE, HEAD, SPEC, check, costs, net, write
+from worst import CASES, CODE, HEAD, SPEC, check, costs, environment, net, write
 
 from pyroify.pipeline import rewrite_files
 from pyroify.planning import build_plan
@@ -32,7 +32,6 @@ from pyroify.program import build_index
 from pyroify.spec.load import parse_spec
 
 FIGURES = Path(__file__).with_name("speed.json")
-PACKAGE = Path(__file__).resolve().parents[1]
 SUBPACKAGES = ("nn/modules", "ao/nn")
 ROUNDS = 3
 CODEMOD = """
@@ -89,7 +88,7 @@ def process(*arguments: str) -> float:
     started = subprocess.Popen(
         [sys.executable, *arguments],
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        env=environment(),
     )
     _, status, used = os.wait4(started.pid, 0)
     started.returncode = os.waitstatus_to_exitcode(status)

@@ -156,6 +156,13 @@ def write(root: Path, files: Files) -> None:
         (root / name).write_text(text)
 
 
+def environment() -> dict[str, str]:
+    """That of a process with this pyroify, which may keep what it compiles, as an installed one."""
+    package = str(Path(__file__).resolve().parents[1])
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": package}
+
+
 def check(root: Path, *options: str) -> Cost:
     """What ``pyroify rewrite --check`` of a project costs, in a process of its own."""
     command = [sys.executable, "-m", "pyroify", "rewrite", "--check", "--allow-unmatched", "-q"]
@@ -166,7 +173,7 @@ def check(root: Path, *options: str) -> Cost:
             cwd=root,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+            env=environment(),
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

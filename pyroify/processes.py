@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -56,11 +57,13 @@ def _alone(work: Callable[[Item], Result], item: Item, died: Callable[[Item], Re
 
 def _pool(processes: int) -> ProcessPoolExecutor:
     import multiprocessing
+    import threading
     from concurrent.futures import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(
-        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
-    )
+    # A fork has all modules from the start, but a lock that another thread holds is never freed.
+    is_safe = sys.platform == "linux" and threading.active_count() == 1
+    context = multiprocessing.get_context("fork" if is_safe else "spawn")
+    return ProcessPoolExecutor(processes, context, initializer=_leave_interrupts)
 
 
 def _leave_interrupts() -> None:

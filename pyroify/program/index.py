@@ -16,8 +16,9 @@ from pyroify.diagnostics import Finding
 from pyroify.dispatch import Trait
 from pyroify.lock import Lock
 from pyroify.program.faults import FileFault, looking_at
-from pyroify.program.load import Loaded, facts_of
+from pyroify.program.load import Loaded
 from pyroify.source import decode_source
+from pyroify.syntax.extract import extract_classes
 from pyroify.syntax.facts import Class, File, Function
 from pyroify.syntax.traits import anywhere, traits_of, traits_of_file
 from pyroify.syntax.values import Call, Name, Value
@@ -166,9 +167,10 @@ class Index:
         """Facts of a file; None for one that cannot be read, or has nothing to do with modules."""
         return self._files.get(path)
 
-    def file_as_rewritten(self, path: str, data: bytes) -> File:
-        """Facts of a file with other contents, which are its own after a rewrite."""
-        return facts_of(decode_source(data, path).text, path, self.loaded.names)
+    def classes_as_rewritten(self, path: str, data: bytes) -> File:
+        """Of a file with other contents, its own after a rewrite, what tells its declarations."""
+        text, module = decode_source(data, path).text, self.loaded.names.module_name(path)
+        return extract_classes(text, path, module, path.endswith("__init__.py"))
 
     def find_module(self, dotted: str, importer: str) -> str | None:
         """File of a module, as an import in ``importer`` finds it."""

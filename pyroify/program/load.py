@@ -181,6 +181,10 @@ class _Text:
     text: str
 
 
+_Wanted = tuple[_Text, cache.Entry | None]
+"""The code of a file, and where its facts are to be kept."""
+
+
 def _texts(
     root: Path,
     contents: Mapping[str, bytes | None],
@@ -205,26 +209,22 @@ def _texts(
 
 def _read(texts: Sequence[_Text], jobs: int) -> Iterator[File | Finding]:
     """Facts of files, in order; a finding for each of which they cannot be told."""
-    entries = [_entry(text) for text in texts]
-    kept = [_kept(text, entry) for text, entry in zip(texts, entries, strict=True)]
-    unknown = [text for text, known in zip(texts, kept, strict=True) if known is None]
-    size = sum(len(text.text) for text in unknown)
+    wanted = [(text, _entry(text)) for text in texts]
+    kept = [_kept(text, entry) for text, entry in wanted]
+    unknown = [item for item, known in zip(wanted, kept, strict=True) if known is None]
+    size = sum(len(text.text) for text, _ in unknown)
     found = each(_facts, unknown, min(jobs, size // SIZE_PER_PROCESS, len(unknown)), _died)
-    for entry, known in zip(entries, kept, strict=True):
-        if known is None:
-            facts = next(found)
-            if isinstance(facts, File):
-                _keep(facts, entry)
-            yield facts
-        else:
-            yield known
+    return (next(found) if known is None else known for known in kept)
 
 
-def _facts(text: _Text) -> File | Finding:
-    """What there is to know of a file, in whatever process. It never raises."""
+def _facts(wanted: _Wanted) -> File | Finding:
+    """What there is to know of a file, in whatever process, kept for later. It never raises."""
+    text, entry = wanted
     path = text.path
     try:
-        return _extracted(text)
+        found = extract(text.text, path, text.module, path.endswith("__init__.py"))
+        _keep(found, entry)
+        return found
     except SyntaxError as error:
         python = "{}.{}".format(*sys.version_info)
         message = f"not valid Python {python}: {error.msg}"
@@ -235,24 +235,9 @@ def _facts(text: _Text) -> File | Finding:
         return describe_fault(path, error, "parsed")
 
 
-def _died(text: _Text) -> Finding:
+def _died(wanted: _Wanted) -> Finding:
     error = RuntimeError("the process that parsed it died")
-    return describe_fault(text.path, error, "parsed")
-
-
-def facts_of(text: str, path: str, names: ModuleNames) -> File:
-    """Facts of a file of the project with this text, known already or not. Raises SyntaxError."""
-    code = _Text(path, names.module_name(path), text)
-    entry = _entry(code)
-    if (known := _kept(code, entry)) is not None:
-        return known
-    found = _extracted(code)
-    _keep(found, entry)
-    return found
-
-
-def _extracted(text: _Text) -> File:
-    return extract(text.text, text.path, text.module, text.path.endswith("__init__.py"))
+    return describe_fault(wanted[0].path, error, "parsed")
 
 
 def _entry(text: _Text) -> cache.Entry | None:

@@ -128,7 +128,7 @@ def next_entries(index: Index, path: str, rewritten: bytes | None = None) -> Ite
         before = File(path, index.loaded.names.module_name(path))  # it is new
     if before is None:
         return
-    now = before if rewritten is None else index.file_as_rewritten(path, rewritten)
+    now = before if rewritten is None else index.classes_as_rewritten(path, rewritten)
     was = {(item.cls, item.site, item.digest): item for item in written_in(before)}
     by_hand = {
         (item.cls, item.site)

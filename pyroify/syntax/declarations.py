@@ -97,7 +97,7 @@ def unnamed_declarations(body: Body, this: str | None) -> Iterator[tuple[int, fr
     file = body.source
     made = {
         target.id
-        for node in body.nodes_of(ast.Assign)
+        for node in body.nodes.of(ast.Assign)
         if _is_declaration(file, node.value)
         for target in node.targets
         if isinstance(target, ast.Name)

@@ -36,8 +36,8 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
 
     ``module`` is its dotted name, from which relative imports are resolved. Raises SyntaxError.
     """
-    tree = ast.parse(text, filename=path)
-    source = Source(text, tree, module, is_package)
+    source = _source(text, path, module, is_package)
+    tree = source.tree
     found = _Found(source)
     found.read_module(tree.body)
     return File(
@@ -52,7 +52,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         functions=tuple(found.functions),
         aliases=tuple(found.aliases.items()),
         grown=frozenset(grown(source, found.followed)),
-        bound=frozenset(_bound(source.nodes)) | source.names,
+        bound=frozenset(_bound(source)) | source.names,
         mentions=mentions(source),
         suppressed=tuple(_suppressions(source)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
@@ -66,6 +66,22 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         liftings=liftings(source),
         networks=bound_networks(source),
     )
+
+
+def extract_classes(text: str, path: str, module: str, is_package: bool = False) -> File:
+    """Of the facts of a file only those of its classes, and what a rewrite has defined in it.
+
+    Raises SyntaxError.
+    """
+    source = _source(text, path, module, is_package)
+    found = _Classes(source)
+    found.read_module(source.tree.body)
+    written = tuple(definitions(source.tree.body))
+    return File(path, module, classes=tuple(found.classes), definitions=written)
+
+
+def _source(text: str, path: str, module: str, is_package: bool) -> Source:
+    return Source(text, ast.parse(text, filename=path), module, is_package)
 
 
 @dataclass
@@ -224,6 +240,13 @@ class _Found:
         )
 
 
+class _Classes(_Found):
+    """Classes alone, those within functions included."""
+
+    def _read_function(self, node: Definition, name: str) -> None:
+        self._read_within(node, name)
+
+
 def _definitions(node: ast.AST) -> Iterator[ast.ClassDef | Definition]:
     """Classes and functions among the statements of a function, however deep in its blocks."""
     for child in children(node):
@@ -288,19 +311,17 @@ def _declares_later(source: Source, value: ast.expr | None) -> bool:
     return isinstance(value, ast.Constant)
 
 
-def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
+def _bound(source: Source) -> Iterator[str]:
     """Names that are assigned, or are arguments, anywhere in a file."""
-    for node in nodes:
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.arg):
-            yield node.arg
+    names = source.nodes.of(ast.Name)
+    yield from (node.id for node in names if not isinstance(node.ctx, ast.Load))
+    yield from (node.arg for node in source.nodes.of(ast.arg))
 
 
 def _suppressions(source: Source) -> Iterator[Suppression]:
     first = {
         node.end_lineno: node.lineno
-        for node in source.nodes
+        for node in source.nodes.all
         if isinstance(node, ast.stmt) and not hasattr(node, "body")
         if not isinstance(node, ast.Match)
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pyroify.code.names import DECLARING_FUNCTION
@@ -20,7 +20,7 @@ from pyroify.syntax.declared import read_decorated
 from pyroify.syntax.facts import ExistingDeclaration, Function
 from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.interpret.statements import Statements
-from pyroify.syntax.nodes import walk
+from pyroify.syntax.nodes import Nodes
 from pyroify.syntax.observe.freezes import find_freezes
 from pyroify.syntax.observe.observations import observe, observe_members, plates
 from pyroify.syntax.observe.slices import observe_slices
@@ -80,14 +80,15 @@ def _read(body: Body, node: Definition, name: str, this: str | None) -> Function
     statements = Statements(source, name, expressions)
     statements.run(body.statements)
     roots: Roots = {this: ()} if this else {name: (name,) for name in arguments}
-    everything = list(walk(node))
+    everything = Nodes([node])
+    names = everything.of(ast.Name)
     return Function(
         name=name,
         line=node.lineno,
         column=source.column(node),
         arguments=tuple(arguments),
         rest=tuple(item.arg for item in rest),
-        rebound=frozenset(filter(_stored(everything).__contains__, arguments)),
+        rebound=frozenset(arguments) & {n.id for n in names if not isinstance(n.ctx, ast.Load)},
         defaults=tuple((key, source.source(value)) for key, value in _defaults(node.args)),
         annotations=tuple((p.arg, source.source(p.annotation)) for p in given if p.annotation),
         decorators=tuple(map(source.dotted, node.decorator_list)),
@@ -99,11 +100,11 @@ def _read(body: Body, node: Definition, name: str, this: str | None) -> Function
         yields=tuple(expressions.yields),
         handled=collect_value_uses(body, this, arguments),
         return_lines=tuple(statements.return_lines),
-        generator=any(isinstance(item, ast.Yield | ast.YieldFrom) for item in everything),
+        generator=not everything.forms.isdisjoint((ast.Yield, ast.YieldFrom)),
         coroutine=isinstance(node, ast.AsyncFunctionDef),
         layer_calls=tuple(expressions.calls),
         parameter_calls=tuple(expressions.parameters),
-        names=frozenset(item.id for item in everything if isinstance(item, ast.Name)),
+        names=frozenset(item.id for item in names),
         conditions=tuple(statements.conditions),
         guards=tuple(statements.guards),
         choices=tuple(statements.expressions.choices),
@@ -124,12 +125,6 @@ def _instance(source: Source, node: Definition) -> str | None:
     if not positional or "staticmethod" in map(source.dotted, node.decorator_list):
         return None
     return positional[0].arg
-
-
-def _stored(nodes: Iterable[ast.AST]) -> set[str]:
-    """Names that are given a value."""
-    names = (item for item in nodes if isinstance(item, ast.Name))
-    return {item.id for item in names if not isinstance(item.ctx, ast.Load)}
 
 
 def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:

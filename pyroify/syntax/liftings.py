@@ -48,8 +48,8 @@ def liftings(file: Source) -> tuple[LiftCall, ...]:
         return ()
     calls = {
         node: KINDS[dotted]
-        for node in file.nodes
-        if isinstance(node, ast.Call) and (dotted := file.dotted(node.func)) in KINDS
+        for node in file.nodes.of(ast.Call)
+        if (dotted := file.dotted(node.func)) in KINDS
     }
     if not calls:
         return ()
@@ -61,9 +61,8 @@ def bound_networks(file: Source) -> tuple[BoundNetwork, ...]:
     """What a file makes of torch's layers outside of classes, each under a name of its own."""
     made = [
         node
-        for node in file.nodes
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Call)
+        for node in file.nodes.of(ast.Assign)
+        if isinstance(node.value, ast.Call)
         and isinstance(node.targets[0], ast.Name)
         and len(node.targets) == 1
         and file.dotted(node.value.func).startswith("torch.nn.")
@@ -126,9 +125,7 @@ class _Reader:
                     (n for n in self.scopes.around(node) if isinstance(n, ast.ClassDef)),
                     self.file.tree,
                 )
-                uses = [
-                    n for n in self.file.nodes if isinstance(n, ast.Attribute) and n.attr == name
-                ]
+                uses = [n for n in self.file.nodes.of(ast.Attribute) if n.attr == name]
                 statement = self._attribute_statement(source, scope, uses)
             case _:
                 return LiftedModule(source)
@@ -260,10 +257,9 @@ class _Reader:
             return Sampling(problem=str(reason))
 
     def _old_name(self) -> int:
-        for node in self.file.nodes:
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if DIVIDER in node.value:
-                    return node.lineno
+        for node in self.file.nodes.of(ast.Constant):
+            if isinstance(node.value, str) and DIVIDER in node.value:
+                return node.lineno
         return 0
 
     def _registered(self, call: ast.Call) -> Sampling:

@@ -6,33 +6,28 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TypeVar
 
 from pyroify.catalog.layers import LAYERS
 from pyroify.dispatch import Trait
-from pyroify.syntax.nodes import walk
+from pyroify.syntax.nodes import Nodes
 from pyroify.syntax.values import Path
 
-N = TypeVar("N", bound=ast.AST)
+IMPORTS: tuple[type[ast.Import | ast.ImportFrom], ...] = (ast.Import, ast.ImportFrom)
 PLATES = {"pyro.plate", "pyro.primitives.plate"}
 
 
 class Body:
-    """Statements of a file: the nodes in them, walked once, and what there is among these."""
+    """Statements of a file: the nodes in them, and what there is among these."""
 
     def __init__(self, source: Source, statements: Sequence[ast.stmt]) -> None:
         self.source = source
         self.statements = statements
-        self.nodes = tuple(node for statement in statements for node in walk(statement))
+        self.nodes = Nodes(statements)
 
     @cached_property
     def traits(self) -> frozenset[Trait]:
         """What there is among its nodes."""
         return traits_among(self.nodes, self.source.imports)
-
-    def nodes_of(self, *forms: type[N]) -> list[N]:
-        """Its nodes of some forms, in order."""
-        return [node for node in self.nodes if isinstance(node, forms)]
 
 
 class Source:
@@ -43,7 +38,7 @@ class Source:
         self.lines = re.split(r"\r\n|\n|\r", text)
         self.module = module
         self.tree = tree
-        self.nodes = tuple(walk(tree))
+        self.nodes = Nodes([tree])
         self.imports: dict[str, str] = {}
         self.stars: list[str] = []
         self.modules: dict[str, None] = {}
@@ -56,10 +51,10 @@ class Source:
         }
         """What the file defines; names it assigns are added as they are read."""
         package = _package(module, is_package)
-        for node in self.nodes:
+        for node in self.nodes.of(*IMPORTS):
             if isinstance(node, ast.Import):
                 self._import(node)
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 self._import_from(node, package)
         self._plates = frozenset(self._plate_names())
 
@@ -89,8 +84,8 @@ class Source:
 
     def _plate_names(self) -> Iterator[str]:
         """Names given to plates anywhere in the file."""
-        for node in self.nodes:
-            if isinstance(node, ast.Assign) and self._makes_plate(node.value):
+        for node in self.nodes.of(ast.Assign):
+            if self._makes_plate(node.value):
                 yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
     # Where nodes stand
@@ -162,16 +157,14 @@ class Source:
         return isinstance(node, ast.Call) and self.dotted(node.func) in PLATES
 
 
-def traits_among(nodes: Sequence[ast.AST], imports: Mapping[str, str]) -> frozenset[Trait]:
+def traits_among(nodes: Nodes, imports: Mapping[str, str]) -> frozenset[Trait]:
     """The forms of nodes, their names and texts; what is imported has the name of what it is."""
-    found: set[Trait] = set(map(type, nodes))
-    for node in nodes:
-        if isinstance(node, ast.Name):
-            found.add(imports.get(node.id, node.id).rpartition(".")[2])
-        elif isinstance(node, ast.Attribute):
-            found.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.add(node.value)
+    found: set[Trait] = {*nodes.forms}  # type: ignore[arg-type]
+    names = {node.id for node in nodes.of(ast.Name)}
+    found.update(imports.get(name, name).rpartition(".")[2] for name in names)
+    found.update(node.attr for node in nodes.of(ast.Attribute))
+    constants = (node.value for node in nodes.of(ast.Constant))
+    found.update(value for value in constants if isinstance(value, str))
     return frozenset(found)
 
 

@@ -293,8 +293,8 @@ class Constants:
     def _option(self, name: str, depth: int) -> Located | None:
         """The default of an option of the command line."""
         for module in self.code.modules.values():
-            for node in module.source.nodes:
-                if isinstance(node, ast.Expr) and option_of(node) == name:
+            for node in module.source.nodes.of(ast.Expr):
+                if option_of(node) == name:
                     assert isinstance(node.value, ast.Call)
                     for keyword in node.value.keywords:
                         if keyword.arg == "default":

@@ -437,8 +437,8 @@ class Cutter:
     def _refuse_required(self) -> None:
         """Options without which the command line is refused."""
         for module in self.code.modules.values():
-            for node in module.source.nodes:
-                if not isinstance(node, ast.Expr) or node in self.dropped:
+            for node in module.source.nodes.of(ast.Expr):
+                if node in self.dropped:
                     continue
                 if not option_of(node) or not is_required(node.value):  # type: ignore[arg-type]
                     continue

@@ -702,8 +702,8 @@ class _Taking:
         return any(
             self.code.dotted(node, module)
             in ("torch.cuda.is_available", "torch.accelerator.is_available")
-            for node in module.source.nodes
-            if isinstance(node, ast.Attribute) and chain(node)
+            for node in module.source.nodes.of(ast.Attribute)
+            if chain(node)
         )
 
 

@@ -166,11 +166,10 @@ class Writer:
         if not isinstance(func, ast.Attribute) or func.attr not in PREPARING:
             return False
         return any(
-            isinstance(node, ast.Assign)
-            and ast.unparse(node.targets[0]) == ast.unparse(func.value)
+            ast.unparse(node.targets[0]) == ast.unparse(func.value)
             and isinstance(node.value, ast.Call)
             and ACCELERATORS.fullmatch(self._dotted(node.value.func)) is not None
-            for node in self.module.source.nodes
+            for node in self.module.source.nodes.of(ast.Assign)
         )
 
     def _dotted(self, node: ast.AST) -> str:

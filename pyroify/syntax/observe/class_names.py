@@ -23,8 +23,8 @@ def dispatches(file: Source) -> tuple[Dispatch, ...]:
 
 def _named(file: Source) -> Iterator[str]:
     """Variables that are given the name of a class."""
-    for node in file.nodes:
-        if isinstance(node, ast.Assign) and _is_class_name(node.value):
+    for node in file.nodes.of(ast.Assign):
+        if _is_class_name(node.value):
             yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
@@ -46,8 +46,8 @@ class _Finder:
     variables: frozenset[str]
 
     def find(self) -> Iterator[Dispatch]:
-        for node in self.file.nodes:
-            if isinstance(node, ast.expr) and self._goes_by_name(node):
+        for node in self.file.nodes.of(ast.Compare, ast.Subscript, ast.Call):
+            if self._goes_by_name(node):
                 yield Dispatch(node.lineno, self.file.column(node), self.file.source(node))
 
     def _goes_by_name(self, node: ast.expr) -> bool:

@@ -51,7 +51,7 @@ _Places = tuple[_Held, ...]
 def _attached(body: Body, this: str | None) -> dict[tuple[str, int], Path | None]:
     """What becomes of local names by line: ``self.w = w``, or None where it is bound anew."""
     found: dict[tuple[str, int], Path | None] = {}
-    for node in body.nodes_of(ast.Name, ast.Assign):
+    for node in body.nodes.of(ast.Name, ast.Assign):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found[node.id, node.lineno] = None
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
@@ -62,7 +62,7 @@ def _attached(body: Body, this: str | None) -> dict[tuple[str, int], Path | None
 
 
 def _last_reads(body: Body) -> dict[str, int]:
-    read = (node for node in body.nodes_of(ast.Name) if isinstance(node.ctx, ast.Load))
+    read = (node for node in body.nodes.of(ast.Name) if isinstance(node.ctx, ast.Load))
     return {node.id: node.lineno for node in sorted(read, key=lambda node: node.lineno)}
 
 

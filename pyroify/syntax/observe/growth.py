@@ -13,7 +13,7 @@ OWNERS = ("self", "cls")
 
 def grown(source: Source, followed: Container[ast.AST]) -> Iterator[str]:
     """Dotted names of what gets members, but by what is ``followed`` elsewhere."""
-    for node in source.nodes:
+    for node in source.nodes.of(ast.Subscript, ast.Call, ast.AugAssign):
         if node in followed:
             continue
         match node:

@@ -30,7 +30,7 @@ def observe(body: Body, this: str) -> Iterator[Observation]:
 
     ``training``: step after step, or by a trainer.
     """
-    for node in body.nodes_of(ast.Call, ast.For, ast.While, ast.Subscript):
+    for node in body.nodes.of(ast.Call, ast.For, ast.While, ast.Subscript):
         if found := _observation(body.source, node, this):
             yield found
 
@@ -72,7 +72,7 @@ def observe_members(body: Body, this: str) -> Iterator[Observation]:
     their weights.
     """
     file = body.source
-    for node in body.nodes_of(ast.For, *COMPREHENSIONS, ast.Call, ast.Attribute):
+    for node in body.nodes.of(ast.For, *COMPREHENSIONS, ast.Call, ast.Attribute):
         for target, over, seeing in _loops(node):
             inner = [item for statement in seeing for item in walk(statement)]
             names = [item.id for item in walk(target) if isinstance(item, ast.Name)]
@@ -93,7 +93,7 @@ def parameter_sweeps(file: Source) -> tuple[Sweep, ...]:
     """
     return tuple(
         Sweep(call.lineno, file.column(call), any(_prepares(file, item) for item in _all(body)))
-        for node in file.nodes
+        for node in file.nodes.of(ast.For, *COMPREHENSIONS)
         for target, over, body in _loops(node)
         for call in walk(over)
         if isinstance(call, ast.Call) and any(_calls(call, name) for name in PARAMETERS)
@@ -206,8 +206,8 @@ def type_tests(file: Source) -> tuple[TypeTest, ...]:
     """Comparisons of a module's exact class with layers of torch."""
     return tuple(
         TypeTest(node.lineno, file.column(node), file.source(node), module, layers, negated)
-        for node in file.nodes
-        if isinstance(node, ast.Compare) and len(node.ops) == 1
+        for node in file.nodes.of(ast.Compare)
+        if len(node.ops) == 1
         for module, layers in _class_test(file, node.left, node.ops[0], node.comparators[0])
         for negated in [isinstance(node.ops[0], ast.IsNot | ast.NotEq | ast.NotIn)]
     )
@@ -268,7 +268,7 @@ def _torch_nn(file: Source) -> str:
 @needs(ast.With)
 def plates(body: Body) -> Iterator[Plate]:
     """The plates of a method, and which of their first statements could as well stand before."""
-    for node in body.nodes_of(ast.With):
+    for node in body.nodes.of(ast.With):
         if any(body.source.is_plate(item.context_expr) for item in node.items):
             yield _plate(body.source, node)
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from pyroify.catalog.members import DATA_MEMBERS
 from pyroify.syntax.facts import Repeat
-from pyroify.syntax.nodes import walk
+from pyroify.syntax.nodes import children, walk
 from pyroify.syntax.scopes import FUNCTIONS
 from pyroify.syntax.source import Source, chain
 
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+PLACES = (*FUNCTIONS, *LOOPS, *COMPREHENSIONS, ast.If, ast.IfExp, ast.Try)
+"""What of such a node a call stands in tells something of when it is made."""
 LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 STEPS = {"backward", "step"}
 """Methods with which one loss ends, and the next begins."""
@@ -55,12 +57,16 @@ class _Calls:
 
     def has_equal_callees(self) -> bool:
         """Whether the file calls one thing in two places."""
-        calls = (node.func for node in self.file.nodes if isinstance(node, ast.Call))
+        calls = (node.func for node in self.file.nodes.of(ast.Call))
         callees = [chain(callee) for callee in calls if self._may_be_network(callee)]
         return len(set(callees)) < len(callees)
 
     def collect(self, node: ast.AST, here: _Here) -> None:
         """Find the calls below a node."""
+        if not isinstance(node, PLACES):
+            for child in children(node):
+                self._visit(child, here)
+            return
         for name, value in ast.iter_fields(node):
             for child in value if isinstance(value, list) else (value,):
                 if isinstance(child, ast.AST):
@@ -73,7 +79,7 @@ class _Calls:
             elif self._may_be_network(node.func):
                 self.calls.setdefault((here.turn, ast.unparse(node.func)), []).append((node, here))
         elif isinstance(node, ast.stmt):
-            here = replace(here, statement=node)
+            here = _Here(here.turn, here.function, node, here.arms)
         self.collect(node, here)
 
     def _may_be_network(self, callee: ast.expr) -> bool:

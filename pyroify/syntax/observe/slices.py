@@ -19,8 +19,8 @@ def observe_slices(body: Body, this: str) -> tuple[Observation, ...]:
     ``detail`` is the attribute, empty for the instance. Kind ``members``: it is iterated over,
     counted or indexed, and nothing else. ``slice``: it may be called.
     """
-    file, nodes = body.source, body.nodes
-    found = {id(item): item for item in body.nodes_of(ast.Subscript) if _is_slice(item, this)}
+    file, nodes = body.source, body.nodes.all
+    found = {id(item): item for item in body.nodes.of(ast.Subscript) if _is_slice(item, this)}
     if not found:
         return ()
     attached = {id(item) for node in nodes for item in _attached(node, this)}

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from pyroify.syntax.nodes import walk
 from pyroify.syntax.source import Body
 
-SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator, ast.expr_context)
+SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator)
 TESTS = (*SIZES, ast.UnaryOp, ast.Not, ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop)
+BINDING: tuple[type[ast.For | ast.AsyncFor | ast.comprehension], ...] = (
+    *(ast.For, ast.AsyncFor, ast.comprehension),
+)
+TAKING: tuple[type[ast.Lambda | ast.FunctionDef], ...] = (ast.Lambda, ast.FunctionDef)
 LONGEST = 40
 """Characters of an expression that is worth writing a second time."""
 
@@ -40,15 +44,15 @@ def moving_names(body: Body, arguments: Sequence[str]) -> frozenset[str]:
     """Names of a function that do not keep one value from their first use to its end."""
     counts = dict.fromkeys(arguments, 1)
     moving: set[str] = set()
-    for item in body.nodes:
-        if isinstance(item, ast.For | ast.AsyncFor | ast.comprehension):
-            moving |= {n.id for n in walk(item.target) if isinstance(n, ast.Name)}
-        if isinstance(item, ast.For | ast.AsyncFor | ast.While):
-            moving |= {
-                n.id for n in walk(item) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-            }
-        if isinstance(item, ast.Lambda | ast.FunctionDef):
-            moving |= {argument.arg for argument in item.args.args}
-        if isinstance(item, ast.Name) and not isinstance(item.ctx, ast.Load):
-            counts[item.id] = counts.get(item.id, 0) + 1
+    for over in body.nodes.of(*BINDING):
+        moving |= {n.id for n in walk(over.target) if isinstance(n, ast.Name)}
+    for loop in body.nodes.of(ast.For, ast.AsyncFor, ast.While):
+        moving |= {
+            n.id for n in walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+    for inner in body.nodes.of(*TAKING):
+        moving |= {argument.arg for argument in inner.args.args}
+    for name in body.nodes.of(ast.Name):
+        if not isinstance(name.ctx, ast.Load):
+            counts[name.id] = counts.get(name.id, 0) + 1
     return frozenset(moving | {name for name, count in counts.items() if count > 1})

@@ -46,8 +46,8 @@ def collect_value_uses(
 ) -> tuple[ValueUse, ...]:
     """All that a body does with attributes of ``this`` and with arguments, each once."""
     reader = _Reader(body.source, this, {name: frozenset([name]) for name in arguments})
-    reader.follow(body.nodes_of(*BINDING))
-    nodes = body.nodes_of(*USING)
+    reader.follow(body.nodes.of(*BINDING))
+    nodes = body.nodes.of(*USING)
     return tuple(dict.fromkeys(found for node in nodes for found in reader.read(node)))
 
 
