@@ -241,7 +241,7 @@ def as_tensor(values: Any, name: str, may_be_nan: bool | None = False) -> Tensor
         raise Abort(2, f"{name}: {why} cannot be used; give rows of real numbers")
     if not tensor.is_floating_point():
         return tensor if tensor.dtype == torch.bool else tensor.long()
-    if may_be_nan is None:
+    if may_be_nan is None or is_finite(tensor):
         return tensor.to(torch.get_default_dtype())
     bad = ~tensor.isfinite() & ~(may_be_nan & tensor.isnan())
     if bad.any():
@@ -249,6 +249,11 @@ def as_tensor(values: Any, name: str, may_be_nan: bool | None = False) -> Tensor
         count = f"NaN or infinite values: {int(bad.sum())}, the first at index {first}"
         raise Abort(2, f"{name}: {count}; remove or fill those rows")
     return tensor.to(torch.get_default_dtype())
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether all are; takes no memory of their size."""
+    return not values.numel() or all(end.isfinite() for end in torch.aminmax(values))
 
 
 def check_lengths(*tensors: Tensor) -> None:
@@ -294,7 +299,7 @@ def fit_scaling(values: Tensor) -> Scaling:
         return {}
     axes = (0,) if values.dim() <= 2 else tuple(range(values.dim()))
     mean = values.nanmean(axes)
-    sd = ((values - mean) ** 2).nanmean(axes).sqrt()
+    sd = (values - mean).square_().nanmean(axes).sqrt()
     return {"mean": mean, "sd": torch.where(sd > 0, sd, 1.0)}
 
 
@@ -314,7 +319,7 @@ def fit_scalings(rows: Rows, inputs: str = "columns", targets: bool = False) -> 
 
 def scale(values: Tensor, by: Scaling) -> Tensor:
     """The values as the network sees them."""
-    return (values - by["mean"]) / by["sd"] if by else values
+    return (values - by["mean"]).div_(by["sd"]) if by else values
 
 
 def unscale(values: Tensor, by: Scaling) -> Tensor:
