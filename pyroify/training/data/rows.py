@@ -293,13 +293,19 @@ Scalings = dict[str, list[Scaling]]
 """The scaling of each of the "inputs", and of the "targets"."""
 
 
+MANY = 65_536
+"""So many rows are looked at at once."""
+
+
 def fit_scaling(values: Tensor) -> Scaling:
     """Mean and sd of each column, or of all values where a row has more axes; NaN left out."""
     if not values.is_floating_point():
         return {}
     axes = (0,) if values.dim() <= 2 else tuple(range(values.dim()))
-    mean = values.nanmean(axes)
-    sd = (values - mean).square_().nanmean(axes).sqrt()
+    parts = values.split(MANY)  # what is made of all of them would be larger than they are
+    count = sum((~part.isnan()).sum(axes) for part in parts)
+    mean: Tensor = sum(part.nansum(axes) for part in parts) / count
+    sd = (sum((part - mean).square_().nansum(axes) for part in parts) / count).sqrt()
     return {"mean": mean, "sd": torch.where(sd > 0, sd, 1.0)}
 
 

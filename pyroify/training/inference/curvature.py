@@ -350,9 +350,9 @@ def precise_backend() -> type:
     single precision is lost, or makes the curvature of no normal.
     """
     load_laplace()
-    from laplace.curvature import CurvlinopsGGN
+    from laplace.curvature import GGNInterface
 
-    class PreciseGGN(CurvlinopsGGN):  # type: ignore[misc]
+    class PreciseGGN(GGNInterface):  # type: ignore[misc]
         def jacobians(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
             jacobians, outputs = super().jacobians(*args, **kwargs)
             return jacobians.double(), outputs.double()
