@@ -303,9 +303,10 @@ def fit_scaling(values: Tensor) -> Scaling:
         return {}
     axes = (0,) if values.dim() <= 2 else tuple(range(values.dim()))
     parts = values.split(MANY)  # what is made of all of them would be larger than they are
-    count = sum((~part.isnan()).sum(axes) for part in parts)
-    mean: Tensor = sum(part.nansum(axes) for part in parts) / count
-    sd = (sum((part - mean).square_().nansum(axes) for part in parts) / count).sqrt()
+    count = torch.stack([(~part.isnan()).sum(axes) for part in parts]).sum(0)
+    mean = torch.stack([part.nansum(axes) for part in parts]).sum(0) / count
+    squares = [(part - mean).square_().nansum(axes) for part in parts]
+    sd = (torch.stack(squares).sum(0) / count).sqrt()
     return {"mean": mean, "sd": torch.where(sd > 0, sd, 1.0)}
 
 
