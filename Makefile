@@ -14,6 +14,7 @@ kills: N ?= 300
 mutants: N ?= 300
 bench-uci: DATA ?= ../shared/uci
 bench-uci: SPLITS ?= 5
+bench-chain: DRAWS ?= 1000
 bench: FILES ?= 100 1000
 SEED ?= 0
 BEFORE ?= HEAD~1
@@ -22,7 +23,7 @@ BEFORE ?= HEAD~1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-laplace coverage lint format corpus survey owners proofs fuzz kills mutants bench compare bench-train bench-uci walk docs site wheel clean
+.PHONY: help setup demo test test-laplace coverage lint format corpus survey owners proofs fuzz kills mutants bench compare bench-train bench-uci bench-chain walk docs site wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -108,6 +109,11 @@ bench-uci: $(READY)  ## the UCI protocol, beside other libraries; DATA=DIR SPLIT
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  bayesian-torch==0.5.0 tyxe==0.0.2 $(LAPLACE)
 	@$(BIN)/python benchmarks/uci.py --data "$(DATA)" --splits $(SPLITS) $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python docs/generate.py
+
+bench-chain: $(READY)  ## the sd of predictions beside that of a long Markov chain; DRAWS=1000
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(LAPLACE)
+	@$(BIN)/python benchmarks/uci.py --data . --hmc $(DRAWS)
 	@$(BIN)/python docs/generate.py
 
 walk: $(READY)  ## how far one layer travels through the code: modules, calls, forms of object

@@ -109,12 +109,13 @@ def run_script(module: ModuleType, split: Arrays, out: Path, *flags: str) -> dic
     rows = [module.rt.as_rows([x], y) for x, y in (split[:2], split[2:])]
     parts = {"train": rows[0], "validation": rows[0][:0], "test": rows[1]}
     module.load_data = lambda _: parts
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
         code = module.main([f"--out={out}", f"--samples={DRAWS}", *flags])
     if code == 130:  # the script takes what was meant for all
         raise KeyboardInterrupt
     if code:
-        raise RuntimeError(f"{module.__file__} ended with {code}")
+        raise RuntimeError(f"it ended with {code}: {said.getvalue().splitlines()[-1]}")
     return json.loads((out / "results.json").read_text())
 
 

@@ -140,6 +140,24 @@ def test_of_a_linear_regression_it_is_the_posterior(tmp_path: Path) -> None:
 
 
 @with_library
+def test_what_rows_do_not_tell_keeps_its_prior_however_much_they_tell_else(tmp_path: Path) -> None:
+    column = np.random.default_rng(0).normal(size=(200, 1)).astype("float32")
+    module = script_of(
+        tmp_path,
+        model=network("Line", in_features=2),
+        data={"source": "models.data:arrays", "test": 0, "standardize": "none"},
+        likelihood={"family": "normal", "scale": 0.0005},
+        laplace={"draws": 4000},
+        epochs=2,
+    )
+    give(module, np.hstack([column, column]), column[:, 0])
+    assert run_main(module, *FLAGS).code == 0
+    objective, _ = trained(module)
+    first, second = objective.guide.samples["net.layer.weight"][:, 0].T
+    assert float((first - second).std()) == pytest.approx(2**0.5, abs=0.06)
+
+
+@with_library
 @pytest.mark.parametrize("structure", ["kron", "full"])
 def test_predictions_are_those_of_laplace_torch(structure: str, tmp_path: Path) -> None:
     options = {"structure": structure, "draws": 500}
@@ -157,7 +175,7 @@ def test_predictions_are_those_of_laplace_torch(structure: str, tmp_path: Path) 
         mean, variance = library(torch.arange(60), pred_type="glm")
         means = [each.mean for each in module.rt.posterior(objective, 500)(inputs.args)]
     drawn = torch.stack(means)
-    assert torch.allclose(drawn.mean(0), mean[:, 0], atol=0.1)
+    assert torch.allclose(drawn.mean(0), mean[:, 0].float(), atol=0.1)
     ratio = drawn.std(0) / variance[:, 0, 0].sqrt()
     assert 0.93 < float(ratio.median()) < 1.07
 

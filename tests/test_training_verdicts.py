@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pyroify.training.data.rows import Rows
-from pyroify.training.results.verdicts import of_scores, of_training
+from pyroify.training.results.verdicts import of_collapse, of_scores, of_training
 from pyroify.training.run import Run
 
 GOOD = {"nll": 1.0, "rmse": 1.0, "coverage_90": 0.9, "aleatoric_sd": 1.0}
@@ -78,3 +78,39 @@ def test_the_scores_are_judged(
 
 def test_classes_have_no_intervals(tmp_path: Path) -> None:
     assert list(of_scores({"posterior": {"nll": 1.0}}, run_with(tmp_path, [1.0]))) == []
+
+
+def test_intervals_of_a_curvature_are_not_narrowed_by_more_epochs(tmp_path: Path) -> None:
+    results: Any = {"posterior": {**GOOD, "coverage_90": 1.0}}
+    (said,) = of_scores(results, run_with(tmp_path, [1.0]), is_curved=True)
+    assert "too unsure" in said
+    assert "laplace: {prior: evidence}" in said
+
+
+@pytest.mark.parametrize(
+    ("posterior", "original", "words"),
+    [
+        ({"rmse": 2.0}, {"rmse": 0.5}, "collapsed: rmse 2, that of one guess for all rows is 2;"),
+        ({"rmse": 1.98}, {"rmse": 1.99}, "learned nothing: rmse 1.98"),
+        ({"rmse": 1.0}, None, ""),
+        (
+            {"accuracy": 0.5, "nll": 0.69},
+            None,
+            "collapsed: nll 0.69, that of one guess for all rows",
+        ),
+        ({"accuracy": 0.9, "nll": 0.3}, None, ""),
+        ({"nll": 9.0}, None, ""),
+    ],
+)
+def test_a_collapse_is_named(
+    posterior: dict[str, float], original: dict[str, float] | None, words: str, tmp_path: Path
+) -> None:
+    run = run_with(tmp_path, [0.001])
+    targets = torch.tensor([0.0, 1.0] * 20)  # their sd is a half, in units four
+    run.parts["test"] = Rows((torch.zeros(40, 1),), targets)
+    run.scalings["targets"] = [{"mean": torch.tensor(0.0), "sd": torch.tensor(4.0)}]
+    results: Any = {"posterior": posterior} | ({"original network": original} if original else {})
+    assert "\n".join(of_collapse(results, run)).startswith(words)
+    assert bool(words) == bool(list(of_collapse(results, run)))
+    run.parts["test"] = run.parts["test"][:10]
+    assert not list(of_collapse(results, run))

@@ -47,12 +47,13 @@ class Table:
         """The named columns as numbers, of shape [rows, columns]; an empty cell becomes NaN."""
         self.refuse_missing(names)
         places = [self.columns.index(name) for name in names]
-        dtype = torch.empty(0).numpy().dtype
-        parts = [
-            numbers_of(self.path, number, [[line[i] for i in places] for line in lines], names)
-            for number, lines in csv_lines(self.path, self.columns)
-        ]
-        return np.concatenate([np.empty((0, len(names)), dtype), *parts])
+        numbers = np.empty((0, len(names)), torch.empty(0).numpy().dtype)
+        for number, lines in csv_lines(self.path, self.columns):
+            cells = [[line[i] for i in places] for line in lines]
+            grown = (len(numbers) + len(lines), len(names))
+            numbers.resize(grown, refcheck=False)  # where it lies: never twice in memory
+            numbers[-len(lines) :] = numbers_of(self.path, number, cells, names)
+        return numbers
 
     def refuse_missing(self, names: Sequence[str]) -> None:
         """Says of the first column that is not there what there is."""

@@ -241,7 +241,7 @@ def as_tensor(values: Any, name: str, may_be_nan: bool | None = False) -> Tensor
         raise Abort(2, f"{name}: {why} cannot be used; give rows of real numbers")
     if not tensor.is_floating_point():
         return tensor if tensor.dtype == torch.bool else tensor.long()
-    if may_be_nan is None:
+    if may_be_nan is None or is_finite(tensor):
         return tensor.to(torch.get_default_dtype())
     bad = ~tensor.isfinite() & ~(may_be_nan & tensor.isnan())
     if bad.any():
@@ -249,6 +249,11 @@ def as_tensor(values: Any, name: str, may_be_nan: bool | None = False) -> Tensor
         count = f"NaN or infinite values: {int(bad.sum())}, the first at index {first}"
         raise Abort(2, f"{name}: {count}; remove or fill those rows")
     return tensor.to(torch.get_default_dtype())
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether all are; takes no memory of their size."""
+    return not values.numel() or all(end.isfinite() for end in torch.aminmax(values))
 
 
 def check_lengths(*tensors: Tensor) -> None:
@@ -288,13 +293,20 @@ Scalings = dict[str, list[Scaling]]
 """The scaling of each of the "inputs", and of the "targets"."""
 
 
+MANY = 65_536
+"""So many rows are looked at at once."""
+
+
 def fit_scaling(values: Tensor) -> Scaling:
     """Mean and sd of each column, or of all values where a row has more axes; NaN left out."""
     if not values.is_floating_point():
         return {}
     axes = (0,) if values.dim() <= 2 else tuple(range(values.dim()))
-    mean = values.nanmean(axes)
-    sd = ((values - mean) ** 2).nanmean(axes).sqrt()
+    parts = values.split(MANY)  # what is made of all of them would be larger than they are
+    count = torch.stack([(~part.isnan()).sum(axes) for part in parts]).sum(0)
+    mean = torch.stack([part.nansum(axes) for part in parts]).sum(0) / count
+    squares = [(part - mean).square_().nansum(axes) for part in parts]
+    sd = (torch.stack(squares).sum(0) / count).sqrt()
     return {"mean": mean, "sd": torch.where(sd > 0, sd, 1.0)}
 
 
@@ -314,7 +326,7 @@ def fit_scalings(rows: Rows, inputs: str = "columns", targets: bool = False) -> 
 
 def scale(values: Tensor, by: Scaling) -> Tensor:
     """The values as the network sees them."""
-    return (values - by["mean"]) / by["sd"] if by else values
+    return (values - by["mean"]).div_(by["sd"]) if by else values
 
 
 def unscale(values: Tensor, by: Scaling) -> Tensor:

@@ -76,7 +76,7 @@ class Curvature:
             if self.structure_of(network) == "kron":
                 network.refuse_parts_of_layers()
             try:
-                moves = network.by_site(self.fitted(network, 1.0).sample(1))
+                moves = network.by_site(draws_of(self.fitted(network, 1.0), 1))
                 with torch.no_grad(), expanded(model, mode, {n: v[0] for n, v in moves.items()}):
                     observed(model, beside_network(mode), rows.args)
             except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
@@ -93,7 +93,7 @@ class Curvature:
             network = Network(model, guide.mode(), self.sites, run.rows)
             laplace = self.fitted(network, run.flags.kl_weight)
             evidence, factor = raise_evidence(laplace, network.noise, self.scale_prior)
-            guide.samples = network.by_site(laplace.sample(self.draws))
+            guide.samples = network.by_site(draws_of(laplace, self.draws))
         guide.facts = {
             "rows": len(run.rows),
             "weights": laplace.n_params,
@@ -116,7 +116,8 @@ class Curvature:
     def fitted(self, network: Network, prior: float) -> Any:
         """What laplace-torch makes of the network, under a prior of this weight."""
         structure = self.structure_of(network)
-        means, precisions = network.priors(is_each=structure == "full")
+        is_full = structure == "full"
+        means, precisions = network.priors(is_each=is_full)
         laplace = load_laplace().Laplace(
             network,
             network.kind,
@@ -125,9 +126,13 @@ class Curvature:
             prior_mean=means,
             prior_precision=prior * precisions,
             sigma_noise=network.noise.scale,
+            backend=precise_backend() if is_full else None,
         )
+        if is_full:  # adds to what is there, as for rows that come one after another
+            laplace.H = precisions.new_zeros(network.size, network.size, dtype=torch.float64)
+            laplace.loss = laplace.n_data = 0
         rows = TensorDataset(torch.arange(len(network.rows)), network.targets)
-        laplace.fit(DataLoader(rows, batch_size=ROWS))
+        laplace.fit(DataLoader(rows, batch_size=ROWS), override=not is_full)
         return laplace
 
 
@@ -320,6 +325,15 @@ def raise_evidence(laplace: Any, noise: Noise, scale_prior: bool) -> tuple[float
     return value, factor
 
 
+def draws_of(laplace: Any, count: int) -> Tensor:
+    """So many draws of all entries, [draws, entries], in the precision of the network."""
+    if not hasattr(laplace, "posterior_scale"):
+        return laplace.sample(count)  # type: ignore[no-any-return]
+    root = laplace.posterior_scale
+    noise = torch.randn(count, laplace.n_params, dtype=root.dtype, device=root.device)
+    return laplace.mean + (noise @ root.T).to(laplace.mean.dtype)
+
+
 def settled(laplace: Any) -> float:
     """How many of the weights the data settled: the sum of how much of each variance is gone."""
     if hasattr(laplace, "posterior_covariance"):
@@ -327,6 +341,23 @@ def settled(laplace: Any) -> float:
     else:
         variance = laplace.posterior_precision.diag(-1)
     return float((1 - laplace.prior_precision_diag * variance).sum())
+
+
+def precise_backend() -> type:
+    """Sums up the whole curvature in double precision.
+
+    What rows say of one direction may be ten million times what the prior says of another, which in
+    single precision is lost, or makes the curvature of no normal.
+    """
+    load_laplace()
+    from laplace.curvature import GGNInterface
+
+    class PreciseGGN(GGNInterface):  # type: ignore[misc]
+        def jacobians(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+            jacobians, outputs = super().jacobians(*args, **kwargs)
+            return jacobians.double(), outputs.double()
+
+    return PreciseGGN
 
 
 def load_laplace() -> Any:

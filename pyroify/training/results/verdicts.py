@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
+import torch
+from torch import Tensor
+
+from ..data.rows import held_out
 from ..inference.guides import Chain
 from ..inference.linearised import Linearised
 from ..inference.objectives import Objective
@@ -31,6 +36,12 @@ LITTLE = 0.02
 BETTER = "engine: ensemble"
 """What to take where a posterior does not pay."""
 
+NOTHING = 0.97
+"""Of the score that one guess for all rows has; a posterior with more has learned nothing."""
+
+FEWEST = 20
+"""Rows from which on such a guess has a score worth a comparison."""
+
 HONEST = (0.82, 0.97)
 """Between these shares of the targets lie in 90 % intervals that are as wide as they should be."""
 
@@ -44,9 +55,9 @@ def verdicts(objective: Objective, results: Summary, run: Run) -> list[str]:
     if run.chosen:
         which = "the best by validation" if run.flags.choose == "best" else "the last"
         found.insert(0, f"evaluated: epoch {run.chosen}, {which}")
-    if isinstance(guide, Linearised):
-        return [*found, *of_curvature(guide), *of_scores(results, run)]
-    return [*found, *of_size(objective, run), *of_scores(results, run)]
+    is_curved = isinstance(guide, Linearised)
+    found += of_curvature(guide) if is_curved else of_size(objective, run)
+    return [*found, *of_collapse(results, run), *of_scores(results, run, is_curved)]
 
 
 def of_training(run: Run, is_point: bool = False) -> Iterator[str]:
@@ -121,8 +132,46 @@ def of_curvature(guide: Linearised) -> Iterator[str]:
         yield f"learned: {seen}; {evidence}"
 
 
-def of_scores(results: Summary, run: Run) -> Iterator[str]:
-    """The posterior beside the original network, its intervals and its noise."""
+def of_collapse(results: Summary, run: Run) -> Iterator[str]:
+    """Whether one guess for all rows would do as well, as where all is back at the prior."""
+    scores = results["posterior"]
+    name, alone = score_of_one_guess(scores, run)
+    if not scores.get(name, 0.0) > NOTHING * alone:
+        return
+    seen = f"{name} {scores[name]:.3g}, that of one guess for all rows is {alone:.3g}"
+    original = results.get("original network")
+    if original and original[name] > NOTHING * alone:
+        yield f"learned nothing: {seen}, nor has the original network; look at the data"
+    else:
+        yield (
+            f"collapsed: {seen}; the posterior has fallen back on its prior: try fan_in ** -0.5 as "
+            "the scale of the prior, guide last_layer, or engine: ensemble"
+        )
+
+
+def score_of_one_guess(scores: Mapping[str, float], run: Run) -> tuple[str, float]:
+    """The name of a score, and what it is where the same is said of all held-out rows.
+
+    Not a number where there is no such score, or where the rows are too few.
+    """
+    targets = held_out(run.parts)[1].known.targets
+    if len(targets) < FEWEST:
+        return "", math.nan
+    if "rmse" in scores:
+        sd = run.scalings["targets"][0].get("sd", torch.tensor(1.0))
+        spread: Tensor = (targets - targets.nanmean(0)) * sd
+        return "rmse", spread.square().nanmean().sqrt().item()
+    if "accuracy" in scores and targets.dim() == 1:
+        counts = targets.unique(return_counts=True)[1]
+        return "nll", torch.special.entr(counts / len(targets)).sum().item()
+    return "", math.nan
+
+
+def of_scores(results: Summary, run: Run, is_curved: bool = False) -> Iterator[str]:
+    """The posterior beside the original network, its intervals and its noise.
+
+    More training makes no intervals narrower that are ``curved``, those of a Laplace approximation.
+    """
     scores = results["posterior"]
     original = results.get("original network")
     if original:
@@ -139,7 +188,10 @@ def of_scores(results: Summary, run: Run) -> Iterator[str]:
             hint = "--kl-weight 1" if weight < 1 else "a noise scale that is learned"
             yield f"too sure: {seen}; try {hint}"
         elif inside > HONEST[1]:
-            yield f"too unsure: {seen}; try --epochs {3 * run.flags.epochs}"
+            hint = f"--epochs {3 * run.flags.epochs}"
+            if is_curved:
+                hint = "laplace: {prior: evidence} in the spec, or engine: torch"
+            yield f"too unsure: {seen}; try {hint}"
         else:
             yield f"honest: {seen}"
     if scores.get("aleatoric_sd", 0.0) > 1.5 * scores.get("rmse", float("inf")):
