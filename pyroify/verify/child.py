@@ -29,7 +29,7 @@ import pyro
 import torch
 from pyro.nn import PyroModule
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedParameter
 
 from pyroify.verify.compare.agreement import compare_with_plan
 from pyroify.verify.compare.draws import KeptDraw, SameDraws, audit_construction, values_replaced
@@ -623,7 +623,7 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
 
 def _numbers(module: nn.Module) -> int:
     """How many numbers its parameters hold; those of a lazy layer have no size yet."""
-    sized = (p for p in module.parameters() if not isinstance(p, UninitializedTensorMixin))
+    sized = (p for p in module.parameters() if not isinstance(p, UninitializedParameter))
     return sum(parameter.numel() for parameter in sized)
 
 

@@ -331,7 +331,8 @@ def draws_of(laplace: Any, count: int) -> Tensor:
         return laplace.sample(count)  # type: ignore[no-any-return]
     root = laplace.posterior_scale
     noise = torch.randn(count, laplace.n_params, dtype=root.dtype, device=root.device)
-    return laplace.mean + (noise @ root.T).to(laplace.mean.dtype)
+    drawn: Tensor = laplace.mean + (noise @ root.T).to(laplace.mean.dtype)
+    return drawn
 
 
 def settled(laplace: Any) -> float:
@@ -350,9 +351,9 @@ def precise_backend() -> type:
     single precision is lost, or makes the curvature of no normal.
     """
     load_laplace()
-    from laplace.curvature import GGNInterface
+    interface: Any = importlib.import_module("laplace.curvature").GGNInterface
 
-    class PreciseGGN(GGNInterface):  # type: ignore[misc]
+    class PreciseGGN(interface):  # type: ignore[misc]
         def jacobians(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
             jacobians, outputs = super().jacobians(*args, **kwargs)
             return jacobians.double(), outputs.double()

@@ -55,8 +55,11 @@ def verdicts(objective: Objective, results: Summary, run: Run) -> list[str]:
     if run.chosen:
         which = "the best by validation" if run.flags.choose == "best" else "the last"
         found.insert(0, f"evaluated: epoch {run.chosen}, {which}")
+    if isinstance(guide, Linearised):
+        found += of_curvature(guide)
+    else:
+        found += of_size(objective, run)
     is_curved = isinstance(guide, Linearised)
-    found += of_curvature(guide) if is_curved else of_size(objective, run)
     return [*found, *of_collapse(results, run), *of_scores(results, run, is_curved)]
 
 
