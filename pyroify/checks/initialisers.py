@@ -15,6 +15,7 @@ from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import called_on
 from pyroify.program.summary import summary_of
 from pyroify.syntax.facts import Function, Use, Write
+from pyroify.syntax.observe.writes import INITIALISERS
 from pyroify.syntax.traits import anywhere, called, early
 from pyroify.syntax.values import Argument, Call, Name, Path, SelfRead, Unknown, Value
 
@@ -230,7 +231,7 @@ def initialises(function: Function) -> bool:
 def _initialises(call: Call) -> bool:
     match call.callee:
         case Name(dotted=dotted):
-            return dotted.startswith("torch.nn.init.") or dotted.endswith("normal_")
+            return dotted.startswith(INITIALISERS) or dotted.endswith("normal_")
         case Unknown(path=(*_, owner, name)):
             return name.endswith("_") and owner in ("data", "weight", "bias")
     return False

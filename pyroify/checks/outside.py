@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyroify.catalog.members import METADATA
-from pyroify.checks.instances import Script
+from pyroify.checks.initialisers import HELP
+from pyroify.checks.instances import Script, dotted
 from pyroify.decide.project import random
 from pyroify.diagnostics import Finding
 from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import CallSite
+from pyroify.syntax.observe.writes import INITIALISERS
 from pyroify.syntax.traits import outside
 from pyroify.syntax.values import Call, Name, Path, Unknown, Value
 
 
 @needs(*outside(Call))
 def draw_handed_on(script: Script) -> Iterator[Finding]:
-    """A random parameter of an instance, given to a function: to print, log or store it."""
+    """A random parameter of an instance, given to a function: to print, store or initialise it."""
     for call, at in script.calls:
         if script.is_within_call(at):
             continue
         draws = (_draw(script, value, at) for passed in call.args for value in _parts(passed.value))
-        if draw := next(filter(None, draws), ""):
+        draw = next(filter(None, draws), "")
+        if draw and dotted(call).startswith(INITIALISERS):
+            message = f"{draw} is initialised after its declaration, which has no effect"
+            yield script.finding(call, "PYR003", message, HELP)
+        elif draw:
             yield script.finding(
                 call,
                 "PYR071",
