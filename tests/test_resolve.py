@@ -899,9 +899,8 @@ ATTRIBUTES = {
 @table(ATTRIBUTES)
 def test_what_an_attribute_holds_in_the_end(row: tuple[str, str], lay_out: LayOut) -> None:
     body, expected = row
-    text = (
-        f"{TORCH}class Net(nn.Module):\n    def __init__(self, given):\n{indent(body, ' ' * 8)}\n"
-    )
+    body = indent(f"super().__init__()\n{body}", " " * 8)
+    text = f"{TORCH}class Net(nn.Module):\n    def __init__(self, given):\n{body}\n"
     index = index_of(lay_out, {"net.py": text})
     (net,) = index.module_classes
     found = ClassSummary(net, Resolver(index, {}), ()).everything
