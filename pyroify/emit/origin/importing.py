@@ -53,8 +53,11 @@ class Importing:
             seen.add(cls)
             read = reads(cls) & top.bound
             found |= read & self._set_when_run
-            classes = (n for n in module.source.tree.body if isinstance(n, ast.ClassDef))
-            waiting += [other for other in classes if other.name in read]
+            waiting += [
+                other
+                for other in module.definitions.values()
+                if isinstance(other, ast.ClassDef) and other.name in read
+            ]
         return frozenset(found)
 
     @cached_property

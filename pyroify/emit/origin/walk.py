@@ -66,13 +66,13 @@ class Walk:
     def handed_over(self, read: set[str], needed: set[str]) -> list[str]:
         """Lines that give the file of each class that is read what the class reads of it."""
         module, lines = self.scope.module, list[str]()
-        for node in module.source.tree.body if read else ():
-            if not isinstance(node, ast.ClassDef) or node.name not in read:
+        for name, node in module.definitions.items():
+            if name not in read:
                 continue
-            if names := sorted(self.cutter.importing.unset(module, node)):
-                given = ", ".join(f"{name}={name}" for name in names)
-                lines.append(f"vars(sys.modules[{node.name}.__module__]).update({given})")
-                needed |= {*names, node.name}
+            if unset := sorted(self.cutter.importing.unset(module, node)):
+                given = ", ".join(f"{item}={item}" for item in unset)
+                lines.append(f"vars(sys.modules[{name}.__module__]).update({given})")
+                needed |= {*unset, name}
         return lines
 
     def _entered(self, statement: ast.stmt, needed: set[str]) -> list[str]:
@@ -149,12 +149,12 @@ class Walk:
             return []
         if isinstance(node, ast.Assign | ast.AnnAssign):
             needed -= hits
-        needed |= reads(tree)
+        read = reads(tree)
+        needed |= read
         if isinstance(node, ast.AugAssign):
             needed |= hits
         self.cutter.kept.add(node)
-        kept = self._keep(tree, text)
-        return self.handed_over(reads(tree), needed) + kept
+        return self.handed_over(read, needed) + self._keep(tree, text)
 
     def _is_super_init(self, node: ast.Expr) -> bool:
         return ast.unparse(node).startswith("super().__init__")

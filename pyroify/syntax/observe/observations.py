@@ -12,6 +12,7 @@ from pyroify.syntax.facts import Observation, Plate, Sweep, TypeTest
 from pyroify.syntax.nodes import walk
 from pyroify.syntax.observe.slices import ITERATING
 from pyroify.syntax.observe.uses import SIZES
+from pyroify.syntax.observe.writes import INITIALISERS
 from pyroify.syntax.parameters import PARAMETER
 from pyroify.syntax.source import Body, Source, chain
 
@@ -114,7 +115,7 @@ def _prepares(file: Source, node: ast.AST) -> bool:
         case ast.Call(func=ast.Name(id="setattr") | ast.Attribute(attr="requires_grad_")):
             return True
         case ast.Call(func=function):
-            return file.dotted(function).startswith("torch.nn.init.")
+            return file.dotted(function).startswith(INITIALISERS)
     return False
 
 

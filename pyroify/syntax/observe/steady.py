@@ -11,7 +11,9 @@ from pyroify.syntax.source import Body
 SIZES = (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.operator)
 TESTS = (*SIZES, ast.UnaryOp, ast.Not, ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop)
 BINDING: tuple[type[ast.For | ast.AsyncFor | ast.comprehension], ...] = (
-    *(ast.For, ast.AsyncFor, ast.comprehension),
+    ast.For,
+    ast.AsyncFor,
+    ast.comprehension,
 )
 TAKING: tuple[type[ast.Lambda | ast.FunctionDef], ...] = (ast.Lambda, ast.FunctionDef)
 LONGEST = 40

@@ -49,17 +49,12 @@ HONEST = (0.82, 0.97)
 def verdicts(objective: Objective, results: Summary, run: Run) -> list[str]:
     """One line for each thing to look at."""
     guide = objective.guide
-    found = (
-        [] if isinstance(guide, Chain) else list(of_training(run, isinstance(guide, Linearised)))
-    )
+    is_curved = isinstance(guide, Linearised)
+    found = [] if isinstance(guide, Chain) else list(of_training(run, is_curved))
     if run.chosen:
         which = "the best by validation" if run.flags.choose == "best" else "the last"
         found.insert(0, f"evaluated: epoch {run.chosen}, {which}")
-    if isinstance(guide, Linearised):
-        found += of_curvature(guide)
-    else:
-        found += of_size(objective, run)
-    is_curved = isinstance(guide, Linearised)
+    found += of_curvature(guide) if isinstance(guide, Linearised) else of_size(objective, run)
     return [*found, *of_collapse(results, run), *of_scores(results, run, is_curved)]
 
 
