@@ -330,10 +330,17 @@ def member_of(value: Value) -> Value:
 
 
 def walk(value: Value) -> Iterator[Value]:
-    """A value and all that it is made of."""
-    yield value
-    for component in value.components:
-        yield from walk(component)
+    """A value and all that it is made of, each object once.
+
+    Values may hold each other many times over: ``x = f(x, x)``, line after line.
+    """
+    waiting, seen = [value], dict[int, Value]()  # which keeps those that are made for the walk
+    while waiting:
+        item = waiting.pop()
+        if id(item) not in seen:
+            seen[id(item)] = item
+            yield item
+            waiting.extend(reversed(item.components))
 
 
 def calls_in(value: Value) -> Iterator[Call]:
