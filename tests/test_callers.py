@@ -25,7 +25,16 @@ from torch import nn
 class A(nn.Module): pass
 class B(A): pass
 
-def register(cls): return cls
+def register(cls): KINDS.append(cls); return cls
+
+def mark(cls): cls.marked = True; return cls
+
+def marked(how):
+    def mark(cls):
+        if not issubclass(cls, nn.Module): raise TypeError
+        setattr(cls, "marked", how)
+        return cls
+    return mark
 
 class W(nn.Module):
     def __init__(self, fn, more=None, norm=nn.LayerNorm):
@@ -105,6 +114,16 @@ KNOWN = {
         "W(A())\nclass T:\n  def test(self): self.assertIsInstance(3, W)",
         "A",
     ),
+    "a subclass whose decorator gives it back": ("W(A())\n@mark\nclass S(W): pass", "A"),
+    "as what a decorator makes does": ("W(A())\n@marked('a')\nclass S(W): pass", "A"),
+    "a subclass that tells its name": (
+        "W(A())\nclass S(W):\n  def __repr__(self): return self.__class__.__name__",
+        "A",
+    ),
+    "what there is where it is not None": (
+        "def f(x):\n  if x is not None: x = A()\n  return W(x)",
+        "A, None",
+    ),
     "tests and annotations": (
         "W(A())\ndef f(x: W) -> W: return isinstance(x, W) or type(x) is W or type(x) in (W, A)",
         "A",
@@ -181,6 +200,18 @@ UNKNOWN = {
     ),
     "a subclass that is handed on": "W(A())\nclass S(W): pass\nregister(S)",
     "a subclass that is decorated": "W(A())\n@register\nclass S(W): pass",
+    "a subclass whose constructor a decorator wraps": (
+        "def wrap(cls): cls.__init__ = lambda self: None; return cls\n"
+        "W(A())\n@wrap\nclass S(W): pass"
+    ),
+    "one that a decorator gives to a method": (
+        "def wrap(cls): cls.register(); return cls\nW(A())\n@wrap\nclass S(W): pass"
+    ),
+    "one that a decorator keeps in a function": (
+        "def wrap(cls):\n  def make(): return cls(nn.Linear(3, 3))\n  HOOKS.append(make)\n"
+        "  return cls\nW(A())\n@wrap\nclass S(W): pass"
+    ),
+    "what there is where it is None": "def f(x):\n  if x is None: x = A()\n  return W(x)",
     "its like, by type": (
         "W(A())\nclass S(W):\n  def again(self): return type(self)(nn.Linear(3, 3))"
     ),
@@ -193,6 +224,13 @@ UNKNOWN = {
 }
 
 
+TAKING = """
+def take(d): return {k: v for k, v in d.items()}
+class B2(nn.Module):
+  def __init__(self, dim, **kw):
+    super().__init__()
+    self.w = W(**take(kw))
+"""
 FOREIGN = {
     "nobody here builds it": ("", "self.fn = fn"),
     "nobody here gives that": ("W(A())", "self.fn = more"),
@@ -209,6 +247,17 @@ FOREIGN = {
     ),
     "what is known, or handed in": (
         "class H(nn.Module):\n  def __init__(self, x, y):\n    self.w = W(A() if y else x)",
+        "self.fn = fn",
+    ),
+    "what a function takes out of two stars, beside what is taken by name": (
+        TAKING + "class H(B2):\n  def __init__(self, **kw): super().__init__(**kw)\n"
+        "def make(n): return H(dim=n)",
+        "self.fn = fn",
+    ),
+    "what functions take out of two stars one after the other": (
+        TAKING + "def part(d): return take(d), take(d)\n"
+        "class H(nn.Module):\n  def __init__(self, **kw):\n    a, b = part(kw)\n"
+        "    self.b = B2(3, **a)",
         "self.fn = fn",
     ),
     "by two stars": (

@@ -54,6 +54,8 @@ Key = tuple[str, str]
 PARTIAL = Name("functools.partial")
 CONSTRUCTOR = "__init__"
 LOCALS = ".<locals>."
+TELLING = {("__name__",), ("__qualname__",), ("__module__",), ("__doc__",)}
+"""What a class tells of itself, which builds nothing."""
 
 
 @dataclass
@@ -86,21 +88,37 @@ class Callers:
             return self._leaves_rest(cls, method)
         return method is not None and name in method.arguments and self._leaves(cls, name)
 
-    def _leaves_rest(self, cls: ModuleClass, method: Function) -> bool:
-        """The same, of all that the constructor takes without a name for it."""
+    def _leaves_rest(
+        self, cls: ModuleClass, method: Function, named: frozenset[str] = frozenset()
+    ) -> bool:
+        """The same, of all that the constructor takes without a name for it.
+
+        It hands that on to a constructor which takes the ``named`` by their names.
+        """
         if self._may_be_missed(cls):
             return False
-        key = (*cls.key, "**")
+        named = named.union(method.arguments)
+        key = (*cls.key, f"**{sorted(named)}")
         if key not in self._left:
             self._left[key] = True  # where it is handed on to itself
             calls = self._calls.get(cls.key, ())
             self._left[key] = all(
-                self._is_settled(passed.value, self._scope(at))
+                self._is_rest_settled(passed, named, self._scope(at))
                 for call, at in calls
                 for passed in call.args
-                if passed.star or (passed.keyword and passed.keyword not in method.arguments)
+                if passed.star or (passed.keyword and passed.keyword not in named)
             )
         return self._left[key]
+
+    def _is_rest_settled(self, passed: Passed, named: frozenset[str], scope: Scope) -> bool:
+        """Whether one of several arguments without a name is known, or comes from outside."""
+        match passed:
+            case Passed(value=Argument(name=name), star="**") if scope.cls is not None:
+                method = scope.cls.cls.method(CONSTRUCTOR)
+                if method is not None and name in method.rest:
+                    return self._leaves_rest(scope.cls, method, named)
+        is_taken = passed.star == "**" and self._is_taken_from_outside(passed.value, scope)
+        return is_taken or self._is_settled(passed.value, scope)
 
     def _leaves(self, cls: ModuleClass, name: str) -> bool:
         """The same, also of a name that the constructor takes by ``**``."""
@@ -275,6 +293,8 @@ class Callers:
         if not all(isinstance(item, known) or _lists_instances(item) for item in options_of(node)):
             return None
         if isinstance(node, Plain) and not node.is_module:
+            if texts := self.resolver.texts(value, scope):
+                return join(*texts)
             makers = self._makers(value, scope)
             return node if makers is None else join(*makers)
         return node
@@ -356,11 +376,20 @@ class Callers:
         bases = [base for base in cls.bases if base.local is not None]
         return (
             bool(names & self._mentioned)
-            or bool(cls.cls.decorators)
+            or not all(self._hands_back(name, cls.file.path) for name in cls.cls.registered)
             or cls.file.module in self._by_text
             or len(bases) > 1
             or any(map(_builds_its_like, cls.cls.methods))
         )
+
+    def _hands_back(self, decorator: str, path: str) -> bool:
+        """Whether a decorator, or the function that it makes, gives the class back as it is."""
+        target = self.index.resolve(decorator, path)
+        if target.function is not None and target.file is not None:
+            match target.function.returns:
+                case (Name(dotted=dotted),) if LOCALS in dotted:
+                    target = self.index.resolve(dotted, target.file.path)
+        return target.function is not None and target.function.hands_back
 
     @cached_property
     def _mentioned(self) -> frozenset[str]:
@@ -470,7 +499,7 @@ def _builds_its_like(method: Function) -> bool:
     """Whether a method may build instances of the class of ``self``, whatever that is."""
     return (
         "classmethod" in method.decorators
-        or any(use.path[0] == "__class__" for use in method.uses)
+        or any(use.path[0] == "__class__" and use.path[1:] not in TELLING for use in method.uses)
         or any(
             isinstance(call.callee, Call) and call.callee.callee == Name("type")
             for call in method.layer_calls

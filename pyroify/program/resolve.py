@@ -45,7 +45,7 @@ from pyroify.program.values import (
     without_call,
 )
 from pyroify.syntax.facts import ATTACHING, Class, File, Function
-from pyroify.syntax.interpret.collections import held_by_method, keyed, pick
+from pyroify.syntax.interpret.collections import held_by_method, is_text, keyed, pick
 from pyroify.syntax.parameters import PARAMETER
 from pyroify.syntax.values import (
     NOTHING,
@@ -638,9 +638,9 @@ class Resolver:
                 return [(Name(f"{owner}.{key}"), scope)]
             case Call(
                 callee=Name(dotted="getattr"),
-                args=(Passed(value=Name(dotted=owner)), Passed(value=Constant(text=key))),
-            ) if key[:1] in "'\"":
-                return [(Name(f"{owner}.{ast.literal_eval(key)}"), scope)]
+                args=(Passed(value=Name(dotted=owner)), Passed(value=name)),
+            ) if texts := self.texts(name, deeper):
+                return [(Name(f"{owner}.{ast.literal_eval(i.text)}"), scope) for i in texts]
             case Element(of=of, index=index, text=text):
                 entries = self._entries(of, index, text, deeper)
                 if entries is None:
@@ -660,6 +660,19 @@ class Resolver:
         if (behind := self.behind(callee, deeper)) is not None:
             return self.makers(behind[0], replace(behind[1], depth=deeper.depth))
         return None
+
+    def texts(self, value: Value, scope: Scope) -> tuple[Constant, ...]:
+        """The texts that a value may be, if it is one of some that all who give it have written."""
+        match value:
+            case Constant(text=text) if is_text(text):
+                return (value,)
+            case OneOf(options=options):
+                found = [self.texts(option, scope) for option in options]
+                return tuple(chain.from_iterable(found)) if all(found) else ()
+            case Argument(name=name) if name in scope.arguments and scope.depth <= MAX_DEPTH:
+                passed, outer = scope.arguments[name]
+                return self.texts(passed.value, replace(outer, depth=scope.depth + 1))
+        return ()
 
     def _entries(
         self, of: Value, index: int | str | None, text: str, scope: Scope

@@ -257,6 +257,8 @@ class Function:
     """Whether members of a container under a local name are replaced or taken out."""
     cleared: frozenset[str] = frozenset()
     """Attributes that it sets to None on what it does not reach by name below ``self``."""
+    hands_back: bool = False
+    """Whether it gives its first argument back, and nothing else can get at that."""
     shared: code.Block = ()
     """What a function of the rewrite holds that declares what it is given."""
     declared: Declared | None = None

@@ -22,6 +22,7 @@ from pyroify.syntax.interpret.expressions import Expressions
 from pyroify.syntax.interpret.statements import Statements
 from pyroify.syntax.nodes import Nodes
 from pyroify.syntax.observe.freezes import find_freezes
+from pyroify.syntax.observe.handed_back import hands_back
 from pyroify.syntax.observe.observations import observe, observe_members, plates
 from pyroify.syntax.observe.slices import observe_slices
 from pyroify.syntax.observe.steady import moving_names
@@ -114,6 +115,10 @@ def _read(body: Body, node: Definition, name: str, this: str | None) -> Function
         reshapes=statements.reshapes,
         freezes=find_freezes(body, this),
         cleared=frozenset(statements.cleared),
+        hands_back=set(statements.returns) == {Argument(arguments[0])}
+        and hands_back(body, arguments[0])
+        if this is None and arguments
+        else False,
         shared=read_block(node.body, source.dotted) if node.name == DECLARING_FUNCTION else (),
         declaring=tuple(unnamed_declarations(body, this)),
     )

@@ -162,11 +162,27 @@ class Statements:
         for arm in filter(None, (node.body, node.orelse)):
             self.guards.append((arm[0].lineno, arm[-1].end_lineno or arm[-1].lineno, test))
         before = dict(values.scope)
+        tested, is_none = _none_test(node.test)
+        in_body = self._narrow(tested, is_none=is_none)
         self._arm(node.body, ("if", node.lineno, 0))
-        after_body, values.scope = values.scope, before
+        after_body, values.scope = values.scope, dict(before)
+        in_else = self._narrow(tested, is_none=not is_none)
         self._arm(node.orelse, ("if", node.lineno, 1))
         for name, value in after_body.items():
-            values.scope[name] = _joined(value, values.scope.get(name))
+            other = values.scope.get(name)
+            is_untouched = name == tested and value is in_body and other is in_else
+            values.scope[name] = before[name] if is_untouched else _joined(value, other)
+
+    def _narrow(self, name: str, *, is_none: bool) -> Value | Building | None:
+        """Let a local name hold what it can be where it is None, or where it is not."""
+        held = self.expressions.scope.get(name)
+        if held is None or isinstance(held, Building):
+            return held
+        if is_none:
+            self.expressions.scope[name] = NOTHING
+        elif there := [option for option in options_of(held) if option != NOTHING]:
+            self.expressions.scope[name] = join(*there)
+        return self.expressions.scope[name]
 
     def _match(self, node: ast.Match) -> None:
         values = self.expressions
@@ -477,6 +493,18 @@ class Statements:
                 self._attach((*path, key), "register", replace(given, value=value))
         else:
             self._attach((*path, "*"), "setattr", given)
+
+
+def _none_test(test: ast.expr) -> tuple[str, bool]:
+    """The local name that a condition compares with None, and whether it holds for None."""
+    match test:
+        case ast.Compare(
+            left=ast.Name(id=name),
+            ops=[ast.Is() | ast.IsNot() as operator],
+            comparators=[ast.Constant(value=None)],
+        ):
+            return name, isinstance(operator, ast.Is)
+    return "", False
 
 
 def _is_always_met(case: ast.match_case) -> bool:
