@@ -61,6 +61,12 @@ class Layer:
     parameters: tuple[LayerParameter, ...] = ()
 
     @property
+    def makes_all_parts(self) -> bool:
+        """Whether it makes all modules itself that own its parameters, each under one name."""
+        names = [parameter.name.split(".") for parameter in self.parameters]
+        return self.kind == "compound" and all(len(n) > 1 and "*" not in n for n in names)
+
+    @property
     def names(self) -> frozenset[str]:
         """The attributes it has by its arguments and parameters."""
         return frozenset(

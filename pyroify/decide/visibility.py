@@ -189,9 +189,9 @@ def _is_partly_parameter(node: Value) -> bool:
 
 
 def _inherited_unseen(summary: ClassSummary, covered: Covered) -> Layer | None:
-    """The base of torch that attaches layers there, in its own constructor."""
+    """The base of torch that attaches layers there, not all of which have names that are known."""
     base = summary.cls.library_base
-    is_inherited = base is not None and base.kind == "compound"
+    is_inherited = base is not None and base.kind == "compound" and not base.makes_all_parts
     return base if is_inherited and _is_constructing(summary, covered) else None
 
 

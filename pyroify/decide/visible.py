@@ -248,7 +248,7 @@ def declare_parameter(single: Single, parameter: LayerParameter, sites: Sites) -
     present = is_present(parameter, single.instance, sites.summary, sites.method, path)
     if present is False or path in sites.tied:
         return ()
-    line, layer = single.where.line, single.instance.layer.name
+    line, layer = single.where.line, parameter.layer
     decision = sites.decide(path, parameter.layer, line)
     site = _site(single, parameter, sites)
     if there := sites.within.get(path):

@@ -632,7 +632,8 @@ class ClassSummary:
                 if item.path and item.path[0] not in own:
                     entries.setdefault(item.path[0], []).append(item)
         found = []
-        if inherited := self._as_container(covered, entries):
+        inherited = self._as_container(covered, entries) or self._as_compound(covered, entries)
+        if inherited is not None:
             found.append(inherited)
         seen: set[Call] = set()
         for name, items in list(entries.items()):
@@ -748,6 +749,23 @@ class ClassSummary:
         if not holds_parameters(container):
             return None
         return Attribute("", container, tuple(places), self.cls.cls.line)
+
+    def _as_compound(
+        self, covered: tuple[Function, ...], entries: Mapping[str, list[Assignment]]
+    ) -> Attribute | None:
+        """The parts that a base of torch makes, but for those that the class replaces."""
+        base = self.cls.library_base
+        is_built = not covered or self.constructor in covered
+        if base is None or not base.makes_all_parts or not is_built:
+            return None
+        replaced = {
+            name
+            for name, items in entries.items()
+            if always_assigned(i for i in items if len(i.path) == 1 and i.how in ATTACHING)
+        }
+        left = tuple(p for p in base.parameters if p.name.partition(".")[0] not in replaced)
+        layer = replace(base, parameters=left)
+        return Attribute("", LayerInstance(layer), (), self.cls.cls.line) if left else None
 
     def _with_child(self, container: ContainerInstance, item: Assignment) -> ContainerInstance:
         made = self.node(item)
