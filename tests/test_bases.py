@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 from test_fixtures import DEFAULT_SPEC, imported, rewrite
 
-from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN
+from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, PYRO_MODULE_META
 
 HEAD = """\
 import abc, collections, contextlib, enum, typing
@@ -32,6 +32,13 @@ class Base(nn.Module):
 
 """
 CONVERTED = {
+    "own_metaclass": """
+        class Registry(type):
+            pass
+
+        class Net(Base, metaclass=Registry):
+            pass
+    """,
     "interface": """
         @torch.jit.interface
         class Step(nn.Module):
@@ -113,11 +120,22 @@ REFUSED = {
             def forward(self, x):
                 return self.fc(x)
     """,
-    "own_metaclass": """
+    "own_metaclass_with_brackets": """
+        class Registry(type):
+            def __getitem__(cls, key):
+                return key
+
+        class Net(Base, metaclass=Registry):
+            pass
+    """,
+    "generic_below_an_own_metaclass": """
         class Registry(type):
             pass
 
-        class Net(Base, metaclass=Registry):
+        class Registered(Base, metaclass=Registry):
+            pass
+
+        class Net(Registered, typing.Generic[typing.T]):
             pass
     """,
     "metaclass_of_a_mixin_below": """
@@ -205,3 +223,12 @@ def test_metaclasses_of_torch_are_known() -> None:
             value = getattr(value, part)
         assert type(value) is not type
         assert FOREIGN.fullmatch(dotted)
+
+
+def test_what_the_metaclass_of_pyro_module_defines_is_known() -> None:
+    """A metaclass of the project that has nothing of this can derive from it."""
+    metaclass = type(pytest.importorskip("pyro.nn").PyroModule)
+    assert metaclass.__bases__ == (type,)
+    told = {"__annotations__", "__dict__", "__doc__", "__module__", "__weakref__"}
+    told |= {"__firstlineno__", "__static_attributes__"}  # from Python 3.13 on
+    assert vars(metaclass).keys() - told == PYRO_MODULE_META

@@ -37,6 +37,9 @@ FOREIGN: Final = re.compile(
 )
 """Those with another one, of which nobody knows whether it goes together with PyroModule's."""
 
+PYRO_MODULE_META: Final = frozenset(("__getitem__", "_New", "_pyro_mixin_cache"))
+"""What PyroModule's metaclass defines."""
+
 REMAKING: Final = frozenset(("six.add_metaclass", "future.utils.add_metaclass"))
 """Decorators that build a class once more, with the metaclass they are given."""
 

@@ -15,6 +15,7 @@ from pyroify.edits.bases import (
     is_abstract_here,
     is_generic,
     is_generic_and_abstract,
+    own_metaclass,
 )
 from pyroify.program.index import Base
 from pyroify.syntax.facts import Class, Function
@@ -59,6 +60,9 @@ def _foreign(subject: Subject) -> str:
         return "a decorator makes it once more, with a metaclass of its own"
     if cls.metaclass:
         return _joining(subject, cls.metaclass, "its")
+    inherited = next(filter(None, (base.cls.metaclass for base in subject.cls.lineage[1:])), "")
+    if is_generic(subject.cls) and inherited and not inherited.endswith("ABCMeta"):
+        return f"it is generic, and the metaclass {inherited} of a base is not"
     for found in bases_beside(subject.cls, subject.project.index):
         last = found.name.rpartition(".")[2]
         through = found.via if last == found.via.rpartition(".")[2] else f"{found.via}, a {last},"
@@ -91,8 +95,10 @@ def unknown_mixin(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_known(subject: Subject, metaclass: str) -> bool:
-    """ABCMeta, which the rewrite joins, or one that is derived from PyroModule's already."""
+    """What the rewrite joins, or one that is derived from PyroModule's already."""
     if metaclass == "type" or metaclass.endswith("ABCMeta"):
+        return True
+    if metaclass == subject.cls.cls.metaclass and own_metaclass(subject.cls, subject.project.index):
         return True
     target = subject.project.index.resolve(metaclass, subject.cls.file.path)
     bases = target.plain_class.bases if target.plain_class else ()

@@ -7,14 +7,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, REMAKING
+from pyroify.catalog.metaclasses import ABSTRACT, FOREIGN, PYRO_MODULE_META, REMAKING
 from pyroify.catalog.module import MODULE
 from pyroify.catalog.thirdparty import is_module, is_no_module
 from pyroify.code.names import FileNames
 from pyroify.decide.candidate import Candidate, Key
 from pyroify.decide.model import Edit
 from pyroify.edits import kinds
-from pyroify.program.index import Index, ModuleClass
+from pyroify.program.index import Index, ModuleClass, Target
+from pyroify.syntax.facts import Class, File
 from pyroify.syntax.values import Call, Name
 
 PYRO_ABC_META = '''\
@@ -41,6 +42,8 @@ MISSING_BASE = '''\
 class MissingBase:
     """Stands in for a base that is object here: that could not come before PyroModule."""
 '''
+MAX_DEPTH = 10
+"""Classes that derive from each other, at most."""
 GENERIC = ("typing.Generic", "typing_extensions.Generic")
 
 
@@ -118,6 +121,57 @@ def _metaclass(cls: ModuleClass, names: FileNames, index: Index) -> str:
     return "PyroABCMeta"
 
 
+def metaclass_edits(metaclass: Class, names: FileNames) -> Iterator[Edit]:
+    """A metaclass of the project derives from PyroModule's instead of ``type``."""
+    names.use("PyroModule")
+    base = f"type({names.local('PyroModule')})"
+    yield kinds.Bases(metaclass.line, metaclass.column, ((0, base),), (), "")
+
+
+def own_metaclass(cls: ModuleClass, index: Index) -> tuple[File, Class] | None:
+    """The metaclass of the project by which a class gets its own, and that derives from ``type``.
+
+    It can derive from PyroModule's instead if that has nothing it defines itself, and if no other
+    classes than modules are made by it.
+    """
+    if any(is_generic(item) or is_abstract_here(item, index) for item in cls.lineage):
+        return None
+    lineage = list(_metaclasses(cls.cls.metaclass, cls.file.path, index))
+    if not lineage or [text for text, *_ in lineage[-1][1].bases] != ["type"]:
+        return None
+    is_apart = all(_is_beside_pyro(metaclass) for _, metaclass in lineage)
+    return lineage[-1] if is_apart and not _makes_others(lineage[-1], index) else None
+
+
+def _metaclasses(dotted: str, path: str, index: Index) -> Iterator[tuple[File, Class]]:
+    """A metaclass of the project, and what it derives from, as long as that is one class."""
+    for _ in range(MAX_DEPTH):
+        target = index.resolve(dotted, path) if dotted else Target()
+        if target.plain_class is None or target.file is None:
+            return
+        yield target.file, target.plain_class
+        bases = target.plain_class.bases
+        dotted, path = bases[0][1] if len(bases) == 1 else "", target.file.path
+
+
+def _is_beside_pyro(metaclass: Class) -> bool:
+    """Whether a metaclass defines nothing that PyroModule's has."""
+    names = {method.name for method in metaclass.methods}
+    names.update(name for name, _ in metaclass.class_attributes)
+    return names.isdisjoint(PYRO_MODULE_META) and not metaclass.metaclass
+
+
+def _makes_others(metaclass: tuple[File, Class], index: Index) -> bool:
+    """Whether a class that is no module has a metaclass, or one that derives from it."""
+    return any(
+        index.module_class(file, cls) is None
+        and metaclass in _metaclasses(cls.metaclass, file.path, index)
+        for file in index.files
+        for cls in file.classes
+        if cls.metaclass
+    )
+
+
 def is_generic(cls: ModuleClass) -> bool:
     """Whether a class has type parameters, or names ``Generic`` among its bases."""
     return cls.cls.is_generic or any(base.dotted in GENERIC for base in cls.bases)
@@ -188,5 +242,5 @@ def _beside(dotted: str, path: str, via: str, index: Index, depth: int) -> Itera
         yield OtherBase(name, via, known=known)
         return
     yield OtherBase(dotted, via, target.plain_class.metaclass)
-    for _, base, _, _ in target.plain_class.bases if depth < 10 else ():
+    for _, base, _, _ in target.plain_class.bases if depth < MAX_DEPTH else ():
         yield from _beside(base, target.file.path, via, index, depth + 1)

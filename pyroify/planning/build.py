@@ -21,7 +21,7 @@ from pyroify.decide.selection import ClassNode, Container, Graph, company, neede
 from pyroify.decide.sites import InstanceSite
 from pyroify.decide.unregistered import hides_random_layers
 from pyroify.diagnostics import Finding, lookup
-from pyroify.edits.bases import needs_metaclass
+from pyroify.edits.bases import needs_metaclass, own_metaclass
 from pyroify.edits.wraps import partials
 from pyroify.migration.migrate import Migration, migrate
 from pyroify.migration.networks import convert_networks
@@ -189,6 +189,8 @@ class _Planner:
             return found
         found |= {cls.file.path for cls in candidate.summary.held}
         found |= {path for path, _ in partials(candidate, self.known.resolver)}
+        if (metaclass := own_metaclass(candidate.cls, self.index)) is not None:
+            found.add(metaclass[0].path)
         functions = self.known.resolver.users.items()
         found |= {path for (path, _), users in functions if candidate.key in users}
         return found | {

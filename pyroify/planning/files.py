@@ -21,7 +21,12 @@ from pyroify.decide.project import Candidates
 from pyroify.decide.randomness import Randomness
 from pyroify.decide.reaching import bare_containers, left_alone
 from pyroify.edits import kinds
-from pyroify.edits.bases import base_edits, initialiser_edits
+from pyroify.edits.bases import (
+    base_edits,
+    initialiser_edits,
+    metaclass_edits,
+    own_metaclass,
+)
 from pyroify.edits.originals import loading_statements
 from pyroify.edits.reads import needs_anchor, read_edits, type_test_edits
 from pyroify.edits.returns import declared_names, statements_before_declarations
@@ -86,6 +91,7 @@ class EditPlanner:
         if any(candidate.converts for candidate in self.candidates.values()):
             self._of_functions(edits, names)
             self._of_partials(edits, names)
+            self._of_metaclasses(edits, names)
         if edits:
             for file in self.resolver.index.files:
                 if file.path not in self.paths or not file.type_tests:
@@ -209,6 +215,18 @@ class EditPlanner:
                 spelling = names.setdefault(path, FileNames(file))
                 edit = partial_wrap(partial, spelling, self._limit(file))
                 edits.setdefault(path, {})[edit] = None
+
+    def _of_metaclasses(
+        self, edits: dict[str, dict[Edit, None]], names: dict[str, FileNames]
+    ) -> None:
+        """Metaclasses of the project by which classes that convert are made."""
+        index = self.resolver.index
+        converting = (candidate for candidate in self.candidates.values() if candidate.converts)
+        for file, metaclass in filter(None, (own_metaclass(i.cls, index) for i in converting)):
+            if file.path in self.paths:
+                spelling = names.setdefault(file.path, FileNames(file))
+                made = metaclass_edits(metaclass, spelling)
+                edits.setdefault(file.path, {}).update(dict.fromkeys(made))
 
     def _of_class(self, candidate: Candidate) -> Iterator[Edit]:
         has_subclasses = bool(self.resolver.subclasses.get(candidate.key))

@@ -97,7 +97,17 @@ def _insert(body: list[cst.BaseStatement], module: str, name: str, alias: str) -
             cut = len(leading)
         made = made.with_changes(leading_lines=leading[:cut])
         body[position] = following.with_changes(leading_lines=leading[cut:])
+    if position == 0 and body:
+        body[0] = _set_off(body[0])
     body.insert(position, made)
+
+
+def _set_off(first: cst.BaseStatement) -> cst.BaseStatement:
+    """The first statement of a file, two blank lines below an import if it is a definition."""
+    if not isinstance(first, cst.ClassDef | cst.FunctionDef):
+        return first
+    blank = [cst.EmptyLine(indent=False)] * 2
+    return first.with_changes(leading_lines=[*blank, *first.leading_lines])
 
 
 def _open_block(body: list[cst.BaseStatement], made: cst.SimpleStatementLine) -> bool:
