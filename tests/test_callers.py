@@ -114,6 +114,10 @@ KNOWN = {
         "W(A())\nclass T:\n  def test(self): self.assertIsInstance(3, W)",
         "A",
     ),
+    "what two stars bring": (
+        "def f():\n  d = dict(more=3)\n  d.update({'fn': A()})\n  return W(**d)",
+        "A",
+    ),
     "a subclass whose decorator gives it back": ("W(A())\n@mark\nclass S(W): pass", "A"),
     "as what a decorator makes does": ("W(A())\n@marked('a')\nclass S(W): pass", "A"),
     "a subclass that tells its name": (
@@ -165,7 +169,8 @@ UNKNOWN = {
     ),
     "None alone": "W(None)",
     "one of the arguments after a star": "W(*[A()])",
-    "what two stars bring": "W(**{'fn': A()})",
+    "what two stars bring under a name that is not told": "K = 'fn'\nW(**{K: A()})",
+    "what they bring perhaps": "def f(x):\n  d = {}\n  if x: d['fn'] = A()\n  return W(**d)",
     "more than a call: in a list": "W(A()); KINDS = [W]",
     "in a dict": "W(A()); KINDS = {'w': W}",
     "put into a dict": "W(A()); KINDS = {}; KINDS['w'] = W",

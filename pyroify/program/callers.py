@@ -138,7 +138,7 @@ class Callers:
         passed, scope = call.argument(name, position), self._scope(at)
         if passed is not None:
             return self._is_settled(passed.value, scope)
-        stars = [passed.value for passed in call.args if passed.star]
+        stars = [item.value for item in call.args if item.star and item.entries is None]
         return all(self._is_left(value, name, scope) for value in stars)
 
     def _is_left(self, starred: Value, name: str, scope: Scope) -> bool:

@@ -9,7 +9,7 @@ layers, containers and instances (``program/values.py``) in their place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -202,6 +202,16 @@ class Passed:
     keyword: str = ""
     star: str = ""
 
+    @property
+    def entries(self) -> Mapping[str, Value] | None:
+        """What each keyword is of ``**named``; None where that is no dict whose keys are told."""
+        match self.value:
+            case Items(items=items, keys=keys) if self.star == "**" and len(items) == len(keys):
+                is_told = all(key[:1] in "'\"" for key in keys)
+                if is_told and not any(isinstance(item, Many) for item in items):
+                    return {key[1:-1]: item for key, item in zip(keys, items, strict=True)}
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Value):
@@ -227,6 +237,8 @@ class Call(Value):
         for passed in self.args:
             if passed.keyword == keyword:
                 return passed
+            if passed.star == "**" and (told := passed.entries) and keyword in told:
+                return Passed(told[keyword], keyword=keyword)
         plain = [passed for passed in self.args if not passed.keyword]
         if position < len(plain) and not any(passed.star for passed in plain[: position + 1]):
             return plain[position]
@@ -239,8 +251,8 @@ class Call(Value):
 
     @property
     def starred(self) -> bool:
-        """Whether arguments are handed on with ``*`` or ``**``."""
-        return any(passed.star for passed in self.args)
+        """Whether arguments are handed on with ``*``, or with ``**`` that names none of them."""
+        return any(passed.star and passed.entries is None for passed in self.args)
 
     def __hash__(self) -> int:
         # The arguments may hold each other many times over: x = f(x, x), line after line.

@@ -48,6 +48,20 @@ class Building:
         if key:
             self.keys.append(key)
 
+    def update(self, given: Iterable[Passed], depth: int) -> None:
+        """Put in all that ``update`` is given: entries of dicts, or members for a set."""
+        if not self.is_mapping:
+            self.mix(*(item for passed in given for item in spread(passed.value)))
+            return
+        for passed in given:
+            entries = as_mapping(_entries(passed))
+            for key, item in zip(entries.keys, entries.items, strict=True):
+                if isinstance(item, Many):
+                    self.items.append(item)
+                    self.keys.append(key)
+                else:
+                    self.add(item, depth, key)
+
     @property
     def is_mapping(self) -> bool:
         """Whether it has keys, or may yet get the first."""

@@ -426,8 +426,10 @@ class Statements:
                     if how == "register_parameter" and not isinstance(name.value, Constant):
                         given = _parameter_in(given)
                     self._register(owner, _owner(call.callee), name, value, given)
-            case ast.Attribute(value=owner, attr="update") if node.args:
-                if path := self.expressions.path(owner):
+            case ast.Attribute(value=owner, attr="update"):
+                if building := self._building(owner):
+                    building.update(call.args, self._depth)
+                if node.args and (path := self.expressions.path(owner)):
                     self._attach(path, "extend", _argument(statement, node, call, call.args[0]))
 
     def _add(self, owner: ast.expr, how: str, given: _Given) -> None:
