@@ -346,13 +346,16 @@ def walk(value: Value) -> Iterator[Value]:
 
     Values may hold each other many times over: ``x = f(x, x)``, line after line.
     """
-    waiting, seen = [value], dict[int, Value]()  # which keeps those that are made for the walk
+    yield value
+    waiting = [*reversed(value.components)]
+    seen = {id(value): value}  # which keeps those that are made for the walk
     while waiting:
         item = waiting.pop()
         if id(item) not in seen:
             seen[id(item)] = item
             yield item
-            waiting.extend(reversed(item.components))
+            if components := item.components:
+                waiting.extend(reversed(components))
 
 
 def calls_in(value: Value) -> Iterator[Call]:
