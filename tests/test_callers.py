@@ -137,6 +137,7 @@ UNKNOWN = {
     "nobody": "A()",
     "a layer": "W(A()); W(nn.Linear(3, 3))",
     "a list with a layer": "W([A(), nn.Linear(3, 3)])",
+    "a list, or an instance": "W(A()); W([A()])",
     "a dict of instances": "W({'a': A()})",
     "a container with a layer": "W(nn.ModuleList([A(), nn.Linear(3, 3)]))",
     "a container that a caller holds": (

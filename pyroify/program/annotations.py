@@ -106,8 +106,10 @@ class Annotations:
         return None
 
     def _either(self, *nodes: ast.expr) -> Value | None:
+        """One of several; a list and a module are told apart by code that is not followed."""
         values = [value for node in nodes if (value := self._value(node)) is not None]
-        return join(*values) if len(values) == len(nodes) else None
+        made = join(*values)
+        return made if len(values) == len(nodes) and not mixes_lists(made) else None
 
     def _instance(self, names: Sequence[str]) -> Value | None:
         """Instances of a class, or what an annotation allows that has a name of its own."""
@@ -126,6 +128,13 @@ class Annotations:
             return None
         deeper = replace(self, file=target.file, depth=self.depth + 1)
         return deeper._parsed(target.alias.text) if self.depth < MAX_NAMES else None
+
+
+def mixes_lists(value: Value) -> bool:
+    """Whether it may be a list, of which torch sees nothing, or a module as well."""
+    options = options_of(value)
+    is_list = [isinstance(option, Items) for option in options]
+    return any(is_list) and any(isinstance(option, ClassInstance) for option in options)
 
 
 def _name(instance: Value) -> Value | None:

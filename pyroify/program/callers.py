@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pyroify.program.annotations import Annotations
+from pyroify.program.annotations import Annotations, mixes_lists
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.points_to import CallSite, calls_of, code_of
 from pyroify.program.resolve import MAX_DEPTH, Resolver
@@ -244,7 +244,9 @@ class Callers:
         for position, name in enumerate(method.arguments):
             values = [self._passed(name, position, cls, method, *call) for call in calls]
             known = [value for value in values if value is not None]
-            if len(known) == len(values) and set(known) != {NOTHING}:
+            if len(known) < len(values) or set(known) == {NOTHING}:
+                continue
+            if not mixes_lists(join(*known)):
                 yield name, join(*known)
 
     def _passed(
