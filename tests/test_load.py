@@ -66,6 +66,77 @@ def test_packages_are_followed(line: str, read: set[str], lay_out: LayOut) -> No
     assert {*loaded(lay_out(files), files, "a.py").files} == {"a.py"} | read
 
 
+def test_what_a_package_hands_on_is_read_where_it_is_asked_for(lay_out: LayOut) -> None:
+    files = {
+        "a.py": f"from pkg import Net\n{NETWORK}",
+        "pkg/__init__.py": "from .inner import Net\nfrom .beside import Other\n",
+        "pkg/inner.py": NETWORK,
+        "pkg/beside.py": NETWORK.replace("Net", "Other"),
+    }
+    root = lay_out(files)
+    assert {*loaded(root, files, "a.py").files} == {"a.py", "pkg/__init__.py", "pkg/inner.py"}
+    assert {*loaded(root, files, "pkg/inner.py").files} == {
+        "a.py",
+        "pkg/__init__.py",
+        "pkg/inner.py",
+    }
+
+
+REEXPORTED = {
+    "pkg/__init__.py": "from .layers import *\nfrom .nets import Net, Wide as Widest\n",
+    "pkg/layers.py": """\
+from torch import nn
+
+
+class Head(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 1)
+
+
+class Frozen(Head):
+    pass
+""",
+    "pkg/nets.py": """\
+from torch import nn
+from pkg import Head
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head(3)
+
+
+class Wide(Net):
+    def __init__(self):
+        super().__init__()
+        self.more = nn.ModuleList([Head(2) for _ in range(2)])
+""",
+    "model.py": """\
+from pkg import Frozen, Widest
+
+
+class Model(Widest):
+    def __init__(self):
+        super().__init__()
+        self.frozen = Frozen(4)
+        for parameter in self.frozen.parameters():
+            parameter.requires_grad = False
+""",
+    "other.py": NETWORK,
+    "train.py": "import torch\nfrom pkg import Widest\ntorch.optim.Adam(Widest().parameters())\n",
+}
+
+
+@pytest.mark.parametrize("path", [path for path in REEXPORTED if path != "pkg/__init__.py"])
+def test_the_plan_of_one_file_is_that_which_all_files_give(path: str, lay_out: LayOut) -> None:
+    root, paths, spec = lay_out(REEXPORTED), sorted(REEXPORTED), default_spec()
+    one = build_plan(build_index(root, paths, [path]), spec, frozenset([path]))
+    all_read = build_plan(build_index(root, paths), spec, frozenset([path]))
+    assert (one.classes, one.files) == (all_read.classes, all_read.files)
+
+
 def test_relative_imports_are_followed(lay_out: LayOut) -> None:
     files = {
         "pkg/__init__.py": "",

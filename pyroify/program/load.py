@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pyroify.diagnostics import Finding
 from pyroify.lock import Lock, read_lock
 from pyroify.notebook import is_notebook, starts_of
 from pyroify.processes import each
+from pyroify.program.closure import Closures, Reached
 from pyroify.program.faults import describe_fault
 from pyroify.program.layout import line_limit
 from pyroify.program.names import ModuleNames
@@ -23,12 +23,7 @@ from pyroify.source import NO_NOTEBOOK, SourceError, decode_source, read_source
 from pyroify.syntax.extract import extract
 from pyroify.syntax.facts import File
 
-IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))",
-    re.MULTILINE,
-)
 CELL_HELP = "mend the cell; what it defines is not known"
-WORD = re.compile(rb"[.\w]+")
 SIZE_PER_PROCESS = 100_000
 """With fewer characters than this, a process costs more time to start than it saves."""
 
@@ -70,44 +65,43 @@ def load_project(
     contents = dict(_read_bytes(root, paths))
     codes = {path: _code(path, data) for path, data in contents.items()}
     wanted = candidates(paths, codes)
-    about = _closure(names, codes, paths if selected is None else selected)
+    closures = Closures(names, codes)
+    about = closures.around(paths if selected is None else selected)
+    entered, followed = set(about.entered), set[str]()
     cells: dict[str, tuple[tuple[int, int], ...]] = {}
     findings: dict[Finding, None] = {}
     files: dict[str, File | None] = {}
-    waiting = [path for path in wanted if path in about]
+    waiting = [path for path in wanted if path in about.both]
     while waiting:
         texts = _texts(root, {path: contents[path] for path in waiting}, names, findings)
         files |= dict.fromkeys(waiting)
-        imported: dict[str, None] = {}
         for text, found in zip(texts, _read(texts, jobs), strict=True):
             if isinstance(found, Finding):
                 findings[found] = None
-                continue
-            files[text.path] = found
-            for dotted in found.modules:
-                imported.update(dict.fromkeys(names.modules_on_the_way(dotted, text.path)))
-        waiting = [path for path in imported if path not in files]
+            else:
+                files[text.path] = found
+        more = Reached()
+        while new := sorted((entered & files.keys()) - followed):
+            for path in new:
+                file = files[path]
+                for dotted in file.modules if file else ():
+                    more |= closures.leads_to(dotted, path)
+            followed.update(new)
+            entered |= more.entered
+        waiting = sorted(more.both - files.keys())
     for path in (path for path, file in files.items() if file and is_notebook(path)):
         cells[path] = starts_of((codes[path] or b"").decode())
     return Loaded(
         names,
         {path: files[path] for path in paths if path in files},
-        about.issuperset(wanted),
+        about.both.issuperset(wanted),
         cells,
         tuple(findings),
         read_lock(root),
-        _imported(names, codes if any(f and f.networks for f in files.values()) else {}),
+        closures.imported
+        if any(file and file.networks for file in files.values())
+        else frozenset(),
         line_limit(root),
-    )
-
-
-def _imported(names: ModuleNames, codes: Mapping[str, bytes | None]) -> frozenset[str]:
-    """Files that some other file of the project may import."""
-    return frozenset(
-        other
-        for path, code in codes.items()
-        for other in _imports(names, path, code)
-        if other != path
     )
 
 
@@ -128,48 +122,6 @@ def _code(path: str, data: bytes | None) -> bytes | None:
         return decode_source(data, path).text.encode()
     except SourceError:
         return None
-
-
-def _closure(
-    names: ModuleNames, contents: Mapping[str, bytes | None], selected: Collection[str]
-) -> frozenset[str]:
-    """Files that import the selected ones, and whatever these and they import."""
-    if names.existing.issubset(selected):
-        return names.existing
-    imports = {path: frozenset(_imports(names, path, data)) for path, data in contents.items()}
-    importers: dict[str, set[str]] = {}
-    for path, found in imports.items():
-        for other in found:
-            importers.setdefault(other, set()).add(path)
-    return _reached(imports, _reached(importers, selected))
-
-
-def _reached(graph: Mapping[str, Collection[str]], start: Iterable[str]) -> frozenset[str]:
-    seen: set[str] = set()
-    waiting = list(start)
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting.extend(graph.get(path, ()))
-    return frozenset(seen)
-
-
-def _imports(names: ModuleNames, path: str, data: bytes | None) -> Iterator[str]:
-    """Files that a file may import, told from its bytes: too many are harmless."""
-    package = names.module_name(path).split(".")
-    if not path.endswith("__init__.py"):
-        package.pop()
-    for source, listed, plain in IMPORT.findall((data or b"").replace(b"\0", b"")):
-        if plain:
-            modules = [word.decode() for word in WORD.findall(plain)]
-        else:
-            dots = len(source) - len(source.lstrip(b"."))
-            above = package[: len(package) - dots + 1] if dots else []
-            module = ".".join([*above, *filter(None, [source.lstrip(b".").decode()])])
-            modules = [f"{module}.{word.decode()}" for word in WORD.findall(listed)] or [module]
-        for dotted in modules:
-            yield from names.modules_on_the_way(dotted, path)
 
 
 @dataclass(frozen=True, slots=True)
