@@ -20,8 +20,13 @@ PARALLEL_PARTS = 9  # not a divisor of the number of guides: each part gets some
 
 
 def combinations() -> Iterator[tuple[str, str, str]]:
-    """Engine, likelihood and guide; ``nuts`` and ``ensemble`` have no guide."""
-    yield from itertools.product(ENGINES, case_names(LIKELIHOODS), case_names(GUIDES))
+    """Engine, likelihood and guide; ``nuts`` and ``ensemble`` have no guide.
+
+    Each likelihood meets each guide, under one of the engines, and each engine meets all of both.
+    """
+    likelihoods, guides = case_names(LIKELIHOODS), case_names(GUIDES)
+    for (i, likelihood), (j, guide) in itertools.product(enumerate(likelihoods), enumerate(guides)):
+        yield ENGINES[(i + j) % len(ENGINES)], likelihood, guide
     yield from (("nuts", name, "") for name in case_names(LIKELIHOODS) if not learns(name))
     yield from (("ensemble", name, "") for name in case_names(LIKELIHOODS))
 
