@@ -66,6 +66,39 @@ def test_one_that_is_gone_fails(root: Path, run: Run) -> None:
     assert run("rewrite", "--check", *BASE, "--write-baseline").code == 0
 
 
+NET = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+"""
+USES = """\
+import torch
+from net import Net
+
+
+def train(net: Net):
+    torch.optim.Adam(net.parameters())
+    torch.optim.SGD(net.parameters(), 0.1)
+"""
+
+
+def test_lines_that_move_change_nothing(lay_out: LayOut, run: Run) -> None:
+    root = lay_out({"net.py": NET, "use.py": USES, "pyroify.yaml": SPEC})
+    run("rewrite")
+    assert "(and 1 more: line 7)" in run("rewrite", "--check").out
+    assert run("rewrite", "--check", *BASE, "--write-baseline").code == 0
+    (root / "use.py").write_text("import os\n\n" + USES)
+    assert "gone" not in run("rewrite", "--check", *BASE).out
+    (root / "use.py").write_text(USES + "    torch.optim.Adam(net.parameters())\n")
+    ended = run("rewrite", "--check", *BASE)
+    assert "(and 2 more: lines 7, 8)" in ended.out
+    assert "PYR160 PYR010 of use.py is gone" in ended.out
+
+
 def test_an_error_is_never_known(root: Path, run: Run) -> None:
     (root / "broken.py").write_text("from torch import nn\nclass\n")
     assert run("rewrite", "--check", *BASE, "--write-baseline").code == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroify.diagnostics import RULES, UnknownCode, all_codes, lookup
+from pyroify.diagnostics import RULES, Finding, UnknownCode, all_codes, lookup
 
 PACKAGE = RULES.parents[1]
 CODE = re.compile(r"""["'](PYR\d{3})["']""")
@@ -78,3 +78,19 @@ def test_unknown_code_is_a_key_error() -> None:
 
 def test_fixtures_expect_known_codes() -> None:
     assert expected_codes() <= set(all_codes())
+
+
+def test_what_others_say_is_counted() -> None:
+    first, *more = (Finding("a.py", line, 1, "PYR010", "lost") for line in (3, 9, 7, 3))
+    assert first.counting([]).told == "lost"
+    assert first.counting(more).told == "lost (and 2 more: lines 7, 9)"
+    assert first.counting(more[:1]).told == "lost (and 1 more: line 9)"
+
+
+@pytest.mark.parametrize(
+    "message", ["frozen by A (net.py:{})", "used in line {}", "line {}, sadly"]
+)
+def test_identity_has_no_lines(message: str) -> None:
+    one, other = (Finding("a.py", n, 1, "PYR072", message.format(n)) for n in (3, 14))
+    assert one.identity == other.identity
+    assert one.identity != Finding("a.py", 3, 1, "PYR072", message.format("x")).identity

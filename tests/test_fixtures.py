@@ -186,7 +186,7 @@ def differences(expected: Sources, got: Sources) -> str:
 
 def finding_line(finding: Any, sources: Sources) -> str:
     file = f"{finding.path}:" if len(sources) > 1 else ""
-    return f"{file}{finding.line}:{finding.column} {finding.code} {finding.message}"
+    return f"{file}{finding.line}:{finding.column} {finding.code} {finding.told}"
 
 
 def as_expected(got: list[str], expected: list[str]) -> list[str]:

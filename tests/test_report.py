@@ -363,7 +363,7 @@ class TestJson:
         }
         assert set(document["findings"][0]) == {
             *("path", "line", "column", "code", "severity", "message", "help", "subject"),
-            "sites",
+            *("sites", "others"),
         }
 
     def test_values(self) -> None:

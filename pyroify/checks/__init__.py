@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import cache
 from inspect import getmembers, isfunction, unwrap
 
@@ -18,7 +17,7 @@ from pyroify.checks.subject import Subject
 from pyroify.checks.training import first_training
 from pyroify.decide.model import Training
 from pyroify.decide.project import Candidates, Key
-from pyroify.diagnostics import Finding, lookup
+from pyroify.diagnostics import Finding
 from pyroify.program.faults import looking_at
 from pyroify.program.summary import ClassSummary
 
@@ -48,27 +47,6 @@ def find_trainings(project: Candidates, converted: frozenset[Key]) -> Iterator[T
             found = first_training(Script(project, file, converted))
         if found is not None:
             yield found
-
-
-def once_per_file(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The first warning of each code in each file, which counts the others; what is no warning."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        is_one = lookup(finding.code).severity == "warning"
-        key = (finding.path, finding.code if is_one else f"{finding.code}:{finding.line}")
-        groups.setdefault(key, []).append(finding)
-    for first, *more in groups.values():
-        yield replace(first, message=first.message + _counted(first, more))
-        others = (finding for finding in more if finding.line == first.line)
-        yield from (finding for finding in others if finding.message != first.message)
-
-
-def _counted(first: Finding, more: Sequence[Finding]) -> str:
-    lines = sorted({finding.line for finding in more} - {first.line})
-    if not lines:
-        return ""
-    noun = "line" if len(lines) == 1 else "lines"
-    return f" (and {len(lines)} more: {noun} {', '.join(map(str, lines))})"
 
 
 @cache

@@ -9,7 +9,7 @@ from pyroify.checks.instances import Script
 from pyroify.checks.subject import Subject
 from pyroify.decide.project import Candidates, declared
 from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
-from pyroify.diagnostics import Finding
+from pyroify.diagnostics import Finding, once_per_file
 from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
 from pyroify.program.points_to import called_on
@@ -32,6 +32,7 @@ def late_write(subject: Subject) -> Iterator[Finding]:
         if method.name in subject.calling - subject.building:
             continue
         made = {item.path for item in method.assignments}
+        found: list[Finding] = []
         for write in subject.writes(method):
             if method.name in subject.building:
                 late = subject.is_declared_before(write.path) and not _runs_in_base(subject, method)
@@ -39,7 +40,8 @@ def late_write(subject: Subject) -> Iterator[Finding]:
                 is_new = any(write.path[: len(path)] == path for path in made)
                 late = subject.is_declared(write.path) and not is_new
             if late:
-                yield _without_effect(subject, write.line, write.column, write.path)
+                found.append(_without_effect(subject, write.line, write.column, write.path))
+        yield from once_per_file(found)
 
 
 def _runs_in_base(subject: Subject, method: Function) -> bool:

@@ -6,7 +6,9 @@ documentation are made from those files and from nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,8 @@ Severity = Literal["error", "refused", "warning"]
 ``warning``: converted, but worth a look (exit code unchanged)."""
 
 RULES: Final = Path(__file__).parent / "rules"
+_LINES = re.compile(r"(?<=\bline )\d+|(?<=\.py:)\d+")
+"""Numbers of lines in a message."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,11 +41,31 @@ class Finding:
     help: str = ""
     subject: str = ""
     sites: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Further lines of the file of which the same is to be said."""
+
+    @property
+    def told(self) -> str:
+        """The message, and how often else it is true of the file."""
+        if not self.others:
+            return self.message
+        noun = "line" if len(self.others) == 1 else "lines"
+        return f"{self.message} (and {len(self.others)} more: {noun} {', '.join(self.others)})"
+
+    @property
+    def gist(self) -> str:
+        """The message without numbers of lines, which move with every edit."""
+        return _LINES.sub("", self.message)
 
     @property
     def identity(self) -> str:
         """What tells it from others of its file, and stays when lines above it move."""
-        return "\0".join((self.path, self.code, self.subject, self.message))
+        return "\0".join((self.path, self.code, self.subject, self.gist))
+
+    def counting(self, others: Iterable[Finding]) -> Finding:
+        """This one for all that say the same of other lines."""
+        lines = sorted({finding.line for finding in others} - {self.line})
+        return replace(self, others=tuple(map(str, lines)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +108,16 @@ def lookup(code: str) -> Diagnostic:
 def all_codes() -> tuple[str, ...]:
     """Every code there is, in order."""
     return tuple(sorted(path.stem for path in RULES.glob("PYR*.md")))
+
+
+def once_per_file(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first warning of each code in each file, which counts the others; what is no warning."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        is_one = lookup(finding.code).severity == "warning"
+        key = (finding.path, finding.code if is_one else f"{finding.code}:{finding.line}")
+        groups.setdefault(key, []).append(finding)
+    for first, *more in groups.values():
+        yield first.counting(more)
+        others = (finding for finding in more if finding.line == first.line)
+        yield from (finding for finding in others if finding.message != first.message)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pyroify.checks import check_class, check_files, find_trainings, once_per_file
+from pyroify.checks import check_class, check_files, find_trainings
 from pyroify.checks.gone_over import methods_gone_over
 from pyroify.checks.handed_over import stale_methods
 from pyroify.checks.subject import Subject
@@ -20,7 +20,7 @@ from pyroify.decide.rules import latent_findings, rule_findings
 from pyroify.decide.selection import ClassNode, Container, Graph, company, needed, spread
 from pyroify.decide.sites import InstanceSite
 from pyroify.decide.unregistered import hides_random_layers
-from pyroify.diagnostics import Finding, lookup
+from pyroify.diagnostics import Finding, lookup, once_per_file
 from pyroify.edits.bases import needs_metaclass, own_metaclass
 from pyroify.edits.wraps import partials
 from pyroify.migration.migrate import Migration, migrate

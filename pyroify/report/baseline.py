@@ -28,7 +28,9 @@ class BaselineError(Exception):
 
 def entry_of(finding: Finding) -> Entry:
     """What a baseline holds of a finding."""
-    message = " ".join(finding.message.split())
+    message = " ".join(finding.gist.split())
+    if finding.others:
+        message += f" (and {len(finding.others)} more)"
     return finding.code, finding.subject or finding.path, message
 
 

@@ -208,6 +208,7 @@ def _finding() -> Schema:
         "help": _STRING | _said("What to do."),
         "subject": _STRING | _said("The class, `module:Class`, or nothing."),
         "sites": _strings("Parameters that stay plain for it, `module:Class.path`."),
+        "others": _strings("Further lines of the file of which it is true."),
     }
     return _object("A remark about a place.", keys)
 

@@ -89,7 +89,7 @@ def explain_site(named: NamedSite, spec: Spec) -> str:
     else:
         lines.append(f"  decided by {_explain_rule(site.rule, spec)}")
     lines += [f"  which beat {_explain_rule(rule, spec)}" for rule in site.beaten]
-    lines += [f"  {f.code} {f.message}" for f in entry.findings if _concerns(f, site)]
+    lines += [f"  {f.code} {f.told}" for f in entry.findings if _concerns(f, site)]
     return "\n".join(lines) + "\n"
 
 

@@ -28,7 +28,7 @@ def render_findings(findings: Iterable[Finding], root: Path, spec: Spec | None =
 
 def _finding_lines(finding: Finding, root: Path, spec: Spec | None) -> Iterator[str]:
     place = f"{from_here(root / finding.path)}:{finding.line}:{finding.column}"
-    yield printable(f"{place} {finding.code} {finding.message}")
+    yield printable(f"{place} {finding.code} {finding.told}")
     if spec is not None and finding.path == spec.path:
         position = Position(finding.line, finding.column)
         yield f"    {excerpt(spec.text, position)}"

@@ -51,7 +51,7 @@ def _commands(findings: Iterable[Finding]) -> str:
         _command(
             LEVELS[severity(item.code)],
             *(item.path, item.line, item.column, item.code),
-            f"{item.message}\n{item.help}".strip(),
+            f"{item.told}\n{item.help}".strip(),
         )
         for item in findings
     )

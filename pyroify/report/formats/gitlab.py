@@ -46,7 +46,7 @@ def _document(findings: Iterable[Finding]) -> Output:
         told = f"{item.identity}\0{seen[item.identity]}"
         entries.append(
             {
-                "description": item.message,
+                "description": item.told,
                 "check_name": item.code,
                 "fingerprint": sha256(told.encode()).hexdigest(),
                 "severity": LEVELS[severity(item.code)],

@@ -60,7 +60,7 @@ def _fail(case: Element, message: str, details: str) -> None:
 
 
 def _said(findings: Iterable[Finding]) -> str:
-    return "\n".join(f"{f.path}:{f.line}:{f.column} {f.code} {f.message}" for f in findings)
+    return "\n".join(f"{f.path}:{f.line}:{f.column} {f.code} {f.told}" for f in findings)
 
 
 def _document(suite: Element) -> Output:

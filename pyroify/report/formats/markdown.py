@@ -76,7 +76,7 @@ def _document(
 
 def _row(finding: Finding) -> tuple[str, ...]:
     place = f"{finding.path}:{finding.line}:{finding.column}"
-    return (severity(finding.code), _code(place), finding.code, _plain(finding.message))
+    return (severity(finding.code), _code(place), finding.code, _plain(finding.told))
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -89,7 +89,7 @@ def _result(item: Finding, codes: Sequence[str]) -> dict[str, object]:
     result: dict[str, object] = {
         "ruleId": item.code,
         "level": LEVELS[severity(item.code)],
-        "message": {"text": "\n".join(filter(None, (item.message, item.help)))},
+        "message": {"text": "\n".join(filter(None, (item.told, item.help)))},
         "locations": [{"physicalLocation": place}],
         # The line is not in it: what moves is the same finding.
         "partialFingerprints": {"pyroify/v1": sha256(item.identity.encode()).hexdigest()},
