@@ -23,6 +23,9 @@ Read = Callable[[Any, Sequence[Any]], Any]
 PLAIN = (str, int, bool, float, types.NoneType)
 
 
+_dump = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class CodecError(Exception):
     """What is read is not what was written, or cannot be written."""
 
@@ -63,10 +66,6 @@ def read(text: str | bytes, kind: type[T]) -> T:
     if not made or type(made[-1]) is not kind:
         raise CodecError(f"holds no {kind.__name__}")
     return made[-1]
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
 
 
 @cache

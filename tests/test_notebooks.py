@@ -166,6 +166,13 @@ def test_what_scripts_are_told_notebooks_are_told(run: Run, lay_out: LayOut) -> 
     assert "train.ipynb:3:13 PYR010 cell 3: " in run("rewrite").out
 
 
+def test_further_lines_of_a_finding_are_told_by_cell(run: Run, lay_out: LayOut) -> None:
+    first = "from net import Net\nnet = Net()\ntorch.optim.Adam(net.parameters())"
+    train = notebook("import torch", first, "\ntorch.optim.SGD(net.parameters(), 0.1)")
+    lay_out({"pyroify.yaml": SPEC, "net.py": NET, "train.ipynb": train})
+    assert "(and 1 more: line 2 of cell 4)" in run("rewrite").out
+
+
 def test_what_is_made_in_the_cells_may_await(run: Run, lay_out: LayOut) -> None:
     path = rewritten(run, lay_out, notebook(f"{IMPORTS}\nawait thing()", CLASS))
     assert codes_of(path)[1] == REWRITTEN
