@@ -235,7 +235,8 @@ def _initialises(call: Call) -> bool:
         case Name(dotted=dotted):
             return dotted.startswith(INITIALISERS) or dotted.endswith("normal_")
         case Unknown(path=(*_, owner, name)):
-            return name.endswith("_") and owner in ("data", "weight", "bias")
+            is_in_place = name.endswith("_") and name != "requires_grad_"
+            return is_in_place and owner in ("data", "weight", "bias")
     return False
 
 

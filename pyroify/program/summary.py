@@ -9,7 +9,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from pyroify.catalog.calls import computes_weight
-from pyroify.catalog.layers import NUMBERED, Layer, LayerParameter, names_parameter
+from pyroify.catalog.layers import NUMBERED, Layer, LayerParameter, lookup, names_parameter
 from pyroify.catalog.module import MODULE, MODULE_NAMES, RETURNING_IT_UNCHANGED
 from pyroify.dispatch import Trait, needs
 from pyroify.program.callers import known_arguments, with_arguments
@@ -435,7 +435,7 @@ class ClassSummary:
         """All that freezes a site so."""
         found = self.frozen_by_others
         names = (path, *(name for name, _ in self._further_names(path))) if found else ()
-        yield from (by for by in found if any(_covers(by.path, name) for name in names))
+        yield from (by for by in found if any(self._covered(by, name) for name in names))
 
     @property
     def frozen_by_others(self) -> tuple[FrozenBy, ...]:
@@ -486,7 +486,7 @@ class ClassSummary:
 
     def _frozen_as(self, freeze: Freeze, path: str) -> str:
         """What a freeze says of a site under one of its names, if that is there by then."""
-        covers = _covers(freeze.path, path)
+        covers = self._covered(freeze, path)
         if not covers:
             return ""
         attached = list(self._attached_below(freeze.path, path))
@@ -495,6 +495,30 @@ class ClassSummary:
             return ""
         is_seen = bool(freeze.path or attached) or self._is_inherited(path.partition(".")[0])
         return covers if freeze.sure and is_seen and made_later <= {False} else "maybe"
+
+    def _covered(self, freeze: Freeze | FrozenBy, path: str) -> str:
+        """Whether a freeze takes in a site, whenever: ``sure``, ``maybe`` or empty."""
+        name = path.rpartition(".")[2]
+        if freeze.below not in ("", name) and "*" not in name:
+            return ""
+        if freeze.kinds and not self._may_be_of(freeze.kinds, path):
+            return ""
+        return _covers(freeze.path, path)
+
+    def _may_be_of(self, kinds: Sequence[str], path: str) -> bool:
+        """Whether a site may be of an instance of one of some classes, by name."""
+        layers = [lookup(kind) for kind in kinds]
+        name, _, below = path.partition(".")
+        if not all(layers):
+            return True  # what derives from a class that is not in the catalogue is not known
+        if not below:
+            return self.cls.library_base in layers
+        nodes = [node for item in self.attached_as(name) for node in walk(self.node(item))]
+        made = [node.layer for node in nodes if isinstance(node, LayerInstance)]
+        are_seen = bool(made) and all(
+            isinstance(node, LayerInstance | ContainerInstance) for node in nodes
+        )
+        return not are_seen or any(layer in layers for layer in made)
 
     def _attached_below(self, around: Path, path: str) -> Iterator[Assignment]:
         """What is assigned below ``around``, or put into it, that a site is or is a part of."""

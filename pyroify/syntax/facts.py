@@ -111,11 +111,15 @@ class Freeze:
     """Where ``requires_grad`` is set for all parameters below ``self.<path>``; for (), all so far.
 
     ``sure``: to False, whatever else happens; else it is only known when the constructor has run.
+    ``below``: only for those of this name, there and in all modules below. ``kinds``: only for
+    those of instances of these classes.
     """
 
     path: Path
     line: int
     sure: bool
+    below: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,16 @@ Key = tuple[str, str]
 class FrozenBy:
     """A freeze of what the class itself declares, at ``line`` of ``file``, by the class ``name``.
 
-    ``path`` is below the class that declares; empty for all of it.
+    ``path`` is below the class that declares; empty for all of it. ``below`` and ``kinds`` are
+    those of the freeze.
     """
 
     path: Path
     name: str
     file: str
     line: int
+    below: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 NONE: Mapping[Key, tuple[FrozenBy, ...]] = {}
@@ -153,7 +156,14 @@ def frozen_from_outside(
     waiting: list[tuple[Key, FrozenBy]] = []
     for summary in summaries.values():
         for method, freeze in freezes_of(summary):
-            by = FrozenBy(freeze.path, summary.cls.cls.qualname, summary.cls.file.path, freeze.line)
+            by = FrozenBy(
+                freeze.path,
+                summary.cls.cls.qualname,
+                summary.cls.file.path,
+                freeze.line,
+                freeze.below,
+                freeze.kinds,
+            )
             waiting += _reached(summary, by, method)
     while waiting:
         key, by = waiting.pop()

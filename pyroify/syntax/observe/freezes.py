@@ -13,8 +13,10 @@ from pyroify.syntax.source import Body, Source, chain
 from pyroify.syntax.values import Path
 
 PARAMETERS = {"parameters", "named_parameters"}
-MODULES = {"modules", "named_modules", "children", "named_children", "values", "items"}
-"""Methods that give all that is below a module or in a container."""
+MODULES = {"modules", "named_modules", "children", "named_children"}
+"""Methods that give the modules below one."""
+ITEMS = {"values", "items"}
+"""Methods that give all that is in a container."""
 WHOLE = {"list", "tuple", "iter", "reversed", "enumerate", "set"}
 """Functions that leave nothing out of what they are given."""
 
@@ -36,12 +38,16 @@ def find_freezes(body: Body, this: str | None) -> tuple[Freeze, ...]:
 class _Held:
     """What an expression stands for: something below ``self``. ``whole``: all there is there.
 
-    ``line``: where it is attached, if that is later.
+    ``line``: where it is attached, if that is later. ``each``: each module there in turn, and with
+    ``name`` what each calls so. ``kinds``: only instances of these classes.
     """
 
     path: Path
     whole: bool = True
     line: int = 0
+    each: bool = False
+    name: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 _Places = tuple[_Held, ...]
@@ -104,6 +110,15 @@ class _Walk:
                 yield from self.run([*body, *node.orelse], sure and not leaves)
             case ast.With(body=body):
                 yield from self.run(body, sure)
+            case ast.If(
+                test=ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), of])
+            ):
+                held = self.names.get(name, ())
+                kinds = tuple(self._classes(of))
+                self.names[name] = tuple(replace(item, kinds=kinds, whole=False) for item in held)
+                yield from self.run(node.body, False)
+                self.names[name] = held
+                yield from self.run(node.orelse, False)
             case ast.If() | ast.While() | ast.Try() | ast.Match():
                 yield from self._expressions(node, False)
                 for child in children(node):
@@ -160,6 +175,13 @@ class _Walk:
             ):
                 yield from self._freeze(owner, value, node.lineno, sure)
 
+    def _classes(self, of: ast.expr) -> Iterator[str]:
+        """The classes that ``isinstance`` is asked about; none where one of them is not named."""
+        items = of.elts if isinstance(of, ast.Tuple) else [of]
+        names = [chain(item) for item in items]
+        for first, *rest in names if all(names) else ():
+            yield ".".join([self.file.imports.get(first, first), *rest])
+
     def _is_of_what_it_makes(self, node: ast.Call) -> bool:
         """``nn.Linear(d, d).requires_grad_(False)``: it is about nothing that was there before."""
         match node.func:
@@ -171,7 +193,7 @@ class _Walk:
         is_false = isinstance(value, ast.Constant) and value.value is False
         for held in self._held(owner) or self.nowhere(owner):
             is_sure = sure and held.whole and is_false
-            yield Freeze(held.path, max(line, held.line), is_sure)
+            yield Freeze(held.path, max(line, held.line), is_sure, held.name, held.kinds)
 
     def _bind(self, target: ast.expr, held: _Places) -> None:
         for item in walk(target):
@@ -187,19 +209,25 @@ class _Walk:
                 unseen = self.nowhere(node) if any(each) and not all(each) else ()
                 return tuple(dict.fromkeys(held for found in (*each, unseen) for held in found))
             case ast.Attribute(value=owner, attr=name):
-                return tuple(
-                    replace(held, path=(*held.path, name)) if held.whole else held
-                    for held in self._held(owner)
-                )
+                return tuple(_named(held, name) for held in self._held(owner))
             case ast.Subscript(value=owner):
                 return _parts(self._held(owner))
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 held = self._held(owner)
-                return held if name in PARAMETERS | MODULES else _parts(held)
+                if name in MODULES:
+                    return tuple(replace(item, each=True) for item in held)
+                return held if name in PARAMETERS | ITEMS else _parts(held)
             case ast.Call(func=ast.Name(id=name), args=[first, *_]):
                 held = self._held(first)
                 return held if name in WHOLE else _parts(held)
         return ()
+
+
+def _named(held: _Held, name: str) -> _Held:
+    """An attribute of what an expression stands for."""
+    if held.each:
+        return replace(held, name=name, whole=False)
+    return replace(held, path=(*held.path, name)) if held.whole else held
 
 
 def _parts(held: _Places) -> _Places:
