@@ -12,7 +12,7 @@ from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import Pointers
 from pyroify.program.resolve import Resolver
 from pyroify.program.summary import ClassSummary
-from pyroify.program.values import classes_in
+from pyroify.program.values import classes_in, down
 from pyroify.spec.model import Spec
 from pyroify.syntax.values import Path
 
@@ -157,9 +157,9 @@ class Candidates:
     def leads_below(self, cls: ModuleClass, path: Path, chosen: Chosen, depth: int = 0) -> bool:
         """The same, for sites that a class of the project below it declares."""
         return any(
-            self.leads_to(held, path[start:], chosen, depth + 1)
-            for held in self.classes_at(cls, path[0])
-            for start in range(1, len(path))
+            self.leads_to(held, rest[start:], chosen, depth + 1)
+            for held, rest in self._parts_at(cls, path)
+            for start in range(len(rest))
         )
 
     def sites_at(self, cls: ModuleClass, path: Path) -> Iterator[DeclaredSite]:
@@ -183,9 +183,9 @@ class Candidates:
                 yield item, ".".join((*path, "**"))
         if depth > 10:
             return
-        for inner in self.classes_at(cls, path[0]):
-            for start in range(1, len(path) + (not is_seen)):
-                further = list(self._sites_at(inner, path[start:], depth + 1))
+        for inner, rest in self._parts_at(cls, path):
+            for start in range(len(rest) + (not is_seen)):
+                further = list(self._sites_at(inner, rest[start:], depth + 1))
                 yield from further
                 if further:
                     break  # a shorter rest of the path would be that of anything in it
@@ -213,11 +213,16 @@ class Candidates:
 
     def classes_at(self, cls: ModuleClass, name: str) -> Iterator[ModuleClass]:
         """Classes of the project that an attribute holds."""
+        yield from (part for part, _ in self._parts_at(cls, (name,)))
+
+    def _parts_at(self, cls: ModuleClass, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
+        """Classes of the project that hold, or are, what is at a path, with the rest of it."""
         for item in cls.lineage:
             summary = self.summaries.get(item.key)
             for attribute in summary.everything if summary else ():
-                if attribute.name == name:
-                    yield from classes_in(attribute.node)
+                if attribute.name == path[0]:
+                    node, rest = down(attribute.node, path[1:])
+                    yield from ((part, rest) for part in classes_in(node))
 
     @cached_property
     def handed_about(self) -> frozenset[Key]:

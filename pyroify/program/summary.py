@@ -24,6 +24,7 @@ from pyroify.program.values import (
     ContainerInstance,
     LayerInstance,
     Scope,
+    down,
     holds_parameters,
     is_certain,
     is_data,
@@ -1180,12 +1181,13 @@ class ClassSummary:
         """Classes of the project that make what is at a path below a part, with the path there."""
         for cls in self.cls.lineage:
             summary = self if cls is self.cls else summary_of(cls, self.resolver)
-            held = (walk(item.node) for item in summary.everything if item.name == path[0])
-            for node in (
-                node for nodes in held for node in nodes if isinstance(node, ClassInstance)
-            ):
-                for start in range(1, len(path)):
-                    yield from summary_of(node.cls, self.resolver).makers_of(path[start:])
+            for item in summary.everything:
+                node, rest = down(item.node, path[1:]) if item.name == path[0] else (item.node, ())
+                for part in walk(node) if rest else ():
+                    if isinstance(part, ClassInstance):
+                        made = summary_of(part.cls, self.resolver)
+                        for start in range(len(rest)):
+                            yield from made.makers_of(rest[start:])
 
     def makers_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
         """The class, a base or the classes of parts that make what is at a path below it."""

@@ -16,6 +16,7 @@ from pyroify.syntax.values import (
     OneOf,
     Parameter,
     Passed,
+    Path,
     Plain,
     Unknown,
     Value,
@@ -62,6 +63,22 @@ class ContainerInstance(Value):
     def components(self) -> tuple[Value, ...]:
         """The values that it is made of."""
         return self.items if self.cls is None else (ClassInstance(self.cls), *self.items)
+
+
+def down(node: Value, path: Path) -> tuple[Value, Path]:
+    """What is at a path below a value, as far as containers say what they hold by name.
+
+    With the rest of the path below that.
+    """
+    while (
+        isinstance(node, ContainerInstance)
+        and node.cls is None
+        and len(node.keys) == len(node.items)
+        and path
+        and repr(path[0]) in node.keys
+    ):
+        node, path = node.items[node.keys.index(repr(path[0]))], path[1:]
+    return node, path
 
 
 @dataclass(frozen=True, slots=True)
