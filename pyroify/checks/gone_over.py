@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from pyroify.catalog.training import CONSUMERS
+from pyroify.catalog.training import CONSUMERS, GIVING_ALL, PASSING_ON
 from pyroify.checks.instances import dotted
 from pyroify.checks.subject import Subject
 from pyroify.checks.training import asks_first_parameter, called_name
@@ -13,12 +13,14 @@ from pyroify.decide.project import Candidates, Key
 from pyroify.diagnostics import Finding
 from pyroify.dispatch import needs
 from pyroify.program.attributes.frozen import is_freezing
+from pyroify.program.points_to import called_on
 from pyroify.program.values import is_opaque
 from pyroify.syntax.access_paths import paths_of
 from pyroify.syntax.facts import Freeze, Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
 from pyroify.syntax.traits import anywhere, called, later
 from pyroify.syntax.values import (
+    Argument,
     Call,
     Items,
     Name,
@@ -56,6 +58,64 @@ def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
             if called
             else "take the draws by name, or the parameters of the guide",
         )
+
+
+@needs(*anywhere(*called(*PARAMETERS)))
+def parameters_gone_over_elsewhere(subject: Subject) -> Iterator[Finding]:
+    """The same in a function that a method hands a module to."""
+    for method, call, function, name in _handed_on(subject):
+        called = method.name in subject.calling
+        yield subject.finding(
+            call.line,
+            call.column,
+            "PYR069" if called else "PYR010",
+            f"{function.name} goes over {name}.parameters(), where the random ones are missing",
+            "have it read the parameters it means by name"
+            if called
+            else "take the draws by name, or the parameters of the guide",
+        )
+
+
+def _handed_on(subject: Subject) -> Iterator[tuple[Function, Call, Function, str]]:
+    """What methods hand to functions that go over its parameters, as which argument."""
+    for method in subject.methods:
+        if method.name in subject.building:
+            continue
+        for call, function, name, value in subject.passed(method):
+            paths = [()] if value == Argument("self") else paths_of(value)
+            if any(_reaches(subject, path) for path in paths):
+                if _goes_over_argument(subject, function, name):
+                    yield method, call, function, name
+
+
+def _goes_over_argument(subject: Subject, function: Function, name: str) -> bool:
+    """Whether a function reads the parameters of an argument, or hands all of them on."""
+    asked = [call for call in function.layer_calls if _is_asked(call, name)]
+    if not asked:
+        return False
+    index = subject.project.index
+    files = (file for file in index.files if any(f is function for f in file.functions))
+    swept = {(s.line, s.column) for file in files for s in file.sweeps if not s.prepares}
+    return any(call.place in swept for call in asked) or any(
+        _is_asked(inner, name)
+        for call in function.layer_calls
+        if dotted(call) not in PASSING_ON and not CONSUMERS.fullmatch(called_name(call))
+        for passed in call.args
+        for inner in _all_given(passed.value)
+    )
+
+
+def _is_asked(call: Call, name: str) -> bool:
+    owner, method = called_on(call)
+    return owner == Argument(name) and method in PARAMETERS
+
+
+def _all_given(value: Value) -> Iterator[Call]:
+    """The calls whose result is given whole, as it is or in a list."""
+    if isinstance(value, Call):
+        yield value
+        for passed in value.args if dotted(value) in GIVING_ALL else ():
+            yield from _all_given(passed.value)
 
 
 @needs(*anywhere(*FREEZING))
@@ -131,6 +191,7 @@ def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     subjects = {key: Subject(project, summary) for key, summary in project.summaries.items()}
     found = {
         key: {method.name for method, _ in _goes_over(subject)}
+        | {method.name for method, *_ in _handed_on(subject)}
         | {method.name for method in subject.methods if "state_dict" in method.self_calls}
         | ({method.name for method, _ in _freezes(subject)} - subject.calling)
         for key, subject in subjects.items()

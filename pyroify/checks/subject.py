@@ -85,7 +85,7 @@ class Subject:
     def writes(self, method: Function) -> Iterator[Write]:
         """Writes in place of a method, and of the functions that it hands what it writes into."""
         yield from method.writes
-        for call, function, name, value in self._passed(method):
+        for call, function, name, value in self.passed(method):
             for write in function.writes:
                 for owner in paths_of(value) if write.path[0] == name else ():
                     path = (*owner, *write.path[1:])
@@ -98,7 +98,7 @@ class Subject:
         """
         for put in method.puts:
             yield put, tuple(self._owners(put))
-        for call, function, name, value in self._passed(method):
+        for call, function, name, value in self.passed(method):
             for put in function.puts:
                 if put.owner == Argument(name):
                     at = replace(put, owner=value, line=call.line, column=call.column)
@@ -113,7 +113,7 @@ class Subject:
                 if name == put.name and owner:
                     yield tuple(owner)
 
-    def _passed(self, method: Function) -> Iterator[tuple[Call, Function, str, Value]]:
+    def passed(self, method: Function) -> Iterator[tuple[Call, Function, str, Value]]:
         """What a method hands to functions of the project, with the argument that it is there."""
         for call in method.layer_calls:
             if call.callee == SelfRead(("apply",)) and call.args:
