@@ -53,11 +53,18 @@ class OwnRun:
 
 
 def verify_rewrite(
-    project: Project, spec: Spec, outcome: Outcome, progress: Progress, run: OwnRun | None = None
+    project: Project,
+    spec: Spec,
+    outcome: Outcome,
+    progress: Progress,
+    run: OwnRun | None = None,
+    *,
+    guessed: Sequence[VerifyResult] = (),
 ) -> tuple[VerifyResult, ...]:
     """Compares the files of a project with what ``outcome`` would make of them.
 
-    What a ``run`` builds and calls is built and called so; the rest is guessed.
+    What a ``run`` builds and calls is built and called so; the rest is guessed. Where that was done
+    before, with the results ``guessed``, it is not done again.
     """
     changes = {result.path: result.after for result in outcome.changes if result.after is not None}
     targets = targets_of(outcome.plan, spec)
@@ -70,9 +77,15 @@ def verify_rewrite(
         _recorded(run, root, {}) as made,
     ):
         planned = PlannedClasses(spec, outcome.plan.classes, frozenset(project.selected))
-        ready = [made(target) for target in targets if not is_notebook(target.path)]
+        results = {result.name: result for result in guessed}
+        shown = [made(target) for target in targets if not is_notebook(target.path)]
+        ready = [
+            target
+            for target in shown
+            if target.name not in results or target.build.recorded or target.build.enclosing
+        ]
         compared = verify(original, rewritten, ready, planned=planned, progress=progress)
-    results = {result.name: result for result in compared}
+    results |= {result.name: result for result in compared}
     return tuple(results.get(target.name) or _not_compared(target) for target in targets)
 
 

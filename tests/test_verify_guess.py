@@ -18,8 +18,15 @@ from torch import nn
 from pyroify.decide.model import ClassPlan
 from pyroify.verify.compare.run import set_seed
 from pyroify.verify.making import guess, inputs
-from pyroify.verify.making.guess import Arguments, Recipe, complete_arguments, guess_arguments
+from pyroify.verify.making.guess import (
+    Arguments,
+    Recipe,
+    arguments_for_call,
+    complete_arguments,
+    guess_arguments,
+)
 from pyroify.verify.making.inputs import LARGEST, NoCall, find_call, given_call
+from pyroify.verify.making.uninitialised import fill_uninitialised
 
 
 def found_call(cls: type[nn.Module], method: str = "forward") -> tuple[str, str]:
@@ -160,7 +167,7 @@ def test_missing_keywords_are_read_from_the_error():
     arguments = next(guess_arguments(HandsOn))
     with pytest.raises(TypeError) as raised:
         arguments.construct(HandsOn)
-    longer = complete_arguments(arguments, raised.value)
+    longer = complete_arguments(HandsOn, arguments, raised.value)
     assert str(longer[-1]) == "dim=8, fn=nn.Linear(8, 8)"
     longer[-1].construct(HandsOn)
 
@@ -174,7 +181,7 @@ class Levels(nn.Module):
 def test_a_layer_is_given_twice_where_several_are_asked_for():
     with pytest.raises(TypeError) as raised:
         (first := next(guess_arguments(Levels))).construct(Levels)
-    able = complete_arguments(first, raised.value)
+    able = complete_arguments(Levels, first, raised.value)
     assert "net=[nn.Linear(8, 8), nn.Linear(8, 8)], width=8" in map(str, able)
     able[-1].construct(Levels)
 
@@ -212,7 +219,7 @@ def test_an_argument_gets_the_kind_that_the_constructor_asks_for():
             tries[-1].construct(OfOtherKinds)
             break
         except Exception as error:
-            tries += complete_arguments(tries.pop(), error)
+            tries += complete_arguments(OfOtherKinds, tries.pop(), error)
     assert str(tries[-1]) == (
         "widgets=(8, 8), thing=<class 'torch.nn.modules.linear.Identity'>, "
         "plan=Settings(), order=torch.rand(8)"
@@ -301,7 +308,7 @@ def test_sizes_by_dimension_and_states_that_a_method_makes(cls, arguments, call)
             module = tries[-1].construct(cls)
             break
         except Exception as error:
-            tries += complete_arguments(tries.pop(), error)
+            tries += complete_arguments(cls, tries.pop(), error)
     assert (str(tries[-1]), find_call(module, "forward", math.inf)[1]) == (arguments, call)
 
 
@@ -330,7 +337,126 @@ def test_an_argument_gets_what_the_constructor_lists():
     arguments = Arguments((), {"width": 8, "mode": "relu"})
     with pytest.raises(ValueError, match="mode is") as raised:
         arguments.construct(OfOptions)
-    assert str(complete_arguments(arguments, raised.value)[-1]) == "width=8, mode='near'"
+    assert str(complete_arguments(OfOptions, arguments, raised.value)[-1]) == "width=8, mode='near'"
+
+
+class Ranked(nn.Module):
+    """Degrees are compared as a tensor, and of sizes there is one more than of kernels."""
+
+    def __init__(self, degrees, channels, kernels):
+        super().__init__()
+        self.fc = nn.Linear(len(degrees), 2)
+        self.register_buffer("mask", torch.arange(2)[:, None] >= degrees)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(channels[i], channels[i + 1], kernel, padding=kernel // 2)
+            for i, kernel in enumerate(kernels)
+        )
+
+
+class Around(nn.Module):
+    def __init__(self, ranked: Ranked):
+        super().__init__()
+        self.ranked = ranked
+
+
+def test_a_list_gets_longer_and_a_tensor_takes_the_place_of_one():
+    tries = [next(guess_arguments(Ranked))]
+    for _ in range(40):
+        try:
+            tries[-1].construct(Ranked)
+            break
+        except Exception as error:
+            tries += complete_arguments(Ranked, tries.pop(), error)
+    assert str(tries[-1]) == "degrees=torch.arange(8), channels=(8, 8, 8), kernels=(3, 3)"
+
+
+def test_an_instance_that_is_handed_in_gets_arguments_that_do():
+    arguments = next(guess_arguments(Around))
+    assert isinstance(arguments.construct(Around).ranked, Ranked)
+
+
+def test_memory_that_nobody_filled_is_no_matter_of_chance():
+    layer = nn.Linear(3, 2)
+    layer.mask = nn.Parameter(torch.ones(3, dtype=torch.bool), requires_grad=False)
+    with torch.no_grad():
+        layer.weight[0] = torch.tensor([math.nan, math.inf, 1e30])
+        kept = layer.weight[1].clone()
+    assert fill_uninitialised(layer) is layer
+    assert layer.weight[0].abs().max() <= 0.5
+    assert layer.weight[1].equal(kept)
+    lazy = nn.LazyLinear(2)
+    assert fill_uninitialised(lazy) is lazy
+
+
+class Delegate(nn.Module):
+    """It is built with anything, and complains when it is called."""
+
+    def __init__(self, main_part, width):
+        super().__init__()
+        self.main_part = main_part
+
+    def forward(self, x):
+        return self.main_part(x)
+
+
+def test_what_a_call_complains_of_mends_the_argument_that_it_names():
+    arguments = next(guess_arguments(Delegate))
+    with pytest.raises(NoCall) as raised:
+        find_call(arguments.construct(Delegate), "forward", math.inf)
+    others = arguments_for_call(Delegate, arguments, raised.value.__cause__)
+    assert "main_part=nn.Linear(8, 8), width=8" in map(str, others)
+    assert all("width=8" in str(other) for other in others)
+
+
+class OfBatches(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 2)
+
+    def forward(self, batch):
+        return self.fc(batch["image"]) + batch["offset"].mean()
+
+
+class OfKeywords(OfBatches):
+    def forward(self, **data):
+        return self.fc(data["image"]) + helped(data)
+
+
+def helped(data):
+    return data["offset"].mean()
+
+
+class OfTwoWidths(nn.Module):
+    def __init__(self, channels, features):
+        super().__init__()
+        self.first = nn.Conv1d(2 * channels, 3, 1)
+        self.second = nn.Conv1d(4 * features, 3, 1)
+
+    def forward(self, x, condition):
+        return self.first(x) + self.second(condition)
+
+
+class OfWaves(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 2)
+
+    def forward(self, x):
+        return torch.complex(self.fc(x.real), self.fc(x.imag))
+
+
+@pytest.mark.parametrize(
+    ("cls", "call"),
+    [
+        (OfBatches, "forward(batch={'image': float[2, 8], 'offset': float[2, 8]})"),
+        (OfKeywords, "forward(data={'image': float[2, 8], 'offset': float[2, 8]})"),
+        (OfTwoWidths, "forward(x=float[2, 16, 16], condition=float[2, 32, 16])"),
+        (OfWaves, "forward(x=complex[2, 8])"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_dicts_inputs_of_their_own_widths_and_complex_numbers(cls, call):
+    assert found_call(cls)[1] == call
 
 
 class Sentence(nn.Module):

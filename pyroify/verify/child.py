@@ -43,6 +43,7 @@ from pyroify.verify.making.by_code import CodeCall, GuessedCode
 from pyroify.verify.making.guess import (
     Arguments,
     Maker,
+    arguments_for_call,
     complete_arguments,
     guess_arguments,
     imported,
@@ -57,6 +58,7 @@ from pyroify.verify.making.size import SizeLimit, TooLargeError
 from pyroify.verify.making.stand_in import load_without
 from pyroify.verify.making.time_limit import computing, within
 from pyroify.verify.making.tree import Imports, Tree
+from pyroify.verify.making.uninitialised import fill_uninitialised
 from pyroify.verify.making.variants import Varied, vary
 from pyroify.verify.model import (
     IMPORTING,
@@ -154,6 +156,8 @@ class OriginalRun:
     silent: str = ""
     way: Way = "guess"
     place: str = ""
+    error: BaseException | None = None
+    """What forward raised, if it could not be called."""
 
 
 class Verifier:
@@ -295,19 +299,23 @@ class Verifier:
 
     def _recorded(self, cls: type[nn.Module], target: Target) -> tuple[list[OriginalRun], str]:
         """What a run did with the class, or why that cannot be done again."""
-        said, runs = target.build.unrecorded, []
+        said, runs = target.build.unrecorded, list[OriginalRun]()
+        deadline = time.process_time() + _OWN_SECONDS
         for build, calls in target.build.recorded:
+            if len(runs) == _RECORDED or (runs and time.process_time() > deadline):
+                break
             try:
                 arguments = RecordedArguments.read(Path(build), self._imports)
                 made = [RecordedCall(Path(call), self._imports) for call in calls]
                 with _default_dtype(arguments):
-                    runs.append(_as_noted(cls, arguments, made, target))
+                    run = _as_noted(cls, arguments, made, target)
             except (Exception, SystemExit) as error:
                 said = said or f"what the run did cannot be done again: {describe(error)}"
+            else:
+                runs += [run] if run.calls else []
         way: Way = "part" if target.build.is_part else "run"
         place = "what holds it" if target.build.is_part else ""
-        done = [replace(run, way=way, place=place) for run in runs if run.calls]
-        return done[:_RECORDED], said
+        return [replace(run, way=way, place=place) for run in runs], said
 
     def _used(self, cls: type[nn.Module], target: Target) -> list[OriginalRun]:
         """What lines of the project do with the class, if nothing is said about it."""
@@ -383,7 +391,7 @@ class Verifier:
             modules = self._build_both(before, after, rehearsal.arguments)
             if isinstance(varied.call, RecordedCall):
                 varied.call.restore(modules[0])
-            _vary_constants(modules[0])
+            _vary_constants(fill_uninitialised(modules[0]))
             for name, call in [("", varied.call), *varied.variants.items()]:
                 if name and time.process_time() > until:
                     break
@@ -512,11 +520,13 @@ def _rehearse(cls: type[nn.Module], target: Target, seconds: float) -> OriginalR
     """Find constructor arguments and calls that run, the more calls the better."""
     best: OriginalRun | None = None
     deadline = time.process_time() + seconds
-    for arguments in islice(_buildable(cls, target.build, deadline), _BUILDS_CALLED):
+    asked = list[Built]()
+    for arguments in islice(_buildable(cls, target.build, deadline, asked), _BUILDS_CALLED):
         rehearsal = _with_calls(cls, arguments, target, deadline, _entry_points(cls))
         if rehearsal.calls and not rehearsal.silent:
             is_said = not target.build.is_guessed
             return replace(rehearsal, way="spec") if is_said else rehearsal
+        asked += arguments_for_call(cls, arguments, rehearsal.error)
         best = best if best and (best.calls or not rehearsal.calls) else rehearsal
     assert best is not None  # _buildable yields or raises
     if not target.build.is_guessed:
@@ -584,14 +594,21 @@ def _as_used(cls: type[nn.Module], use: OwnUse, target: Target, deadline: float)
     return replace(_as_noted(cls, arguments, calls, target), way="code", place=use.place)
 
 
-def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[Built]:
-    """Yield the arguments with which the class can be built; at least one."""
+def _buildable(
+    cls: type[nn.Module], build: Build, deadline: float, asked: list[Built]
+) -> Iterator[Built]:
+    """Yield the arguments with which the class can be built; at least one.
+
+    Those ``asked`` for meanwhile come next, the last one first.
+    """
     guesses: Iterator[Built] = guess_arguments(cls) if build.is_guessed else iter([_given(build)])
     first_error, any_built = "", False
     waiting: list[Built] = []
     tried = set[str]()
     while time.process_time() < deadline:
-        arguments = waiting.pop() if waiting else next(guesses, None)
+        while asked and str(asked[-1]) in tried:
+            asked.pop()
+        arguments = waiting.pop() if waiting else asked.pop() if asked else next(guesses, None)
         if arguments is None:
             break
         more: list[Arguments] = []
@@ -607,7 +624,7 @@ def _buildable(cls: type[nn.Module], build: Build, deadline: float) -> Iterator[
             if isinstance(error, TooLargeError):
                 more = smaller_arguments(cls, arguments)
             elif len(tried) < _COMPLETED:
-                more = complete_arguments(arguments, error)
+                more = complete_arguments(cls, arguments, error)
             waiting += [other for other in more if str(other) not in tried]
             continue
         if smaller := [other for other in more if str(other) not in tried]:
@@ -643,19 +660,20 @@ def _with_calls(
     entry_points: Sequence[str],
 ) -> OriginalRun:
     calls: dict[str, Varied] = {}
-    silent = ""
+    silent, cause = "", None
     for method in entry_points:
         if method in target.left_out:
             continue
         try:
-            call, label = _find(arguments.construct(cls), method, target.build, deadline)
+            module = fill_uninitialised(arguments.construct(cls))
+            call, label = _find(module, method, target.build, deadline)
         except (Exception, SystemExit) as error:
             said = str(error) if isinstance(error, NoCall) else describe(error)
             if method == "forward" and not said.startswith("NotImplementedError"):
-                silent = f"forward cannot be called: {said}"
+                silent, cause = f"forward cannot be called: {said}", error.__cause__
             continue
-        calls[label] = vary(arguments.construct(cls), call, deadline)
-    return OriginalRun(arguments, calls, silent)
+        calls[label] = vary(fill_uninitialised(arguments.construct(cls)), call, deadline)
+    return OriginalRun(arguments, calls, silent, error=cause)
 
 
 def _find(module: nn.Module, method: str, build: Build, deadline: float) -> tuple[Call, str]:

@@ -12,14 +12,15 @@ import importlib
 import inspect
 import re
 import sys
+import time
 import traceback
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from itertools import islice
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
 import torch
 import torch.nn.functional as F
@@ -28,11 +29,18 @@ from torch import nn
 
 from pyroify.decide.model import ClassPlan
 from pyroify.verify.compare.run import set_seed
+from pyroify.verify.making.size import SizeLimit
 
 SIZE = 8
 """The width of everything: divisible by the usual numbers of heads and groups."""
 
 _NESTED = 2
+_INSTANCES = 3
+"""How many instances of a class are tried for one argument."""
+_NESTED_TRIED, _NESTED_SECONDS = 40, 2.0
+"""How many arguments are tried for each class of these, and how long."""
+_PART = 20_000_000
+"""Numbers that one of them may hold."""
 _COMBINATIONS = 80
 _SIBLINGS = 12
 _FAVOURED = 4
@@ -153,7 +161,9 @@ def _choices(
     return [first, *siblings[:_FAVOURED], *others, *siblings[_FAVOURED:]]
 
 
-def complete_arguments(arguments: object, error: BaseException) -> list[Arguments]:
+def complete_arguments(
+    cls: Callable[..., Any], arguments: object, error: BaseException
+) -> list[Arguments]:
     """Add what ``error`` says is missing, or give what it asks for in place of what there is.
 
     A constructor may hand its keywords on to another.
@@ -167,10 +177,29 @@ def complete_arguments(arguments: object, error: BaseException) -> list[Argument
     names = [name for name in missing if name not in arguments.kwargs]
     choices = islice(_combinations({name: guess_values(name) for name in names}), _COMPLETIONS)
     longer = [Arguments(arguments.args, {**arguments.kwargs, **more}) for more in choices if more]
-    return [*longer, *_of_other_kinds(arguments, error)][::-1]
+    return [*longer, *_of_other_kinds(cls, arguments, error)][::-1]
 
 
-def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Arguments]:
+def arguments_for_call(
+    cls: Callable[..., Any], arguments: object, error: BaseException | None
+) -> list[Arguments]:
+    """Give what a call asks for in place of an argument that it names: ``self.conv(x)``.
+
+    The likeliest come last.
+    """
+    if not isinstance(arguments, Arguments) or error is None:
+        return []
+    others = _of_other_kinds(cls, arguments, error, only_named=True)
+    return list(islice(others, _COMPLETIONS))[::-1]
+
+
+def _of_other_kinds(
+    cls: Callable[..., Any],
+    arguments: Arguments,
+    error: BaseException,
+    *,
+    only_named: bool = False,
+) -> Iterator[Arguments]:
     """Give one argument the kind that is asked for: ``'int' object is not iterable``.
 
     One that the line names which raises, if there is any.
@@ -188,7 +217,10 @@ def _of_other_kinds(arguments: Arguments, error: BaseException) -> Iterator[Argu
         options = re.findall(r"'([\w.-]+)'", listed[1])
         values = (*values, *options)
         able = [n for n, v in arguments.kwargs.items() if isinstance(v, str) and v not in options]
-    for name in [name for name in able if name in words] or able:
+    if only_named and re.search(_MODULE_ASKED, message):
+        values = (*_instances(_others_of_file(cls)[:_INSTANCES], 0), *_MODULES)
+    named = [name for name in able if name in words]
+    for name in named if named or only_named else able:
         for other in (*_regrouped(arguments.kwargs[name], message), *values):
             yield Arguments(arguments.args, {**arguments.kwargs, name: other})
 
@@ -206,6 +238,9 @@ def _regrouped(value: Any, message: str) -> Iterator[Any]:
         yield from ((value, value), [value, value])
     if type(value) in (tuple, list) and value and re.search(_ONE_ASKED, message):
         yield value[0]
+    if type(value) in (tuple, list) and value and len(value) < _LONGEST:
+        if re.search(_MORE_ASKED, message):
+            yield type(value)([*value, value[-1]])
 
 
 def uneven_arguments(arguments: Arguments) -> Iterator[Arguments]:
@@ -248,15 +283,23 @@ def _siblings(
     """
     if name in hints or nested >= _NESTED or not re.search(_MODULE_NAME, name):
         return []
-    found = [
+    others = _others_of_file(cls)
+    classes = [Recipe(other.__name__, partial(_of_this_side, other)) for other in others]
+    return [*classes, *_instances(others, nested)][:_SIBLINGS]
+
+
+def _instances(classes: Sequence[type], nested: int) -> list[Recipe]:
+    return [made for cls in classes for made in _of_class(cls, nested + 1)[:1]]
+
+
+def _others_of_file(cls: Callable[..., Any]) -> list[type]:
+    """The other module classes of the file of a class."""
+    return [
         value
         for value in vars(sys.modules[cls.__module__]).values()
         if isinstance(value, type) and issubclass(value, nn.Module) and value is not cls
         if value.__module__ == cls.__module__
     ]
-    classes = [Recipe(sibling.__name__, partial(_of_this_side, sibling)) for sibling in found]
-    instances = [v for sibling in found for v in _of_class(sibling, nested + 1)[:1]]
-    return [*classes, *instances][:_SIBLINGS]
 
 
 def _with_rest(kwargs: dict[str, Any], rest: Sequence[str]) -> Iterator[Arguments]:
@@ -364,8 +407,32 @@ def _of_class(cls: type, nested: int) -> list[Any]:
         return [Recipe(str(m), partial(_member, cls, m.name)) for m in islice(cls, 2)]
     if nested >= _NESTED or cls.__module__.split(".")[0] in ("builtins", "torch"):
         return []
-    guesses = islice(guess_arguments(cls, nested + 1), 3)
+    guesses = _arguments_that_do(cast("Hashable", cls), nested + 1)
     return [Recipe(f"{cls.__name__}({g})", partial(_instance, cls, g)) for g in guesses]
+
+
+@cache
+def _arguments_that_do(cls: Any, nested: int) -> tuple[Arguments, ...]:
+    """A few guesses with which a class can be built; the likeliest, where none is found."""
+    guesses, waiting = guess_arguments(cls, nested), list[Arguments]()
+    tried: dict[str, Arguments] = {}
+    found: list[Arguments] = []
+    until = time.process_time() + _NESTED_SECONDS
+    while len(found) < _INSTANCES and len(tried) < _NESTED_TRIED and time.process_time() < until:
+        arguments = waiting.pop() if waiting else next(guesses, None)
+        if arguments is None:
+            break
+        if str(arguments) in tried:
+            continue
+        tried[str(arguments)] = arguments
+        try:
+            with SizeLimit(_PART):
+                arguments.construct(cls)
+        except (Exception, SystemExit) as error:
+            waiting += complete_arguments(cls, arguments, error)
+        else:
+            found.append(arguments)
+    return tuple(found or islice(tried.values(), _INSTANCES))
 
 
 def _member(cls: type, name: str) -> Any:
@@ -496,8 +563,13 @@ _ONE_ASKED = (
     r"|must be (?:an? |of type )?(?:int|float|number|real|single)"
 )
 
+_MORE_ASKED = r"(?:list|tuple) index out of range|not enough values to unpack"
+_LONGEST = 6
+_MODULE_ASKED = r"not callable|is not a Module|has no attribute '(?:forward|parameters|modules)'"
+
 _COMPLAINTS: tuple[tuple[str, tuple[Any, ...]], ...] = (
-    (r"not subscriptable|not iterable|has no len\(\)|non-iterable", ([SIZE, SIZE],)),
+    (r"not subscriptable|not iterable|has no len\(\)|non-iterable", ([SIZE, SIZE], _ORDER)),
+    (r"'Tensor' and '(?:list|tuple|int)'|first argument must be .*Tensor", (_ORDER,)),
     (r"not callable", (nn.Identity, F.relu)),
     (
         r"has no attribute '(shape|size|n?dim|ndimension|device|dtype|float|long|sum|view|clone)'|"

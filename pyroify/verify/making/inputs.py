@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.run import EntryCall, describe, invoke
 from pyroify.verify.making.guess import SIZE, guess_values
-from pyroify.verify.making.said import Said, shapes_said
+from pyroify.verify.making.said import Said, keys_said, shapes_said
 from pyroify.verify.making.time_limit import computing
 
 ATTEMPTS = 120
@@ -52,7 +52,10 @@ class NoCall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The sizes of a tensor, and what it holds: numbers (float), indices (int), truth (bool)."""
+    """The sizes of a tensor, and what it holds.
+
+    Numbers (float, or complex), indices (int), or truth (bool).
+    """
 
     sizes: tuple[int, ...]
     kind: str = "float"
@@ -68,11 +71,14 @@ class Shape:
             return torch.randint(TOKENS, self.sizes, generator=generator)
         if self.kind == "bool":
             return torch.ones(self.sizes, dtype=torch.bool)
+        if self.kind == "complex":
+            both = torch.rand(*self.sizes, 2, generator=generator)
+            return torch.view_as_complex(both).to(dtype.to_complex())
         return torch.rand(self.sizes, generator=generator).to(dtype)
 
 
 Inputs = Mapping[str, Any]
-"""Arguments by name: shapes, lists of shapes, and plain values."""
+"""Arguments by name: shapes, lists and dicts of shapes, and plain values."""
 
 
 def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCall, str]:
@@ -85,17 +91,19 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
     parameters = list(inspect.signature(getattr(module, method)).parameters.values())
     dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
     said = shapes_said(type(module), method)
+    keys = keys_said(type(module), method)
     queue = [
+        *_with_keys(module, parameters, keys),
         *_as_said(module, parameters, said),
         *_with_states(module, parameters),
         *_first_guesses(module, parameters),
     ]
-    seen, first_error = set(), ""
+    seen, first_error, first = set(), "", None
     for _ in range(ATTEMPTS):
         if not queue or time.process_time() > deadline:
             break
         inputs = queue.pop(0)
-        if repr(inputs) in seen or not all(map(_is_moderate, inputs.values())):
+        if repr(inputs) in seen or not _is_moderate(inputs):
             continue
         seen.add(repr(inputs))
         call = _call(method, parameters, inputs, dtype)
@@ -103,17 +111,21 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
             with computing(FORWARD_SECONDS if method == "forward" else METHOD_SECONDS):
                 output = invoke(module, call)
         except Exception as error:
-            first_error = first_error or describe(error)
-            queue = [*_mended(inputs, str(error), _widths(module)), *queue]
+            first_error, first = first_error or describe(error), first or error
+            queue = [
+                *_with_key(inputs, parameters, error),
+                *_mended(inputs, str(error), _widths(module)),
+                *queue,
+            ]
             continue
         if not any(tensor.numel() and tensor.isnan().all() for _, tensor in tensors(output)):
             return call, f"{method}({_labels(inputs)})"
         first_error = first_error or "it returns NaN"
-    raise NoCall(first_error or "no arguments were found")
+    raise NoCall(first_error or "no arguments were found") from first
 
 
-def _is_moderate(value: Any) -> bool:
-    return not isinstance(value, Shape) or prod(value.sizes) <= LARGEST
+def _is_moderate(inputs: Inputs) -> bool:
+    return all(prod(shape.sizes) <= LARGEST for _, shape in _shapes_in(inputs))
 
 
 def given_call(inputs: Sequence[Any] | Mapping[str, Any]) -> tuple[EntryCall, str]:
@@ -149,6 +161,8 @@ def _label(value: Any) -> str:
         return f"[{', '.join(map(_label, value))}]"
     if isinstance(value, tuple):
         return f"({', '.join(map(_label, value))})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {_label(item)}' for key, item in value.items())}}}"
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
     return str(value) if isinstance(value, Shape) else repr(value)
@@ -160,12 +174,16 @@ def _call(
     values = {name: _realised(value, dtype) for name, value in inputs.items()}
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
     args = tuple(values.pop(name) for name in positional if name in values)
+    for rest in [p.name for p in parameters if p.kind is p.VAR_KEYWORD and p.name in values]:
+        values |= values.pop(rest)
     return EntryCall(method, args, values)
 
 
 def _realised(value: Any, dtype: torch.dtype) -> Any:
     if isinstance(value, list):
         return [_realised(item, dtype) for item in value]
+    if isinstance(value, dict):
+        return {key: _realised(item, dtype) for key, item in value.items()}
     return value.tensor(dtype) if isinstance(value, Shape) else value
 
 
@@ -192,6 +210,59 @@ def _as_said(
             }
             main = next(iter(shapes.values()))
             yield {p.name: shapes.get(p.name) or _guess(p, main, None) for p in wanted}
+
+
+def _with_keys(
+    module: nn.Module, parameters: Sequence[inspect.Parameter], keys: Mapping[str, Sequence[str]]
+) -> Iterator[dict[str, Any]]:
+    """Dicts for the arguments of which the source reads members by their names."""
+    wanted = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    rest = [p for p in parameters if p.kind is p.VAR_KEYWORD]
+    read = [p for p in (*wanted, *rest) if p.name in keys]
+    for shape in _shapes(module) if read else ():
+        dicts = {p.name: {key: _member(key, shape) for key in keys[p.name]} for p in read}
+        yield {p.name: _guess(p, shape, None) for p in wanted} | dicts
+
+
+def _with_key(
+    inputs: Inputs, parameters: Sequence[inspect.Parameter], error: Exception
+) -> Iterator[dict[str, Any]]:
+    """Add the member that a dict lacks; keywords that a method takes are one."""
+    match error:
+        case KeyError(args=(str(key),)):
+            shapes = [item for _, item in _shapes_in(inputs)]
+            main = shapes[0] if shapes else Shape((2, SIZE))
+            rest: Inputs = {p.name: {} for p in parameters if p.kind is p.VAR_KEYWORD}
+            for name, value in {**rest, **inputs}.items():
+                if isinstance(value, dict) and key not in value:
+                    yield {**inputs, name: {**value, key: _member(key, main)}}
+
+
+def _member(key: str, main: Shape) -> Shape:
+    """What a dict holds by that name."""
+    return replace(main, kind=_kind(key) or main.kind)
+
+
+Place = tuple[str | int, ...]
+"""Where something is among the inputs: the name of one, and what leads on in lists and dicts."""
+
+
+def _shapes_in(inputs: Any) -> Iterator[tuple[Place, Shape]]:
+    """The shapes among the inputs and in lists and dicts of them, with where they are."""
+    members = inputs.items() if isinstance(inputs, Mapping) else enumerate(inputs)
+    for key, value in members:
+        if isinstance(value, Shape):
+            yield (key,), value
+        elif isinstance(value, list | dict):
+            yield from (((key, *place), shape) for place, shape in _shapes_in(value))
+
+
+def _with_shape(inputs: Any, place: Place, shape: Shape) -> Any:
+    """The inputs with another shape in one place."""
+    key, *below = place
+    changed: Any = dict(inputs) if isinstance(inputs, Mapping) else list(inputs)
+    changed[key] = _with_shape(inputs[key], tuple(below), shape) if below else shape
+    return changed
 
 
 _STATE = re.compile(r"hidden|state|carry|memory|^h(x|c|_?0)?$")
@@ -325,19 +396,25 @@ def _widths(module: nn.Module) -> list[int]:
 
 
 def _mended(inputs: Inputs, message: str, widths: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Yield the inputs with every shape changed as ``message`` asks."""
+    """Yield the inputs with every shape changed as ``message`` asks, and with one of them alone."""
+    places = list(_shapes_in(inputs))
     for pattern, mend in _MENDERS:
         if not (match := re.search(pattern, message)):
             continue
-        shapes = {v: list(mend(match, v, widths)) for v in inputs.values() if isinstance(v, Shape)}
+        shapes = {shape: list(mend(match, shape, widths)) for _, shape in places}
         for rank in range(max(map(len, shapes.values()), default=0)):
-            yield {
-                name: shapes[value][min(rank, len(shapes[value]) - 1)]
-                if isinstance(value, Shape) and shapes[value]
-                else value
-                for name, value in inputs.items()
-            }
+            changed = dict(inputs)
+            for path, shape in places:
+                if others := shapes[shape]:
+                    changed = _with_shape(changed, path, others[min(rank, len(others) - 1)])
+            yield changed
+        for path, shape in places if len(places) > 1 else ():
+            for other in shapes[shape][:_ALONE]:
+                yield _with_shape(inputs, path, other)
 
+
+_ALONE = 2
+"""How many other shapes are tried for one input of several."""
 
 Mender = Callable[["re.Match[str]", Shape, Sequence[int]], Iterator[Shape]]
 
@@ -434,6 +511,7 @@ _MENDERS: tuple[tuple[str, Mender], ...] = (
     (r"scalar types?:? Long|must be long|expected scalar type (Long|Int)|index tensor", _as("int")),
     (r"for 'Long'|floating|same dtype|type \(.*Long.*\) and|Float but found Long", _as("float")),
     (r"dtype bool|for 'Bool'|mask.*bool", _as("bool")),
+    (r"non-complex|complex tensor", _as("complex")),
     (r"hidden size \(\d+, (\d+), \d+\), got \[\d+, (\d+),", _swap),
     (r"\D(\d+)\D+?(\d+)\b", _swap),
 )

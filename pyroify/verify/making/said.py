@@ -47,12 +47,8 @@ class Said:
 
 def shapes_said(cls: type, method: str) -> dict[str, list[Said]]:
     """What is said of each argument of a method, what is surest first."""
-    function = inspect.unwrap(getattr(cls, method))
-    try:
-        tree = ast.parse(textwrap.dedent(source := inspect.getsource(function))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return {}
-    if not isinstance(tree, ast.FunctionDef):
+    source, tree = _source(cls, method)
+    if tree is None:
         return {}
     texts = [ast.get_docstring(tree) or "", cls.__doc__ or "", "\n\n".join(_comments(source))]
     found: dict[str, list[Said]] = {}
@@ -66,6 +62,33 @@ def shapes_said(cls: type, method: str) -> dict[str, list[Said]]:
         if said:
             found[argument.arg] = list(dict.fromkeys(replace(shape, kind=kind) for shape in said))
     return found
+
+
+def keys_said(cls: type, method: str) -> dict[str, list[str]]:
+    """The names by which a method reads members of its arguments: ``batch["image"]``."""
+    _, tree = _source(cls, method)
+    found: dict[str, dict[str, None]] = {}
+    if tree is None:
+        return {}
+    rest = [tree.args.kwarg] if tree.args.kwarg else []
+    arguments = {argument.arg for argument in (*tree.args.args, *tree.args.kwonlyargs, *rest)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(
+                value=ast.Name(id=name), slice=ast.Constant(value=str(key)), ctx=ast.Load()
+            ) if name in arguments:
+                found.setdefault(name, {})[key] = None
+    return {name: list(keys) for name, keys in found.items()}
+
+
+def _source(cls: type, method: str) -> tuple[str, ast.FunctionDef | None]:
+    """The source of a method, and its syntax tree, where they can be had."""
+    try:
+        source = inspect.getsource(inspect.unwrap(getattr(cls, method)))
+        tree = ast.parse(textwrap.dedent(source)).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return "", None
+    return source, tree if isinstance(tree, ast.FunctionDef) else None
 
 
 def _annotated(argument: ast.arg) -> Iterator[Said]:
