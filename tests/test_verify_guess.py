@@ -291,7 +291,7 @@ class Film(nn.Module):
         (
             Characters,
             "num_tokens=16, hidden_size=8",
-            "forward(input=int[2, 1, 1], hidden=float32[1, 2, 8])",
+            "forward(input=int[2, 1], hidden=float32[1, 2, 8])",
         ),
         (
             Started,
@@ -436,6 +436,29 @@ class OfTwoWidths(nn.Module):
         return self.first(x) + self.second(condition)
 
 
+class Decoder(nn.Module):
+    """The first input is tokens, which no name says; the other one numbers."""
+
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.start = nn.Parameter(torch.zeros(width))
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.attention = nn.Linear(width, width)
+
+    def forward(self, x, xa):
+        rows, steps, _ = xa.shape
+        return self.embedding(x).sum(1)[:, None] + self.attention(xa.view(rows, steps, -1))
+
+
+class Resized(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 2, 1)
+
+    def forward(self, x, size):
+        return nn.functional.interpolate(self.conv(x), size=size)
+
+
 class OfWaves(nn.Module):
     def __init__(self, width):
         super().__init__()
@@ -451,6 +474,8 @@ class OfWaves(nn.Module):
         (OfBatches, "forward(batch={'image': float[2, 8], 'offset': float[2, 8]})"),
         (OfKeywords, "forward(data={'image': float[2, 8], 'offset': float[2, 8]})"),
         (OfTwoWidths, "forward(x=float[2, 16, 16], condition=float[2, 32, 16])"),
+        (Decoder, "forward(x=int[8, 5], xa=float[8, 5, 8])"),
+        (Resized, "forward(x=float[2, 8, 16, 16], size=(16, 16))"),
         (OfWaves, "forward(x=complex[2, 8])"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -547,6 +572,20 @@ class Holder(nn.Module):
     def __init__(self, fn: nn.Module) -> None:
         super().__init__()
         self.fn = fn
+
+
+class Outer(nn.Module):
+    class Inner(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+
+
+def test_a_class_within_a_class_is_handed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guess, "_GIVEN", {})
+    given = (("fn", f"{__name__}:Outer.Inner"),)
+    guess.take_given([ClassPlan(__name__, "Holder", "", 0, 0, "converted", given=given)])
+    made = next(guess.guess_arguments(Holder)).construct(Holder)
+    assert isinstance(made.fn, Outer.Inner)
 
 
 def test_what_the_project_hands_a_class_comes_before_any_guess(

@@ -17,6 +17,7 @@ import traceback
 import types
 import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial, reduce
 from itertools import islice
@@ -350,7 +351,8 @@ def _given(cls: Callable[..., Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for name, other in _said_to_be_given(cls):
         module, _, qualname = other.partition(":")
-        if made := getattr(sys.modules.get(module), qualname, None):
+        with suppress(KeyError, AttributeError):
+            made = reduce(getattr, qualname.split("."), sys.modules[module])
             found.setdefault(name, []).append(made)
     return found
 

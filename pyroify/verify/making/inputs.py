@@ -338,6 +338,8 @@ def _guess(parameter: inspect.Parameter, main: Shape, other: Shape | None) -> An
         return nn.Identity()
     if annotation in (int, float, bool, str, "int", "float", "bool", "str"):
         return guess_values(name, annotation)[0]
+    if re.fullmatch(r"(out(put)?_)?(size|shape)", name) and len(main.sizes) > 2:
+        return main.sizes[2:]
     if re.search(r"^(xs|inputs|feats|features|tensors|outputs)$", name) and other:
         return [main, main]
     if re.search(r"^(t|time|times|timesteps?|sigmas?|lengths?|lens)$", name):
@@ -396,21 +398,40 @@ def _widths(module: nn.Module) -> list[int]:
 
 
 def _mended(inputs: Inputs, message: str, widths: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Yield the inputs with every shape changed as ``message`` asks, and with one of them alone."""
+    """Yield the inputs with every shape changed as ``message`` asks, and with one of them alone.
+
+    What is to hold something else is one of them first: tokens stand beside numbers.
+    """
     places = list(_shapes_in(inputs))
     for pattern, mend in _MENDERS:
         if not (match := re.search(pattern, message)):
             continue
         shapes = {shape: list(mend(match, shape, widths)) for _, shape in places}
-        for rank in range(max(map(len, shapes.values()), default=0)):
-            changed = dict(inputs)
-            for path, shape in places:
-                if others := shapes[shape]:
-                    changed = _with_shape(changed, path, others[min(rank, len(others) - 1)])
-            yield changed
-        for path, shape in places if len(places) > 1 else ():
-            for other in shapes[shape][:_ALONE]:
-                yield _with_shape(inputs, path, other)
+        ways = [_all_mended(inputs, places, shapes)]
+        if len(places) > 1:
+            ways.append(_one_mended(inputs, places, shapes))
+        is_other_kind = any(o.kind != shape.kind for shape in shapes for o in shapes[shape])
+        yield from chain.from_iterable(reversed(ways) if is_other_kind else ways)
+
+
+Places = Sequence[tuple[Place, Shape]]
+Mended = Mapping[Shape, Sequence[Shape]]
+"""What may take the place of shapes."""
+
+
+def _all_mended(inputs: Inputs, places: Places, shapes: Mended) -> Iterator[dict[str, Any]]:
+    for rank in range(max(map(len, shapes.values()), default=0)):
+        changed = dict(inputs)
+        for place, shape in places:
+            if others := shapes[shape]:
+                changed = _with_shape(changed, place, others[min(rank, len(others) - 1)])
+        yield changed
+
+
+def _one_mended(inputs: Inputs, places: Places, shapes: Mended) -> Iterator[dict[str, Any]]:
+    for place, shape in places:
+        for other in shapes[shape][:_ALONE]:
+            yield _with_shape(inputs, place, other)
 
 
 _ALONE = 2
@@ -490,6 +511,12 @@ def _as(kind: str) -> Mender:
     return mend
 
 
+def _as_indices(match: re.Match[str], shape: Shape, _: Sequence[int]) -> Iterator[Shape]:
+    """Whole numbers; an embedding gives each of them a dimension more."""
+    if shape.kind != "int":
+        yield from (Shape(sizes, "int") for sizes in dict.fromkeys((shape.sizes[:2], shape.sizes)))
+
+
 _MENDERS: tuple[tuple[str, Mender], ...] = (
     (r"shapes cannot be multiplied \(\d+x(?P<got>\d+) and (?P<wanted>\d+)x", _set_columns),
     (r"to have (\d+) channels, but got", _set_channels),
@@ -508,7 +535,10 @@ _MENDERS: tuple[tuple[str, Mender], ...] = (
     (r"too small|can't be greater than actual input|larger than|non-empty|non-zero size", _enlarge),
     (r"more than 1 value per channel", _enlarge),
     (r"can't divide axis of length (\d+) in chunks of (\d+)", _divide),
-    (r"scalar types?:? Long|must be long|expected scalar type (Long|Int)|index tensor", _as("int")),
+    (
+        r"scalar types?:? Long|must be long|expected scalar type (Long|Int)|index tensor",
+        _as_indices,
+    ),
     (r"for 'Long'|floating|same dtype|type \(.*Long.*\) and|Float but found Long", _as("float")),
     (r"dtype bool|for 'Bool'|mask.*bool", _as("bool")),
     (r"non-complex|complex tensor", _as("complex")),
