@@ -17,6 +17,7 @@ from torch import nn
 
 from pyroify.pipeline import rewrite_project
 from pyroify.spec.load import load_spec
+from pyroify.verify.compare import agreement
 from pyroify.verify.compare.agreement import compare_with_plan
 from pyroify.verify.compare.lines import Planned
 
@@ -161,6 +162,17 @@ def start_elsewhere(model: nn.Module) -> None:
 
 def test_what_was_planned_is_no_fault(nets):
     assert compare_with_plan(*nets()) == ()
+
+
+def test_what_is_declared_is_not_looked_up_for_each_parameter(nets, monkeypatch):
+    """A network of hundreds of layers would take minutes."""
+    lookups: list[nn.Module] = []
+    declared = agreement._declared
+    monkeypatch.setattr(
+        agreement, "_declared", lambda module: lookups.append(module) or declared(module)
+    )
+    compare_with_plan(*nets())
+    assert len(lookups) <= 2  # of more parameters than that
 
 
 @pytest.mark.parametrize(

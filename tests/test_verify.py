@@ -12,8 +12,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pyro.nn import PyroModule, PyroParam, PyroSample, pyro_method
+from pyro.nn.module import to_pyro_module_
 from torch import nn
 
+from pyroify.verify.compare import audit, sites
 from pyroify.verify.compare.draws import SameDraws
 from pyroify.verify.compare.outputs import difference
 from pyroify.verify.compare.pin import Comparison, OriginalError, Site, compare, pin
@@ -693,3 +695,26 @@ def test_memory_without_values_is_no_difference():
             assert not any(part.any() for part in (*made, torch.Tensor(4096)))
             del made
             torch.full((4096,), 7.0)
+
+
+def test_what_is_random_is_looked_up_as_often_however_many_sites_there_are(monkeypatch):
+    """A network of hundreds of layers would take minutes."""
+    lookups: list[nn.Module] = []
+
+    def counted(module: nn.Module) -> dict[str, sites.Prior]:
+        lookups.append(module)
+        return sites.priors(module)
+
+    monkeypatch.setattr(audit, "priors", counted)
+    counts = []
+    for depth in (2, 12):
+        lookups.clear()
+        layers, others = ([nn.Linear(2, 2) for _ in range(depth)] for _ in range(2))
+        rewritten = PyroModule[nn.Sequential](
+            *(to_pyro_module_(layer) or layer for layer in others)
+        )
+        for layer in rewritten:
+            layer.weight = normal(layer.weight)
+        assert compare(nn.Sequential(*layers), rewritten, (torch.ones(1, 2),)).equal
+        counts.append(len(lookups))
+    assert counts[0] == counts[1]

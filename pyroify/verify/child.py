@@ -88,7 +88,7 @@ _MODERATE = 4_000_000
 """Numbers above which a class with guessed arguments is built smaller, if it can be."""
 
 _CLASS_SECONDS = 90.0
-"""After that much time a class is not compared in further ways of building it."""
+"""After that much time a class is not compared in further ways of building it, or calling it."""
 
 _BUILDS_CALLED = 12
 _COMPLETED = 150
@@ -204,7 +204,7 @@ class Verifier:
         for rehearsal in rehearsals:
             if time.process_time() > until and any(each.status == "equal" for each in done):
                 break
-            done.append(self._verify_as(target, rehearsal, result))
+            done.append(self._verify_as(target, rehearsal, result, until))
             if done[-1].status in ("different", "failed"):
                 return done[-1]
         equal = [each for each in done if each.status == "equal"]
@@ -256,9 +256,9 @@ class Verifier:
         os._exit(0)
 
     def _verify_as(
-        self, target: Target, rehearsal: OriginalRun, result: VerifyResult
+        self, target: Target, rehearsal: OriginalRun, result: VerifyResult, until: float
     ) -> VerifyResult:
-        """Compare every call of a class that is built in one way."""
+        """Compare every call of a class that is built in one way, as far as there is time."""
         with self._side(ORIGINAL):  # to show what source code makes, it is run
             built = f"{target.qualname}({rehearsal.arguments}){self._without(target)}"
         result = replace(result, built=built, way=rehearsal.way, place=rehearsal.place)
@@ -266,7 +266,7 @@ class Verifier:
             with self._side(REWRITTEN), _default_dtype(rehearsal.arguments):
                 # Before any call: instances may share modules, and Pyro names none that has run.
                 faults = self._as_built(target, rehearsal)
-                comparisons = list(self._compare(target, rehearsal))
+                comparisons = list(self._compare(target, rehearsal, until))
         except NotVerified as error:
             return replace(result, calls=(), reason=str(error))
         except Failed as error:
@@ -375,12 +375,15 @@ class Verifier:
             raise Failed(f"cannot be imported any more: {describe(error)}") from error
         return cls
 
-    def _compare(self, target: Target, rehearsal: OriginalRun) -> Iterator[tuple[str, Comparison]]:
+    def _compare(
+        self, target: Target, rehearsal: OriginalRun, class_until: float
+    ) -> Iterator[tuple[str, Comparison]]:
         """Compare every call and its variants, in training and in evaluation mode.
 
-        Yields each comparison with the label of its call, up to the first fault. The variants of a
-        call are made on modules that have been called, each with other weights: what was kept of
-        the first draws shows.
+        One call is compared in any case, the others until ``class_until``. Yields each comparison
+        with the label of its call, up to the first fault. The variants of a call are made on
+        modules that have been called, each with other weights: what was kept of the first draws
+        shows.
         """
         after = self._load_rewritten(target)
         with self._side(ORIGINAL):
@@ -388,6 +391,8 @@ class Verifier:
         said, done = "", False
         until = time.process_time() + _VARIANT_SECONDS
         for label, varied in rehearsal.calls.items():
+            if done and time.process_time() > class_until:
+                break
             modules = self._build_both(before, after, rehearsal.arguments)
             if isinstance(varied.call, RecordedCall):
                 varied.call.restore(modules[0])

@@ -61,9 +61,8 @@ def compare_with_plan(
     tells what of it is random. Nothing is called but the priors.
     """
     with kept_random_state(), pyro.get_param_store().scope():
-        expected = [
-            item for item in expect(planned, original) if item.found.path not in _declared(original)
-        ]
+        own = _declared(original)
+        expected = [item for item in expect(planned, original) if item.found.path not in own]
         is_said = planned.begins_elsewhere(original)
         built = _Built.of(original, rewritten, None if is_said else again)
         found = [

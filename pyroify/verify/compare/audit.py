@@ -220,9 +220,9 @@ def _site_difference(before: Any, after: Any) -> str:
 
 def _weighted(rewritten: nn.Module, after: Run) -> list[str]:
     """Priors that count more, or less, than once in the density."""
-    found = []
+    found, paths = [], priors(rewritten)
     for name, site in after.latents().items():
-        if name in priors(rewritten) and (site["scale"] != 1.0 or site["mask"] is not None):
+        if name in paths and (site["scale"] != 1.0 or site["mask"] is not None):
             found.append(f"the prior of {name} is scaled or masked where it is drawn")
     return found
 
