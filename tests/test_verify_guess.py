@@ -353,6 +353,21 @@ class Ranked(nn.Module):
         )
 
 
+class Speakers(nn.Module):
+    def __init__(self, channels=512, speaker_dim=128):
+        super().__init__()
+        assert channels == speaker_dim
+
+
+def test_two_arguments_that_have_to_be_equal_are_made_so():
+    arguments = next(guess_arguments(Speakers))
+    with pytest.raises(AssertionError) as raised:
+        arguments.construct(Speakers)
+    able = complete_arguments(Speakers, arguments, raised.value)
+    assert list(map(str, able)) == ["speaker_dim=512", "channels=128"]
+    able[-1].construct(Speakers)
+
+
 class Around(nn.Module):
     def __init__(self, ranked: Ranked):
         super().__init__()
@@ -459,6 +474,15 @@ class Resized(nn.Module):
         return nn.functional.interpolate(self.conv(x), size=size)
 
 
+class Padded(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv1d(channels, 2, 3)
+
+    def forward(self, x):
+        return nn.functional.pad(self.conv(x), (20, 20), mode="reflect")
+
+
 class OfWaves(nn.Module):
     def __init__(self, width):
         super().__init__()
@@ -476,6 +500,7 @@ class OfWaves(nn.Module):
         (OfTwoWidths, "forward(x=float[2, 16, 16], condition=float[2, 32, 16])"),
         (Decoder, "forward(x=int[8, 5], xa=float[8, 5, 8])"),
         (Resized, "forward(x=float[2, 8, 16, 16], size=(16, 16))"),
+        (Padded, "forward(x=float[2, 8, 32])"),
         (OfWaves, "forward(x=complex[2, 8])"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -178,7 +178,25 @@ def complete_arguments(
     names = [name for name in missing if name not in arguments.kwargs]
     choices = islice(_combinations({name: guess_values(name) for name in names}), _COMPLETIONS)
     longer = [Arguments(arguments.args, {**arguments.kwargs, **more}) for more in choices if more]
-    return [*longer, *_of_other_kinds(cls, arguments, error)][::-1]
+    others = (*_made_equal(cls, arguments, error), *_of_other_kinds(cls, arguments, error))
+    return [*longer, *others][::-1]
+
+
+def _made_equal(
+    cls: Callable[..., Any], arguments: Arguments, error: BaseException
+) -> Iterator[Arguments]:
+    """Give one of two arguments the value of the other: ``assert in_channels == width`` fails."""
+    frames = traceback.extract_tb(error.__traceback__)
+    line = (frames[-1].line or "") if frames else ""
+    found = re.match(r"assert (\w+) == (\w+)\s*(?:,|$)", line)
+    if not isinstance(error, AssertionError) or not found:
+        return
+    given = inspect.signature(cls).parameters.values()
+    defaults = {p.name: p.default for p in given if p.default is not p.empty}
+    values = {**defaults, **arguments.kwargs}
+    for name, other in (found.groups(), found.groups()[::-1]):
+        if name in values and other in values:
+            yield Arguments(arguments.args, {**arguments.kwargs, name: values[other]})
 
 
 def arguments_for_call(

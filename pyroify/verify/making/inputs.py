@@ -532,7 +532,11 @@ _MENDERS: tuple[tuple[str, Mender], ...] = (
     (r"subscripts in the equation \((\d)\)", _set_rank),
     (r"Dimension out of range|must have at least|too many indices|number of axis", _add_dimension),
     (r"doesn't match model \((\d+)[*x](\d+)\)", _set_square),
-    (r"too small|can't be greater than actual input|larger than|non-empty|non-zero size", _enlarge),
+    (
+        r"too small|can't be greater than actual input|larger than|non-empty|non-zero size"
+        r"|Padding size should be less",
+        _enlarge,
+    ),
     (r"more than 1 value per channel", _enlarge),
     (r"can't divide axis of length (\d+) in chunks of (\d+)", _divide),
     (
