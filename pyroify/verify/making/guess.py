@@ -308,7 +308,11 @@ def _siblings(
 
 
 def _instances(classes: Sequence[type], nested: int) -> list[Recipe]:
-    return [made for cls in classes for made in _of_class(cls, nested + 1)[:1]]
+    """An instance of each; none is built before it is tried, for any of them may do harm."""
+    if nested + 1 >= _NESTED:
+        return []
+    guesses = ((cls, next(guess_arguments(cls, nested + 2), None)) for cls in classes)
+    return [_recipe(cls, guess) for cls, guess in guesses if guess is not None]
 
 
 def _others_of_file(cls: Callable[..., Any]) -> list[type]:
@@ -428,7 +432,11 @@ def _of_class(cls: type, nested: int) -> list[Any]:
     if nested >= _NESTED or cls.__module__.split(".")[0] in ("builtins", "torch"):
         return []
     guesses = _arguments_that_do(cast("Hashable", cls), nested + 1)
-    return [Recipe(f"{cls.__name__}({g})", partial(_instance, cls, g)) for g in guesses]
+    return [_recipe(cls, guess) for guess in guesses]
+
+
+def _recipe(cls: type, arguments: Arguments) -> Recipe:
+    return Recipe(f"{cls.__name__}({arguments})", partial(_instance, cls, arguments))
 
 
 @cache
