@@ -140,6 +140,34 @@ class TestVerify:
         for name in ("device", "saved"):
             assert f"    not compared: {name} (PYR010)" in ended.out
 
+    def test_what_hands_the_module_to_what_goes_over_parameters_is_left_out(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        penalty = "\n    def penalty(self):\n        return norm(self)\n"
+        norm = "\n\ndef norm(model):\n    return sum(p.norm() for p in model.parameters())\n"
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + penalty + norm})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        assert "PYR010 norm goes over model.parameters()" in run("rewrite").out
+        ended = run("verify", "--original", original(root))
+        assert ended.code == 0
+        assert "    not compared: penalty (PYR010)" in ended.out
+
+    def test_what_a_refused_class_does_takes_no_other_method_of_that_name(
+        self, run: Run, lay_out: Callable
+    ) -> None:
+        refused = NET.replace("class Net", "class Refused") + (
+            "\n    def inverse(self, x):\n        return norm(self.fc) * x\n"
+            "\n\ndef norm(model):\n    return sum(p.norm() for p in model.parameters())\n"
+        )
+        refused = refused.replace("return self.fc(x)", "return self.inverse(x)")
+        inverse = "\n    def inverse(self, x):\n        return -self.fc(x)\n"
+        net = NET.replace("return self.fc(x)", "return self.inverse(x)") + inverse
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": net, "refused.py": refused})
+        shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
+        assert "PYR069 norm goes over model.parameters()" in run("rewrite").out
+        ended = run("verify", "--original", original(root))
+        assert "net:Net  equal: forward, inverse of Net(" in ended.out
+
     def test_instances_may_share_a_network(self, run: Run, lay_out: Callable) -> None:
         shared = (
             "\n\nclass Shared(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

@@ -474,6 +474,16 @@ class Resized(nn.Module):
         return nn.functional.interpolate(self.conv(x), size=size)
 
 
+class OfPrecisions(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.rate = nn.Parameter(torch.tensor(0.5, dtype=torch.float64))
+        self.fc = nn.Linear(width, 2)
+
+    def forward(self, x):
+        return self.fc(x) * self.rate
+
+
 class Padded(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -500,6 +510,7 @@ class OfWaves(nn.Module):
         (OfTwoWidths, "forward(x=float[2, 16, 16], condition=float[2, 32, 16])"),
         (Decoder, "forward(x=int[8, 5], xa=float[8, 5, 8])"),
         (Resized, "forward(x=float[2, 8, 16, 16], size=(16, 16))"),
+        (OfPrecisions, "forward(x=float[2, 8])"),
         (Padded, "forward(x=float[2, 8, 32])"),
         (OfWaves, "forward(x=complex[2, 8])"),
     ],

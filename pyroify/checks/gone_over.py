@@ -191,9 +191,11 @@ def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     subjects = {key: Subject(project, summary) for key, summary in project.summaries.items()}
     found = {
         key: {method.name for method, _ in _goes_over(subject)}
-        | {method.name for method, *_ in _handed_on(subject)}
         | {method.name for method in subject.methods if "state_dict" in method.self_calls}
-        | ({method.name for method, _ in _freezes(subject)} - subject.calling)
+        | (
+            {method.name for method, *_ in (*_handed_on(subject), *_freezes(subject))}
+            - subject.calling
+        )
         for key, subject in subjects.items()
     }
     functions = _functions_asking(project)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from pyroify.verify.compare.outputs import tensors
 from pyroify.verify.compare.run import EntryCall, describe, invoke
@@ -89,7 +91,7 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
     if isinstance(inspect.getattr_static(type(module), method), property | cached_property):
         return EntryCall(method), method
     parameters = list(inspect.signature(getattr(module, method)).parameters.values())
-    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
+    dtype = _usual_dtype(module)
     said = shapes_said(type(module), method)
     keys = keys_said(type(module), method)
     queue = [
@@ -122,6 +124,15 @@ def find_call(module: nn.Module, method: str, deadline: float) -> tuple[EntryCal
             return call, f"{method}({_labels(inputs)})"
         first_error = first_error or "it returns NaN"
     raise NoCall(first_error or "no arguments were found") from first
+
+
+def _usual_dtype(module: nn.Module) -> torch.dtype:
+    """The dtype of most numbers that it holds: a single one may be of another precision."""
+    counts = Counter[torch.dtype]()
+    for parameter in module.parameters():
+        if parameter.is_floating_point():
+            counts[parameter.dtype] += 1 if is_lazy(parameter) else parameter.numel()
+    return max(counts, key=counts.__getitem__, default=torch.float32)
 
 
 def _is_moderate(inputs: Inputs) -> bool:
