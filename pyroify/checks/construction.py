@@ -14,6 +14,7 @@ from pyroify.edits.returns import (
     returns_past_declarations,
 )
 from pyroify.program.attributes.ties import find_ties
+from pyroify.program.index import Base
 from pyroify.program.summary import ADDING
 from pyroify.program.values import (
     ContainerInstance,
@@ -134,6 +135,31 @@ def kept_value(subject: Subject) -> Iterator[Finding]:
         for use in method.uses:
             if use.within == "self.register_buffer" and _outlives(subject, use):
                 yield _kept(subject, use, "a buffer")
+
+
+@needs((Base, "local"), *early(Use))
+def begun_with_draw(subject: Subject) -> Iterator[Finding]:
+    """A parameter made of one that a base has declared by then: it begins with a draw."""
+    for method in subject.methods:
+        made = method.assignments if method.name in subject.building else ()
+        for item in (item for item in made if isinstance(item.value, Parameter)):
+            used = ((u, _inherited(subject, u)) for u in uses_in(method, item))
+            use, drawn = next((found for found in used if found[1]), (None, ()))
+            if use is not None:
+                yield subject.finding(
+                    use.line,
+                    use.column,
+                    "PYR003",
+                    f"self.{'.'.join(item.path)} begins with a draw of self.{'.'.join(drawn)}, "
+                    "not with its first value",
+                    "keep the one that it is made of, or make it of what that is made of",
+                )
+
+
+def _inherited(subject: Subject, use: Use) -> Path:
+    """What of a base's random parameters a use takes the value of; empty if nothing."""
+    ways = (use.path[:length] for length in range(1, len(use.path) + 1))
+    return next(filter(subject.is_inherited, ways), ()) if _outlives(subject, use) else ()
 
 
 def _is_put_aside(subject: Subject, item: Assignment) -> bool:

@@ -192,10 +192,7 @@ def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     found = {
         key: {method.name for method, _ in _goes_over(subject)}
         | {method.name for method in subject.methods if "state_dict" in method.self_calls}
-        | (
-            {method.name for method, *_ in (*_handed_on(subject), *_freezes(subject))}
-            - subject.calling
-        )
+        | (_freezing_or_handing(subject) - subject.calling)
         for key, subject in subjects.items()
     }
     functions = _functions_asking(project)
@@ -213,6 +210,12 @@ def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
         key: frozenset().union(*(found.get(cls.key, ()) for cls in subject.cls.lineage))
         for key, subject in subjects.items()
     }
+
+
+def _freezing_or_handing(subject: Subject) -> set[str]:
+    """Methods that freeze the module, or hand it to a function that goes over its parameters."""
+    freezing = {method.name for method, _ in _freezes(subject)}
+    return freezing | {method.name for method, *_ in _handed_on(subject)}
 
 
 def _functions_asking(project: Candidates) -> frozenset[str]:

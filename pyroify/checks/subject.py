@@ -77,10 +77,14 @@ class Subject:
     def is_declared_before(self, path: Path) -> bool:
         """Whether it is declared before the constructor ends: by a base, or in a child."""
         project = self.project
-        inherited = [site for base in self.cls.lineage[1:] for site in project.of(base).declared]
-        if any(matches(site, path) for site in inherited):
+        if self.is_inherited(path):
             return not any(matches(site, path) for site in project.of(self.cls).declared)
         return project.leads_below(self.cls, path, declared)
+
+    def is_inherited(self, path: Path) -> bool:
+        """Whether a base declares it, whose constructor ends before the class sets anything."""
+        bases = map(self.project.of, self.cls.lineage[1:])
+        return any(matches(site, path) for base in bases for site in base.declared)
 
     def writes(self, method: Function) -> Iterator[Write]:
         """Writes in place of a method, and of the functions that it hands what it writes into."""
