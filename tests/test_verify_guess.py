@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,8 @@ import torch
 from torch import nn
 
 from pyroify.decide.model import ClassPlan
-from pyroify.verify.compare.run import set_seed
+from pyroify.verify import child
+from pyroify.verify.compare.run import EntryCall, set_seed
 from pyroify.verify.making import guess, inputs
 from pyroify.verify.making.guess import (
     Arguments,
@@ -26,7 +28,10 @@ from pyroify.verify.making.guess import (
     guess_arguments,
 )
 from pyroify.verify.making.inputs import LARGEST, NoCall, find_call, given_call
+from pyroify.verify.making.tree import Tree
 from pyroify.verify.making.uninitialised import fill_uninitialised
+from pyroify.verify.making.variants import Varied
+from pyroify.verify.model import Build, Target
 
 
 def found_call(cls: type[nn.Module], method: str = "forward") -> tuple[str, str]:
@@ -633,3 +638,23 @@ def test_what_the_project_hands_a_class_comes_before_any_guess(
     guess.take_given([ClassPlan(__name__, "Holder", "", 0, 0, "converted", given=given)])
     made = [arguments.construct(Holder).fn for arguments in guess.guess_arguments(Holder)]
     assert made and all(isinstance(module, HandedIn) for module in made)
+
+
+def test_no_more_recorded_builds_are_tried_than_are_compared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tried: list[Arguments] = []
+
+    def as_noted(cls: type, arguments: Arguments, made: list, target: Target) -> object:
+        tried.append(arguments)
+        call = Varied(EntryCall("forward"), {})
+        return child.OriginalRun(arguments, {"forward()": call} if len(tried) > 1 else {})
+
+    monkeypatch.setattr(child, "_as_noted", as_noted)
+    monkeypatch.setattr(child.RecordedArguments, "read", lambda note, imports: Arguments())
+    trees = {"original": Tree(tmp_path), "rewritten": Tree(tmp_path)}
+    build = Build(recorded=tuple((f"build {number}", ()) for number in range(8)))
+    runs, _ = child.Verifier(trees, None, tmp_path)._recorded(
+        nn.Linear, Target("nets", "Net", "nets.py", build)
+    )
+    assert (len(runs), len(tried)) == (3, 4)  # the first showed no call
