@@ -129,15 +129,20 @@ class TestVerify:
     ) -> None:
         asking = "\n    def device(self):\n        return outer(self)\n"
         asking += "\n    def saved(self):\n        return self.state_dict()\n"
+        asking += (
+            "\n    def size(self):\n        return sum(p.numel() for p in self.parameters())\n"
+        )
+        asking += "\n    def cost(self, x):\n        return x * self.size()\n"
         asking += "\n\ndef inner(model):\n    return next(model.parameters()).device\n"
         asking += "\n\ndef outer(model):\n    return inner(model)\n"
-        root = lay_out({"pyroify.yaml": SPEC, "net.py": NET + asking})
+        net = NET.replace("1)\n", "1)\n        print(self.size())\n", 1)
+        root = lay_out({"pyroify.yaml": SPEC, "net.py": net + asking})
         shutil.copytree(root, root.parent / "original", dirs_exist_ok=True)
         ended = run("rewrite")
         assert "model.parameters() may find none left" in ended.out
         ended = run("verify", "--original", original(root))
         assert ended.code == 0
-        for name in ("device", "saved"):
+        for name in ("cost", "device", "saved"):
             assert f"    not compared: {name} (PYR010)" in ended.out
 
     def test_what_hands_the_module_to_what_goes_over_parameters_is_left_out(

@@ -186,11 +186,12 @@ def parameters_handed_out(subject: Subject) -> Iterator[Finding]:
 def methods_gone_over(project: Candidates) -> Mapping[Key, frozenset[str]]:
     """Methods of each class that go over parameters, or call one of a class that does.
 
-    So does what gives the ``state_dict``, which holds no random parameters.
+    To count them is enough, as there are fewer. So does what gives the ``state_dict``, which holds
+    no random parameters.
     """
     subjects = {key: Subject(project, summary) for key, summary in project.summaries.items()}
     found = {
-        key: {method.name for method, _ in _goes_over(subject)}
+        key: {method.name for method, _ in _goes_over(subject, counting=True)}
         | {method.name for method in subject.methods if "state_dict" in method.self_calls}
         | (_freezing_or_handing(subject) - subject.calling)
         for key, subject in subjects.items()
@@ -232,16 +233,21 @@ def _calls(function: Function, names: Set[str]) -> bool:
     return any(dotted(call).rpartition(".")[2] in names for call in function.layer_calls)
 
 
-def _goes_over(subject: Subject) -> Iterator[tuple[Function, Use]]:
-    """Calls of ``parameters()``, other than those that only ask for sizes."""
+def _goes_over(subject: Subject, counting: bool = False) -> Iterator[tuple[Function, Use]]:
+    """Calls of ``parameters()`` after construction.
+
+    If ``counting``, those that only ask for sizes are among them, and those of methods that the
+    constructor calls, which others may call later.
+    """
     for method in subject.methods:
-        if method.name in subject.building:
+        if method.name in ({"__init__"} if counting else subject.building):
             continue
         sizes = {(seen.line, seen.column) for seen in method.observations if seen.kind == "sizes"}
         for use in method.uses:
             if use.how != "call" or use.path[-1] not in PARAMETERS or use.within == "next":
                 continue
-            if (use.line, use.column) not in sizes and _reaches(subject, use.path[:-1]):
+            is_asked = counting or (use.line, use.column) not in sizes
+            if is_asked and _reaches(subject, use.path[:-1]):
                 yield method, use
 
 
