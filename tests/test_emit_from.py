@@ -213,6 +213,42 @@ HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
         },
         set(),
     ),
+    "closure": (
+        "train.py",
+        {"likelihood": {"family": "normal"}, "optimizer": None, "epochs": None, "batch_size": None},
+        set(),
+    ),
+    "next_of_iterator": (
+        "train.py",
+        {
+            "likelihood": {"family": "tokens", "padding": -1},
+            "optimizer": {"name": "Adam", "lr": 3e-3},
+            "steps": 40,
+            "epochs": None,
+            "batch_size": 8,
+        },
+        set(),
+    ),
+    "sequences": (
+        "train.py",
+        {
+            "likelihood": {"family": "tokens", "padding": "none"},
+            "optimizer": {"name": "RMSprop", "lr": 5e-4},
+            "epochs": 9,
+            "batch_size": 8,
+        },
+        set(),
+    ),
+    "command_line": (
+        "train.py",
+        {
+            "likelihood": {"family": "categorical"},
+            "optimizer": {"name": "Adam", "lr": 2e-3},
+            "epochs": None,
+            "batch_size": None,
+        },
+        {"train", "validation", "test"},
+    ),
 }
 """Of each script its name, what is taken of it, and the parts of its data; none: one part."""
 
@@ -315,6 +351,50 @@ def test_the_spec_wins(rewritten_script: Rewritten) -> None:
     assert origin.section["likelihood"] == {"family": "normal"}
     assert origin.section["data"]["source"] == "data.csv" and not origin.data
     assert ".logit()" not in origin.output
+
+
+def test_what_the_script_does_to_its_network_is_kept_beside_its_name_in_the_spec(
+    rewritten_script: Rewritten,
+) -> None:
+    """`init` names the class in the spec, which does not say how the script builds it."""
+    folder = rewritten_script("closure")
+    origin = take(folder, model={"class": "train:Sequence"})
+    assert "seq.double()" in origin.net and "seq.apply(begin_small)" in origin.net
+    assert not take(folder, model={"class": "train:Sequence", "kwargs": {"size": 3}}).net
+    folder = rewritten_script("next_of_iterator")
+    assert take(folder, model={"class": "train:Net", "kwargs": {"words": 5}}).net
+    assert not take(folder, model={"class": "train:Net", "kwargs": {"words": 6}}).net
+
+
+def test_a_spec_about_another_network_is_refused(lay_out: LayOut) -> None:
+    other = NET.replace("Net", "Other").replace("import torch\n", "", 1)
+    folder = rewritten(lay_out, f"{other}x = y = torch.ones(4, 1)\nnet = Net()\n{STEP}")
+    with pytest.raises(
+        InTheWay, match=r"svi.model is train:Other, but what is trained .* train:Net"
+    ):
+        take(folder, model={"class": "train:Other"})
+    assert take(folder, model={"class": "train:Net"}).net
+
+
+def test_the_precision_of_a_script_is_its_own(rewritten_script: Rewritten) -> None:
+    assert 'dtype="float64"' in emitted("closure", rewritten_script)
+    assert "dtype=" not in emitted("top_level", rewritten_script).split("parse_flags")[-1]
+
+
+def test_what_a_closure_computes_is_no_epoch_of_lbfgs(rewritten_script: Rewritten) -> None:
+    messages = [each.message for each in take(rewritten_script("closure")).findings]
+    assert "steps of LBFGS are no epochs: as many are taken as scales need to move" in messages
+
+
+def test_positions_of_a_sequence_keep_their_axis(rewritten_script: Rewritten) -> None:
+    origin = take(rewritten_script("sequences"))
+    assert "yield (x.unsqueeze(1).contiguous(),), y\n" in origin.data and not origin.output
+    assert "likelihood.to_event(1)" in emitted("sequences", rewritten_script)
+
+
+def test_where_the_script_lies_is_where_it_lay(rewritten_script: Rewritten) -> None:
+    origin = take(rewritten_script("sequences"))
+    assert 'path.dirname(str(ROOT / "train.py"))' in origin.data
 
 
 def test_what_is_not_taken_over_is_said(rewritten_script: Rewritten) -> None:
@@ -460,13 +540,13 @@ IN_THE_WAY = {
         "PYR421",
         "each step makes its rows anew: a, b = get_batch()",
     ),
-    "next": (
-        "x = y = torch.ones(4, 1)\nnet = Net()\n"
-        "batches = iter(DataLoader(TensorDataset(x, y)))\n"
-        "for step in range(9):\n    a, b = next(batches)\n"
+    "a batch of an object": (
+        "class Pool:\n    def draw(self):\n        return torch.ones(4, 1), torch.rand(4, 1)\n\n\n"
+        "net, pool = Net(), Pool()\n"
+        "for step in range(9):\n    a, b = pool.draw()\n"
         "    loss = nn.functional.mse_loss(net(a), b)\n    loss.backward()\n",
         "PYR421",
-        "each step makes its rows anew: a, b = next(batches)",
+        "each step makes its rows anew: a, b = pool.draw()",
     ),
     "no argument": (
         "def main(config):\n    x = y = torch.ones(config.rows, 1)\n    net = Net()\n"

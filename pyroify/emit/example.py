@@ -25,7 +25,10 @@ _SIZES = re.compile(r"\[(?:[^,\]]+), ?([^,\]]+)\]")
 
 @dataclass(frozen=True)
 class Example:
-    """A section ``svi:`` for the class ``name``; ``is_complete``: all it needs is known."""
+    """A section ``svi:`` for the class ``name``.
+
+    ``is_complete``: no other class may be meant, and all that it needs is known.
+    """
 
     name: str
     section: Mapping[str, Any] = field(default_factory=dict)
@@ -34,7 +37,8 @@ class Example:
 
 def find_example(root: Path, files: Sequence[str], index: Index, plan: Plan) -> Example | None:
     """The outermost network of a plan, of several the one that holds most, and its loss."""
-    entry = max(_outermost(plan), key=lambda entry: len(_below(plan, entry)), default=None)
+    outermost = list(_outermost(plan))
+    entry = max(outermost, key=lambda entry: len(_below(plan, entry)), default=None)
     cls = _class(index, entry) if entry else None
     if entry is None or cls is None:
         return None
@@ -48,7 +52,7 @@ def find_example(root: Path, files: Sequence[str], index: Index, plan: Plan) -> 
     losses = find_losses(root, files, section["model"])
     if len(losses) == 1:
         section["likelihood"] = losses[0].section
-    return Example(entry.name, section, NEEDED not in kwargs.values())
+    return Example(entry.name, section, len(outermost) == 1 and NEEDED not in kwargs.values())
 
 
 def _outermost(plan: Plan) -> Iterator[ClassPlan]:

@@ -92,11 +92,28 @@ def facts(kind: str, name: str) -> Any:
     return environment().get_template(f"{kind}/{name}{SUFFIX}").module
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The number of a class, or of what stands for none of them; ``none``: there is no such."""
+
+    def schema(self) -> Schema:
+        """The kind as JSON Schema."""
+        return {"anyOf": [{"const": "none"}, {"type": "integer"}]}
+
+    def read(self, value: Any) -> int | None:
+        """The number."""
+        if value == "none":
+            return None
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise Wrong(f"{value!r} is neither a whole number nor `none`")
+
+
 INITS: Final = ("module", "prior", "zero")
 
 KINDS: Final[Mapping[str, Kind]] = {
     "count": Count(),
-    "index": Count(least=0),
+    "index": Index(),
     "number": Number(),
     "texts": Texts(),
     **{kind: Quantity(kind) for kind in SUPPORTS},

@@ -90,6 +90,7 @@ def parse_flags(
     leave_out: Sequence[str] = (),
     choose: str = "last",
     device: str = "cpu",
+    dtype: str = "float32",
     **defaults: Any,
 ) -> Flags:
     """The flags of the ``script`` at that path, and one more for each of the ``defaults``.
@@ -128,7 +129,7 @@ def parse_flags(
         parser.add_argument(flag, type=kind, default=value, help=what)
     parser.add_argument("--device", default=device, help="where to compute, such as cuda")
     dtypes = ("float32", "float64")
-    parser.add_argument("--dtype", default="float32", choices=dtypes, help="of all numbers")
+    parser.add_argument("--dtype", default=dtype, choices=dtypes, help="of all numbers")
     parser.add_argument("--samples", type=int, default=200, help="posterior draws")
     parser.add_argument("--resume", default="auto", help="auto, never or a checkpoint")
     which = "the epoch that is evaluated, the last or the best by validation"

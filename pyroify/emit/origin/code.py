@@ -180,6 +180,10 @@ class Code:
         """Those of the script first."""
         return tuple(scope for module in self.modules.values() for scope in scopes_of(module))
 
+    def binds(self, name: str) -> bool:
+        """Whether a name is set anywhere."""
+        return any(name in scope.bound for scope in self.scopes)
+
     def dotted(self, node: ast.AST, module: Module) -> str:
         """What a name stands for, re-exports of the project followed."""
         return self.index.canonical(module.source.dotted(node), module.path)
@@ -224,6 +228,19 @@ class Code:
             ),
             None,
         )
+
+    def method(self, definition: ast.AST, name: str) -> Scope | None:
+        """A method of a class, by the definition of that."""
+        return next(
+            (s for s in self.scopes if s.cls is definition and getattr(s.node, "name", "") == name),
+            None,
+        )
+
+    def method_of(self, cls: ModuleClass, name: str) -> Scope | None:
+        """A method that a class of networks itself defines."""
+        module = self.modules.get(cls.file.path)
+        node = module.definitions.get(cls.cls.qualname) if module else None
+        return self.method(node, name) if node else None
 
     def scope_of(self, node: ast.AST) -> Scope:
         """The scope of a function."""

@@ -99,16 +99,29 @@ class Constants:
 
     def _returned(self, call: ast.Call, frame: Frame, depth: int) -> Located | None:
         """What a function of the project returns, where it is one expression."""
-        definition = (
-            self.code.definition(call.func, frame.scope.module) if chain(call.func) else None
-        )
-        if definition is None or not isinstance(definition[1], ast.FunctionDef):
-            return None
-        scope = self.code.scope_of(definition[1])
+        scope = self._method(call.func, frame)
+        if scope is None:
+            definition = (
+                self.code.definition(call.func, frame.scope.module) if chain(call.func) else None
+            )
+            if definition is None or not isinstance(definition[1], ast.FunctionDef):
+                return None
+            scope = self.code.scope_of(definition[1])
         returned = [n.value for n in flat(scope.node.body) if isinstance(n, ast.Return) and n.value]
         if not returned:
             return None
         return self.locate(returned[-1], Frame(scope, call, frame), depth)
+
+    def _method(self, func: ast.expr, frame: Frame) -> Scope | None:
+        """The method of ``self.method``."""
+        match func:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if frame.scope.cls is not None:
+                for module, item in self.family(frame.scope.module, frame.scope.cls):
+                    for scope in self.code.scopes:
+                        is_named = getattr(scope.node, "name", "") == name
+                        if is_named and scope.cls is item and scope.module is module:
+                            return scope
+        return None
 
     def _name(self, name: str, frame: Frame, depth: int) -> Located | None:
         for value in self.assigned(name, frame.scope):

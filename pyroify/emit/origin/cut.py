@@ -22,7 +22,7 @@ from pyroify.emit.origin.code import (
 )
 from pyroify.emit.origin.importing import Importing
 from pyroify.emit.origin.options import is_required, option_of, parses, whole_reads
-from pyroify.emit.origin.text import Writer
+from pyroify.emit.origin.text import ROOT, Writer
 from pyroify.emit.origin.walk import Walk
 from pyroify.syntax.source import chain
 
@@ -206,7 +206,7 @@ class Cutter:
         """Lines that bind a name at the start of a scope, and needs of other scopes."""
         frame, scope = need.frame, need.frame.scope
         module = scope.module
-        if name in self.free:
+        if name in self.free or (name == ROOT and not self.code.binds(ROOT)):
             return []
         if self.region is not None and scope is self.region.scope:
             if name in self.region.names:

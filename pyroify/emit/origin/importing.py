@@ -22,6 +22,9 @@ QUIET: Final = re.compile(
 )
 """Calls at the top of a file that leave it importable."""
 
+PLAIN: Final = re.compile(r"logging\.getLogger|os\.path\.\w+|pathlib\.(Path|PurePath)(\.\w+)?")
+"""Calls that give the same wherever a file is imported."""
+
 
 @dataclass(frozen=True, eq=False)
 class Importing:
@@ -89,7 +92,9 @@ class Importing:
                     found = self.code.defined(module.source.imports.get(name, ""), module)
                     if found is not None and not self.works(*found):
                         return False
-                elif statement not in module.source.tree.body or not _is_constant(statement):
+                elif statement not in module.source.tree.body or not self._is_constant(
+                    statement, module
+                ):
                     return False
         return True
 
@@ -122,12 +127,12 @@ class Importing:
                         return False
         return True
 
-
-def _is_constant(statement: ast.stmt) -> bool:
-    """Whether a statement sets names to what is spelled out."""
-    value = getattr(statement, "value", None)
-    if not isinstance(statement, ast.Assign | ast.AnnAssign) or value is None:
-        return False
-    return not any(isinstance(n, ast.Call) for n in ast.walk(value)) or (
-        ast.unparse(value).startswith("logging.getLogger")
-    )
+    def _is_constant(self, statement: ast.stmt, module: Module) -> bool:
+        """Whether a statement sets names to what is spelled out, or to paths."""
+        value = getattr(statement, "value", None)
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or value is None:
+            return False
+        calls = (
+            self.code.dotted(n.func, module) for n in ast.walk(value) if isinstance(n, ast.Call)
+        )
+        return all(map(PLAIN.fullmatch, calls))

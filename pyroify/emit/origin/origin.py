@@ -26,6 +26,7 @@ class Origin:
     output: str = ""
     keywords: tuple[str, ...] = ()
     picks_device: bool = False
+    is_double: bool = False
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 

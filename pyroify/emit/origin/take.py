@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pyroify.catalog.members import DATA_MEMBERS
 from pyroify.decide.model import Plan
 from pyroify.diagnostics import Finding
 from pyroify.emit.imports import import_from
 from pyroify.emit.keys import OPTIMIZERS, SCHEDULES
 from pyroify.emit.origin.code import Code, Frame, InTheWay, Scope, bound_by, flat, headers, reads
 from pyroify.emit.origin.cut import Cut, Cutter, Region, Want
-from pyroify.emit.origin.losses import HARMLESS, meaning_of
+from pyroify.emit.origin.losses import HARMLESS, Meaning, meaning_of
 from pyroify.emit.origin.origin import Origin
 from pyroify.emit.origin.text import Writer
-from pyroify.emit.origin.training import Finder, Loss, NetworkCall, Place, Step, root_of
+from pyroify.emit.origin.training import Finder, Loss, NetworkCall, Place, Step, root_of, within
 from pyroify.program import Index
 from pyroify.syntax.source import chain
 
@@ -27,6 +28,7 @@ RATES_BY_DEFAULT: Final = {"Adam": 1e-3, "AdamW": 1e-3, "NAdam": 2e-3, "RMSprop"
 SCHEDULES_OF_TORCH: Final = {"CosineAnnealingLR": "cosine"}
 """Those that a script of pyroify's has too."""
 
+LIGHTNING_CLI: Final = re.compile(r"(lightning\.pytorch|pytorch_lightning)(\.\w+)*\.LightningCLI")
 _HELD: Final = re.compile(r"val|dev", re.IGNORECASE)
 SHAPING: Final = frozenset("squeeze view reshape flatten float".split())
 """Methods after which the likelihood takes the output as before."""
@@ -39,6 +41,14 @@ SAME_AGAIN: Final = frozenset(
     """.split()
 )
 """Functions of torch, numpy and Python that make the same of the same."""
+
+DRAWING: Final = frozenset(
+    """
+    bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ random_
+    uniform_
+    """.split()
+)
+"""Methods of tensors that draw."""
 
 
 def take_from(root: Path, index: Index, plan: Plan, path: str, svi: Mapping[str, Any]) -> Origin:
@@ -61,6 +71,10 @@ class _Taking:
     folders: dict[str, None] = field(default_factory=dict)
     trained_on: tuple[ast.expr, Place] | None = None
     """The loader, where there is one."""
+    instead: dict[ast.AST, str] = field(default_factory=dict)
+    """What is written instead of some expressions."""
+    counted: ast.stmt | None = None
+    """The loop that counts steps, each with the next batch of an iterator."""
 
     def origin(self) -> Origin:
         if self.code.path not in self.code.modules:
@@ -69,11 +83,12 @@ class _Taking:
         self.finder = Finder(self.code, any_loss=bool(self.svi.get("likelihood")))
         step = self.finder.step()
         self.refuse_unconverted(step)
+        self.refuse_another(step)
         likelihood = self.likelihood(step.loss)
         section: dict[str, Any] = {}
         net = data = output = ""
         keywords = tuple(k.arg or "" for k in step.called.call.keywords)
-        if not self.svi.get("model"):
+        if self.builds(step):
             net = self.network(step)
         section["model"] = {"class": step.called.cls.name, "path": [".", *self.places()]}
         self.note(step.called.call, step.called.place, "model", step.called.cls.name)
@@ -95,6 +110,7 @@ class _Taking:
             output,
             keywords if data and not step.called.call.args else (),
             self.picks_device(),
+            self.is_double(step),
             tuple(self.notes),
             tuple(self.findings),
         )
@@ -103,6 +119,14 @@ class _Taking:
         """Whether the spec says it."""
         section = self.svi.get(key)
         return isinstance(section, Mapping) and section.get(inner) not in (None, "synthetic")
+
+    def builds(self, step: Step) -> bool:
+        """Whether the script says how the network is built; the spec may name its class as well."""
+        said = self.svi.get("model")
+        if not said:
+            return True
+        is_named = isinstance(said, Mapping) and said.get("class") == step.called.cls.name
+        return is_named and self.finder.is_given(step.called, said.get("kwargs") or {})
 
     def note(self, node: ast.AST, place: Place, what: str, value: object) -> None:
         """Says what was taken, and where from."""
@@ -135,6 +159,32 @@ class _Taking:
             message = f"{cls.cls.name} is not converted: nothing in it is random"
             raise place.module.in_the_way(step.called.call, message, help, "PYR420")
 
+    def refuse_another(self, step: Step) -> None:
+        """Refuses a class of the spec that has nothing to do with what the script trains."""
+        said = self.svi.get("model")
+        named = said.get("class") if isinstance(said, Mapping) else None
+        trained = step.called.cls.name
+        classes = {entry.name: entry for entry in self.plan.classes}
+        if named not in classes or self.related(trained, named) or self.related(named, trained):
+            return
+        raise step.called.place.module.in_the_way(
+            step.called.call,
+            f"the spec's svi.model is {named}, but what is trained here is {trained}",
+            "take svi.model out of the spec, or name the script that trains it",
+            "PYR420",
+        )
+
+    def related(self, outer: str, inner: str) -> bool:
+        """Whether a class is another one, holds it or derives from it."""
+        classes = {entry.name: entry for entry in self.plan.classes}
+        seen, waiting = set[str](), [outer]
+        while waiting:
+            name = waiting.pop()
+            if name in classes and name not in seen:
+                seen.add(name)
+                waiting += [part.cls for part in classes[name].parts] + list(classes[name].bases)
+        return inner in seen
+
     # The network
 
     def network(self, step: Step) -> str:
@@ -143,7 +193,7 @@ class _Taking:
         want = Want(place.frame, frozenset(reads(node)), place.at)
         cut = Cutter(self.code, given=(node,)).cut(want)
         self.folders.update(dict.fromkeys(cut.folders))
-        text = Writer(self.code, place.module).expression(node)
+        text = Writer(self.code, place.module, self.instead).expression(node)
         lines = [*cut.lines, f"return {text}"]
         if cut.lines and cut.lines[-1].startswith(f"{text} = "):
             lines = [*cut.lines[:-1], f"return {cut.lines[-1].removeprefix(f'{text} = ')}"]
@@ -191,6 +241,12 @@ class _Taking:
                     found = self.finder.network(call.args[0], frame)
                     if found is not None:
                         return self.finder.lifted(call.args[0], Place(frame, statement))
+        if (cli := self.command_line()) is not None:
+            call, place = cli
+            named = {k.arg: k.value for k in call.keywords}
+            cls = named.get("model_class") or (call.args[0] if call.args else None)
+            if cls is not None and self.code.network_class(cls, place.module) is called.cls:
+                return self.instance(cls, place), place
         raise called.place.module.in_the_way(
             called.call,
             "no trainer of the source is seen to fit this network",
@@ -198,12 +254,36 @@ class _Taking:
             "PYR420",
         )
 
+    def command_line(self) -> tuple[ast.Call, Place] | None:
+        """``LightningCLI(Net, Data)``, which builds and fits what it is given."""
+        for scope in self.code.scopes:
+            for call, statement in scope.calls:
+                if LIGHTNING_CLI.fullmatch(self.finder.named(call.func, scope)):
+                    return call, Place(self.code.frames(scope)[0], statement)
+        return None
+
+    def instance(self, cls: ast.expr, place: Place) -> ast.expr:
+        """A class as it is built without arguments."""
+        found = self.code.definition(cls, place.module)
+        scope = self.code.method(found[1], "__init__") if found else None
+        needed = [n for n, default in scope.parameters.items() if default is None] if scope else []
+        if needed:
+            raise place.module.in_the_way(
+                cls,
+                f"the command line has to give {needed[0]} of {ast.unparse(cls)}",
+                "give it a default, which the new script takes",
+            )
+        self.instead[cls] = f"{ast.unparse(cls)}()"
+        return cls
+
     # The data
 
     def data(self, step: Step) -> str:
         """The function that gives the loaders, and how a batch of theirs is read."""
         for frame, loop in self.finder.loops(step.called.place):
             if isinstance(loop, ast.For) and (found := self.of_loop(step, frame, loop)):
+                return found
+            if found := self.of_iterator(step, frame, loop):
                 return found
         root = root_of(step.loss.place.frame).scope
         if getattr(root.node, "name", "") == "training_step":
@@ -218,6 +298,13 @@ class _Taking:
             Want(loss.place.frame, frozenset(reads(loss.target)), loss.place.at),
         ]
 
+    def unflattened(self, step: Step) -> dict[ast.AST, str]:
+        """What to write instead of the calls that join rows with their positions."""
+        if step.loss.part is not None:
+            return {}
+        writer = Writer(self.code, step.loss.place.module)
+        return {call: writer.expression(within(call)) for call in step.loss.flattened}
+
     def row(self, step: Step) -> str:
         """Inputs and targets as an expression."""
         called, loss = step.called, step.loss
@@ -229,13 +316,14 @@ class _Taking:
                 )
         values = [*called.call.args, *(k.value for k in called.call.keywords)]
         inputs = ", ".join(writer.expression(value) for value in values)
-        targets = Writer(self.code, loss.place.module).expression(loss.target)
+        views = self.unflattened(step)
+        targets = Writer(self.code, loss.place.module, views).expression(loss.target)
         return f"({inputs}{',' if len(values) == 1 else ''}), {targets}"
 
     def of_loop(self, step: Step, frame: Frame, loop: ast.For) -> str:
         """The data of a loop over batches; empty where this loop gives none."""
         region = Region.of_loop(frame.scope, loop)
-        cutter = Cutter(self.code, region=region)
+        cutter = Cutter(self.code, region=region, replace=self.unflattened(step))
         cut = cutter.cut(*self.wants(step))
         target, node = self.finder.iterated(loop, frame)
         if not cutter.from_region:
@@ -254,6 +342,33 @@ class _Taking:
         parts |= self.held_out(step, parts["train"])
         self.note(loop, place, "data", ast.unparse(parts["train"][0]))
         return self.loaders(step, cut, parts, target)
+
+    def of_iterator(self, step: Step, frame: Frame, loop: ast.For | ast.While) -> str:
+        """The data of a loop that takes the next batch of an iterator over a loader."""
+        for number, statement in enumerate(loop.body):
+            taken = next(_takes_next(statement), None)
+            if taken is None:
+                continue
+            target, iterator = taken
+            made = list(self.finder.constants.assigned(iterator, frame.scope))
+            over = {ast.unparse(each): each for each in made}
+            if len(over) != 1 or not isinstance(each := made[0], ast.Call):
+                continue
+            if ast.unparse(each.func) != "iter" or len(each.args) != 1:
+                continue
+            names = frozenset(n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+            region = Region(frame.scope, loop.body[number + 1 :], names, loop)
+            cutter = Cutter(self.code, region=region, replace=self.unflattened(step))
+            cut = cutter.cut(*self.wants(step))
+            if not cutter.from_region:
+                continue
+            self.refuse_conflicting_row(step)
+            parts = {"train": self.finder.lifted(each.args[0], Place(frame, loop))}
+            parts |= self.held_out(step, parts["train"])
+            self.note(statement, Place(frame, loop), "data", ast.unparse(parts["train"][0]))
+            self.counted = loop
+            return self.loaders(step, cut, parts, target)
+        return ""
 
     def loaders(
         self,
@@ -276,7 +391,7 @@ class _Taking:
         inner = [f"def rows_of({name}: Any) -> Any:"]
         inner += indented([*taken, *cut.lines, f"return {self.row(step)}"])
         texts = {
-            part: Writer(self.code, place.module).expression(node)
+            part: Writer(self.code, place.module, self.instead).expression(node)
             for part, (node, place) in parts.items()
         }
         items = ", ".join(f'"{part}": {text}' for part, text in texts.items())
@@ -310,7 +425,8 @@ class _Taking:
 
     def of_whole(self, step: Step) -> str:
         """All rows, which each step is given at once."""
-        cutter = Cutter(self.code, seeds=True, given=self.row_nodes(step))
+        views = self.unflattened(step)
+        cutter = Cutter(self.code, seeds=True, given=self.row_nodes(step), replace=views)
         cut = cutter.cut(*self.wants(step))
         self.refuse_new_each_step(step, cutter)
         self.refuse_conflicting_row(step)
@@ -367,14 +483,7 @@ class _Taking:
     def of_lightning(self, step: Step, scope: Scope) -> str:
         """The loaders, or the data module, that a trainer is given."""
         _, place = self.fitted(step.called)
-        call = next(
-            c
-            for c, s in place.frame.scope.calls
-            if s is place.at and isinstance(c.func, ast.Attribute) and c.func.attr == "fit"
-        )
-        names = ("model", "train_dataloaders", "val_dataloaders", "datamodule")
-        given = dict(zip(names, call.args, strict=False))
-        given |= {k.arg: k.value for k in call.keywords if k.arg}
+        call, given = self.fit_of(place)
         parts = {}
         if "datamodule" in given:
             parts["module"] = self.finder.lifted(given["datamodule"], place)
@@ -391,9 +500,28 @@ class _Taking:
             )
         batch = next(iter(scope.parameters), "batch")
         region = Region(scope, scope.node.body, frozenset((batch,)))
-        cut = Cutter(self.code, region=region).cut(*self.wants(step))
+        views = self.unflattened(step)
+        cut = Cutter(self.code, region=region, replace=views).cut(*self.wants(step))
         self.note(call, place, "data", ast.unparse(next(iter(parts.values()))[0]))
         return self.loaders(step, cut, parts, ast.Name(batch))
+
+    def fit_of(self, place: Place) -> tuple[ast.Call, dict[str, ast.expr]]:
+        """The call that fits, and its arguments by name."""
+        cli = self.command_line()
+        if cli is not None and cli[1].at is place.at:
+            call, _ = cli
+            given = dict(zip(("model_class", "datamodule_class"), call.args, strict=False))
+            given |= {k.arg: k.value for k in call.keywords if k.arg}
+            data = given.get("datamodule_class")
+            return call, {} if data is None else {"datamodule": self.instance(data, place)}
+        call = next(
+            c
+            for c, s in place.frame.scope.calls
+            if s is place.at and isinstance(c.func, ast.Attribute) and c.func.attr == "fit"
+        )
+        names = ("model", "train_dataloaders", "val_dataloaders", "datamodule")
+        given = dict(zip(names, call.args, strict=False))
+        return call, given | {k.arg: k.value for k in call.keywords if k.arg}
 
     def tested(self, frame: Frame) -> dict[str, tuple[ast.expr, Place]]:
         """The loader of ``trainer.test(...)``."""
@@ -459,6 +587,16 @@ class _Taking:
         loss, called = step.loss, step.called
         name = "output"
         replace: dict[ast.AST, str] = {called.call: name}
+        if loss.part is not None:
+            return function(
+                f"def output_of({name}: Any) -> Any:",
+                f'"""What {self.code.path} takes of the output, beside the loss."""',
+                {},
+                [f"return {name}[{loss.part}]"],
+            )
+        for call in loss.flattened:
+            inside = Writer(self.code, loss.place.module, replace).expression(within(call))
+            replace = {**replace, call: inside}
         cutter = Cutter(self.code, replace=replace, free=frozenset((name,)))
         writer = cutter.writer(loss.place.module)
         text = writer.expression(loss.output)
@@ -481,6 +619,28 @@ class _Taking:
             [*cut.lines, f"return {text}"],
         )
 
+    def is_of(self, own: Any, meaning: Meaning) -> bool:
+        """Whether the spec names the family of the loss, and nothing against it."""
+        said = dict(own) if isinstance(own, Mapping) else {}
+        gives = said.get("gives", meaning.gives)
+        return said.get("family") == meaning.family and gives == meaning.gives
+
+    def padding(self, loss: Loss) -> int | str:
+        """The class that the loss leaves out."""
+        ignored = loss.settings.get("ignore_index")
+        if ignored is None:
+            return "none"
+        number = _whole(self.finder.constants.number(ignored.node, ignored.frame))
+        if number is None:
+            self.left_out(
+                ignored.node,
+                ignored.frame.scope.module.path,
+                f"which class {ast.unparse(ignored.node)} is is not to be seen: all count",
+                "svi.likelihood.padding in the spec sets it",
+            )
+            return "none"
+        return number
+
     def mixed(self, loss: Loss, why: str) -> InTheWay:
         """The error about an output that is not taken by itself."""
         return loss.place.module.in_the_way(
@@ -495,10 +655,14 @@ class _Taking:
         settings = {key: ast.unparse(located.node) for key, located in loss.settings.items()}
         meaning = meaning_of(loss.name, settings)
         own = self.svi.get("likelihood")
-        if meaning is None or (own and dict(own).get("family") != meaning.family):
+        if meaning is None or (own and not self.is_of(own, meaning)):
             return {}
         family = meaning.family
-        section = {"family": family, **({"gives": meaning.gives} if meaning.gives else {})}
+        section: dict[str, Any] = {"family": family}
+        section |= {"gives": meaning.gives} if meaning.gives else {}
+        if loss.flattened and family == "categorical":
+            family = "tokens"
+            section |= {"family": family, "padding": self.padding(loss)}
         path = loss.place.module.path
         if _has_variance(loss) and loss.third is None:
             raise self.finder._no_loss(loss.node, loss.place)
@@ -615,6 +779,8 @@ class _Taking:
                     continue
                 frame = self.code.frames(scope)[0]
                 clip = self.finder.constants.number(norm, frame) if norm is not None else None
+                if clip is not None and clip <= 0:
+                    return {}  # as scripts say that nothing is cut
                 if clip:
                     self.note(call, Place(frame, statement), "clip_norm", clip)
                     return {"clip_norm": clip}
@@ -629,6 +795,12 @@ class _Taking:
         constants = self.finder.constants
         if self.svi.get("epochs") or self.svi.get("steps"):
             return {}
+        found = self.finder.optimiser(step)
+        if found is not None and found[0].endswith(".LBFGS"):
+            message = "steps of LBFGS are no epochs: as many are taken as scales need to move"
+            path = found[2].scope.module.path
+            self.left_out(found[1], path, message, "svi.epochs in the spec sets how many")
+            return {}
         for frame, loop in self.finder.loops(step.called.place):
             if not isinstance(loop, ast.For):
                 continue
@@ -642,6 +814,9 @@ class _Taking:
             if None not in numbers and numbers:
                 first, last = ([0, *numbers] if len(numbers) == 1 else numbers)[:2]
                 epochs = int(last or 0) - int(first or 0)
+                if epochs > 0 and loop is self.counted:
+                    self.note(loop, Place(frame, loop), "steps", epochs)
+                    return {"steps": epochs}
                 if epochs > 0:
                     self.note(loop, Place(frame, loop), "epochs", epochs)
                     return {"epochs": epochs}
@@ -706,17 +881,49 @@ class _Taking:
             if chain(node)
         )
 
+    def is_double(self, step: Step) -> bool:
+        """Whether the script computes in double precision."""
+        for scope in self.code.scopes:
+            for call, statement in scope.calls:
+                dotted = self.finder.named(call.func, scope)
+                says = [self.code.dotted(a, scope.module) for a in call.args if chain(a)]
+                doubled = any(name in ("torch.double", "torch.float64") for name in says)
+                match call.func:
+                    case ast.Attribute(value=owner, attr="double" | "to" as method):
+                        network = self.finder.network(owner, self.code.frames(scope)[0])
+                        is_own = network is not None and network[0] is step.called.cls
+                        found = is_own and (method == "double" or doubled)
+                    case _:
+                        found = dotted == "torch.set_default_dtype" and doubled
+                if found:
+                    place = Place(self.code.frames(scope)[0], statement)
+                    self.note(call, place, "dtype", "float64")
+                    return True
+        return False
+
 
 def _may_differ(func: ast.expr) -> bool:
     """Whether a function may give something else when it is called with the same again."""
     if not isinstance(func, ast.Attribute):
         return not (isinstance(func, ast.Name) and func.id in SAME_AGAIN)
-    library = chain(func)[:1] in (("torch",), ("np",), ("numpy",), ("random",))
-    return library and func.attr not in SAME_AGAIN
+    if chain(func)[:1] in (("torch",), ("np",), ("numpy",), ("random",)):
+        return func.attr not in SAME_AGAIN
+    return func.attr not in DATA_MEMBERS - DRAWING
+
+
+def _takes_next(statement: ast.stmt) -> Iterator[tuple[ast.expr, str]]:
+    """What ``a, b = next(iterator)`` sets, and the name of the iterator."""
+    for inner in flat([statement]):
+        match inner:
+            case ast.Assign(
+                targets=[target],
+                value=ast.Call(func=ast.Name(id="next"), args=[ast.Name(id=name)]),
+            ):
+                yield target, name
 
 
 def _whole(number: float | None) -> int | None:
-    return int(number) if number else None
+    return int(number) if number is not None else None
 
 
 def merged(section: Mapping[str, Any], svi: Mapping[str, Any]) -> dict[str, Any]:
@@ -724,8 +931,10 @@ def merged(section: Mapping[str, Any], svi: Mapping[str, Any]) -> dict[str, Any]
     found = dict(section)
     for key, value in svi.items():
         before = found.get(key)
-        if key in ("likelihood", "model") or not isinstance(value, Mapping):
+        if not isinstance(value, Mapping):
             found[key] = value
+        elif key == "likelihood":
+            found[key] = {**value, **(before or {})}
         else:
             found[key] = {**(before if isinstance(before, Mapping) else {}), **value}
     return {key: value for key, value in found.items() if value != {}}

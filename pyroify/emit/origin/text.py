@@ -20,6 +20,8 @@ from pyroify.syntax.source import chain
 DEVICES: Final = ("torch.device", "torch.accelerator.current_accelerator")
 NAMED: Final = re.compile(r"\w*(device|gpu|rank)\w*", re.IGNORECASE)
 DEVICE: Final = "torch.get_default_device()"
+ROOT: Final = "ROOT"
+"""The folder of the project, as the new script calls it."""
 WRAPPERS: Final = re.compile(
     r"tqdm\.(\w+\.)*(tqdm|trange)|rich\.progress\.track|alive_progress\.alive_it"
     r"|torch\.(compile|jit\.script)|torch\.nn\.(parallel\.)*(\w+\.)?(DataParallel"
@@ -120,8 +122,8 @@ class Writer:
                 yield self._at(value), self._end(value), DEVICE
                 return
             case ast.Name(id="__file__"):
-                path = f'str(ROOT / "{self.module.path}")'
-                yield self._at(node), self._end(node), path
+                root = f'globals()["{ROOT}"]' if self.code.binds(ROOT) else ROOT
+                yield self._at(node), self._end(node), f'str({root} / "{self.module.path}")'
             case ast.Call(func=ast.Attribute(value=owner, attr=name) as func):
                 if name in PARSERS:
                     yield self._end(func), self._end(node), "([])"

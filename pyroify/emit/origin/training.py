@@ -5,12 +5,22 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from pyroify.catalog.layers import lookup
 from pyroify.catalog.training import OPTIMISERS
-from pyroify.emit.origin.code import Code, Frame, InTheWay, Module, Scope, blocks, flat, headers
+from pyroify.emit.origin.code import (
+    Code,
+    Frame,
+    InTheWay,
+    Module,
+    Scope,
+    blocks,
+    bound_by,
+    flat,
+    headers,
+)
 from pyroify.emit.origin.constants import Constants, Located
 from pyroify.emit.origin.losses import meaning_of
 from pyroify.emit.origin.text import WRAPPERS
@@ -42,7 +52,9 @@ class Place:
 class Loss:
     """A loss by its name in torch: of ``output`` and ``target``, and a third for some.
 
-    ``settings`` are its other arguments, wherever they are given.
+    ``settings`` are its other arguments, wherever they are given. ``part``: where the network
+    computes it itself, the number of the output among what the network returns. ``flattened``:
+    calls, in front of output and target, that make one axis of rows and positions.
     """
 
     name: str
@@ -52,6 +64,12 @@ class Loss:
     target: ast.expr
     third: ast.expr | None = None
     settings: Mapping[str, Located] = field(default_factory=dict)
+    part: int | None = None
+    flattened: tuple[ast.Call, ...] = ()
+
+    def swapped(self) -> Loss:
+        """The same, of target and output."""
+        return replace(self, output=self.target, target=self.output)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +166,12 @@ class Finder:
 
     def _frame(self, scope: Scope) -> Frame:
         found = self.code.frames(scope)[0]
-        if found.call is None and scope.outer is not None:
-            assert isinstance(scope.node, ast.FunctionDef)
-            return Frame(scope, None, self.code.frames(scope.outer)[0], scope.node)
-        return found
+        if found.call is not None or not isinstance(scope.node, ast.FunctionDef) or scope.cls:
+            return found
+        outer = scope.outer or self.code.top(scope.module)
+        if scope.outer is None and not _loops_around(outer.node.body, scope.node):
+            return found
+        return Frame(scope, None, self.code.frames(outer)[0], scope.node)  # as a closure
 
     def _step(self, node: ast.expr, place: Place) -> Step:
         loss = self._loss(node, place)
@@ -159,16 +179,7 @@ class Finder:
         if called is None:
             other = self._network_call(loss.target, loss.place)
             if other is not None:
-                loss = Loss(
-                    loss.name,
-                    loss.node,
-                    loss.place,
-                    loss.target,
-                    loss.output,
-                    loss.third,
-                    loss.settings,
-                )
-                return Step(loss, other)
+                return Step(loss.swapped(), other)
             if self.bare:
                 made, layer = self.bare[0].frame.scope.module, self.bare[0].node
                 raise made.in_the_way(
@@ -183,6 +194,8 @@ class Finder:
                 "call the network by a name that is set to it once",
                 NO_TRAINING,
             )
+        if loss.part is not None:
+            called = replace(called, call=_without(called.call, loss.target))
         return Step(loss, called)
 
     # The loss
@@ -281,7 +294,11 @@ class Finder:
 
     def _loss_call(self, call: ast.Call, place: Place) -> Loss:
         """``criterion(output, target)``, or a function of ``torch.nn.functional``."""
-        if self.network(call.func, place.frame) is not None:
+        network = self.network(call.func, place.frame)
+        if network is not None:
+            own = self._own_loss(call, place, network[0])
+            if own is not None:
+                return own
             raise place.module.in_the_way(
                 call,
                 f"the network computes its loss itself: {ast.unparse(call)}",
@@ -313,7 +330,54 @@ class Finder:
         if output is None or target is None:
             raise self._no_loss(call, place)
         settings |= {key: Located(value, place.frame) for key, value in given.items()}
-        return Loss(name, call, place, output, target, third, settings)
+        flattened = self._flattened(output, target, place)
+        return Loss(name, call, place, output, target, third, settings, flattened=flattened)
+
+    def _flattened(self, output: ast.expr, target: ast.expr, place: Place) -> tuple[ast.Call, ...]:
+        """The calls by which output and target have one axis for rows and their positions."""
+        calls = [self._value(node, place) for node in (output, target)]
+        is_flat = [_joins(call, len(calls) - number) for number, call in enumerate(calls)]
+        return tuple(c for c in calls if isinstance(c, ast.Call)) if all(is_flat) else ()
+
+    def _own_loss(self, call: ast.Call, place: Place, cls: ModuleClass) -> Loss | None:
+        """``output, loss = net(x, target)``, where ``net(x)`` returns the same output."""
+        scope = self.code.method_of(cls, "forward")
+        if scope is None:
+            return None
+        return self._of_forward(call, place, Frame(scope, call, place.frame, place.at))
+
+    def _of_forward(self, call: ast.Call, place: Place, frame: Frame) -> Loss | None:
+        scope = frame.scope
+        returned = [s for s in flat(scope.node.body) if isinstance(s, ast.Return)]
+        if len(returned) != 1 or not isinstance(returned[0].value, ast.Tuple):
+            return None
+        parts = returned[0].value.elts
+        for loss in parts:
+            try:
+                inner = self._loss(loss, Place(frame, returned[0]))
+            except InTheWay:
+                continue
+            texts = [ast.unparse(each) for each in parts]
+            output = inner.flattened[0] if inner.flattened else inner.output
+            name = ast.unparse(within(output) if inner.flattened else output)
+            target = inner.flattened[1] if inner.flattened else inner.target
+            given = within(target) if inner.flattened else target
+            if name not in texts or not isinstance(given, ast.Name):
+                continue
+            if scope.parameters.get(given.id) is None or _depends(scope, name, given.id):
+                continue  # no forward without the target, or another one
+            argument = frame.argument(given.id)
+            if argument is None or argument[1] is None:
+                continue
+            return replace(
+                inner,
+                node=call,
+                place=place,
+                output=call,
+                target=argument[0],
+                part=texts.index(name),
+            )
+        return None
 
     def _loss_name(self, func: ast.AST, module: Module) -> str:
         dotted = self.code.dotted(func, module) if chain(func) else ""
@@ -456,7 +520,8 @@ class Finder:
         cls = self.code.network_class(found.node.func, module) if chain(found.node.func) else None
         cls = cls or self._pointed_to(found)
         dotted = self.code.dotted(found.node.func, module) if chain(found.node.func) else ""
-        if cls is None and dotted.startswith("torch.nn.") and lookup(dotted) is not None:
+        is_layer = dotted.startswith("torch.nn.") and lookup(dotted) is not None
+        if cls is None and is_layer and meaning_of(dotted.rpartition(".")[2], {}) is None:
             self.bare.append(found)
         return (cls, found) if cls else None
 
@@ -475,6 +540,18 @@ class Finder:
                         if cls is not None:
                             return cls
         return None
+
+    def is_given(self, called: NetworkCall, kwargs: Mapping[str, Any]) -> bool:
+        """Whether the script gives the constructor these arguments."""
+        made, scope = called.network, self.code.method_of(called.cls, "__init__")
+        if scope is None or not isinstance(made.node, ast.Call):
+            return not kwargs
+        frame, top = Frame(scope, made.node, made.frame), Frame(self.code.top(scope.module))
+        for name, value in kwargs.items():
+            given = frame.argument(name)
+            if given is None or self.constants.value(given[0], given[1] or top) != value:
+                return False
+        return True
 
     # Loops
 
@@ -568,11 +645,19 @@ class Finder:
         found: list[tuple[str, ast.Call, Frame]] = []
         for scope in self.code.scopes:
             for call, _ in scope.calls:
-                dotted = self.code.dotted(call.func, scope.module) if chain(call.func) else ""
+                dotted = self.named(call.func, scope)
                 if OPTIMISERS.fullmatch(dotted):
                     found.append((dotted, call, self._frame(scope)))
         used = [item for item in found if self._is_of(item, step)]
         return next(iter(used or found), None)
+
+    def named(self, func: ast.expr, scope: Scope) -> str:
+        """What is called; ``getattr(torch.optim, args.optimizer)`` too, where that is known."""
+        match func:
+            case ast.Call(func=ast.Name(id="getattr"), args=[owner, name, *_]) if chain(owner):
+                said = self.constants.value(name, self.code.frames(scope)[0])
+                return f"{self.code.dotted(owner, scope.module)}.{said}"
+        return self.code.dotted(func, scope.module) if chain(func) else ""
 
     def _is_of(self, item: tuple[str, ast.Call, Frame], step: Step) -> bool:
         _, call, frame = item
@@ -601,6 +686,46 @@ def _bare(loss: ast.expr) -> ast.expr:
         case ast.BinOp(left=left, op=ast.Div()):
             return _bare(left)
     return loss
+
+
+def _joins(node: ast.expr, axes: int) -> bool:
+    """Whether a call leaves only ``axes`` axes, the first one of all rows and positions."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="view" | "reshape"), args=args, keywords=[]):
+            if len(args) == 1 and isinstance(args[0], ast.Tuple):
+                args = args[0].elts
+            return len(args) == axes and ast.unparse(args[0]) == "-1"
+        case ast.Call(func=ast.Attribute(attr="flatten"), args=args, keywords=keywords):
+            given = [ast.unparse(arg) for arg in (*args, *(k.value for k in keywords))]
+            return given == ["0", "1"] or (axes == 1 and given in ([], ["0"]))
+    return False
+
+
+def within(call: ast.expr) -> ast.expr:
+    """What a method is called on."""
+    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    inner = call.func.value
+    match inner:
+        case ast.Call(func=ast.Attribute(attr="contiguous"), args=[]):
+            return within(inner)
+    return inner
+
+
+def _without(call: ast.Call, argument: ast.expr) -> ast.Call:
+    """The call but for one of its arguments."""
+    args = [a for a in call.args if a is not argument]
+    keywords = [k for k in call.keywords if k.value is not argument]
+    return ast.copy_location(ast.Call(call.func, args, keywords), call)
+
+
+def _depends(scope: Scope, name: str, target: str) -> bool:
+    """Whether a function sets a name to something else where it is given no target."""
+    for statement in flat(scope.node.body):
+        if isinstance(statement, ast.If) and target in ast.unparse(statement.test):
+            inner = (s for block in blocks(statement) for s in flat(block))
+            if any(name in bound_by(s) or isinstance(s, ast.Return) for s in inner):
+                return True
+    return False
 
 
 def _in_dict(node: ast.expr) -> ast.expr:
@@ -640,4 +765,4 @@ def _loops_around(
     return []
 
 
-__all__ = ["Finder", "Loss", "NetworkCall", "Place", "Step", "headers"]
+__all__ = ["Finder", "Loss", "NetworkCall", "Place", "Step", "headers", "within"]

@@ -246,7 +246,7 @@ class Walk:
             inner = set().union(*arms) if _is_exhaustive(node) else set(needed).union(*arms)
         self.bound |= bound
         if not any(kept) and not (bound & needed and isinstance(node, ast.For | ast.With)):
-            needed |= inner & needed
+            needed -= _imported(node)  # they are imported in any case
             return []
         if _is_exhaustive(node):
             needed &= inner
@@ -312,6 +312,13 @@ def _header(node: ast.stmt, writer: Writer) -> _Header:
     if node.orelse:
         titles.append("else:")
     return _Header(tuple(titles), tuple(read))
+
+
+def _imported(node: ast.stmt) -> set[str]:
+    """Names that imports in the blocks of a statement bind."""
+    inner = (s for block in blocks(node) for s in flat(block))
+    imports = (s for s in inner if isinstance(s, ast.Import | ast.ImportFrom))
+    return {name for statement in imports for name in bound_by(statement)}
 
 
 def _is_exhaustive(node: ast.stmt) -> bool:

@@ -68,7 +68,7 @@ def check_fit(model: nn.Module, rows: Rows) -> None:
         check_told(model, likelihood, some)
     else:
         refuse_own_sites(model, some)
-        check_targets(likelihood, rows)
+        check_targets(model, likelihood, rows)
     random = pinned_sites(model).keys() | latent_sites(model, some).keys()
     if random <= getattr(model, "_pyro_samples", {}).keys():  # those of the likelihood
         why = f"no parameter of {name} has a prior, so nothing would be learned of it"
@@ -106,7 +106,7 @@ def refuse_own_sites(model: nn.Module, rows: Rows) -> None:
             raise Abort(4, f"{what}: {why}; set svi.likelihood to own in the spec")
 
 
-def check_targets(likelihood: Any, rows: Rows) -> None:
+def check_targets(model: nn.Module, likelihood: Any, rows: Rows) -> None:
     """Refuses targets that the likelihood of their rows cannot be of."""
     expected, given = list(likelihood.shape()[1:]), list(rows.targets.shape[1:])
     if expected != given:
@@ -114,6 +114,10 @@ def check_targets(likelihood: Any, rows: Rows) -> None:
         raise Abort(2, why)
     if not rows.targets.isnan().any():  # they are missing, where the likelihood allows that
         refused = ~likelihood.support.check(rows.targets)
+        if refused.any():  # but the model may leave some out of account
+            at = refused.reshape(len(refused), -1).any(1)
+            seen = trace_model(model, rows[at]).nodes["obs"]["value"]
+            refused[at] = ~likelihood.support.check(seen)
         if refused.any():
             row = int(refused.nonzero()[0, 0])
             why = f"{int(refused.sum())} targets are not in {likelihood.support}"

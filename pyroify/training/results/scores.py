@@ -103,7 +103,8 @@ class Classification:
         """Hits, NLL, Brier score, confidence and the two parts of the uncertainty."""
         each = torch.stack([self.probabilities(p) for p in likelihoods])
         mean = each.mean(0)
-        target = targets.long().unsqueeze(-1)
+        known = targets if self.padding is None else targets.where(targets != self.padding, 0)
+        target = known.long().unsqueeze(-1)
         confidence, guess = mean.max(-1)
         hit = torch.zeros_like(mean).scatter(-1, target, 1.0)
         entropy = entropy_of(mean)
@@ -118,7 +119,7 @@ class Classification:
             log_probs = [p.log_prob(targets) for p in likelihoods]
         else:
             seen = targets != self.padding
-            log_probs = [(p.base_dist.log_prob(targets) * seen).sum(-1) for p in likelihoods]
+            log_probs = [(p.base_dist.log_prob(known) * seen).sum(-1) for p in likelihoods]
             scores = {name: value.where(seen, math.nan) for name, value in scores.items()}
         scores["nll"] = math.log(len(likelihoods)) - torch.stack(log_probs).logsumexp(0)
         return scores
