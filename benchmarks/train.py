@@ -16,6 +16,7 @@ import importlib.util
 import io
 import itertools
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -46,14 +47,20 @@ FIGURES = Path(__file__).with_name("train.json")
 Row = dict[str, Any]
 
 
-def emitted(folder: Path, name: str, **svi: Any) -> ModuleType:
-    """The script that the section describes, loaded from ``folder``."""
+def write(folder: Path, name: str, **svi: Any) -> Path:
+    """The script that the section describes, in ``folder``."""
     path = folder / f"{name}.py"
     emitted = emit_script({"output": path.name, **svi}, spec_name="-", spec_text="")
     path.write_text(emitted.script)
     for file, text in emitted.runtime.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(text)
+    return path
+
+
+def emitted(folder: Path, name: str, **svi: Any) -> ModuleType:
+    """The script that the section describes, loaded from ``folder``."""
+    path = write(folder, name, **svi)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -335,7 +342,7 @@ def taking_turns(steps: dict[str, Step]) -> dict[str, float]:
 
 # ---- memory --------------------------------------------------------------------------
 
-MILLION = 1_000_000
+MILLION, FEW = 1_000_000, 25_000
 READ = """
 import sys, time
 from pathlib import Path
@@ -356,22 +363,72 @@ else:
     first = time.process_time() - began
 print(before, peak() - before, first)
 """
+TRAIN = """
+import contextlib, io, sys, time
+from pathlib import Path
+import torch, train_table
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1000
+
+def timed(objective, run):
+    def step(self, *args, **kwargs):
+        steps.append(time.process_time())
+        return plain(self, *args, **kwargs)
+    torch.optim.Adam.step = step
+    train(objective, run)
+
+steps, plain, train, train_table.train = [], torch.optim.Adam.step, train_table.train, timed
+before, began = peak(), time.process_time()
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    code = train_table.main(["--data", sys.argv[1], "--epochs=1", "--batch-size=4096"])
+print(before, peak() - before, steps[0] - began)
+sys.exit(code)
+"""
 
 
 def compare_memory(folder: Path) -> Iterator[Row]:
-    """What reading a million rows of eleven columns takes, above torch and Pyro themselves."""
-    path = folder / "million.csv"
+    """What a million rows of eleven columns take, above torch and Pyro themselves.
+
+    ``fixed`` is what the same takes of a few rows: what torch loads when something is trained, and
+    what one batch of the evaluation takes.
+    """
+    path, few = folder / "million.csv", folder / "few.csv"
     dice = np.random.default_rng(0)
-    with path.open("w") as file:
-        print(*(f"x{i}" for i in range(10)), "y", sep=",", file=file)
-        for _ in range(100):
-            np.savetxt(file, dice.normal(size=(MILLION // 100, 11)), fmt="%.5f", delimiter=",")
+    for file, count in ((path, MILLION), (few, FEW)):
+        with file.open("w") as lines:
+            print(*(f"x{i}" for i in range(10)), "y", sep=",", file=lines)
+            for _ in range(0, count, 1000):
+                np.savetxt(lines, dice.normal(size=(1000, 11)), fmt="%.5f", delimiter=",")
     numbers = MILLION * 11 * 4 / 1e6
     for way, title in (("whole", "in memory, the default"), ("stream", "`stream: true`")):
-        command = [sys.executable, "-c", READ, way, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        imports, above, first = map(float, done.stdout.split())
-        yield {"read": title, "imports": imports, "above": above, "first": first, "own": numbers}
+        imports, above, first = measured(READ, folder, way, str(path))
+        row = {"read": f"{title}: read", "imports": imports, "above": above, "fixed": 0.0}
+        yield {**row, "first": first, "own": numbers}
+    for stream, title in ((False, "in memory, the default"), (True, "`stream: true`")):
+        data = {"source": path.name, "targets": ["y"], "stream": stream}
+        write(folder, "train_table", model=mlp(10, 16, 1), data=data)
+        found = []
+        for file in (few, path):
+            shutil.rmtree(folder / "runs", ignore_errors=True)
+            found.append(measured(TRAIN, folder, str(file)))
+        (_, fixed, _), (imports, above, first) = found
+        row = {"read": f"{title}: the whole script", "imports": imports, "above": above}
+        yield {**row, "fixed": fixed, "first": first, "own": numbers}
+
+
+def measured(program: str, folder: Path, *args: str) -> list[float]:
+    """The numbers that a program prints when it runs in a process of its own."""
+    command = [sys.executable, "-c", program, *args]
+    paths = os.pathsep.join((str(folder), str(Path(__file__).resolve().parents[1])))
+    surroundings = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(
+        command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    return [float(number) for number in done.stdout.split()]
 
 
 TABLES = {

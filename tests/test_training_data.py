@@ -88,6 +88,24 @@ def test_a_split_parts_the_rows_and_is_the_same_each_time() -> None:
     assert "too few to train" in refusal(lambda: split(rows, 0, test=0.6, validation=0.4))
 
 
+def test_rows_of_a_table_are_split_where_they_lie_those_of_others_are_copied() -> None:
+    """A table's numbers are read for the run: there is one of each, whatever is done to them."""
+    table = as_rows([X.copy()], Y.copy(), 1 + Y, columns=("a", "b"))
+    others = as_rows([X], Y, 1 + Y)
+    parts, copies = (split(rows, 3, test=0.34, validation=0.17) for rows in (table, others))
+    for name, part in parts.items():
+        assert torch.equal(part.inputs[0], copies[name].inputs[0])
+        assert torch.equal(part.targets, copies[name].targets)
+        assert torch.equal(part.given["weights"], copies[name].given["weights"])
+        assert storage(part.inputs[0]) == storage(table.inputs[0])
+        assert storage(copies[name].inputs[0]) != storage(others.inputs[0])
+    assert others.targets.tolist() == Y.tolist()
+
+
+def storage(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
 def test_scaling_is_that_of_the_training_rows_and_undone() -> None:
     rows = Rows((torch.tensor([[0.0, 5.0], [2.0, 5.0]]),), torch.tensor([1.0, 3.0]))
     scalings = fit_scalings(rows, targets=True)

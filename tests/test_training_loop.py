@@ -472,3 +472,22 @@ def test_rows_that_tell_nothing_are_warned_of(
     prepare(rows, flags(tmp_path), test=0, validation=0, scale_targets=True)
     said = capsys.readouterr().err
     assert said.startswith(f"warning: {words}") if words else not said
+
+
+def test_a_run_changes_nothing_of_the_arrays_that_it_is_given(tmp_path: Path) -> None:
+    x, y = torch.randn(9, 2), torch.arange(9.0)
+    before = x.clone(), y.clone()
+    parts = {"train": Rows((x,), y), "test": Rows((x,), y)}
+    for rows in (Rows((x,), y), parts):
+        run = prepare(rows, flags(tmp_path), test=0.2, validation=0, scale_targets=True)
+        assert run.rows.targets.mean().abs() < 1e-6
+        assert torch.equal(x, before[0]) and torch.equal(y, before[1])
+
+
+def test_a_checkpoint_holds_two_rows_and_not_those_behind_them(tmp_path: Path) -> None:
+    run, objective = start(tmp_path)
+    train(run, objective)
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    for part in state["about"]["example"]:
+        assert len(part) == 2
+        assert part.untyped_storage().nbytes() == part.numel() * part.element_size()

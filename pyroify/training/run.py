@@ -287,9 +287,9 @@ def prepare(
 ) -> Run:
     """A run with its rows split and scaled; what is known of the data comes from the training.
 
-    ``whole``: inputs and targets are one batch, as the project has it. A training that was given
-    neither epochs nor steps ends when its loss is flat; not so where ``until_flat`` is False, as
-    its rate falls all along.
+    Rows of a table are changed where they lie, others are copied. ``whole``: inputs and targets are
+    one batch, as the project has it. A training that was given neither epochs nor steps ends when
+    its loss is flat; not so where ``until_flat`` is False, as its rate falls all along.
     """
     if whole:
         if isinstance(rows, dict):
@@ -298,7 +298,9 @@ def prepare(
             rows = rows.changed(as_one_batch)
     if flags.smoke:
         rows = (rows["train"] if isinstance(rows, dict) else rows)[:SMOKE_ROWS]
+    is_own = not isinstance(rows, dict | Stream) and not rows.uncut
     parts = split(rows, flags.seed, test, validation)
+    del rows  # or there would be two of each number
     for words in doubts(parts["train"]):
         print(f"warning: {words}", file=sys.stderr)
     steps = getattr(flags, "steps", None)
@@ -308,7 +310,7 @@ def prepare(
         flags.epochs = MOST * flags.least if flags.is_open else flags.least
         flags.flat = flags.epochs if flags.is_open else 0
     scalings = fit_scalings(parts["train"], scale_inputs, scale_targets)
-    return Run(flags, scale_parts(parts, scalings), scalings)
+    return Run(flags, scale_parts(parts, scalings, in_place=is_own), scalings)
 
 
 def doubts(rows: Rows) -> Iterator[str]:
@@ -357,7 +359,7 @@ def digest_of(rows: Rows) -> str:
             shape = list(part.shape[1:]) if is_plain(part) else ""
             digest.update(f"{type(part).__name__} {shape}".encode())
         else:
-            digest.update(part.cpu().numpy().tobytes())
+            digest.update(np.ascontiguousarray(part.cpu().numpy()).data)  # where they lie
     return digest.hexdigest()
 
 
@@ -365,7 +367,9 @@ def example_of(rows: Rows) -> list[Tensor]:
     """Inputs and targets of two rows; nothing of objects, which no checkpoint can hold."""
     two = rows[:2]
     parts = [*two.inputs, two.targets]
-    return parts if all(map(is_plain, parts)) else []
+    if not all(map(is_plain, parts)):
+        return []
+    return [part.clone() for part in parts]  # or a checkpoint would hold all that lies behind
 
 
 def example_rows(about: State) -> Rows:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, count
+from itertools import chain, count, pairwise
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,19 @@ class Rows:
         return change(self)
 
     def parted(self, order: Tensor, cuts: Sequence[int]) -> list[Rows]:
-        """The rows in that order, cut in as many parts and one more."""
+        """The rows in that order, cut in as many parts and one more; no array of the caller's."""
         if self.uncut:
             return [*(NONE for _ in cuts), self]
-        return [self[part] for part in order.tensor_split(list(cuts))]
+        rows = self.reordered(order) if self.columns else self[order]
+        ends = (0, *cuts, len(order))
+        return [rows[start:end] for start, end in pairwise(ends)]
+
+    def reordered(self, order: Tensor) -> Rows:
+        """The rows in that order, where they lie: a table's, which nobody else has."""
+        for values in (*self.inputs, *self.given.values()):
+            for column in values.unbind(1) if values.dim() == 2 else (values,):
+                column.copy_(column[order])  # one at a time: never all of them twice
+        return self
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -324,9 +333,11 @@ def fit_scalings(rows: Rows, inputs: str = "columns", targets: bool = False) -> 
     }
 
 
-def scale(values: Tensor, by: Scaling) -> Tensor:
+def scale(values: Tensor, by: Scaling, in_place: bool = False) -> Tensor:
     """The values as the network sees them."""
-    return (values - by["mean"]).div_(by["sd"]) if by else values
+    if not by:
+        return values
+    return (values.sub_(by["mean"]) if in_place else values - by["mean"]).div_(by["sd"])
 
 
 def unscale(values: Tensor, by: Scaling) -> Tensor:
@@ -334,7 +345,9 @@ def unscale(values: Tensor, by: Scaling) -> Tensor:
     return values * by["sd"] + by["mean"] if by else values
 
 
-def scale_inputs(inputs: Sequence[Tensor], scalings: Scalings) -> tuple[Tensor, ...]:
+def scale_inputs(
+    inputs: Sequence[Tensor], scalings: Scalings, in_place: bool = False
+) -> tuple[Tensor, ...]:
     """Inputs as the network sees them; refuses those of another number or shape."""
     if len(inputs) != len(scalings["inputs"]):
         raise Abort(2, f"{len(inputs)} inputs were given, {len(scalings['inputs'])} are needed")
@@ -342,16 +355,19 @@ def scale_inputs(inputs: Sequence[Tensor], scalings: Scalings) -> tuple[Tensor, 
         if by and by["mean"].dim() and x.shape[1:] != by["mean"].shape:
             needed = f"rows of shape {list(by['mean'].shape)} are needed"
             raise Abort(2, f"{needed}, not {list(x.shape[1:])}")
-    return tuple(map(scale, inputs, scalings["inputs"]))
+    pairs = zip(inputs, scalings["inputs"], strict=True)
+    return tuple(scale(x, by, in_place) for x, by in pairs)
 
 
-def scale_rows(rows: Rows, scalings: Scalings) -> Rows:
+def scale_rows(rows: Rows, scalings: Scalings, in_place: bool = False) -> Rows:
     """Rows as the network sees them."""
-    targets = scale(rows.targets, scalings["targets"][0])
-    return replace(rows, inputs=scale_inputs(rows.inputs, scalings), targets=targets)
+    inputs = scale_inputs(rows.inputs, scalings, in_place)
+    return replace(
+        rows, inputs=inputs, targets=scale(rows.targets, scalings["targets"][0], in_place)
+    )
 
 
-def scale_parts(parts: Parts, scalings: Scalings) -> Parts:
-    """All parts as the network sees them."""
-    change = partial(scale_rows, scalings=scalings)
+def scale_parts(parts: Parts, scalings: Scalings, in_place: bool = False) -> Parts:
+    """All parts as the network sees them; ``in_place`` where nobody else has their arrays."""
+    change = partial(scale_rows, scalings=scalings, in_place=in_place)
     return {name: rows.changed(change) if len(rows) else rows for name, rows in parts.items()}
