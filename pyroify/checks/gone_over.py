@@ -48,32 +48,29 @@ def parameters_gone_over(subject: Subject) -> Iterator[Finding]:
         if use.line in _lines_of_consumers(method) and _may_be_module(subject, use):
             continue  # that is said of the optimiser
         source = ".".join(("self", *use.path))
-        called = method.name in subject.calling
-        yield subject.finding(
-            use.line,
-            use.column,
-            "PYR069" if called else "PYR010",
-            f"{method.name} goes over {source}(), where the random ones are missing",
-            "read the parameters it means by name"
-            if called
-            else "take the draws by name, or the parameters of the guide",
-        )
+        said = f"{method.name} goes over {source}()", "read the parameters it means by name"
+        yield _missing(subject, method, use, *said)
 
 
 @needs(*anywhere(*called(*PARAMETERS)))
 def parameters_gone_over_elsewhere(subject: Subject) -> Iterator[Finding]:
     """The same in a function that a method hands a module to."""
     for method, call, function, name in _handed_on(subject):
-        called = method.name in subject.calling
-        yield subject.finding(
-            call.line,
-            call.column,
-            "PYR069" if called else "PYR010",
-            f"{function.name} goes over {name}.parameters(), where the random ones are missing",
-            "have it read the parameters it means by name"
-            if called
-            else "take the draws by name, or the parameters of the guide",
-        )
+        said = f"{function.name} goes over {name}.parameters()"
+        help = "have it read the parameters it means by name"
+        yield _missing(subject, method, call, said, help)
+
+
+def _missing(subject: Subject, method: Function, at: Use | Call, said: str, help: str) -> Finding:
+    """What a method does misses random parameters: refused, with ``help``, where it is called."""
+    is_called = method.name in subject.calling
+    return subject.finding(
+        at.line,
+        at.column,
+        "PYR069" if is_called else "PYR010",
+        f"{said}, where the random ones are missing",
+        help if is_called else "take the draws by name, or the parameters of the guide",
+    )
 
 
 def _handed_on(subject: Subject) -> Iterator[tuple[Function, Call, Function, str]]:

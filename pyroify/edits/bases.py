@@ -134,10 +134,10 @@ def own_metaclass(cls: ModuleClass, index: Index) -> tuple[File, Class] | None:
     It can derive from PyroModule's instead if that has nothing it defines itself, and if no other
     classes than modules are made by it.
     """
-    if any(is_generic(item) or is_abstract_here(item, index) for item in cls.lineage):
-        return None
     lineage = list(_metaclasses(cls.cls.metaclass, cls.file.path, index))
     if not lineage or [text for text, *_ in lineage[-1][1].bases] != ["type"]:
+        return None
+    if any(is_generic(item) or is_abstract_here(item, index) for item in cls.lineage):
         return None
     is_apart = all(_is_beside_pyro(metaclass) for _, metaclass in lineage)
     return lineage[-1] if is_apart and not _makes_others(lineage[-1], index) else None

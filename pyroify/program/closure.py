@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyroify.program.names import ModuleNames
+from pyroify.syntax.source import absolute, package_of
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))",
@@ -87,7 +88,8 @@ class Closures:
                 for dotted in _words(plain):
                     found |= Reached(frozenset(self.names.modules_on_the_way(dotted, path)))
                 if source:
-                    module = _absolute(source.decode(), package)
+                    below = source.lstrip(b".")
+                    module = absolute(below.decode(), len(source) - len(below), package)
                     for dotted in [f"{module}.{name}" for name in _words(listed)] or [module]:
                         found |= self.leads_to(dotted, path)
             self._imports[path] = found
@@ -95,18 +97,12 @@ class Closures:
 
     def leads_to(self, dotted: str, importer: str) -> Reached:
         """Where the import of a module, or of a name in one, leads to."""
-        parts = dotted.split(".")
-        ways = [
-            self.names.find_module(".".join(parts[:end]), importer)
-            for end in range(1, len(parts) + 1)
-        ]
-        found = [path for path in ways if path]
+        found = list(self.names.steps(dotted, importer))
         if not found:
             return Reached()
-        *above, target = found
-        below = parts[ways.index(target) + 1 :]
+        *above, (target, below) = found
         leads = self._named(target, below[0]) if below else Reached(frozenset([target]))
-        return leads | Reached(passed=frozenset(above))
+        return leads | Reached(passed=frozenset(path for path, _ in above))
 
     def _named(self, path: str, name: str) -> Reached:
         """Where a name that is imported from a module comes from."""
@@ -153,27 +149,18 @@ class Closures:
         return None if may_use_them else found
 
     def _package_of(self, path: str) -> Sequence[str]:
-        parts = self.names.module_name(path).split(".")
-        return parts if path.endswith("__init__.py") else parts[:-1]
+        return package_of(self.names.module_name(path), path.endswith("__init__.py"))
 
 
 def _words(code: bytes) -> list[str]:
     return [word.decode() for word in WORD.findall(NO_NAMES.sub(b"", code))]
 
 
-def _absolute(source: str, package: Sequence[str]) -> str:
-    """The module that ``from source import`` means in a package, where it may start with dots."""
-    below = source.lstrip(".")
-    dots = len(source) - len(below)
-    above = package[: len(package) - dots + 1] if dots else ()
-    return ".".join([*above, *filter(None, [below])])
-
-
 def _bindings(nodes: Iterable[ast.AST], package: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names that imports bind (``*`` for all), and what each stands for."""
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
-            source = _absolute("." * node.level + (node.module or ""), package)
+            source = absolute(node.module or "", node.level, package)
             for alias in node.names:
                 dotted = source if alias.name == "*" else f"{source}.{alias.name}"
                 yield alias.asname or alias.name, dotted

@@ -72,10 +72,14 @@ class ModuleNames:
 
     def modules_on_the_way(self, dotted: str, importer: str) -> Iterator[str]:
         """Files of a module and of the packages around it, which an import runs first."""
+        return (path for path, _ in self.steps(dotted, importer))
+
+    def steps(self, dotted: str, importer: str) -> Iterator[tuple[str, list[str]]]:
+        """The same, each with the names that are left below it."""
         parts = dotted.split(".")
         for end in range(1, len(parts) + 1):
             if path := self.find_module(".".join(parts[:end]), importer):
-                yield path
+                yield path, parts[end:]
 
     def _look_up(self, dotted: str, importer: str, own: tuple[str, str]) -> str | None:
         tail = dotted.replace(".", "/")

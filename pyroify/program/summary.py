@@ -1181,13 +1181,11 @@ class ClassSummary:
         """Classes of the project that make what is at a path below a part, with the path there."""
         for cls in self.cls.lineage:
             summary = self if cls is self.cls else summary_of(cls, self.resolver)
-            for item in summary.everything:
-                node, rest = down(item.node, path[1:]) if item.name == path[0] else (item.node, ())
-                for part in walk(node) if rest else ():
-                    if isinstance(part, ClassInstance):
-                        made = summary_of(part.cls, self.resolver)
-                        for start in range(len(rest)):
-                            yield from made.makers_of(rest[start:])
+            for item in (item for item in summary.everything if item.name == path[0]):
+                node, rest = down(item.node, path[1:])
+                for part in (part for part in walk(node) if isinstance(part, ClassInstance)):
+                    for start in range(len(rest)):
+                        yield from summary_of(part.cls, self.resolver).makers_of(rest[start:])
 
     def makers_of(self, path: Path) -> Iterator[tuple[ModuleClass, Path]]:
         """The class, a base or the classes of parts that make what is at a path below it."""

@@ -50,7 +50,7 @@ class Source:
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         }
         """What the file defines; names it assigns are added as they are read."""
-        package = _package(module, is_package)
+        package = package_of(module, is_package)
         for node in self.nodes.of(*IMPORTS):
             if isinstance(node, ast.Import):
                 self._import(node)
@@ -73,7 +73,7 @@ class Source:
                 self.imports.setdefault(head, head)
 
     def _import_from(self, node: ast.ImportFrom, package: Sequence[str]) -> None:
-        source = _absolute(node, package)
+        source = absolute(node.module or "", node.level, package)
         self.imports_by_dots = self.imports_by_dots or node.level > 0
         for alias in node.names:
             self.modules[source if alias.name == "*" else f"{source}.{alias.name}"] = None
@@ -199,14 +199,13 @@ def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                 yield node
 
 
-def _package(module: str, is_package: bool) -> list[str]:
+def package_of(module: str, is_package: bool) -> list[str]:
     """Names of the package a module belongs to, which is itself where it is one."""
     parts = module.split(".")
     return parts if is_package else parts[:-1]
 
 
-def _absolute(node: ast.ImportFrom, package: Sequence[str]) -> str:
-    if not node.level:
-        return node.module or ""
-    base = package[: max(len(package) - node.level + 1, 0)]
-    return ".".join([*base, *([node.module] if node.module else [])])
+def absolute(module: str, level: int, package: Sequence[str]) -> str:
+    """The module that ``from ...module import`` means in a package, with ``level`` dots."""
+    base = package[: max(len(package) - level + 1, 0)] if level else ()
+    return ".".join([*base, *([module] if module else [])])

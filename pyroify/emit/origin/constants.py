@@ -116,11 +116,9 @@ class Constants:
         """The method of ``self.method``."""
         match func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name) if frame.scope.cls is not None:
-                for module, item in self.family(frame.scope.module, frame.scope.cls):
-                    for scope in self.code.scopes:
-                        is_named = getattr(scope.node, "name", "") == name
-                        if is_named and scope.cls is item and scope.module is module:
-                            return scope
+                family = self.family(frame.scope.module, frame.scope.cls)
+                found = (self.code.method(item, name) for _, item in family)
+                return next(filter(None, found), None)
         return None
 
     def _name(self, name: str, frame: Frame, depth: int) -> Located | None:
