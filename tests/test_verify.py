@@ -19,6 +19,7 @@ from pyroify.verify.compare import audit, sites
 from pyroify.verify.compare.draws import SameDraws
 from pyroify.verify.compare.outputs import difference
 from pyroify.verify.compare.pin import Comparison, OriginalError, Site, compare, pin
+from pyroify.verify.making.size import SizeLimit
 
 
 def normal(parameter: torch.Tensor) -> PyroSample:
@@ -718,3 +719,9 @@ def test_what_is_random_is_looked_up_as_often_however_many_sites_there_are(monke
         assert compare(nn.Sequential(*layers), rewritten, (torch.ones(1, 2),)).equal
         counts.append(len(lookups))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("mode", [SameDraws, SizeLimit])
+def test_what_watches_torch_does_not_make_it_load_its_compiler(mode: type) -> None:
+    """That takes 2 s: torch wraps what is called for each operation, and unwraps it by loading."""
+    assert not hasattr(vars(mode)["__torch_dispatch__"], "__wrapped__")

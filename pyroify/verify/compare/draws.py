@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from pyroify.verify.compare.outputs import dense, is_same
 from pyroify.verify.compare.sites import buffers, dotted
+from pyroify.verify.mode import Mode
 
 _ALIKE = 10_000
 """As many draws are alike; a loop that waits for other numbers is to end."""
@@ -24,11 +24,8 @@ _ALIKE = 10_000
 _WITHOUT_VALUES = frozenset(("empty", "empty_like", "empty_strided", "new_empty"))
 
 
-class FilledMemory(TorchDispatchMode):
+class FilledMemory(Mode):
     """What is made without values is zero, not what the memory happens to hold."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self, func: Any, types: Collection[type], args: Any = (), kwargs: Any = None

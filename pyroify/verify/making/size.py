@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from pyroify.verify.mode import Mode
 
 _MADE = ("empty", "zeros", "ones", "full", "rand", "randn", "empty_strided")
 """Operations that make a tensor of the size that is their first argument."""
@@ -17,7 +18,7 @@ class TooLargeError(Exception):
     """A constructor asks for more numbers than it may."""
 
 
-class SizeLimit(TorchDispatchMode):
+class SizeLimit(Mode):
     """Ends a constructor before it takes the memory: what is asked for is added up.
 
     Nothing is built on another device for that, which would leave its traces in what a module
@@ -25,7 +26,7 @@ class SizeLimit(TorchDispatchMode):
     """
 
     def __init__(self, largest: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._largest, self._sum = largest, 0
 
     def __torch_dispatch__(
