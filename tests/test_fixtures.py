@@ -31,7 +31,9 @@ from typing import Any
 import pytest
 from conftest import lock_of_all
 
+from pyroify.decide.model import Plan
 from pyroify.lock import LOCK_NAME, read_lock
+from pyroify.spec.model import Spec
 
 FIXTURES = Path(__file__).parent / "fixtures"
 UPDATE = os.environ.get("PYROIFY_UPDATE_FIXTURES") == "1"
@@ -134,11 +136,42 @@ def all_cases() -> list[Case]:
     return found
 
 
-CASES = all_cases()
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-each_running_case = pytest.mark.parametrize(
-    "case", [case for case in CASES if case.runs], ids=lambda case: case.name
-)
+# Those that run come first: pytest puts together what has one index, and all tests of a case follow
+# one another, so that ``first`` is made once for it.
+CASES = sorted(all_cases(), key=lambda case: not case.runs)
+RUNNING = [case for case in CASES if case.runs]
+
+
+def each_of(cases: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "case", cases, ids=lambda case: case.name, indirect=True, scope="module"
+    )
+
+
+each_case, each_running_case = each_of(CASES), each_of(RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What a rewrite in ``root``, which has its lock, has come to."""
+
+    root: Path
+    spec: Spec
+    sources: Sources
+    findings: list[str]
+    plan: Plan
+
+
+@pytest.fixture(scope="module")
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def first(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Rewritten:
+    root = tmp_path_factory.mktemp("first")
+    return rewrite_all(root, case.sources, case.spec, ours=case.is_ours)
 
 
 def lay_out(root: Path, sources: Sources) -> list[str]:
@@ -156,19 +189,34 @@ def rewrite(
 
     ``ours``: the declarations that are there are pyroify's. The lock is left for another run.
     """
+    done = rewrite_all(root, sources, spec_text, line_length, ours)
+    return done.sources, done.findings
+
+
+def rewrite_all(
+    root: Path, sources: Sources, spec_text: str, line_length: int = 100, ours: bool = False
+) -> Rewritten:
     from pyroify.pipeline import rewrite_project
     from pyroify.spec.load import load_spec
 
-    files = lay_out(root, sources)
-    if ours:
-        (root / LOCK_NAME).write_bytes(lock_of_all(root, files))
+    files = begin(root, sources, line_length, ours)
     (root / "pyroify.yaml").write_text(spec_text)
-    (root / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {line_length}\n")
-    outcome = rewrite_project(root, files, load_spec(root / "pyroify.yaml"))
+    spec = load_spec(root / "pyroify.yaml")
+    outcome = rewrite_project(root, files, spec)
     if outcome.lock:
         (root / LOCK_NAME).write_bytes(outcome.lock.after)
     changed = {change.path: (change.after or b"").decode() for change in outcome.changes}
-    return {**sources, **changed}, [finding_line(f, sources) for f in outcome.findings]
+    findings = [finding_line(finding, sources) for finding in outcome.findings]
+    return Rewritten(root, spec, {**sources, **changed}, findings, outcome.plan)
+
+
+def begin(root: Path, sources: Sources, line_length: int, ours: bool) -> list[str]:
+    """The files that are laid out, with a lock if their declarations are pyroify's."""
+    files = lay_out(root, sources)
+    (root / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {line_length}\n")
+    if ours:
+        (root / LOCK_NAME).write_bytes(lock_of_all(root, files))
+    return files
 
 
 def differences(expected: Sources, got: Sources) -> str:
@@ -196,8 +244,8 @@ def as_expected(got: list[str], expected: list[str]) -> list[str]:
 
 
 @each_case
-def test_output_and_findings(case: Case, tmp_path: Path) -> None:
-    got, findings = rewrite(tmp_path, case.sources, case.spec, ours=case.is_ours)
+def test_output_and_findings(case: Case, first: Rewritten) -> None:
+    got, findings = first.sources, first.findings
     if UPDATE:
         case.write("out", {p: text for p, text in got.items() if text != case.sources.get(p)})
         case.findings_file.unlink(missing_ok=True)
@@ -208,9 +256,12 @@ def test_output_and_findings(case: Case, tmp_path: Path) -> None:
 
 
 @each_case
-def test_output_and_findings_are_the_same_with_what_is_kept(case: Case, tmp_path: Path) -> None:
+def test_the_plan_is_the_same_with_what_is_kept(
+    case: Case, first: Rewritten, tmp_path: Path
+) -> None:
     from pyroify.cache import keeping
     from pyroify.codec import read, write
+    from pyroify.pipeline import make_plan
     from pyroify.program import build_index
     from pyroify.syntax.facts import File
 
@@ -219,19 +270,17 @@ def test_output_and_findings_are_the_same_with_what_is_kept(case: Case, tmp_path
         for facts in build_index(tmp_path / "before", files).files:
             assert read(write(facts), File) == facts
             assert write(read(write(facts), File)) == write(facts)
-        got, findings = rewrite(tmp_path / "after", case.sources, case.spec, ours=case.is_ours)
-    assert not differences(case.expected, got), differences(case.expected, got)
-    assert as_expected(findings, case.findings) == case.findings
+        files = begin(tmp_path / "after", case.sources, 100, case.is_ours)
+        assert make_plan(tmp_path / "after", files, first.spec, frozenset(files)) == first.plan
 
 
 @each_case
-def test_output_is_left_alone_by_a_second_run(case: Case, tmp_path: Path) -> None:
-    first, _ = rewrite(tmp_path, case.sources, case.spec, ours=case.is_ours)
-    lock = read_lock(tmp_path)
+def test_output_is_left_alone_by_a_second_run(case: Case, first: Rewritten) -> None:
+    lock = read_lock(first.root)
     assert not lock.findings
-    again, _ = rewrite(tmp_path, first, case.spec)
-    assert not differences(first, again), differences(first, again)
-    assert read_lock(tmp_path) == lock
+    again, _ = rewrite(first.root, first.sources, case.spec)
+    assert not differences(first.sources, again), differences(first.sources, again)
+    assert read_lock(first.root) == lock
 
 
 @each_case
@@ -247,21 +296,20 @@ def test_output_compiles(case: Case) -> None:
 
 
 @each_case
-def test_line_ends_stay_those_of_the_file(case: Case, tmp_path: Path) -> None:
-    if any("\r" in text for text in case.sources.values()):
-        pytest.skip("it has other line ends of its own")
-    sources = {path: text.replace("\n", "\r\n") for path, text in case.sources.items()}
-    got, _ = rewrite(tmp_path, sources, case.spec, ours=case.is_ours)
-    old = {path: got[path] for path in sources}
-    assert [path for path, text in old.items() if "\n" in text.replace("\r\n", "")] == []
-
-
-@each_case
-def test_output_compiles_where_lines_are_short(case: Case, tmp_path: Path) -> None:
-    got, findings = rewrite(tmp_path, case.sources, case.spec, 79, ours=case.is_ours)
+def test_output_compiles_and_keeps_its_line_ends_where_lines_are_short(
+    case: Case, tmp_path: Path
+) -> None:
+    sources = case.sources
+    has_own_ends = any("\r" in text for text in sources.values())
+    if not has_own_ends:
+        sources = {path: text.replace("\n", "\r\n") for path, text in sources.items()}
+    got, findings = rewrite(tmp_path, sources, case.spec, 79, ours=case.is_ours)
     assert not any("PYR234" in finding for finding in findings)
     for path, text in got.items():
         compile(text, path, "exec", dont_inherit=True)
+    if not has_own_ends:
+        old = {path: got[path] for path in sources}
+        assert [path for path, text in old.items() if "\n" in text.replace("\r\n", "")] == []
 
 
 @each_running_case
@@ -279,22 +327,15 @@ def test_output_computes_what_the_input_computed(case: Case, tmp_path: Path) -> 
 
 
 @each_running_case
-def test_output_is_what_the_plan_says(case: Case, tmp_path: Path) -> None:
+def test_output_is_what_the_plan_says(case: Case, first: Rewritten, tmp_path: Path) -> None:
     pytest.importorskip("pyro")
-    from pyroify.pipeline import make_plan
-    from pyroify.spec.load import load_spec
     from pyroify.verify.compare.agreement import compare_with_plan
     from pyroify.verify.compare.lines import Planned
 
-    files = lay_out(tmp_path, case.sources)
-    (tmp_path / "pyroify.yaml").write_text(case.spec)
-    spec = load_spec(tmp_path / "pyroify.yaml")
-    if case.is_ours:
-        (tmp_path / LOCK_NAME).write_bytes(lock_of_all(tmp_path, files))
-    plan = make_plan(tmp_path, files, spec, frozenset(files))
-    if {"PYR060", "PYR067"} & {f.code for entry in plan.classes for f in entry.findings}:
+    classes = first.plan.classes
+    if {"PYR060", "PYR067"} & {f.code for entry in classes for f in entry.findings}:
         pytest.skip("a declaration is left, and reported")
-    planned = Planned.by_module(spec, plan.classes)
+    planned = Planned.by_module(first.spec, classes)
     before = run_examples(tmp_path / "before", case.original)
     again = run_examples(tmp_path / "again", case.original, seed=1)
     after = run_examples(tmp_path / "after", case.expected)
