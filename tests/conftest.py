@@ -3,10 +3,12 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,3 +89,14 @@ def run(
         return Ended(int(ended.value.code or 0), out.decode(), err.decode())
 
     return call
+
+
+@pytest.fixture
+def warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of verifications are forks of one process, which has imported torch and Pyro."""
+    import warm
+
+    from pyroify.verify import session
+
+    started = SimpleNamespace(Popen=warm.start, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(session, "subprocess", started)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 SPEC = 'version: 1\npriors:\n  - match: "**"\n    sample: Normal(0, 1)\n'
 NET = """\

@@ -11,7 +11,7 @@ import pytest
 from conftest import LayOut, Run
 
 pytest.importorskip("pyro")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 SPEC = """\
 version: 1

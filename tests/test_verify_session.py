@@ -26,6 +26,9 @@ from pyroify.verify import (
     verify,
 )
 
+# What comes of ``results``, which is made before that, has children as any verification has.
+pytestmark = pytest.mark.usefixtures("warm")
+
 ORIGINAL = {
     "shop/__init__.py": "from shop.nets import Net\n",
     "shop/layers.py": """
