@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections import namedtuple
 
 import numpy as np
@@ -725,3 +726,10 @@ def test_what_is_random_is_looked_up_as_often_however_many_sites_there_are(monke
 def test_what_watches_torch_does_not_make_it_load_its_compiler(mode: type) -> None:
     """That takes 2 s: torch wraps what is called for each operation, and unwraps it by loading."""
     assert not hasattr(vars(mode)["__torch_dispatch__"], "__wrapped__")
+
+
+@pytest.mark.parametrize(("original", "rewritten"), [(MLP, BayesMLP), (Scaled, BayesScaled)])
+def test_gradients_are_taken_without_the_algebra_of_torch(monkeypatch, original, rewritten):
+    """Loading it takes a second."""
+    monkeypatch.setitem(sys.modules, "torch.fx.experimental.symbolic_shapes", None)
+    assert compared(original, rewritten, ROWS).equal

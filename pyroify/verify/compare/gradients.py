@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import transform_to
 
-from pyroify.verify.compare.outputs import difference, tensors
+from pyroify.verify.compare.outputs import dense, difference, tensors
 from pyroify.verify.compare.run import Run, describe
 from pyroify.verify.compare.sites import constrained, parameters, ties
 
@@ -71,14 +71,18 @@ def compare_gradients(
 
 
 def _gradients(output: object, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Differentiate a fixed random projection of the output; a plain sum hides a softmax."""
-    ends = [tensor for _, tensor in tensors(output) if tensor.requires_grad]
+    """Differentiate a fixed random projection of the output; a plain sum hides a softmax.
+
+    It is a number, as torch loads sympy, which takes a second, for what it is given weights of.
+    """
+    ends = [dense(tensor) for _, tensor in tensors(output) if tensor.requires_grad]
     starts = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
     if not ends or not starts:
         return {}
     generator = torch.Generator().manual_seed(0)
     weights = [torch.randn(end.shape, generator=generator).to(end) for end in ends]
-    found = torch.autograd.grad(ends, list(starts.values()), weights, allow_unused=True)
+    sums = [(end * weight).sum() for end, weight in zip(ends, weights, strict=True)]
+    found = torch.autograd.grad(sums, list(starts.values()), allow_unused=True)
     return {name: g for name, g in zip(starts, found, strict=True) if g is not None}
 
 
@@ -94,7 +98,7 @@ def _constrained(
         if start is None or not start.requires_grad:
             continue
         end = transform_to(constraint)(start)
-        (gradient,) = torch.autograd.grad(end, start, wanted[path])
+        (gradient,) = torch.autograd.grad((end * wanted[path]).sum(), start)
         yield (f"{path}_unconstrained",), gradient
 
 
