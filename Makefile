@@ -36,22 +36,23 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older; make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Setting up $(VENV) (torch comes with it, so this takes a few minutes the first time)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --constraint constraints.txt torch pyro-ppl --editable '.[dev]'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # as pip does, but on all cores
 	@touch $@
 
 demo: $(READY)  ## the whole tool on the example project: plan, rewrite, verify, emit, train
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)  ## all tests
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-laplace: $(READY)  ## the tests of `engine: laplace`, with its library; without it they are skipped
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(LAPLACE)
 	@$(BIN)/python -m pytest tests/test_emit_laplace.py
 
 coverage: $(READY)  ## all tests, with a coverage report
-	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
 
 lint: $(READY)  ## formatting, lint rules, types, layers, the action and the workflows
 	@$(BIN)/ruff format --check .
