@@ -5,6 +5,7 @@ sources, torch, and no Pyro.
 """
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from emit_cases import emit, lay_out_project, load_module, run_main
+from emit_cases import emit, fork, lay_out_project, load_module, run_main
 from test_emit_training import write_script
 
 from pyroify.emit import EmitError
@@ -127,21 +128,25 @@ priors:
 latents:
   - {class: Hierarchical, name: tau, sample: HalfCauchy(1)}
 """
-SERVED = """\
-import importlib.util, sys, torch
-sys.modules["pyro"] = None
-folder, name, file, out = sys.argv[1:]
-sys.path.insert(0, folder)
-import served_nets
-spec = importlib.util.spec_from_file_location("serve", f"{out}/serve.py")
-serve = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(serve)
-exported = serve.load(f"{out}/draws.pt")
-torch.set_default_dtype(exported["dtype"])
-network = getattr(served_nets, name)()
-outputs = serve.predict(network, exported, *torch.load(file))
-torch.save(outputs, f"{out}/served.pt")
-"""
+
+
+def serve_without_pyro(original: Path, name: str, file: Path, out: Path) -> int:
+    """What a program that has the plain class, and no Pyro, does with an export."""
+    for module in [name for name in sys.modules if name.partition(".")[0] == "pyro"]:
+        del sys.modules[module]
+    sys.modules["pyro"] = None  # type: ignore[assignment]
+    sys.modules.pop("served_nets", None)
+    sys.path.insert(0, str(original))
+    nets = importlib.import_module("served_nets")
+    spec = importlib.util.spec_from_file_location("serve", out / "serve.py")
+    assert spec and spec.loader
+    serving = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(serving)
+    exported = serving.load(out / "draws.pt")
+    torch.set_default_dtype(exported["dtype"])
+    outputs = serving.predict(getattr(nets, name)(), exported, *torch.load(file))
+    torch.save(outputs, out / "served.pt")
+    return 0
 
 
 @pytest.fixture(scope="module")
@@ -194,11 +199,10 @@ def train_and_export(project: Path, name: str, *flags: str, **svi: Any) -> tuple
 def serve(project: Path, name: str, inputs: tuple[torch.Tensor, ...], out: Path) -> torch.Tensor:
     file = out / "inputs.pt"
     torch.save(inputs, file)
-    arguments = [str(project / "original"), name, str(file), str(out)]
-    done = subprocess.run(
-        [sys.executable, "-c", SERVED, *arguments], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    said = out / "said.txt"
+    process = fork(lambda: serve_without_pyro(project / "original", name, file, out), said)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, said.read_text()
     return torch.load(out / "served.pt", weights_only=True)
 
 

@@ -31,7 +31,7 @@ FLAGS = ("--no-baseline", "--samples=2")
 
 @pytest.fixture
 def lightning_script(tmp_path: Path) -> ModuleType:
-    return load_module(write_script(tmp_path, engine="lightning", epochs=60, data=DATA))
+    return load_module(write_script(tmp_path, engine="lightning", epochs=24, data=DATA))
 
 
 @pytest.mark.slow
