@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pyroify.cli import main
 
@@ -18,6 +19,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYROIFY_NO_CACHE"] = "1"  # what a test is about is found out in it
 for name in ("NO_COLOR", "PRE_COMMIT"):
     os.environ.pop(name, None)
+settings.register_profile(
+    "slow machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("slow machine")
 # In the background, as nohup starts it, the signal would be ignored by what the tests start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
