@@ -384,5 +384,7 @@ def imported(root: Path, name: str) -> Iterator[ModuleType]:
 
 def forget(names: Collection[str]) -> None:
     """Takes modules of these top-level names, and those below them, out of ``sys.modules``."""
+    if not any(name in sys.modules for name in names):
+        return
     for module in [module for module in sys.modules if module.partition(".")[0] in names]:
         del sys.modules[module]
