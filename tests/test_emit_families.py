@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def combinations() -> Iterator[tuple[str, str, str]]:
     yield from (("ensemble", name, "") for name in case_names(LIKELIHOODS))
 
 
+@cache
 def learns(likelihood: str) -> bool:
     """Whether the case has a quantity of one learned value, which NUTS refuses."""
     return "PyroParam(" in emit(**read_case(LIKELIHOODS, likelihood)).script
