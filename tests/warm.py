@@ -114,9 +114,10 @@ def _become(
 
 def _import_all() -> None:
     """What the child of a verification imports before it reads what it is to do."""
+    paths = [*sys.path]
     sys.path.append(str(ROOT))
     importlib.import_module("pyroify.verify.child")
-    sys.path.remove(str(ROOT))
+    sys.path[:] = paths
     del sys.modules["pyroify.verify.child"]  # it is what the child runs
 
 
