@@ -110,6 +110,7 @@ def _context(settings: Settings, spec_name: str, spec_hash: str) -> dict[str, An
         "several": settings.devices == "several" and settings.engine == "torch",
         "validates": not settings.ends_after_training,
         "noise": _begins_noise(settings),
+        "holds_noise": _holds_noise(settings),
         "until_flat": _ends_when_flat(settings),
         "logger": LOGGERS.get(settings.logger, "False"),
         "by_column": settings.data.kind in ("csv", "parquet"),
@@ -177,6 +178,12 @@ def _begins_noise(settings: Settings) -> bool:
     is_begun = settings.guide.init in ("module", "checkpoint")
     starts = settings.engine in ("torch", "lightning", "laplace")
     return starts and ("PyroParam" in scale or ("PyroSample" in scale and is_begun))
+
+
+def _holds_noise(settings: Settings) -> bool:
+    """Whether the noise is that of rows left out, as the guide has one value for most weights."""
+    is_point = settings.guide.family in ("last_layer", "AutoDelta")
+    return is_point and settings.engine in ("torch", "lightning") and _begins_noise(settings)
 
 
 def _ends_when_flat(settings: Settings) -> bool:

@@ -27,6 +27,7 @@ from .inference.objectives import (
     posterior_draws,
 )
 from .inference.plateau import cooled, kl_warmup
+from .inference.point import Optimizers, fit_point, hold_noise
 from .model.audit import check, check_fit, print_check, refuse_infinite
 from .model.distributions import CensoredWeibull
 from .model.handlers import Handled, ablated, matching, set_handlers
@@ -52,10 +53,8 @@ from .model.sites import (
 )
 from .ranks import is_helper, join_ranks, leave_ranks, ranks
 from .results.evaluation import (
-    Optimizers,
     compare,
     fit_original,
-    fit_point,
     report,
     validating,
     validation_nll,
@@ -117,6 +116,7 @@ __all__ = [
     "first_call",
     "fit_original",
     "fit_point",
+    "hold_noise",
     "init_to_known",
     "is_helper",
     "join_ranks",

@@ -14,11 +14,13 @@ from ..progress import stop_signals
 from ..run import Run
 from .guides import Members
 from .objectives import Objective
+from .point import without_part
 
 
-def members_left(objective: Objective, run: Run, count: int) -> Iterator[int]:
-    """The seeds of the members that are still to be fitted.
+def members_left(objective: Objective, run: Run, count: int) -> Iterator[Run]:
+    """The runs of the members that are still to be fitted, each with a seed of its own.
 
+    Each leaves a part of the rows of its own to validate on, unless there are rows for that.
     Each member is kept when it is done; a run that is stopped goes on with the next one.
     """
     flags = run.flags
@@ -35,7 +37,7 @@ def members_left(objective: Objective, run: Run, count: int) -> Iterator[int]:
             print(f"going on after member {len(members)}", file=sys.stderr)
         run.write_facts()
         for number in range(len(members), count):
-            yield flags.seed + number
+            yield without_part(run, number, count)
             if stop:
                 raise Abort(130, "stopped; the same command goes on with the next member")
             save(last, {"about": run.about, "parameters": objective.state_dict()})

@@ -12,10 +12,12 @@ from pyro.infer.autoguide import AutoDelta, init_to_median, init_to_value
 from torch import Tensor, nn
 
 from ..data.rows import Rows
-from ..model.sites import Draw, observed
+from ..model.sites import Draw, conditioned, observed, observed_in
 from ..run import Run
 
 STEPS, EVERY, MOST = 200, 10, 4096
+
+STEPS_OF_NOISE = 8
 
 
 def begin_noise(
@@ -56,6 +58,44 @@ def fitted_noise(build_model: Callable[[int], tuple[Any, Draw]], run: Run) -> fl
                 with torch.no_grad():
                     least = min(least, squared_error(model, point, kept).item())
     return min(max(math.sqrt(least), 1e-3), 1.0) if math.isfinite(least) else math.nan
+
+
+def noise_parameters(model: nn.Module, point: nn.Module) -> list[nn.Parameter]:
+    """What the ``scale`` of a likelihood is made of: a value of the point, or one of the model."""
+    return [
+        parameter
+        for module in (model, point)
+        for name, parameter in module.named_parameters()
+        if name in ("scale", "scale_unconstrained")
+    ]
+
+
+def tell_noise(model: nn.Module, point: nn.Module, noise: list[nn.Parameter], rows: Rows) -> None:
+    """Has the noise scale tell best of these rows, which the network has not been fitted to.
+
+    What a network leaves over in the rows that it was fitted to is less than its error in others.
+    """
+    rows = rows.known[:MOST]
+    search = torch.optim.LBFGS(noise, max_iter=STEPS_OF_NOISE, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        search.zero_grad()
+        draw = point()
+        trace = conditioned(model, draw, rows.args)
+        told: Tensor = observed_in(trace, model, draw).log_prob(rows.targets).sum()
+        if "scale" in draw:
+            nodes: Any = trace.nodes
+            told = told + nodes["scale"]["fn"].log_prob(draw["scale"]).sum()
+        loss = -told / len(rows)
+        loss.backward(inputs=noise)
+        return loss
+
+    before = [parameter.detach().clone() for parameter in noise]
+    search.step(loss)
+    if not all(parameter.isfinite().all() for parameter in noise):
+        with torch.no_grad():
+            for parameter, value in zip(noise, before, strict=True):
+                parameter.copy_(value)  # the training will say so
 
 
 def squared_error(model: nn.Module, point: nn.Module, rows: Rows) -> Tensor:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from pyro.infer.autoguide import AutoDelta, init_to_median, init_to_value
 from torch import Tensor, nn
 
 from ..checkpoints import State
@@ -17,8 +15,9 @@ from ..data.files import write_table
 from ..data.rows import Rows, Scaling, check_lengths, held_out, scale_inputs
 from ..data.trees import unflatten
 from ..inference.objectives import Objective, Predict, posterior
+from ..inference.point import Optimizers, fit_point
 from ..model.audit import refusing_inputs
-from ..model.sites import Draw, conditioned, observed, observed_in
+from ..model.sites import Draw, observed
 from ..run import Flags, Run, write_json
 from .pictures.draw import Drawn, draw_plots
 from .report import write_report
@@ -55,10 +54,6 @@ def validation_nll(task: Task, objective: Objective, rows: Rows) -> float:
     return scores["nll"].mean().item()
 
 
-Optimizers = tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler | None]
-"""An optimizer, and what lowers its rate after each epoch."""
-
-
 def fit_original(
     build_model: Callable[[int], tuple[nn.Module, Draw]],
     build_optimizer: Callable[[Any, Flags], Optimizers],
@@ -70,61 +65,8 @@ def fit_original(
     It begins where the class begins, and is fitted by maximum likelihood with the same batch
     size, optimizer and epochs; validation rows choose the epoch here too.
     """
-    model, point = fit_point(build_model, build_optimizer, run, run.flags.seed, clip_norm)
+    model, point = fit_point(build_model, build_optimizer, run, clip_norm)
     return lambda inputs: [observed(model, point(), inputs)] * run.flags.samples
-
-
-def fit_point(
-    build_model: Callable[[int], tuple[nn.Module, Draw]],
-    build_optimizer: Callable[[Any, Flags], Optimizers],
-    run: Run,
-    seed: int,
-    clip_norm: float = math.inf,
-    *,
-    prior: float = 0.0,
-) -> tuple[nn.Module, nn.Module]:
-    """A model and one value per latent: by maximum likelihood, or with this weight of the prior."""
-    flags, rows, validation = run.flags, run.rows, run.parts["validation"]
-    torch.manual_seed(seed)
-    model, values = build_model(len(rows))
-    init = init_to_value(values=values, fallback=init_to_median)
-    point = AutoDelta(model, init_loc_fn=init)
-    point(*rows[:2].args, **rows[:2].given)
-    whole = nn.ModuleList([model, point])
-    optimizer, schedule = build_optimizer(whole.parameters(), flags)
-    best, least = None, math.inf
-
-    def loss_of(part: Rows) -> Tensor:
-        draw = point()
-        trace = conditioned(model, draw, part.args)
-        loss: Tensor = -observed_in(trace, model, draw).log_prob(part.targets).mean()
-        if prior and whole.training:
-            nodes: dict[str, Any] = trace.nodes
-            priors = [nodes[name]["fn"].log_prob(draw[name]).sum() for name in draw]
-            loss = loss - prior * torch.stack(priors).sum() / len(rows)
-        return loss
-
-    for _ in range(flags.epochs):
-        whole.train()
-        for part in rows.shuffled(run.batch_size):
-            loss = loss_of(part)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(whole.parameters(), clip_norm)
-            optimizer.step()
-        if schedule:
-            schedule.step()
-        if len(validation):
-            whole.eval()
-            with torch.no_grad():
-                nlls = [loss_of(part).item() * len(part) for part in validation.batches(MOST)]
-            nll = sum(nlls) / len(validation)
-            if nll < least:
-                best, least = copy.deepcopy(whole.state_dict()), nll
-    if best:
-        whole.load_state_dict(best)
-    whole.eval()
-    return model, point
 
 
 def print_table(title: str, columns: dict[str, dict[str, float]]) -> None:
