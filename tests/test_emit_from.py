@@ -239,6 +239,15 @@ HABITS: Mapping[str, tuple[str, Mapping[str, Any], set[str]]] = {
         },
         set(),
     ),
+    "joined_positions": (
+        "train.py",
+        {
+            "likelihood": {"family": "categorical"},
+            "optimizer": {"name": "Adam", "lr": 0.1},
+            "epochs": 10,
+        },
+        set(),
+    ),
     "command_line": (
         "train.py",
         {
@@ -566,6 +575,36 @@ IN_THE_WAY = {
         "x = y = torch.ones(4, 1)\nnet = Net()\n" + STEP.replace("(x, y)", "(x + epoch, y)"),
         "PYR421",
         "what is trained on depends on epoch, which this loop sets",
+    ),
+    "a network that a base is handed": (
+        "class Base:\n    def __init__(self, model):\n        self.model = model\n\n\n"
+        "class Trainer(Base):\n    def __init__(self, model, data):\n"
+        "        super().__init__(model)\n        self.data = data\n\n"
+        "    def train(self):\n        for a, b in self.data:\n"
+        "            loss = nn.functional.mse_loss(self.model(a), b)\n"
+        "            loss.backward()\n\n\n"
+        "x = y = torch.ones(4, 1)\nmodel = config.build('net')\n"
+        "Trainer(model, DataLoader(TensorDataset(x, y))).train()\n",
+        "PYR420",
+        "the source does not show which class of network this makes: config.build('net')",
+    ),
+    "a network that a subclass builds": (
+        "class Base:\n    def __init__(self):\n        self.model = self.build().to('cpu')\n\n"
+        "    def build(self):\n        return None\n\n\n"
+        "class Trainer(Base):\n    def build(self):\n        return table['net'].Net()\n\n"
+        "    def train(self, data):\n        for a, b in data:\n"
+        "            loss = nn.functional.mse_loss(self.model(a), b)\n"
+        "            loss.backward()\n\n\n"
+        "x = y = torch.ones(4, 1)\nTrainer().train(DataLoader(TensorDataset(x, y)))\n",
+        "PYR420",
+        "the source does not show which class of network this makes: table['net'].Net()",
+    ),
+    "rows by their numbers": (
+        "def load():\n    return torch.ones(4, 1), torch.ones(4, 1), torch.arange(2)\n\n\n"
+        "x, y, kept = load()\nnet = Net()\nfor epoch in range(3):\n    out = net(x)\n"
+        "    loss = nn.functional.mse_loss(out[kept], y[kept])\n    loss.backward()\n",
+        "PYR422",
+        "depends on the data: kept is set together with x",
     ),
     "own state": (
         "x = y = torch.ones(4, 1)\nnet = Net()\n" + STEP.replace("net(a)", "net(net.start(a))"),

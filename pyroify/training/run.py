@@ -24,6 +24,7 @@ from .data.rows import (
     Rows,
     Scalings,
     as_one_batch,
+    beside,
     fit_scalings,
     is_plain,
     scale_parts,
@@ -378,7 +379,7 @@ def example_rows(about: State) -> Rows:
         raise Abort(2, "the rows are objects, of which a checkpoint keeps none; use --eval")
     *inputs, targets = about["example"]
     weights = torch.ones(len(targets)) if about["weighted"] else None
-    return Rows(tuple(inputs), targets, weights, form=about["form"])
+    return beside(tuple(inputs), targets, weights, form=about["form"])
 
 
 def restore(

@@ -286,6 +286,7 @@ class Code:
             name = scope.node.name
             if name == "__init__":
                 sites += self._sites.get(scope.cls, ())
+                sites += [s for s in self._sites.get(name, ()) if self._is_super(s, scope.cls)]
             else:
                 named = [(s, self._is_of(s, scope)) for s in self._sites.get(name, ())]
                 sure = [s for s, is_of in named if is_of]
@@ -297,6 +298,15 @@ class Code:
             for caller in self.frames(where, depth + 1)
         ]
         return tuple(found) or (Frame(scope),)
+
+    def _is_super(self, site: tuple[Scope, ast.Call, ast.stmt], cls: ast.ClassDef) -> bool:
+        """Whether ``super().__init__(...)`` in a class right below this one calls its."""
+        where, call, _ = site
+        match call.func:
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))) if where.cls is not None:
+                bases = (self.definition(b, where.module) for b in where.cls.bases if chain(b))
+                return any(found is not None and found[1] is cls for found in bases)
+        return False
 
     def _is_of(self, site: tuple[Scope, ast.Call, ast.stmt], method: Scope) -> bool | None:
         """Whether a call of a method by name is of the one of this class; None: not seen."""

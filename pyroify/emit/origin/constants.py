@@ -116,10 +116,25 @@ class Constants:
         """The method of ``self.method``."""
         match func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name) if frame.scope.cls is not None:
-                family = self.family(frame.scope.module, frame.scope.cls)
-                found = (self.code.method(item, name) for _, item in family)
+                module, cls = frame.scope.module, frame.scope.cls
+                lines = [*self._derived(module, cls, name), *self.family(module, cls)]
+                found = (self.code.method(item, name) for _, item in lines)
                 return next(filter(None, found), None)
         return None
+
+    def _derived(
+        self, module: Module, cls: ast.ClassDef, name: str
+    ) -> list[tuple[Module, ast.ClassDef]]:
+        """The class that a method of a base is overridden in, where it is the only one."""
+        overriding = [
+            (scope.module, scope.cls)
+            for scope in self.code.scopes
+            if scope.cls is not None
+            and scope.cls is not cls
+            and getattr(scope.node, "name", "") == name
+            and any(item is cls for _, item in self.family(scope.module, scope.cls))
+        ]
+        return overriding if len(overriding) == 1 else []
 
     def _name(self, name: str, frame: Frame, depth: int) -> Located | None:
         for value in self.assigned(name, frame.scope):

@@ -609,7 +609,9 @@ class _Taking:
             raise self.mixed(loss, error.finding.message) from error
         bound = {n for line in cut.lines for n in _bound(line)}
         if shared := bound & {n for want in self.wants(step) for n in want.names}:
-            raise self.mixed(loss, f"{min(shared)} is read with it")
+            others = shared - names
+            with_it = f"set together with {min(others)}" if others else "read with the rows"
+            raise self.mixed(loss, f"{min(names & bound or shared)} is {with_it}")
         if _is_plain([*cut.lines, text], name):
             return ""
         return function(
@@ -644,9 +646,10 @@ class _Taking:
     def mixed(self, loss: Loss, why: str) -> InTheWay:
         """The error about an output that is not taken by itself."""
         return loss.place.module.in_the_way(
-            loss.node,
-            f"what the loss takes of the output depends on the batch: {why}",
-            "let forward() give what the loss takes, or set svi.likelihood in the spec",
+            loss.output,
+            f"what the loss takes of the output depends on the data: {why}",
+            "let forward() give what the loss takes, or write a svi.likelihood.factor, which is "
+            "given the network and the whole batch",
             "PYR422",
         )
 

@@ -99,6 +99,8 @@ class Finder:
     """Whether a loss need not be known: the spec says what it stands for."""
     bare: list[Located] = field(default_factory=list)
     """Layers and containers of torch that are called, outside of any class."""
+    unknown: list[Located] = field(default_factory=list)
+    """What makes an object that is called, of which no class is seen."""
     constants: Constants = field(init=False)
 
     def __post_init__(self) -> None:
@@ -175,6 +177,7 @@ class Finder:
 
     def _step(self, node: ast.expr, place: Place) -> Step:
         loss = self._loss(node, place)
+        self.unknown.clear()  # what was called on the way to the loss is no network
         called = self._network_call(loss.output, loss.place)
         if called is None:
             other = self._network_call(loss.target, loss.place)
@@ -186,6 +189,15 @@ class Finder:
                     layer,
                     f"the network is no class: {ast.unparse(layer)}",
                     "make it a class that derives from nn.Module, which `pyroify rewrite` converts",
+                    NO_TRAINING,
+                )
+            if self.unknown:
+                made, node = self.unknown[0].frame.scope.module, self.unknown[0].node
+                raise made.in_the_way(
+                    node,
+                    f"the source does not show which class of network this makes: "
+                    f"{ast.unparse(node)}",
+                    "build the network by the name of its class here, or name a script that does",
                     NO_TRAINING,
                 )
             raise loss.place.module.in_the_way(
@@ -523,6 +535,8 @@ class Finder:
         is_layer = dotted.startswith("torch.nn.") and lookup(dotted) is not None
         if cls is None and is_layer and meaning_of(dotted.rpartition(".")[2], {}) is None:
             self.bare.append(found)
+        elif cls is None and not dotted.startswith("torch."):
+            self.unknown.append(found)
         return (cls, found) if cls else None
 
     def _pointed_to(self, found: Located) -> ModuleClass | None:

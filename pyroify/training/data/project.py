@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..errors import Abort, first_line
-from .rows import NONE, Parts, Rows, as_rows
+from .rows import NONE, Parts, Rows, as_joined, as_rows
 from .sources import Source, loaders_of
 from .streams import Stream
 
@@ -49,7 +49,7 @@ def read_project(
             for name, part in given.items()
         }
     parts = {
-        name: as_rows(*found, **kind)  # on the device
+        name: rows_or_joined(f"{script} ({name})", found, isinstance(given[name], tuple), kind)
         if isinstance(found, tuple)
         else stream_of(f"{script} ({name})", found, rows_of, **kind)
         for name, found in read.items()
@@ -57,6 +57,23 @@ def read_project(
     if len(parts) == 1:
         return parts["train"]
     return {"train": parts["train"], "validation": NONE, "test": NONE} | parts
+
+
+def rows_or_joined(
+    name: str, found: tuple[list[Tensor], Tensor], is_batch: bool, kind: Mapping[str, Any]
+) -> Rows:
+    """The rows, on the device; a batch that has several targets for each of its inputs stays one.
+
+    The loss of the script is given them so: its network joins rows and positions.
+    """
+    inputs, targets = found
+    lengths = {len(x) if x.dim() else 0 for x in inputs}
+    if is_batch and len(lengths) == 1 and targets.dim() and len(targets) > (few := max(lengths)):
+        if few and not len(targets) % few:
+            seen = f"{name} has {len(targets)} targets for {few} inputs"
+            print(f"{seen}: its network joins them, so they stay one batch", file=sys.stderr)
+            return as_joined(inputs, targets, **kind)
+    return as_rows(inputs, targets, **kind)
 
 
 def stream_of(name: str, loader: Any, rows_of: RowsOf | None, **kind: Any) -> Stream:
@@ -117,5 +134,7 @@ def detached(values: Any) -> Tensor:
 def some_inputs(rows: Rows | Parts, count: int) -> tuple[Tensor, ...]:
     """So many inputs, of the rows that there are."""
     train = (rows["train"] if isinstance(rows, dict) else rows).known
+    if train.uncut:
+        return train.inputs
     index = torch.randint(len(train), (count,), device="cpu")
     return tuple(x[index.to(x.device)] for x in train.inputs)

@@ -220,6 +220,20 @@ def as_kept(inputs: Sequence[Any], targets: Any, **kind: Any) -> Rows:
     return replace(rows, inputs=tuple(kept), form=form, uncut=True)
 
 
+def as_joined(inputs: Sequence[Any], targets: Any, **kind: Any) -> Rows:
+    """One batch of inputs whose rows and positions the network makes rows of, as targets are."""
+    rows = as_rows([targets], targets, **kind)
+    return beside(as_inputs(inputs), rows.targets)
+
+
+def beside(
+    inputs: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None = None, form: Form = None
+) -> Rows:
+    """Rows of tensors; one batch, where there are not as many targets as inputs."""
+    uncut = any(len(x) != len(targets) for x in inputs)
+    return Rows(inputs, targets, weights, form=form, uncut=uncut)
+
+
 def joined(parts: Sequence[Rows]) -> Rows:
     """All rows of several batches."""
     first = parts[0]

@@ -14,7 +14,7 @@ from pyro.infer.autoguide import init_to_median, init_to_value
 from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 
-from ..data.rows import Rows
+from ..data.rows import Rows, beside
 from ..errors import Abort, first_line
 from .sites import latent_sites, module_names
 
@@ -118,4 +118,5 @@ def drawn_rows(model: nn.Module, inputs: tuple[Tensor, ...], weighted: bool = Fa
     """Rows with these inputs, and targets from the prior predictive."""
     with torch.no_grad():
         targets = model(*inputs)
-    return Rows(inputs, targets, torch.ones(len(targets)) if weighted else None)
+    weights = torch.ones(len(targets)) if weighted else None
+    return beside(inputs, targets, weights)
