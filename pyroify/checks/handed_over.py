@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from dataclasses import replace
 
 from pyroify.checks.subject import Subject, uses_in
 from pyroify.diagnostics import Finding
@@ -13,7 +14,7 @@ from pyroify.program.values import ClassInstance, is_opaque
 from pyroify.syntax.facts import Function, Use
 from pyroify.syntax.observe.observations import PARAMETERS
 from pyroify.syntax.traits import called, early
-from pyroify.syntax.values import Path, walk
+from pyroify.syntax.values import Path, calls_in, walk
 
 OPTIMIZER = re.compile(r"^torch\.optim\.|[oO]ptim")
 KEEPER = re.compile(rf"^filter$|^self\.|{OPTIMIZER.pattern}")
@@ -66,10 +67,26 @@ def _handed_over(subject: Subject) -> Iterator[tuple[Function, Use]]:
     for method in subject.methods:
         if method.name not in subject.building:
             continue
-        for use in method.uses:
+        for use in (*method.uses, *_by_a_name(method)):
             one = _is_method(subject, use) and subject.randomness.reads(use)
-            if _gives_all(method, use) or (one and _holders(subject, method, use)):
+            whole = _gives_all(method, use) and _is_declared(subject, use)
+            if whole or (one and _holders(subject, method, use)):
                 yield method, use
+
+
+def _by_a_name(method: Function) -> Iterator[Use]:
+    """Uses of parameters that an optimizer is given later on: by a name, or in groups."""
+    found = {
+        (inner.line, inner.column): call.text
+        for call in method.layer_calls
+        if OPTIMIZER.search(call.text)
+        for argument in call.args
+        for inner in calls_in(argument.value)
+    }
+    for use in method.uses:
+        within = found.get((use.line, use.column), "")
+        if within and not KEEPER.search(use.within):
+            yield replace(use, within=within)
 
 
 def _gives_all(method: Function, use: Use) -> bool:
@@ -91,7 +108,18 @@ def _finding(subject: Subject, use: Use, code: str, consequence: str) -> Finding
         "hand them over after construction, where they are read"
         if code == "PYR021"
         else "the prior stands in for a penalty, the guide is what to optimise",
+        subject.sites_at(_given(use)) if code == "PYR021" else (),
     )
+
+
+def _given(use: Use) -> Path:
+    """What the parameters are of, or what holds them."""
+    return use.path[:-1] if use.how == "call" else use.path
+
+
+def _is_declared(subject: Subject, use: Use) -> bool:
+    """Whether some of what is handed over stays no parameter."""
+    return any(True for _ in subject.project.sites_at(subject.cls, _given(use)))
 
 
 def _holders(subject: Subject, method: Function, use: Use) -> frozenset[Path]:

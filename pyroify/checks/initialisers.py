@@ -12,7 +12,7 @@ from pyroify.decide.replaceable import becomes_buffer, goes_over_parameters
 from pyroify.diagnostics import Finding, once_per_file
 from pyroify.dispatch import needs
 from pyroify.program.index import ModuleClass
-from pyroify.program.points_to import called_on
+from pyroify.program.points_to import CallSite, PointsTo, called_on
 from pyroify.program.summary import summary_of
 from pyroify.syntax.facts import Function, Use, Write
 from pyroify.syntax.observe.writes import INITIALISERS
@@ -105,6 +105,42 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@needs(*early(*called("apply")))
+def late_sweep_of_parts(subject: Subject) -> Iterator[Finding]:
+    """An initialiser sent over a part that has declared its parameters, or over what may be one."""
+    project, cls = subject.project, subject.cls
+    for method in subject.methods:
+        if method.name not in subject.summary.building:
+            continue
+        at = CallSite(cls.file, method, cls.cls)
+        for call in method.layer_calls:
+            owner, name = called_on(call)
+            if name != "apply" or owner in (None, Argument("self")):
+                continue
+            is_initialised = any(_is_initialiser(subject, passed.value) for passed in call.args)
+            if is_initialised and (part := _declared_part(subject, project.pointers.of(owner, at))):
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR003",
+                    f"{call.text} also reaches the random parameters of {part.cls.name}, where it "
+                    "has no effect",
+                    HELP,
+                )
+
+
+def _declared_part(subject: Subject, found: PointsTo) -> ModuleClass | None:
+    """A class that has declared parameters, of which something may be an instance."""
+    project = subject.project
+    classes = filter(None, map(project.index.class_at, found.classes))
+    may_be = subject.summary.held if found.anything and not found.classes else classes
+    return next((part for part in may_be if _has_declared(project, part)), None)
+
+
+def _has_declared(project: Candidates, cls: ModuleClass) -> bool:
+    return project.draws(cls) or bool(project.of(cls).declared)
+
+
 @needs(*called("apply"))
 def instance_sweep(script: Script) -> Iterator[Finding]:
     """``net.apply(init)`` on a module that has declared its parameters by then."""
@@ -114,8 +150,10 @@ def instance_sweep(script: Script) -> Iterator[Finding]:
         if method != "apply" or owner in (None, Argument("self")):
             continue
         cls = script.owner(call, at)
-        if cls is None or not (project.draws(cls) or project.of(cls).declared):
+        if cls is None or not _has_declared(project, cls):
             continue
+        if script.is_within_call(at) and script.is_building(at):
+            continue  # which is said of the class
         if any(_is_function_initialising(project, script.file.path, p.value) for p in call.args):
             yield script.finding(
                 call,
@@ -184,7 +222,7 @@ def _declares(subject: Subject) -> Iterator[bool]:
     """For each base and each class it holds: whether it declares anything."""
     project = subject.project
     for cls in (*subject.cls.lineage[1:], *subject.summary.held):
-        yield project.draws(cls) or bool(project.of(cls).declared)
+        yield _has_declared(project, cls)
     yield _builds_what_it_is_given(subject)
 
 

@@ -168,7 +168,32 @@ def spread(graph: Graph, wanted: Set[Key], refused: Set[Key]) -> tuple[Refusal, 
                 found.append(refusal)
                 state.refused.add(key)
                 changed = True
-    return tuple(found)
+    idle = _idle(graph, state.refused, {refusal.key for refusal in found})
+    return tuple(refusal for refusal in found if refusal.key not in idle)
+
+
+def _idle(graph: Graph, refused: Set[Key], others: Set[Key]) -> frozenset[Key]:
+    """Of what is refused for the sake of ``others``, the classes that ask for nothing by now.
+
+    They were to change for one that is refused too: an abstract base, and what derives from it.
+    """
+    idle = frozenset(others - _asking(graph))
+    while idle & (still := needed(graph, refused - idle)):
+        idle -= still
+    return idle
+
+
+def _asking(graph: Graph) -> frozenset[Key]:
+    """The classes with something that is random, or may be: of their own, inherited or held."""
+    asking = {key for key, vertex in graph.classes.items() if vertex.is_random or vertex.is_declared}
+    while True:
+        before = len(asking)
+        for key, vertex in graph.classes.items():
+            parts = (*vertex.bases, *vertex.holds, *vertex.handed, *vertex.reached)
+            if (vertex.holds_unknown and asking) or asking.intersection(parts):
+                asking.add(key)
+        if len(asking) == before:
+            return frozenset(asking)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ from pyroify.program.values import (
     is_certain,
     is_opaque,
 )
-from pyroify.syntax.facts import Assignment, Function
+from pyroify.syntax.facts import ATTACHING, Assignment, Function
 from pyroify.syntax.values import (
     Call,
+    Element,
     Many,
+    MethodCall,
     Name,
     Parameter,
     Path,
@@ -88,6 +90,7 @@ def find_unseen(summary: ClassSummary, covered: Covered, attributes: Sequence[At
         or _misses_parameter(summary, covered, attributes, puts)
         or any(_is_partly_parameter(attribute.node) for attribute in attributes)
     )
+    given = (item for method in covered for item in method.assignments)
     return Unseen(
         layers=anywhere
         or inherited is not None
@@ -98,7 +101,8 @@ def find_unseen(summary: ClassSummary, covered: Covered, attributes: Sequence[At
         or any(
             "." not in parameter.name for parameter in (inherited.parameters if inherited else ())
         )
-        or not all(_is_module(summary, item) for item in named),
+        or not all(_is_module(summary, item) for item in named)
+        or any(_may_be_given_parameter(summary, item) for item in given),
         moved=_takes_out(summary, covered),
         computed=_computes_weights(summary, covered),
     )
@@ -181,6 +185,22 @@ def _is_hidden(node: Value) -> bool:
             isinstance(inner, ContainerInstance) for child in node.items for inner in walk(child)
         )
     return isinstance(node, Unknown)
+
+
+def _may_be_given_parameter(summary: ClassSummary, item: Assignment) -> bool:
+    """Whether an attribute is what a method gives that may be one which makes a parameter.
+
+    What it is called on is not known, so that its name is all there is to go by.
+    """
+    value = item.value.of if isinstance(item.value, Element) else item.value
+    call = value.call if isinstance(value, MethodCall) else value
+    if len(item.path) != 1 or item.how not in ATTACHING or not isinstance(call, Call):
+        return False
+    match call.callee:
+        case Unknown(path=(*_, name)) | SelfRead(path=(_, *_, name)):
+            makers = summary.resolver.parameter_makers
+            return name in makers and is_opaque(summary.resolver.resolve(value, summary.scope))
+    return False
 
 
 def _is_partly_parameter(node: Value) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -66,7 +66,15 @@ def _plan(index: Index, spec: Spec, selected: frozenset[str]) -> Plan:
         found = [item for item in planner.barring_more() if not sites.keys() >= {*item.sites}]
         if not found:
             return planner.plan()
-        barring = (*barring, *found)
+        barring = _merged((*barring, *found))
+
+
+def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, with all the parameters that it keeps plain."""
+    found: dict[Finding, list[str]] = {}
+    for finding in findings:
+        found.setdefault(replace(finding, sites=()), []).extend(finding.sites)
+    return tuple(replace(one, sites=tuple(dict.fromkeys(of))) for one, of in found.items())
 
 
 @dataclass

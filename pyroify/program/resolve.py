@@ -112,14 +112,26 @@ class Resolver:
     @cached_property
     def computes_weights(self) -> bool:
         """Whether anything of the project has weights computed from other parameters."""
-        classes = [cls for file in self.index.files for cls in file.classes]
-        functions = [
-            *(function for file in self.index.files for function in file.functions),
-            *(method for cls in classes for method in cls.methods),
-        ]
-        calls = (call for function in functions for call in function.layer_calls)
+        calls = (call for function in self._functions for call in function.layer_calls)
         callees = (call.callee for call in calls)
         return any(isinstance(c, Name) and computes_weight(c.dotted) for c in callees)
+
+    @cached_property
+    def parameter_makers(self) -> frozenset[str]:
+        """Names of functions and methods of the project, of any class, that may give a parameter."""
+        return frozenset(
+            function.name
+            for function in self._functions
+            if any(isinstance(part, Parameter) for one in function.returns for part in walk(one))
+        )
+
+    @property
+    def _functions(self) -> Iterator[Function]:
+        """All functions and methods of the project."""
+        for file in self.index.files:
+            yield from file.functions
+            for cls in file.classes:
+                yield from cls.methods
 
     @cached_property
     def registered(self) -> Mapping[str, tuple[ModuleClass, ...]]:

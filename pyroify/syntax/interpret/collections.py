@@ -16,6 +16,7 @@ from pyroify.syntax.values import (
     MethodCall,
     Name,
     OneOf,
+    SelfRead,
     Passed,
     Unknown,
     Value,
@@ -289,9 +290,16 @@ def held_by_method(owner: Value, method: str, call: Call) -> Value | None:
 def _pairs(owner: Items) -> Iterator[Value]:
     for at, item in enumerate(owner.items):
         key = owner.keys[at] if at < len(owner.keys) else ""
-        name = Constant(key) if is_text(key) and key else COUNTED
-        pair = Items((name, member_of(item)))
+        pair = Items((_key(key), member_of(item)))
         yield Many(pair) if isinstance(item, Many) else pair
+
+
+def _key(source: str) -> Value:
+    """What a key is: a text, a part of ``self``, or else something that holds no layers."""
+    start, *path = source.split(".")
+    if start == "self" and path and all(map(str.isidentifier, path)):
+        return SelfRead(tuple(path))
+    return Constant(source) if source and is_text(source) else COUNTED
 
 
 def _converted(dotted: str, held: Value, call: Call) -> Value:
