@@ -9,6 +9,7 @@ from pyroify.catalog.calls import computes_weight
 from pyroify.catalog.layers import Layer
 from pyroify.program.attributes.lists import is_registered, module_lists
 from pyroify.program.attributes.puts import InstanceStore, put_into_instances
+from pyroify.program.callers import known_arguments, with_arguments
 from pyroify.program.index import Index
 from pyroify.program.placements import AccessPath, Single, misses_parameters, place
 from pyroify.program.roles import is_filled_by_functions
@@ -24,6 +25,7 @@ from pyroify.program.values import (
 )
 from pyroify.syntax.facts import ATTACHING, Assignment, Function
 from pyroify.syntax.values import (
+    Argument,
     Call,
     Element,
     Many,
@@ -136,7 +138,7 @@ def takes_containers(summary: ClassSummary, covered: Covered) -> bool:
     callers = summary.resolver.callers
     given = callers.given(summary.cls) if callers is not None else {}
     handed = (item for value in given.values() for item in walk(value))
-    made = {item for item in handed if isinstance(item, ContainerInstance)}
+    made = {item for item in handed if isinstance(item, ContainerInstance) and not item.plain}
     return any(
         part in made
         for method in covered
@@ -370,7 +372,7 @@ def _misses_layer(
         if (layer := _layer(summary, call)) and layer.kind not in ("stateless", "container")
     }
     seen = {n.call.place for n in _nodes(attributes) if isinstance(n, LayerInstance) and n.call}
-    seen.update(*(_handed_over(summary, method) for method in covered))
+    seen.update(*(_handed_over(summary, covered, method) for method in covered))
     seen |= summary.taken_apart
     seen.update(call.place for put in puts for call in calls_in(put.value))
     seen.update(call.place for item in attributes for call in _made_within(item, summary))
@@ -390,10 +392,40 @@ def _layer(summary: ClassSummary, call: Call) -> Layer | None:
     return summary.resolver.index.layer(call.callee.dotted, summary.cls.file.path)
 
 
-def _handed_over(summary: ClassSummary, method: Function) -> Iterator[tuple[int, int]]:
+def _handed_over(
+    summary: ClassSummary, covered: Covered, method: Function
+) -> Iterator[tuple[int, int]]:
     """Where layers are made as arguments of a class of the project, which takes care of them."""
-    index, path = summary.resolver.index, summary.cls.file.path
     for call in method.layer_calls:
-        if isinstance(call.callee, Name) and index.resolve(call.callee.dotted, path).module_class:
+        if call.args and _makes_instances(summary, covered, method, call.callee):
             for passed in call.args:
                 yield from (inner.place for inner in calls_in(passed.value))
+
+
+def _makes_instances(
+    summary: ClassSummary, covered: Covered, method: Function, callee: Value
+) -> bool:
+    """Whether what is called is a class of the project, or an argument that is one each time."""
+    index, path = summary.resolver.index, summary.cls.file.path
+    match callee:
+        case Name(dotted=dotted):
+            return index.resolve(dotted, path).module_class is not None
+        case Argument(name=name) if name in method.arguments and name not in method.rebound:
+            if method is summary.constructor:
+                known = known_arguments(summary.cls, method, summary.resolver)
+                scope = with_arguments(summary.scope, known)
+                makers = summary.resolver.makers(callee, scope) or ()
+                names = [maker for maker, _ in makers if isinstance(maker, Name)]
+                made = (_makes_instances(summary, covered, method, maker) for maker in names)
+                return bool(makers) and len(names) == len(makers) and all(made)
+            place = method.arguments.index(name)
+            given = [
+                _makes_instances(summary, covered, other, passed.value)
+                for other in covered
+                if other is not method
+                for call in other.layer_calls
+                if call.callee == SelfRead((method.name,))
+                if (passed := call.argument(name, place)) is not None
+            ]
+            return bool(given) and all(given)
+    return False

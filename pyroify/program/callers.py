@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pyroify.program.annotations import Annotations, mixes_lists
+from pyroify.program.handed import CONSTRUCTOR, LOCALS, Calls, Handed
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.points_to import CallSite, calls_of, code_of
 from pyroify.program.resolve import MAX_DEPTH, Resolver
 from pyroify.program.values import (
     ClassInstance,
     ContainerInstance,
+    LayerInstance,
     Scope,
     holds_only_instances,
     is_certain,
@@ -36,6 +38,7 @@ from pyroify.syntax.values import (
     Call,
     Element,
     Items,
+    Many,
     Name,
     Nothing,
     OneOf,
@@ -52,8 +55,6 @@ from pyroify.syntax.values import (
 
 Key = tuple[str, str]
 PARTIAL = Name("functools.partial")
-CONSTRUCTOR = "__init__"
-LOCALS = ".<locals>."
 TELLING = {("__name__",), ("__qualname__",), ("__module__",), ("__doc__",)}
 """What a class tells of itself, which builds nothing."""
 
@@ -67,6 +68,11 @@ class Callers:
     _given: dict[Key, Mapping[str, Value]] = field(default_factory=dict)
     _pending: set[Key] = field(default_factory=set)
     _left: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+
+    @cached_property
+    def handed(self) -> Handed:
+        """The classes that are given as arguments."""
+        return Handed(self.index, self.subclasses)
 
     @cached_property
     def resolver(self) -> Resolver:
@@ -101,7 +107,7 @@ class Callers:
         key = (*cls.key, f"**{sorted(named)}")
         if key not in self._left:
             self._left[key] = True  # where it is handed on to itself
-            calls = self._calls.get(cls.key, ())
+            calls = self._calls_of(cls)
             self._left[key] = all(
                 self._is_rest_settled(passed, named, self._scope(at))
                 for call, at in calls
@@ -129,7 +135,7 @@ class Callers:
         if key not in self._left:
             self._left[key] = True  # where it is handed on to itself
             position = method.arguments.index(name) if name in method.arguments else sys.maxsize
-            calls = self._calls.get(cls.key, ())
+            calls = self._calls_of(cls)
             self._left[key] = all(self._hands_on(name, position, *call) for call in calls)
         return self._left[key]
 
@@ -238,7 +244,7 @@ class Callers:
 
     def _find(self, cls: ModuleClass) -> Iterator[tuple[str, Value]]:
         method = cls.cls.method(CONSTRUCTOR)
-        calls = self._calls.get(cls.key, ())
+        calls = self._calls_of(cls)
         if method is None or not calls or self._may_be_missed(cls):
             return
         for position, name in enumerate(method.arguments):
@@ -246,8 +252,8 @@ class Callers:
             known = [value for value in values if value is not None]
             if len(known) < len(values) or set(known) == {NOTHING}:
                 continue
-            if not mixes_lists(join(*known)):
-                yield name, join(*known)
+            if not mixes_lists(node := _joined(known)):
+                yield name, node
 
     def _passed(
         self, name: str, position: int, cls: ModuleClass, method: Function, call: Call, at: CallSite
@@ -255,7 +261,9 @@ class Callers:
         """What one call gives as an argument; None where that is not known."""
         passed = call.argument(name, position)
         if passed is not None and not passed.star:
-            return self._known(passed.value, self._scope(at))
+            node = self._known(passed.value, self._scope(at))
+            is_plain = any(getattr(item, "plain", False) for item in walk(node or NOTHING))
+            return None if is_plain and _is_kept_apart(passed.value, call, at) else node
         default = dict(method.defaults).get(name)
         if call.starred or default is None:
             return None
@@ -291,7 +299,7 @@ class Callers:
     def _known(self, value: Value, scope: Scope) -> Value | None:
         """Instances, what has no parameters, or classes to be called; None for all else."""
         node = join(*(self._instances(option, scope) for option in options_of(value)))
-        known = (ClassInstance, Plain, Nothing, ContainerInstance)
+        known = (ClassInstance, Plain, Nothing, ContainerInstance, LayerInstance)
         if not all(isinstance(item, known) or _lists_instances(item) for item in options_of(node)):
             return None
         if isinstance(node, Plain) and not node.is_module:
@@ -302,11 +310,13 @@ class Callers:
         return node
 
     def _instances(self, value: Value, scope: Scope) -> Value:
-        """What a value holds; containers that are made for it, of instances alone, are seen."""
-        node = without_call(self.resolver.held(value, scope))
-        is_container = isinstance(node, ContainerInstance)
-        is_seen = isinstance(value, Call | Argument) and holds_only_instances(node)
-        return Unknown() if is_container and not is_seen else node
+        """What a value holds: instances, containers of them, and layers that are made for it."""
+        node = self.resolver.held(value, replace(scope, inside=False))
+        if not isinstance(node, ContainerInstance | LayerInstance):
+            return without_call(node)
+        if holds_only_instances(node):
+            return without_call(node) if isinstance(value, Call | Argument) else Unknown()
+        return _as_plain(node) if isinstance(value, Call) else Unknown()
 
     def _makers(self, value: Value, scope: Scope) -> list[Value] | None:
         """The classes and functions that a value may be, by names that mean the same everywhere."""
@@ -341,6 +351,12 @@ class Callers:
         return with_arguments(scope, known_arguments(cls, at.function, self.resolver))
 
     # Calls
+
+    def _calls_of(self, cls: ModuleClass) -> Calls:
+        """The calls that run the constructor of a class, also where it is an argument."""
+        heirs = (sub for sub in self.subclasses.get(cls.key, ()) if _owner(sub) == cls.key)
+        handed = (call for item in (cls, *heirs) for call in self.handed.calls(item) or ())
+        return (*self._calls.get(cls.key, ()), *handed)
 
     @cached_property
     def _calls(self) -> Mapping[Key, list[tuple[Call, CallSite]]]:
@@ -378,6 +394,7 @@ class Callers:
         bases = [base for base in cls.bases if base.local is not None]
         return (
             bool(names & self._mentioned)
+            or self.handed.calls(cls) is None
             or not all(self._hands_back(name, cls.file.path) for name in cls.cls.registered)
             or cls.file.module in self._by_text
             or len(bases) > 1
@@ -399,11 +416,12 @@ class Callers:
         index, found = self.index, set[str]()
         for file in index.files:
             imported = {dotted.partition(".")[0] for _, dotted in file.imports}
-            for dotted in file.mentions:
+            for dotted in (*file.mentions, *file.handed):
                 target = index.resolve(dotted, file.path)
                 if target.module_class is not None:
                     cls = target.module_class
-                    found.add(f"{cls.file.module}.{cls.cls.qualname}")
+                    if dotted in file.mentions:
+                        found.add(f"{cls.file.module}.{cls.cls.qualname}")
                 elif dotted.partition(".")[0] in imported:
                     path = index.find_module(dotted, file.path)
                     found.update(f.module for f in [index.file(path or "")] if f)
@@ -435,6 +453,47 @@ def with_arguments(scope: Scope, known: Mapping[str, Value]) -> Scope:
         return scope
     passed = {name: Passed(value, name, stable=True) for name, value in known.items()}
     return replace(scope, arguments={name: (item, scope) for name, item in passed.items()})
+
+
+def _is_kept_apart(value: Value, call: Call, at: CallSite) -> bool:
+    """Whether a layer that a call is given goes elsewhere too, where it may be declared as well."""
+    made = {item.place for item in options_of(value) if isinstance(item, Call)}
+    kept = [passed.value for other in calls_of(at) if other != call for passed in other.args]
+    if at.function is not None:
+        kept += [item.value for item in at.function.assignments]
+    return any(inner.place in made for item in kept for inner in _calls_beside(item, call))
+
+
+def _calls_beside(value: Value, call: Call) -> Iterator[Call]:
+    """The calls in a value, but those in the arguments of one."""
+    if isinstance(value, Call):
+        if value.place == call.place:
+            return
+        yield value
+    for part in value.components:
+        yield from _calls_beside(part, call)
+
+
+def _joined(values: Sequence[Value]) -> Value:
+    """What an argument may be; layers that differ in what they are made with are as one."""
+    node = join(*values)
+    made = [item for item in options_of(node) if isinstance(item, LayerInstance | ContainerInstance)]
+    return node if len(made) < 2 else join(*map(without_call, options_of(node)))
+
+
+def _as_plain(node: Value) -> Value:
+    """Layers as those who get them see them: they may not have been made as Pyro's."""
+    match node:
+        case LayerInstance():
+            call = node.call and replace(node.call, line=0, column=0, extent=None)
+            return replace(node, call=call, plain=True)
+        case ContainerInstance():
+            return replace(node, items=tuple(map(_as_plain, node.items)), plain=True)
+        case Many():
+            return Many(_as_plain(node.item))
+        case OneOf():
+            return join(*map(_as_plain, node.options))
+    return node
 
 
 def _lists_instances(node: Value) -> bool:
@@ -495,6 +554,12 @@ def _callees(callee: Value, args: tuple[Passed, ...]) -> Iterator[tuple[Name, tu
         case OneOf(options=options):
             for option in options:
                 yield from _callees(option, args)
+
+
+def _owner(cls: ModuleClass) -> Key | None:
+    """The class whose constructor a class has."""
+    found = cls.find_method(CONSTRUCTOR)
+    return found[0].key if found is not None else None
 
 
 def _builds_its_like(method: Function) -> bool:

@@ -151,9 +151,9 @@ def classes_in(node: Value) -> Iterator[ModuleClass]:
 
 
 def places(node: Value) -> Iterator[Location]:
-    """Where the layers and containers of a structure are made."""
+    """Where the layers and containers of a structure are made, which can be wrapped there."""
     for item in walk(node):
-        if isinstance(item, LayerInstance | ContainerInstance) and item.call:
+        if isinstance(item, LayerInstance | ContainerInstance) and item.call and not item.plain:
             yield item.call.place
 
 

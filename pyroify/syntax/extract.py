@@ -40,6 +40,7 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
     tree = source.tree
     found = _Found(source)
     found.read_module(tree.body)
+    mentioned, handed = mentions(source)
     return File(
         path=path,
         module=module,
@@ -53,7 +54,8 @@ def extract(text: str, path: str, module: str, is_package: bool = False) -> File
         aliases=tuple(found.aliases.items()),
         grown=frozenset(grown(source, found.followed)),
         bound=frozenset(_bound(source)) | source.names,
-        mentions=mentions(source),
+        mentions=mentioned,
+        handed=handed,
         suppressed=tuple(_suppressions(source)) if "pyroify:" in text else (),
         module_calls=tuple(found.module_calls),
         puts=tuple(found.puts),

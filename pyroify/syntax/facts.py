@@ -452,6 +452,8 @@ class File:
     mentions: frozenset[str] = frozenset()
     """Dotted names of what it does more with than to call it or derive from it; ``*`` where it
     looks up names of its own by texts."""
+    handed: frozenset[str] = frozenset()
+    """Those of what it gives to calls of names."""
     suppressed: tuple[Suppression, ...] = ()
     module_calls: tuple[Call, ...] = ()
     puts: tuple[AttributeStore, ...] = ()

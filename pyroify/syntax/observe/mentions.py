@@ -55,11 +55,14 @@ class _Read:
         return self.handed or self.around != alias.around or self.line < alias.line
 
 
-def mentions(source: Source) -> frozenset[str]:
-    """Dotted names of what a file hands on; ``*`` where it looks up names of its own by texts."""
+def mentions(source: Source) -> tuple[frozenset[str], frozenset[str]]:
+    """Dotted names of what a file hands on; ``*`` where it looks up names of its own by texts.
+
+    Apart from them those that it gives to calls of names, which can be followed.
+    """
     found = _Mentions(source)
     found.look_at_all(source.tree.body)
-    return frozenset(found.names())
+    return frozenset(found.names()), frozenset(found.handed)
 
 
 class _Mentions:
@@ -68,6 +71,8 @@ class _Mentions:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._tests = frozenset(map(source.resolve, _tests_for_none(source.tree)))
+        self.handed: set[str] = set()
+        self._is_followed = True
         self._names: set[str] = set()
         self._aliases: list[_Alias] = []
         self._reads: list[_Read] = []
@@ -133,7 +138,13 @@ class _Mentions:
         for item in (inner for node in nodes for inner in walk(node)):
             if isinstance(item, ast.Call):
                 self._names.add(self.source.dotted(item.func))
+        self._look_at_unfollowed(nodes)
+
+    def _look_at_unfollowed(self, nodes: Sequence[ast.AST | None]) -> None:
+        """What has calls that are not among those of a function or file."""
+        before, self._is_followed = self._is_followed, False
         self.look_at_all(nodes)
+        self._is_followed = before
 
     def _read(self, node: ast.expr, handed: bool = False) -> None:
         """Note that a name is read, also where that is called."""
@@ -160,11 +171,21 @@ class _Mentions:
             given.remove(first)
         if called in self._tests and given and chain(given[0]):
             given.pop(0)  # which is not called there
+        if self._is_followed and chain(node.func) and called not in (PARTIAL, MAP):
+            values = (*given, *(keyword.value for keyword in node.keywords if keyword.arg))
+            handed = [value for value in values if chain(value)]
+            for value in handed:
+                self._read(value, handed=True)
+                self.handed.add(self.source.dotted(value))
+            given = [value for value in given if value not in handed]
+            self.look_at_all([item for item in node.keywords if item.value not in handed])
+            self.look_at_all(given)
+            return
         self.look_at_all([*given, *node.keywords])
 
     def _lambda(self, node: ast.Lambda) -> None:
         """What it calls may be called with arguments that nobody knows."""
-        self.look_at_all([*node.args.defaults, *node.args.kw_defaults, node.body])
+        self._look_at_unfollowed([*node.args.defaults, *node.args.kw_defaults, node.body])
         calls = (item for item in walk(node.body) if isinstance(item, ast.Call))
         if any(isinstance(item, ast.arg) for item in walk(node.args)):
             self._names.update(self.source.dotted(call.func) for call in calls)
