@@ -18,7 +18,7 @@ from pyroify.program.annotations import Annotations, mixes_lists
 from pyroify.program.handed import CONSTRUCTOR, LOCALS, Calls, Handed
 from pyroify.program.index import Index, ModuleClass, Target
 from pyroify.program.points_to import CallSite, calls_of, code_of
-from pyroify.program.resolve import MAX_DEPTH, Resolver
+from pyroify.program.resolve import MAX_DEPTH, Resolver, is_literal
 from pyroify.program.values import (
     ClassInstance,
     ContainerInstance,
@@ -252,7 +252,8 @@ class Callers:
             known = [value for value in values if value is not None]
             if len(known) < len(values) or set(known) == {NOTHING}:
                 continue
-            if not mixes_lists(node := _joined(known)):
+            node = _joined(known)
+            if not mixes_lists(node) and not _is_one_of_layers(node):
                 yield name, node
 
     def _passed(
@@ -262,8 +263,10 @@ class Callers:
         passed = call.argument(name, position)
         if passed is not None and not passed.star:
             node = self._known(passed.value, self._scope(at))
-            is_plain = any(getattr(item, "plain", False) for item in walk(node or NOTHING))
-            return None if is_plain and _is_kept_apart(passed.value, call, at) else node
+            if node is None or not any(isinstance(item, LayerInstance) for item in walk(node)):
+                return node
+            is_inside = self._scope(at).cls is not None  # others may give it other layers as well
+            return node if is_inside and not _is_kept_apart(passed.value, call, at) else None
         default = dict(method.defaults).get(name)
         if call.starred or default is None:
             return None
@@ -422,7 +425,7 @@ class Callers:
                     cls = target.module_class
                     if dotted in file.mentions:
                         found.add(f"{cls.file.module}.{cls.cls.qualname}")
-                elif dotted.partition(".")[0] in imported:
+                elif target.function is None and dotted.partition(".")[0] in imported:
                     path = index.find_module(dotted, file.path)
                     found.update(f.module for f in [index.file(path or "")] if f)
         return frozenset(found)
@@ -481,12 +484,17 @@ def _joined(values: Sequence[Value]) -> Value:
     return node if len(made) < 2 else join(*map(without_call, options_of(node)))
 
 
+def _is_one_of_layers(node: Value) -> bool:
+    """Whether it is a layer or something else: who hands in another one would not be told."""
+    given = [item for item in options_of(node) if item != NOTHING]
+    return len(given) > 1 and any(isinstance(item, LayerInstance) for item in walk(node))
+
+
 def _as_plain(node: Value) -> Value:
     """Layers as those who get them see them: they may not have been made as Pyro's."""
     match node:
         case LayerInstance():
-            call = node.call and replace(node.call, line=0, column=0, extent=None)
-            return replace(node, call=call, plain=True)
+            return replace(node, call=node.call and _elsewhere(node.call), plain=True)
         case ContainerInstance():
             return replace(node, items=tuple(map(_as_plain, node.items)), plain=True)
         case Many():
@@ -494,6 +502,12 @@ def _as_plain(node: Value) -> Value:
         case OneOf():
             return join(*map(_as_plain, node.options))
     return node
+
+
+def _elsewhere(call: Call) -> Call:
+    """A call as it is read where only its literals mean the same."""
+    args = (replace(passed, stable=is_literal(passed.text)) for passed in call.args)
+    return replace(call, line=0, column=0, extent=None, args=tuple(args))
 
 
 def _lists_instances(node: Value) -> bool:

@@ -14,6 +14,7 @@ from functools import cached_property
 from pyroify.program.index import Index, ModuleClass
 from pyroify.program.points_to import CallSite, calls_of, code_of
 from pyroify.syntax.facts import Function, ValueUse
+from pyroify.syntax.observe.mentions import FOLLOWED
 from pyroify.syntax.values import (
     Argument,
     Call,
@@ -174,10 +175,11 @@ class Handed:
 
 
 def _passed(at: CallSite) -> Iterator[tuple[Call, Passed]]:
-    """The arguments of all calls that stand somewhere."""
+    """The arguments of all calls that stand somewhere, and may hand them on."""
     start = at.function.super_init if at.function is not None else None
     for call in dict.fromkeys((*calls_of(at), *([start] if start is not None else ()))):
-        yield from ((call, passed) for passed in call.args)
+        if not isinstance(call.callee, Name) or call.callee.dotted not in FOLLOWED:
+            yield from ((call, passed) for passed in call.args)
 
 
 def _name_of(call: Call, passed: Passed, function: Function) -> str:

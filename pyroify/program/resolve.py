@@ -175,9 +175,9 @@ class Resolver:
                 return NOTHING
             case Name(dotted=dotted):
                 return self._named(dotted, scope)
-            case Constant() | Computed() | Declared() | Closure():
+            case Constant() | Computed() | Declared() | Closure() | Plain():
                 return PLAIN
-            case Parameter() | ClassInstance() | ContainerInstance():
+            case Parameter() | ClassInstance() | ContainerInstance() | LayerInstance():
                 return value
             case Unknown(owner=owner, path=path) if self._is_part(owner, path, scope):
                 return PLAIN  # a further name for what its own class declares
@@ -205,7 +205,7 @@ class Resolver:
                 holding = Contents(self)
                 holding.look_at(value, scope)
                 return Unknown(text, sure=holding.sure)
-        return PLAIN
+        return Unknown()
 
     # Names, and what hangs below self
 

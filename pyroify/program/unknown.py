@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyroify.catalog.calls import LOADING, MODULE_FREE, NAMESPACE, NAMESPACES, NUMBERS
 from pyroify.catalog.module import RETURNING_SELF
 from pyroify.program.index import Target
-from pyroify.program.values import ClassInstance, Scope
+from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance, Scope
 from pyroify.syntax.facts import Function
 from pyroify.syntax.parameters import PARAMETER
 from pyroify.syntax.values import (
@@ -64,7 +64,7 @@ class Contents:
     def _within(self, value: Value, scope: Scope) -> Iterator[tuple[Value, Scope]]:
         """What a value is made of, after it was looked at itself."""
         match value:
-            case Parameter() | ClassInstance():
+            case Parameter() | ClassInstance() | LayerInstance():
                 self.sure = True
             case SelfRead():
                 self.maybe = True
@@ -76,7 +76,7 @@ class Contents:
                     self.maybe = True
             case Name(dotted=dotted):
                 yield from self._named(dotted, scope)
-            case Element() | Closure() | Items() | OneOf() | Many():
+            case Element() | Closure() | Items() | OneOf() | Many() | ContainerInstance():
                 yield from ((item, scope) for item in value.components)
             case Unknown(owner=None, parts=parts):
                 self.maybe = self.maybe or not parts

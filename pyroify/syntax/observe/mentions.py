@@ -20,6 +20,8 @@ ASSERTIONS = frozenset(("assertIsInstance", "assertNotIsInstance"))
 """Methods of test cases that do so with the second of theirs."""
 PARTIAL = "functools.partial"
 MAP = "map"
+FOLLOWED = frozenset((*TESTS, PARTIAL, MAP))
+"""Functions that may be given a class by its name without handing it on."""
 BY_TEXT = frozenset(("globals", "locals", "eval", "exec"))
 """Functions that find what a file has by its name."""
 
