@@ -14,7 +14,7 @@ from pyroify.planning.known import Known, know
 from pyroify.program import build_index
 from pyroify.program.callers import Callers
 from pyroify.program.index import ModuleClass
-from pyroify.program.values import ClassInstance, ContainerInstance
+from pyroify.program.values import ClassInstance, ContainerInstance, LayerInstance
 from pyroify.syntax.values import Items, Name, Nothing, Value, options_of
 
 START = """
@@ -40,6 +40,18 @@ class W(nn.Module):
     def __init__(self, fn, more=None, norm=nn.LayerNorm):
         super().__init__()
         self.fn = fn
+"""
+HOLDER = "class H(nn.Module):\n  def __init__(self, x):\n    self.w = {}\n"
+BUILDER = """
+class Net(nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.dim = block.dim
+        self.part = self.make(block, 3)
+
+    def make(self, block, size):
+        return nn.Sequential(block(nn.Linear(size, size)), nn.ReLU())
+
 """
 KNOWN = {
     "by name": ("W(A())", "A"),
@@ -123,6 +135,25 @@ KNOWN = {
     "a subclass that tells its name": (
         "W(A())\nclass S(W):\n  def __repr__(self): return self.__class__.__name__",
         "A",
+    ),
+    "a layer that a class makes for it": (HOLDER.format("W(nn.Linear(3, 3))"), "Linear"),
+    "a container of layers, or None": (
+        HOLDER.format("W(nn.Sequential(nn.Linear(3, x)) if x else None)"),
+        "Sequential, None",
+    ),
+    "layers of different sizes": (
+        HOLDER.format("W(nn.Linear(3, 3))") + "    self.v = W(nn.Linear(3, x))\n",
+        "Linear",
+    ),
+    "where it is an argument": (BUILDER + "Net(W)", "Linear"),
+    "where a function hands it on": (BUILDER + "def f(kind): return Net(kind)\nf(W)", "Linear"),
+    "where it is handed to super": (
+        BUILDER + "class S(Net):\n  def __init__(self, kind):\n    super().__init__(kind)\nS(W)",
+        "Linear",
+    ),
+    "where isinstance asks for it": (
+        BUILDER + "Net(W)\ndef f(x): return isinstance(x, W)",
+        "Linear",
     ),
     "what there is where it is not None": (
         "def f(x):\n  if x is not None: x = A()\n  return W(x)",
@@ -218,6 +249,37 @@ UNKNOWN = {
         "  return cls\nW(A())\n@wrap\nclass S(W): pass"
     ),
     "what there is where it is None": "def f(x):\n  if x is None: x = A()\n  return W(x)",
+    "a layer that a function makes for it": "W(nn.Linear(3, 3))",
+    "a layer that is one of several kinds": (
+        HOLDER.format("W(nn.Linear(3, 3))") + "    self.v = W(nn.Conv2d(3, 3, 3))\n"
+    ),
+    "a layer, or an instance": HOLDER.format("W(nn.Linear(3, 3)); W(A())"),
+    "a layer that its maker keeps": (
+        "class H(nn.Module):\n  def __init__(self):\n    self.x = nn.Linear(3, 3)\n"
+        "    self.w = W(self.x)"
+    ),
+    "a layer that its maker keeps under another name": (
+        "class H(nn.Module):\n  def __init__(self):\n    x = nn.Linear(3, 3)\n"
+        "    self.x, self.w = x, W(x)"
+    ),
+    "a layer that two are given": (
+        "class H(nn.Module):\n  def __init__(self):\n    x = nn.Linear(3, 3)\n"
+        "    self.v, self.w = W(x), W(x)"
+    ),
+    "an argument that is kept": BUILDER.replace("block.dim", "block") + "Net(W)",
+    "an argument that is kept in a list": BUILDER.replace("block.dim", "[block]") + "Net(W)",
+    "an argument that is handed out": BUILDER.replace("block.dim", "register(block)") + "Net(W)",
+    "an argument that a function gives back": (
+        BUILDER + "def f(kind): return kind\nNet(f(W))"
+    ),
+    "an argument that is set anew": (
+        BUILDER + "def f(kind):\n  kind = kind or A\n  return Net(kind)\nf(W)"
+    ),
+    "an argument of a function within": (
+        BUILDER + "def f(kind):\n  def g(): return kind(nn.ReLU())\n  return g\nf(W)"
+    ),
+    "an argument among others": BUILDER + "def f(*kinds): return Net(*kinds)\nf(W)",
+    "an argument of what is not known": BUILDER + "Net(W); BUILDERS.add(W)",
     "its like, by type": (
         "W(A())\nclass S(W):\n  def again(self): return type(self)(nn.Linear(3, 3))"
     ),
@@ -317,7 +379,7 @@ def described(value: Value) -> str:
             return dotted
         case Nothing():
             return "None"
-        case ContainerInstance(layer=layer):
+        case ContainerInstance(layer=layer) | LayerInstance(layer=layer):
             return layer.name
         case Items():
             return "list"

@@ -263,10 +263,7 @@ class Callers:
         passed = call.argument(name, position)
         if passed is not None and not passed.star:
             node = self._known(passed.value, self._scope(at))
-            if node is None or not any(isinstance(item, LayerInstance) for item in walk(node)):
-                return node
-            is_inside = self._scope(at).cls is not None  # others may give it other layers as well
-            return node if is_inside and not _is_kept_apart(passed.value, call, at) else None
+            return self._layers(passed.value, call, at) if node is None else node
         default = dict(method.defaults).get(name)
         if call.starred or default is None:
             return None
@@ -302,7 +299,7 @@ class Callers:
     def _known(self, value: Value, scope: Scope) -> Value | None:
         """Instances, what has no parameters, or classes to be called; None for all else."""
         node = join(*(self._instances(option, scope) for option in options_of(value)))
-        known = (ClassInstance, Plain, Nothing, ContainerInstance, LayerInstance)
+        known = (ClassInstance, Plain, Nothing, ContainerInstance)
         if not all(isinstance(item, known) or _lists_instances(item) for item in options_of(node)):
             return None
         if isinstance(node, Plain) and not node.is_module:
@@ -313,13 +310,27 @@ class Callers:
         return node
 
     def _instances(self, value: Value, scope: Scope) -> Value:
-        """What a value holds: instances, containers of them, and layers that are made for it."""
-        node = self.resolver.held(value, replace(scope, inside=False))
-        if not isinstance(node, ContainerInstance | LayerInstance):
-            return without_call(node)
-        if holds_only_instances(node):
-            return without_call(node) if isinstance(value, Call | Argument) else Unknown()
-        return _as_plain(node) if isinstance(value, Call) else Unknown()
+        """What a value holds; containers that are made for it, of instances alone, are seen."""
+        node = without_call(self.resolver.held(value, scope))
+        is_container = isinstance(node, ContainerInstance)
+        is_seen = isinstance(value, Call | Argument) and holds_only_instances(node)
+        return Unknown() if is_container and not is_seen else node
+
+    def _layers(self, value: Value, call: Call, at: CallSite) -> Value | None:
+        """A layer, or a container, that a class makes for another one and gives to nothing else.
+
+        What functions and scripts give tells nothing: others may give other layers as well.
+        """
+        scope = replace(self._scope(at), inside=False)
+        if scope.cls is None or _is_kept_apart(value, call, at):
+            return None
+        options = options_of(value)
+        nodes = [self.resolver.resolve(option, scope) for option in options if option != NOTHING]
+        is_made = all(isinstance(option, Call | Nothing) for option in options)
+        is_seen = all(isinstance(item, LayerInstance | ContainerInstance) for item in nodes)
+        if not is_made or not is_seen or any(map(is_opaque, nodes)):
+            return None
+        return join(*map(_as_plain, nodes), *(option for option in options if option == NOTHING))
 
     def _makers(self, value: Value, scope: Scope) -> list[Value] | None:
         """The classes and functions that a value may be, by names that mean the same everywhere."""
