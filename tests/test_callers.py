@@ -269,9 +269,7 @@ UNKNOWN = {
     "an argument that is kept": BUILDER.replace("block.dim", "block") + "Net(W)",
     "an argument that is kept in a list": BUILDER.replace("block.dim", "[block]") + "Net(W)",
     "an argument that is handed out": BUILDER.replace("block.dim", "register(block)") + "Net(W)",
-    "an argument that a function gives back": (
-        BUILDER + "def f(kind): return kind\nNet(f(W))"
-    ),
+    "an argument that a function gives back": (BUILDER + "def f(kind): return kind\nNet(f(W))"),
     "an argument that is set anew": (
         BUILDER + "def f(kind):\n  kind = kind or A\n  return Net(kind)\nf(W)"
     ),

@@ -178,6 +178,28 @@ SPREAD = {
         "A",
         "B BASE A, C BASE B",
     ),
+    "not what asks for nothing, beside one that does": (
+        graph(A=PLAIN, B=derives("A"), C=derives("B A", is_random=True), D=derives("B A")),
+        "A",
+        "C BASE A",
+    ),
+    "what holds something random asks": (
+        graph(A=PLAIN, B=derives("A", holds="C"), C=RANDOM, D=derives("A")),
+        "A",
+        "B BASE A, C HOLDER B",
+    ),
+    "what may hold anything asks": (
+        graph(A=PLAIN, B=derives("A", holds_unknown=True), C=RANDOM, D=derives("A")),
+        "A",
+        "B BASE A",
+        "A B C D",
+    ),
+    "what a class that converts needs is refused all the same": (
+        graph(A=PLAIN, B=derives("A"), C=holds("B", is_random=True)),
+        "A",
+        "B BASE A",
+        "A B C",
+    ),
     "a subclass takes a base along whose own parameters are drawn": (
         graph(A=vertex(is_random=True, draws_own=True), B=derives("A")),
         "B",

@@ -8,7 +8,7 @@ is converted too; and a class that cannot be converted takes along what would be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 
@@ -169,7 +169,17 @@ def spread(graph: Graph, wanted: Set[Key], refused: Set[Key]) -> tuple[Refusal, 
                 state.refused.add(key)
                 changed = True
     idle = _idle(graph, state.refused, {refusal.key for refusal in found})
-    return tuple(refusal for refusal in found if refusal.key not in idle)
+    return tuple(
+        replace(refusal, other=_cause(graph, refusal, state.refused - idle))
+        for refusal in found
+        if refusal.key not in idle
+    )
+
+
+def _cause(graph: Graph, refusal: Refusal, refused: Set[Key]) -> Key:
+    """The class that another one is refused for: a base that is refused itself."""
+    bases = graph.classes[refusal.key].bases if refusal.reason is Reason.BASE else ()
+    return next((base for base in bases if base in refused), refusal.other)
 
 
 def _idle(graph: Graph, refused: Set[Key], others: Set[Key]) -> frozenset[Key]:
@@ -185,7 +195,9 @@ def _idle(graph: Graph, refused: Set[Key], others: Set[Key]) -> frozenset[Key]:
 
 def _asking(graph: Graph) -> frozenset[Key]:
     """The classes with something that is random, or may be: of their own, inherited or held."""
-    asking = {key for key, vertex in graph.classes.items() if vertex.is_random or vertex.is_declared}
+    asking = {
+        key for key, vertex in graph.classes.items() if vertex.is_random or vertex.is_declared
+    }
     while True:
         before = len(asking)
         for key, vertex in graph.classes.items():

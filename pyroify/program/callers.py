@@ -1,9 +1,11 @@
 """What the classes of a project are given when the project itself builds them.
 
 An argument that nothing annotates is known if every call of the constructor is, and each gives it
-instances of the project's classes, what holds no parameters, or one of some classes to be called.
+instances of the project's classes, what holds no parameters, or one of some classes to be called;
+or a layer, always of one kind, that another class makes for it.
 One that all leave at None is there for code outside of the project, and not known.
-A class that is handed on, looked up by a text or made by a decorator may be called by anyone.
+A class that is handed on to where it is not followed, looked up by a text or made by a decorator
+may be called by anyone.
 """
 
 from __future__ import annotations
@@ -491,7 +493,9 @@ def _calls_beside(value: Value, call: Call) -> Iterator[Call]:
 def _joined(values: Sequence[Value]) -> Value:
     """What an argument may be; layers that differ in what they are made with are as one."""
     node = join(*values)
-    made = [item for item in options_of(node) if isinstance(item, LayerInstance | ContainerInstance)]
+    made = [
+        item for item in options_of(node) if isinstance(item, LayerInstance | ContainerInstance)
+    ]
     return node if len(made) < 2 else join(*map(without_call, options_of(node)))
 
 

@@ -200,7 +200,7 @@ def _uses(function: Function, name: str) -> Iterator[ValueUse]:
 
 
 def _kept(value: Value) -> Iterator[Value]:
-    """What a value is, or may hold: neither what calls are given, nor what has an attribute read."""
+    """What a value is, or may hold: not what calls are given, nor what an attribute is read of."""
     yield value
     if not isinstance(value, Call | MethodCall):
         for part in value.parts if isinstance(value, Unknown) else value.components:

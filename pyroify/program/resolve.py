@@ -118,7 +118,7 @@ class Resolver:
 
     @cached_property
     def parameter_makers(self) -> frozenset[str]:
-        """Names of functions and methods of the project, of any class, that may give a parameter."""
+        """Names of functions and methods in the project that may give a parameter."""
         return frozenset(
             function.name
             for function in self._functions

@@ -173,17 +173,15 @@ class _Mentions:
             given.remove(first)
         if called in self._tests and given and chain(given[0]):
             given.pop(0)  # which is not called there
-        if self._is_followed and chain(node.func) and called not in (PARTIAL, MAP):
+        handed = []
+        if self._is_followed and chain(node.func) and called not in FOLLOWED:
             values = (*given, *(keyword.value for keyword in node.keywords if keyword.arg))
             handed = [value for value in values if chain(value)]
-            for value in handed:
-                self._read(value, handed=True)
-                self.handed.add(self.source.dotted(value))
-            given = [value for value in given if value not in handed]
-            self.look_at_all([item for item in node.keywords if item.value not in handed])
-            self.look_at_all(given)
-            return
-        self.look_at_all([*given, *node.keywords])
+        for value in handed:
+            self._read(value, handed=True)
+            self.handed.add(self.source.dotted(value))
+        self.look_at_all([item for item in given if item not in handed])
+        self.look_at_all([item for item in node.keywords if item.value not in handed])
 
     def _lambda(self, node: ast.Lambda) -> None:
         """What it calls may be called with arguments that nobody knows."""
