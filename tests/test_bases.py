@@ -186,6 +186,51 @@ def test_refused_and_imported(name: str, tmp_path: Path) -> None:
         assert found.Net()
 
 
+OUT_OF_SIGHT = """
+class Registry(type):
+    def __new__(mcs, name, bases, namespace, key):
+        return super().__new__(mcs, name, bases, namespace)
+
+    def __init__(cls, name, bases, namespace, key):
+        super().__init__(name, bases, namespace)
+
+
+def make(name):
+    return Registry(name, (nn.Linear,), {}, key=name)(3, 3)
+
+
+def seal(name):
+    taken = {"__init_subclass__": classmethod(lambda cls, key: None)}
+    return type(name, (nn.Linear,), taken)(3, 3)
+
+
+class Net(nn.Module):
+    def __init__(self, make=make, seal=seal, dim=3):
+        super().__init__()
+        self.first = nn.Linear(dim, dim)
+        self.second = make("Second")
+        self.several = nn.ModuleList([make("More")])
+        self.sealed = seal("Sealed")
+
+    def forward(self, x):
+        return self.sealed(self.several[0](self.second(self.first(x))))
+"""
+
+
+def test_parts_of_which_no_pyro_module_can_be_made_stay_plain(tmp_path: Path) -> None:
+    """Only run time shows them: they are built, their holders read them, and it is said."""
+    rewritten(tmp_path, OUT_OF_SIGHT)
+    pyro_nn, torch = pytest.importorskip("pyro.nn"), pytest.importorskip("torch")
+    with imported(tmp_path, "rewritten") as found:
+        with pytest.warns(UserWarning, match="Second stays as it is: metaclass conflict"):
+            net = found.Net()
+        assert type(net.first) is pyro_nn.PyroModule[torch.nn.Linear]
+        plain = {net.second, net.several, net.several[0], net.sealed}
+        assert not any(isinstance(part, pyro_nn.PyroModule) for part in plain)
+        trace = importlib.import_module("pyro").poutine.trace(net).get_trace(torch.ones(2, 3))
+    assert {"first.weight", "second$$$weight", "several$$$0.weight"} <= set(trace.nodes)
+
+
 def test_refused_where_the_file_of_the_subclass_is_not_given(tmp_path: Path) -> None:
     from pyroify.pipeline import rewrite_project
     from pyroify.spec.load import load_spec

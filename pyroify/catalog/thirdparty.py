@@ -46,6 +46,7 @@ OWN_METACLASS: Final = re.compile(
     r"fastai\.(.*\.)?(Module|AdaptiveConcatPool[12]d|SelfAttention|PooledSelfAttention2d|View"
     r"|ResizeBatch|SequentialEx|MergeLayer|SimpleSelfAttention|ResBlock|TimeDistributed|TabularModel"
     r"|SigmoidRange|MishJit|Mish|SwishJit|ProdLayer|ParameterModule|DynamicUnet|UnetBlock|AWD_LSTM|WeightDropout|RNNDropout)"
+    r"|tltorch\.(.*\.)?(\w*Tensor(ized)?|(Complex)?BlockTT)"
 )
 """Modules whose metaclass does not go together with PyroModule's, as bases and as parts."""
 

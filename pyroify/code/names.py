@@ -28,6 +28,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "ABCMeta": ("abc.ABCMeta",),
     "copy": ("copy",),
+    "warnings": ("warnings",),
     "fnmatch": ("fnmatch.fnmatch",),
     "partial": ("functools.partial",),
 }
@@ -37,6 +38,8 @@ DECLARING_FUNCTION = "declare_priors"
 """What the rewrite calls a function of its own that declares what it is given."""
 UNDECLARED = "undeclared"
 """What it calls the function that gives modules whose parameters are to be declared."""
+CAN_BE_RANDOM = "can_be_random"
+"""What it calls the function that tells whether a PyroModule can be made of a module."""
 WEIGHT_OF = "weight_of"
 """What it calls the function that gives the weight beside a bias, where weights are computed."""
 

@@ -921,8 +921,8 @@ class Resolver:
             holding = Contents(self)
             holding.look_at_all(call, scope)
             return node if holding.maybe else PLAIN
-        sure = node.sure or (not is_known and _is_class_name(name))
-        return replace(node, sure=sure, any_class=name in LOADING)
+        sure = node.sure or (not is_known and _makes_instance(name))
+        return replace(node, sure=sure, any_class=name in LOADING, foreign=not is_known)
 
     def _is_function(self, call: Call, scope: Scope) -> bool:
         """Whether a call is given a function of the project first, as decorators are."""
@@ -1134,8 +1134,9 @@ def _lacks_arguments(function: Function, call: Call) -> bool:
     )
 
 
-def _is_class_name(name: str) -> bool:
-    return name.rpartition(".")[2][:1].isupper()
+def _makes_instance(name: str) -> bool:
+    """Whether something called is a class by its name, or a method of one, such as ``X.new``."""
+    return any(part[:1].isupper() for part in name.split(".")[-2:])
 
 
 def _parameter_of(call: Call) -> Parameter:

@@ -51,6 +51,17 @@ def module_uses(classes: Iterable[ModuleClass], index: Index) -> frozenset[str]:
     return frozenset(name.removeprefix("self.") for name in _with_sources(proven, numbers, uses))
 
 
+def number_uses(classes: Iterable[ModuleClass], index: Index) -> frozenset[str]:
+    """The attributes that methods of a class or its relatives use as they use numbers."""
+    return frozenset(
+        item.name.removeprefix("self.")
+        for cls in classes
+        for method in cls.cls.methods
+        for item in method.handled
+        if _is_of_number(item, cls, index)
+    )
+
+
 def _with_sources(
     proven: set[str], numbers: set[str], uses: Sequence[tuple[ModuleClass, Function]]
 ) -> frozenset[str]:

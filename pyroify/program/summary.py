@@ -18,7 +18,7 @@ from pyroify.program.index import Base, ModuleClass
 from pyroify.program.ownership import UserDeclarations, by_hand
 from pyroify.program.placements import AccessPath, Single, place, presence
 from pyroify.program.resolve import Resolver
-from pyroify.program.roles import module_uses
+from pyroify.program.roles import module_uses, number_uses
 from pyroify.program.values import (
     ClassInstance,
     ContainerInstance,
@@ -823,7 +823,8 @@ class ClassSummary:
         if late and isinstance(node, Unknown) and not self.is_used_as_module(name):
             return None
         if not any(is_certain(inner) for inner in walk(node)):
-            if late or not self.is_used_as_module(name) or self.is_handled_by_pyro(name):
+            is_open = self.is_used_as_module(name) or self._may_be_module(name, node)
+            if late or not is_open or self.is_handled_by_pyro(name):
                 return None
         return Attribute(name, node, tuple(direct or items), items[0].line)
 
@@ -1171,6 +1172,15 @@ class ClassSummary:
     def is_used_as_module(self, name: str) -> bool:
         """Whether an attribute is called, or handled otherwise as only modules are."""
         return name in self._module_uses
+
+    def _may_be_module(self, name: str, node: Value) -> bool:
+        """Whether code outside the project gives an attribute, and nothing shows it is a number."""
+        is_foreign = any(isinstance(item, Unknown) and item.foreign for item in walk(node))
+        return is_foreign and name not in self._number_uses
+
+    @cached_property
+    def _number_uses(self) -> frozenset[str]:
+        return number_uses((self.cls, *self.relatives), self.resolver.index)
 
     def names_held_by(self, cls: ModuleClass) -> frozenset[str]:
         """Attributes of the class, or of a base, that hold modules with parameters."""

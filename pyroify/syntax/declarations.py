@@ -11,6 +11,7 @@ import ast
 from collections.abc import Container, Iterator, Sequence
 
 from pyroify.code.names import (
+    CAN_BE_RANDOM,
     DECLARING_FUNCTION,
     FOLLOW,
     LOAD_ORIGINAL,
@@ -32,6 +33,7 @@ WRITTEN = {
     LOAD_ORIGINAL: "_pyro_samples",
     DECLARING_FUNCTION: "requires_grad",
     UNDECLARED: "to_pyro_module_",
+    CAN_BE_RANDOM: "stays as it is",
     WEIGHT_OF: "module.eval",
 }
 """What the rewrite calls classes and functions that declarations need, and what tells them from

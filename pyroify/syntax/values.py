@@ -99,7 +99,8 @@ class Unknown(Value):
 
     Where it is an attribute of something made before, ``owner`` is that and ``path`` the names.
     ``sure``: it is, or holds, a module with parameters or a parameter. ``any_class``: what makes it
-    is not known either, so that it may be an instance of any class of the project.
+    is not known either, so that it may be an instance of any class of the project. ``foreign``: a
+    call of something outside the project gives it, of which nothing is known.
     """
 
     text: str = ""
@@ -108,6 +109,7 @@ class Unknown(Value):
     parts: tuple[Value, ...] = ()
     sure: bool = False
     any_class: bool = False
+    foreign: bool = False
 
     def __hash__(self) -> int:
         return hash((self.text, self.path))
