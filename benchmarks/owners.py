@@ -66,7 +66,8 @@ class Project:
 
     ``package`` is a pinned source distribution; without one it is a checkout, at ``commit``.
     ``tests`` are the arguments of pytest, none if there are no tests; ``fails`` says of those that
-    have to fail on the rewritten code why. ``needs`` are releases that it alone imports. The owner
+    have to fail on the rewritten code why; ``recorded`` are tests that show more, for
+    ``make proofs``. ``needs`` are releases that it alone imports. The owner
     writes ``prior`` in place of the one that `init` proposes, the section ``svi``, and ``files``,
     by path.
     """
@@ -78,6 +79,7 @@ class Project:
     commit: str = ""
     tests: str = ""
     fails: Mapping[str, str] = field(default_factory=dict)
+    recorded: str = ""
     needs: Sequence[str] = ()
     prior: str = ""
     svi: Mapping[str, Any] = field(default_factory=dict)

@@ -15,8 +15,9 @@ import json
 import os
 import re
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -114,12 +115,27 @@ def do_package(project: owners.Project) -> tuple[Row, list[str]]:
     spec = load_spec(file)
     place = open_project([folder], file).narrowed(spec.include, spec.exclude)
     outcome = rewrite_project(place.root, place.files, spec, place.selected)
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *project.tests.split()]
+    tests = (project.recorded or project.tests).split()
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     run = OwnRun(words, RunLimits(SECONDS), lambda made: None)
-    guessed = verify_rewrite(place, spec, outcome, lambda result: None)
-    recorded = verify_rewrite(place, spec, outcome, lambda result: None, run, guessed=guessed)
+    guessed = verify_rewrite(place, spec, outcome, timed("guessed"))
+    recorded = verify_rewrite(place, spec, outcome, timed("recorded"), run, guessed=guessed)
     told = [*tell("guessed", guessed), *tell("recorded", recorded)]
     return Row(project.package, summed_up(guessed), summed_up(recorded)), told
+
+
+def timed(how: str) -> Callable[[VerifyResult], None]:
+    """Tells each class as it is done, with the seconds since the one before."""
+    since = [time.monotonic()]
+
+    def done(result: VerifyResult) -> None:
+        since.append(time.monotonic())
+        took = since[-1] - since[-2]
+        print(
+            f"    {took:5.0f} s {how}: {result.status} {result.name}", file=sys.stderr, flush=True
+        )
+
+    return done
 
 
 def summed_up(results: Sequence[VerifyResult]) -> Proof:

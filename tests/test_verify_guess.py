@@ -658,3 +658,18 @@ def test_no_more_recorded_builds_are_tried_than_are_compared(
         nn.Linear, Target("nets", "Net", "nets.py", build)
     )
     assert (len(runs), len(tried)) == (3, 4)  # the first showed no call
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.inf])
+def test_what_there_is_no_time_for_is_said(
+    seconds: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = "from torch import nn\n\n\nclass Timed(nn.Linear):\n    pass\n"
+    (tmp_path / "timed_nets.py").write_text(source)
+    monkeypatch.setattr(child, "_VARIANT_SECONDS", seconds)
+    monkeypatch.setattr(child.Verifier, "_note_parts", lambda *ignored: None)  # it would fork
+    trees = {"original": Tree(tmp_path), "rewritten": Tree(tmp_path)}
+    target = Target("timed_nets", "Timed", "timed_nets.py")
+    result = child.Verifier(trees, None, tmp_path).verify(target, lambda stage: None)
+    assert result.status == "equal", result.reason
+    assert result.left_out == ((child.OUT_OF_TIME,) if seconds < 0 else ())

@@ -90,6 +90,9 @@ _MODERATE = 4_000_000
 _CLASS_SECONDS = 90.0
 """After that much time a class is not compared in further ways of building it, or calling it."""
 
+OUT_OF_TIME = "more inputs: the time for one class was over"
+"""What is left out then, in the words of the result."""
+
 _BUILDS_CALLED = 12
 _COMPLETED = 150
 """How many arguments that do not do are mended by what the constructor says of them."""
@@ -119,6 +122,18 @@ ORIGINAL, REWRITTEN = "original", "rewritten"
 
 Built = Arguments | GuessedCode | Maker | RecordedArguments
 """How a class is built, twice alike."""
+
+
+class _Allowance:
+    """Some time to compute in; ``ran_out`` says whether something had to be left out for it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.until, self.ran_out = time.process_time() + seconds, False
+
+    def is_over(self) -> bool:
+        """Whether the time is over, so that what comes next is left out."""
+        self.ran_out |= time.process_time() > self.until
+        return self.ran_out
 
 
 class NotVerified(Exception):
@@ -200,11 +215,11 @@ class Verifier:
         if around:
             return self._verify_within(target, around, result)
         done: list[VerifyResult] = []
-        until = time.process_time() + _CLASS_SECONDS
+        allowance = _Allowance(_CLASS_SECONDS)
         for rehearsal in rehearsals:
-            if time.process_time() > until and any(each.status == "equal" for each in done):
+            if any(each.status == "equal" for each in done) and allowance.is_over():
                 break
-            done.append(self._verify_as(target, rehearsal, result, until))
+            done.append(self._verify_as(target, rehearsal, result, allowance))
             if done[-1].status in ("different", "failed"):
                 return done[-1]
         equal = [each for each in done if each.status == "equal"]
@@ -212,7 +227,8 @@ class Verifier:
             return done[0]
         built = " and ".join(dict.fromkeys(each.built for each in equal))
         calls = dict.fromkeys(call for each in equal for call in each.calls)
-        return replace(equal[0], built=built, calls=tuple(calls))
+        left_out = (*equal[0].left_out, *([OUT_OF_TIME] if allowance.ran_out else []))
+        return replace(equal[0], built=built, calls=tuple(calls), left_out=left_out)
 
     def _around(self, cls: type[nn.Module], target: Target) -> Target | None:
         """What a run called ``cls`` within, where the run shows no more of it."""
@@ -256,7 +272,11 @@ class Verifier:
         os._exit(0)
 
     def _verify_as(
-        self, target: Target, rehearsal: OriginalRun, result: VerifyResult, until: float
+        self,
+        target: Target,
+        rehearsal: OriginalRun,
+        result: VerifyResult,
+        allowance: _Allowance,
     ) -> VerifyResult:
         """Compare every call of a class that is built in one way, as far as there is time."""
         with self._side(ORIGINAL):  # to show what source code makes, it is run
@@ -266,7 +286,7 @@ class Verifier:
             with self._side(REWRITTEN), _default_dtype(rehearsal.arguments):
                 # Before any call: instances may share modules, and Pyro names none that has run.
                 faults = self._as_built(target, rehearsal)
-                comparisons = list(self._compare(target, rehearsal, until))
+                comparisons = list(self._compare(target, rehearsal, allowance))
         except NotVerified as error:
             return replace(result, calls=(), reason=str(error))
         except Failed as error:
@@ -376,29 +396,30 @@ class Verifier:
         return cls
 
     def _compare(
-        self, target: Target, rehearsal: OriginalRun, class_until: float
+        self, target: Target, rehearsal: OriginalRun, allowance: _Allowance
     ) -> Iterator[tuple[str, Comparison]]:
         """Compare every call and its variants, in training and in evaluation mode.
 
-        One call is compared in any case, the others until ``class_until``. Yields each comparison
-        with the label of its call, up to the first fault. The variants of a call are made on
-        modules that have been called, each with other weights: what was kept of the first draws
-        shows.
+        One call is compared in any case, the others within the ``allowance``. Yields each
+        comparison with the label of its call, up to the first fault. The variants of a call are
+        made on modules that have been called, each with other weights: what was kept of the first
+        draws shows.
         """
         after = self._load_rewritten(target)
         with self._side(ORIGINAL):
             before = self._load_original(target)
         said, done = "", False
-        until = time.process_time() + _VARIANT_SECONDS
+        for_variants = _Allowance(_VARIANT_SECONDS)
         for label, varied in rehearsal.calls.items():
-            if done and time.process_time() > class_until:
+            if done and allowance.is_over():
                 break
             modules = self._build_both(before, after, rehearsal.arguments)
             if isinstance(varied.call, RecordedCall):
                 varied.call.restore(modules[0])
             _vary_constants(fill_uninitialised(modules[0]))
             for name, call in [("", varied.call), *varied.variants.items()]:
-                if name and time.process_time() > until:
+                if name and for_variants.is_over():
+                    allowance.ran_out = True
                     break
                 for training in (True, False) if name else _modes(modules[0]):
                     if training is not None:
