@@ -79,7 +79,7 @@ _SEARCH_SECONDS = 20.0
 """How long arguments are tried for one class."""
 
 _VARIANT_SECONDS = 30.0
-"""After that much time only one variant of each call is compared."""
+"""After that much time each further call is compared in one mode, and with no other arguments."""
 
 _LARGEST = 500_000_000
 """Numbers that a class with guessed arguments may hold: defaults may be those of a large model."""
@@ -87,7 +87,10 @@ _LARGEST = 500_000_000
 _MODERATE = 4_000_000
 """Numbers above which a class with guessed arguments is built smaller, if it can be."""
 
-_CLASS_SECONDS = 90.0
+_COMPARED = 10
+"""How many times as long as a call it takes to compare it: it is made on copies, and trained."""
+
+_CLASS_SECONDS = 60.0
 """After that much time a class is not compared in further ways of building it, or calling it."""
 
 OUT_OF_TIME = "more inputs: the time for one class was over"
@@ -413,15 +416,18 @@ class Verifier:
         for label, varied in rehearsal.calls.items():
             if done and allowance.is_over():
                 break
+            allowance.ran_out |= varied.cut
             modules = self._build_both(before, after, rehearsal.arguments)
             if isinstance(varied.call, RecordedCall):
                 varied.call.restore(modules[0])
             _vary_constants(fill_uninitialised(modules[0]))
             for name, call in [("", varied.call), *varied.variants.items()]:
-                if name and for_variants.is_over():
-                    allowance.ran_out = True
-                    break
-                for training in (True, False) if name else _modes(modules[0]):
+                modes = [True, False] if name else _modes(modules[0])
+                for training in modes:
+                    is_further = done and (name or training is not modes[0])
+                    if is_further and for_variants.is_over():
+                        allowance.ran_out = True
+                        break
                     if training is not None:
                         modules[0].train(training)
                     try:
@@ -594,9 +600,11 @@ def _as_noted(
     able: dict[str, Varied] = {}
     for call in calls:
         with suppress(Exception, SystemExit):
+            module, began = arguments.construct(cls), time.process_time()
             with computing(_CALL_SECONDS):
-                invoke(arguments.construct(cls), call)
-            able[call.label] = vary(arguments.construct(cls), call, deadline)
+                invoke(module, call)
+            is_slow = (time.process_time() - began) * _COMPARED > _VARIANT_SECONDS
+            able[call.label] = vary(arguments.construct(cls), call, began if is_slow else deadline)
     done = {varied.call.method for varied in able.values()}
     others = [name for name in _entry_points(cls) if name not in done]
     found = _with_calls(cls, arguments, target, deadline, others)

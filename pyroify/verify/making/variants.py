@@ -46,10 +46,14 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Varied:
-    """A call, and the same with other arguments, by what is other."""
+    """A call, and the same with other arguments, by what is other.
+
+    ``cut``: the time was over before all that may be other was tried.
+    """
 
     call: Call
     variants: Mapping[str, Call]
+    cut: bool = False
 
 
 def vary(module: nn.Module, call: Call, deadline: float) -> Varied:
@@ -58,7 +62,7 @@ def vary(module: nn.Module, call: Call, deadline: float) -> Varied:
     for name, ways in _ways(module, call):
         for way in ways:
             if time.process_time() > deadline:
-                return Varied(call, found)
+                return Varied(call, found, cut=True)
             changed = Changed(call, way)
             if _runs(module, changed):
                 found[name] = changed
