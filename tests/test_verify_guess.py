@@ -20,6 +20,7 @@ from pyroify.decide.model import ClassPlan
 from pyroify.verify import child
 from pyroify.verify.compare.run import EntryCall, set_seed
 from pyroify.verify.making import guess, inputs
+from pyroify.verify.making.by_code import CodeCall, GuessedCode
 from pyroify.verify.making.guess import (
     Arguments,
     Recipe,
@@ -673,3 +674,15 @@ def test_what_there_is_no_time_for_is_said(
     result = child.Verifier(trees, None, tmp_path).verify(target, lambda stage: None)
     assert result.status == "equal", result.reason
     assert result.left_out == ((child.OUT_OF_TIME,) if seconds < 0 else ())
+
+
+@pytest.mark.parametrize("compared", [0.0, math.inf])
+def test_a_call_that_takes_all_the_time_there_is_has_no_variants(
+    compared: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_COMPARED", compared)
+    call = CodeCall("forward", "import torch\nargs = (torch.ones(2, 3),)")
+    target = Target("nets", "Net", "nets.py")
+    run = child._as_noted(nn.Linear, GuessedCode("args = (3, 1)"), [call], target)
+    (varied,) = run.calls.values()
+    assert (varied.cut, not varied.variants) == (bool(compared), bool(compared))
