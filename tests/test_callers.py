@@ -254,6 +254,7 @@ UNKNOWN = {
         HOLDER.format("W(nn.Linear(3, 3))") + "    self.v = W(nn.Conv2d(3, 3, 3))\n"
     ),
     "a layer, or an instance": HOLDER.format("W(nn.Linear(3, 3)); W(A())"),
+    "any number of layers": HOLDER.format("W(nn.Sequential(*[nn.Linear(3, 3) for _ in range(x)]))"),
     "a layer that its maker keeps": (
         "class H(nn.Module):\n  def __init__(self):\n    self.x = nn.Linear(3, 3)\n"
         "    self.w = W(self.x)"

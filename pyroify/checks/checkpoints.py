@@ -1,4 +1,4 @@
-"""Activation checkpointing, which runs a part of the module again in the backward pass."""
+"""What runs a part of the module again in the backward pass: checkpointing, reversible layers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from pyroify.checks.subject import Subject
 from pyroify.diagnostics import Finding
 from pyroify.dispatch import needs
-from pyroify.syntax.facts import Function
-from pyroify.syntax.values import Call, Constant, Name, SelfRead
+from pyroify.syntax.facts import Class, Function
+from pyroify.syntax.traits import called
+from pyroify.syntax.values import Argument, Call, Constant, Name, SelfRead, Unknown, walk
 
 CHECKPOINT = re.compile(r".*checkpoint\w*\.(checkpoint|checkpoint_sequential)")
+AUTOGRAD = frozenset(("torch.autograd.Function", "torch.autograd.function.Function"))
+SAVED = frozenset(("saved_tensors", "needs_input_grad", "set_materialize_grads"))
+"""What an autograd function keeps that is no module."""
 OPTION = re.compile(r"\bself\.(?!training\b)\w+")
 """An attribute that a test reads; ``self.training`` is not for the user to leave off."""
 
@@ -33,6 +37,45 @@ def checkpointed(subject: Subject) -> Iterator[Finding]:
                 "leave the option off" if optional else "call it directly, or keep its parameters",
                 () if optional else _sites(subject, call),
             )
+
+
+@needs(*called("apply"))
+def run_again_by_function(subject: Subject) -> Iterator[Finding]:
+    """A part that an autograd function is given, and runs again when it goes backward."""
+    index, path = subject.project.index, subject.cls.file.path
+    own = {parameter.name for parameter in subject.summary.all_parameters}
+    for method in subject.methods:
+        for call in method.layer_calls:
+            name = call.callee.dotted if isinstance(call.callee, Name) else ""
+            function = index.resolve(name.removesuffix(".apply"), path).plain_class
+            if not name.endswith(".apply") or function is None or not _calls_what_it_kept(function):
+                continue
+            for value in (passed.value for passed in call.args):
+                if not isinstance(value, SelfRead) or value.path[0] in own:
+                    continue
+                if value.path[0] in subject.randomness.names:
+                    yield subject.finding(
+                        call.line,
+                        call.column,
+                        "PYR023",
+                        f"{function.name}.backward runs self.{'.'.join(value.path)} again, "
+                        "with other draws",
+                        "let autograd go backward, or keep its parameters",
+                        subject.sites_at(value.path),
+                    )
+
+
+def _calls_what_it_kept(function: Class) -> bool:
+    """Whether ``backward`` calls something that is no tensor it saved."""
+    if not AUTOGRAD.intersection(dotted for _, dotted, _, _ in function.bases):
+        return False
+    backward = function.method("backward")
+    context = Argument(backward.arguments[0]) if backward and backward.arguments else None
+    return backward is not None and any(
+        isinstance(item, Unknown) and item.owner == context and item.path[0] not in SAVED
+        for call in backward.layer_calls
+        for item in walk(call.callee)
+    )
 
 
 def _checkpoints(subject: Subject, call: Call) -> bool:

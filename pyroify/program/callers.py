@@ -330,8 +330,9 @@ class Callers:
         nodes = [self.resolver.resolve(option, scope) for option in options if option != NOTHING]
         is_made = all(isinstance(option, Call | Nothing) for option in options)
         is_seen = all(isinstance(item, LayerInstance | ContainerInstance) for item in nodes)
-        if not is_made or not is_seen or any(map(is_opaque, nodes)):
-            return None
+        inner = (item for node in nodes for item in walk(node))
+        if not is_made or not is_seen or any(isinstance(i, Unknown | Many | OneOf) for i in inner):
+            return None  # a loop that looks for layers would pass by those that others give
         return join(*map(_as_plain, nodes), *(option for option in options if option == NOTHING))
 
     def _makers(self, value: Value, scope: Scope) -> list[Value] | None:
