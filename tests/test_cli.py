@@ -548,8 +548,8 @@ class Sub(Block):
 class Net(nn.Module):
     def __init__(self, n):
         super().__init__()
-        self.block = Block(nn.PReLU())
-        self.blocks = nn.ModuleList([Block(nn.PReLU()) for _ in range(n)])
+        self.block = Block(*[nn.PReLU()])
+        self.blocks = nn.ModuleList([Block(*[nn.PReLU()]) for _ in range(n)])
         self.layers = nn.ModuleList([nn.Linear(3, 3) for _ in range(n)])
 
     def forward(self, x):

@@ -113,7 +113,7 @@ def test_rewritten_files_import_torch_and_pyro_only() -> None:
             for node in tree.body
             if isinstance(node, ast.Import | ast.ImportFrom)
         }
-        assert imported <= {"copy", "functools", "torch", "pyro"}
+        assert imported <= {"copy", "functools", "torch", "pyro", "warnings"}
 
 
 WRONG_IN_TORCH = {"GeneralizedPareto"}

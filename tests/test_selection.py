@@ -188,6 +188,12 @@ SPREAD = {
         "A",
         "B BASE A, C HOLDER B",
     ),
+    "what derives from a class of which nothing is known asks": (
+        graph(A=vertex(is_unknown=True), B=derives("A"), C=RANDOM),
+        "A",
+        "B BASE A",
+        "A B C",
+    ),
     "what may hold anything asks": (
         graph(A=PLAIN, B=derives("A", holds_unknown=True), C=RANDOM, D=derives("A")),
         "A",

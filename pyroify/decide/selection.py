@@ -56,6 +56,8 @@ class ClassNode:
     """It is one by its own bases or declarations."""
     is_interface: bool = False
     """It is left as it is in any case: it says to TorchScript what others can do."""
+    is_unknown: bool = False
+    """Nothing is known of what it declares."""
     is_suppressed: bool = False
     """A comment of the user takes it out."""
     has_parameters: bool = True
@@ -196,7 +198,9 @@ def _idle(graph: Graph, refused: Set[Key], others: Set[Key]) -> frozenset[Key]:
 def _asking(graph: Graph) -> frozenset[Key]:
     """The classes with something that is random, or may be: of their own, inherited or held."""
     asking = {
-        key for key, vertex in graph.classes.items() if vertex.is_random or vertex.is_declared
+        key
+        for key, vertex in graph.classes.items()
+        if vertex.is_random or vertex.is_declared or vertex.is_unknown
     }
     while True:
         before = len(asking)

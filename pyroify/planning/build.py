@@ -373,6 +373,7 @@ class _Planner:
             is_pyro=candidate.cls.is_pyro,
             is_pyro_by_itself=candidate.is_pyro_by_itself,
             is_interface=candidate.is_interface,
+            is_unknown=self._is_left(candidate),
             is_suppressed=candidate.ignored,
             has_parameters=candidate.summary.has_parameters,
             needs_metaclass=needs_metaclass(candidate.cls, self.index),
