@@ -42,27 +42,33 @@ def checkpointed(subject: Subject) -> Iterator[Finding]:
 @needs(*called("apply"))
 def run_again_by_function(subject: Subject) -> Iterator[Finding]:
     """A part that an autograd function is given, and runs again when it goes backward."""
-    index, path = subject.project.index, subject.cls.file.path
     own = {parameter.name for parameter in subject.summary.all_parameters}
+    for call, function in _applied(subject):
+        for value in (passed.value for passed in call.args):
+            if not isinstance(value, SelfRead) or value.path[0] in own:
+                continue
+            if value.path[0] in subject.randomness.names:
+                yield subject.finding(
+                    call.line,
+                    call.column,
+                    "PYR023",
+                    f"{function.name}.backward runs self.{'.'.join(value.path)} again, "
+                    "with other draws",
+                    "let autograd go backward, or keep its parameters",
+                    subject.sites_at(value.path),
+                )
+
+
+def _applied(subject: Subject) -> Iterator[tuple[Call, Class]]:
+    """The calls of autograd functions of the project which call in ``backward`` what they kept."""
+    index, path = subject.project.index, subject.cls.file.path
     for method in subject.methods:
         for call in method.layer_calls:
             name = call.callee.dotted if isinstance(call.callee, Name) else ""
-            function = index.resolve(name.removesuffix(".apply"), path).plain_class
-            if not name.endswith(".apply") or function is None or not _calls_what_it_kept(function):
-                continue
-            for value in (passed.value for passed in call.args):
-                if not isinstance(value, SelfRead) or value.path[0] in own:
-                    continue
-                if value.path[0] in subject.randomness.names:
-                    yield subject.finding(
-                        call.line,
-                        call.column,
-                        "PYR023",
-                        f"{function.name}.backward runs self.{'.'.join(value.path)} again, "
-                        "with other draws",
-                        "let autograd go backward, or keep its parameters",
-                        subject.sites_at(value.path),
-                    )
+            if name.endswith(".apply"):
+                function = index.resolve(name.removesuffix(".apply"), path).plain_class
+                if function is not None and _calls_what_it_kept(function):
+                    yield call, function
 
 
 def _calls_what_it_kept(function: Class) -> bool:

@@ -76,7 +76,7 @@ def late_sweep(subject: Subject) -> Iterator[Finding]:
     """An initialiser sent over all modules, of which some have declared their parameters."""
     project, cls = subject.project, subject.cls
     declares, freezes = any(_declares(subject)), any(_makes_buffers(subject))
-    draws = declares or project.draws(cls) or bool(project.of(cls).declared)
+    draws = declares or _has_declared(project, cls)
     for method in subject.methods:
         is_building = method.name in subject.summary.building
         if _runs_in_base(subject, method) if is_building else method.name in subject.calling:
@@ -119,14 +119,8 @@ def late_sweep_of_parts(subject: Subject) -> Iterator[Finding]:
                 continue
             is_initialised = any(_is_initialiser(subject, passed.value) for passed in call.args)
             if is_initialised and (part := _declared_part(subject, project.pointers.of(owner, at))):
-                yield subject.finding(
-                    call.line,
-                    call.column,
-                    "PYR003",
-                    f"{call.text} also reaches the random parameters of {part.cls.name}, where it "
-                    "has no effect",
-                    HELP,
-                )
+                said = _reaches(call, part)
+                yield subject.finding(call.line, call.column, "PYR003", said, HELP)
 
 
 def _declared_part(subject: Subject, found: PointsTo) -> ModuleClass | None:
@@ -135,6 +129,11 @@ def _declared_part(subject: Subject, found: PointsTo) -> ModuleClass | None:
     classes = filter(None, map(project.index.class_at, found.classes))
     may_be = subject.summary.held if found.anything and not found.classes else classes
     return next((part for part in may_be if _has_declared(project, part)), None)
+
+
+def _reaches(call: Call, cls: ModuleClass) -> str:
+    name = cls.cls.name
+    return f"{call.text} also reaches the random parameters of {name}, where it has no effect"
 
 
 def _has_declared(project: Candidates, cls: ModuleClass) -> bool:
@@ -155,13 +154,7 @@ def instance_sweep(script: Script) -> Iterator[Finding]:
         if script.is_within_call(at) and script.is_building(at):
             continue  # which is said of the class
         if any(_is_function_initialising(project, script.file.path, p.value) for p in call.args):
-            yield script.finding(
-                call,
-                "PYR003",
-                f"{call.text} also reaches the random parameters of {cls.cls.name}, where it has "
-                "no effect",
-                HELP,
-            )
+            yield script.finding(call, "PYR003", _reaches(call, cls), HELP)
 
 
 def _sweep(subject: Subject, method: Function) -> Call | None:

@@ -189,8 +189,8 @@ def _idle(graph: Graph, refused: Set[Key], others: Set[Key]) -> frozenset[Key]:
 
     They were to change for one that is refused too: an abstract base, and what derives from it.
     """
-    idle = frozenset(others - _asking(graph))
-    while idle & (still := needed(graph, refused - idle)):
+    idle = frozenset(others - _asking(graph)) if others else frozenset()
+    while idle and (still := idle & needed(graph, refused - idle)):
         idle -= still
     return idle
 

@@ -513,10 +513,6 @@ def _as_plain(node: Value) -> Value:
             return replace(node, call=node.call and _elsewhere(node.call), plain=True)
         case ContainerInstance():
             return replace(node, items=tuple(map(_as_plain, node.items)), plain=True)
-        case Many():
-            return Many(_as_plain(node.item))
-        case OneOf():
-            return join(*map(_as_plain, node.options))
     return node
 
 

@@ -75,14 +75,14 @@ class Handed:
     def _follow(self, key: Key) -> Calls | None:
         try:
             waiting = list(self._starts(key))
-            seen: dict[tuple[str, int, str], None] = {}
+            seen: set[tuple[str, int, str]] = set()
             found: list[tuple[Call, CallSite]] = []
             while waiting:
                 given = waiting.pop()
                 assert given.at.function is not None
                 place = (given.at.file.path, given.at.function.line, given.name)
                 if place not in seen:
-                    seen[place] = None
+                    seen.add(place)
                     found += self._called(given)
                     waiting += self._handed_further(given)
         except Escaped:
